@@ -12,20 +12,15 @@ from scarp.model.encoding import ClassMatcher, Encoding
 from scarp.model.errors import FactorMissing, ParameterInvalid
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
-from scarp.model.training.fine_tuning import (
-    FINE_TUNABLE_KINDS,
-    StartModel,
-    adapt_windows,
-    check_pixel_size,
-    fine_tune_network,
-    fine_tune_settings,
-)
+from scarp.model.training import fine_tuning
+from scarp.model.training.fine_tuning import StartModel, adapt_windows, fine_tune_network, fine_tune_settings
 from scarp.model.training.fit import fit_network
 from scarp.model.training.settings import TrainingSettings
 from scarp.tests.core.conftest import Listener
 from scarp.tests.core.test_training import FACTORS, SMALL, windows_of
 
 NEW = "basalt"
+ENCODINGS = pytest.mark.parametrize("encoding", ["one_hot", "codes"])
 
 
 def settings(**changes):
@@ -66,10 +61,7 @@ def logits(network, specs, encoding, raw):
         return network.eval()(torch.from_numpy(image)[None])[0].numpy()
 
 
-# Where training starts
-
-
-@pytest.mark.parametrize("encoding", ["one_hot", "codes"])
+@ENCODINGS
 def test_the_start_is_the_old_model(starts, encoding):
     start, (windows, factors) = starts[encoding], other_area()
     adapted, specs = adapt_windows(start, windows, factors, NullProgress())
@@ -77,20 +69,19 @@ def test_the_start_is_the_old_model(starts, encoding):
     assert {**architecture, "channels": 0} == {**start.architecture, "channels": 0}
     new = 1 if encoding == "one_hot" else 0
     assert architecture["channels"] == start.architecture["channels"] + new
+
+    def check(raw, known):
+        found = logits(network, specs, encoding, raw)
+        assert np.allclose(found, logits(start.network, start.factors, encoding, known), atol=1e-6)
+
     for raw in windows_of(4, seed=9).factors:
-        assert np.allclose(
-            logits(network, specs, encoding, raw), logits(start.network, start.factors, encoding, raw), atol=1e-6
-        )
+        check(raw, raw)
     if new:
         spec = next(item for item in specs if item.name == "rock")
         # A class that it cannot weigh yet is no class at all.
         unseen = adapted.factors[0].copy()
         unseen[2][unseen[2] == spec.seen[-1]] = 99
-        assert np.allclose(
-            logits(network, specs, encoding, adapted.factors[0]),
-            logits(start.network, start.factors, encoding, unseen),
-            atol=1e-6,
-        )
+        check(adapted.factors[0], unseen)
 
 
 def test_classes_are_matched_by_label_and_factors_by_name(starts):
@@ -102,12 +93,10 @@ def test_classes_are_matched_by_label_and_factors_by_name(starts):
     same = np.arange(len(old)) % 5 != 0
     assert np.array_equal(adapted.factors[same], old[same], equal_nan=True)
     rock = specs[2]
-    code = [code for code, label in rock.classes.items() if label == NEW]
-    assert len(code) == 1
-    assert code[0] not in start.factors[2].seen
-    assert code[0] in rock.seen
+    (code,) = (code for code, label in rock.classes.items() if label == NEW)
+    assert code not in start.factors[2].seen and code in rock.seen
     assert set(start.factors[2].seen) < set(rock.seen)
-    assert (adapted.factors[::5, 2] == code[0]).all()
+    assert (adapted.factors[::5, 2] == code).all()
     assert any("rain" in line and "ignored" in line for line in log.texts)
     assert any("New classes" in line and NEW in line for line in log.texts)
     # A map of either area finds its classes in the new model.
@@ -122,8 +111,7 @@ def test_statistics_stay_and_ranges_widen(starts):
     slope[0][np.isfinite(slope[0])] += 1000
     _, specs = adapt_windows(start, windows, factors, NullProgress())
     assert (specs[0].mean, specs[0].std) == (start.factors[0].mean, start.factors[0].std)
-    assert specs[0].minimum <= start.factors[0].minimum
-    assert specs[0].maximum > 1000
+    assert specs[0].minimum <= start.factors[0].minimum and specs[0].maximum > 1000
 
 
 def test_codes_have_no_place_for_a_new_class(starts):
@@ -147,19 +135,18 @@ def test_without_class_names_codes_mean_the_same(starts):
 
 def test_what_does_not_fit_is_refused(starts):
     start, windows = starts["one_hot"], windows_of()
-    with pytest.raises(FactorMissing, match="rock"):
-        adapt_windows(start, windows, [*FACTORS[:2], StackFactor("geology", "categorical")], NullProgress())
-    with pytest.raises(ParameterInvalid, match='"slope" is continuous'):
-        adapt_windows(start, windows, [StackFactor("slope", "categorical"), *FACTORS[1:]], NullProgress())
+    for factors, error, match in (
+        ([*FACTORS[:2], StackFactor("geology", "categorical")], FactorMissing, "rock"),
+        ([StackFactor("slope", "categorical"), *FACTORS[1:]], ParameterInvalid, '"slope" is continuous'),
+    ):
+        with pytest.raises(error, match=match):
+            adapt_windows(start, windows, factors, NullProgress())
     with pytest.raises(ParameterInvalid, match="random_forest"):
         dataclasses.replace(start, kind="random_forest")
     with pytest.raises(ParameterInvalid, match="START_FROM"):
         # A file may call itself what it is not.
         dataclasses.replace(start, architecture={"type": "bpnn", "channels": 3, "patch": 20, "width": 4, "dropout": 0})
-    assert set(FINE_TUNABLE_KINDS) == {"pcum", "unet"}
-
-
-# Settings
+    assert set(fine_tuning.FINE_TUNABLE_KINDS) == {"pcum", "unet"}
 
 
 def test_network_comes_from_the_model_and_steps_are_smaller(starts):
@@ -167,12 +154,8 @@ def test_network_comes_from_the_model_and_steps_are_smaller(starts):
     found = fine_tune_settings(start, TrainingSettings())
     assert (found.encoding, found.width, found.depth, found.dropout) == ("codes", 4, 1, SMALL.get("dropout", 0.2))
     assert found.learning_rate == pytest.approx(0.1 * TrainingSettings().learning_rate)
-    assert (
-        fine_tune_settings(
-            start, settings(learning_rate=0.02, encoding="codes"), {"learning_rate", "width", "encoding"}
-        ).learning_rate
-        == 0.02
-    )
+    given = settings(learning_rate=0.02, encoding="codes"), {"learning_rate", "width", "encoding"}
+    assert fine_tune_settings(start, *given).learning_rate == 0.02
 
 
 @pytest.mark.parametrize(("name", "value"), [("width", 8), ("depth", 2), ("encoding", "codes"), ("dropout", 0.5)])
@@ -184,11 +167,8 @@ def test_a_given_value_that_the_model_lacks_is_refused(starts, name, value):
 @pytest.mark.parametrize(("size", "warned"), [(30.0, False), (30.2, False), (12.5, True)])
 def test_another_cell_size_warns(starts, size, warned):
     log = Listener()
-    check_pixel_size(dataclasses.replace(starts["codes"], pixel_size=30.0), size, log)
+    fine_tuning.check_pixel_size(dataclasses.replace(starts["codes"], pixel_size=30.0), size, log)
     assert bool(log.warnings) is warned
-
-
-# Fine-tuning
 
 
 def fine_tune(start, windows, factors, **changes):
@@ -196,7 +176,7 @@ def fine_tune(start, windows, factors, **changes):
     return fit_network(windows, factors, given, NullProgress(), start=start)
 
 
-@pytest.mark.parametrize("encoding", ["one_hot", "codes"])
+@ENCODINGS
 def test_tiny_steps_change_next_to_nothing(starts, encoding):
     start, windows = starts[encoding], windows_of()
     tuned = fine_tune(start, windows, FACTORS, learning_rate=1e-8, epochs=2)
@@ -222,19 +202,15 @@ def test_few_landslides_are_better_used_with_a_start(starts):
     """Area B has the same country and few labels; held-out land of B judges."""
     start = start_of(windows=windows_of(80, seed=11), epochs=15)
     few, held_out = windows_of(8, seed=21), windows_of(60, seed=22)
-    parts = {
-        name: np.concatenate([getattr(few, name), getattr(held_out, name)])
-        for name in ("origins", "factors", "labels", "safety")
-    }
-    subsets = np.concatenate([np.array([0, 0, 0, 0, 0, 0, 1, 1]), np.full(60, 2)]).astype(np.uint8)
+    names = ("origins", "factors", "labels", "safety")
+    parts = {name: np.concatenate([getattr(few, name), getattr(held_out, name)]) for name in names}
+    subsets = np.repeat([0, 1, 2], [6, 2, 60]).astype(np.uint8)
     windows = dataclasses.replace(few, **parts, subsets=subsets)
-    aucs = [
-        [
-            fit_network(windows, FACTORS, settings(epochs=15, seed=seed), NullProgress()).metrics["auc"],
-            fine_tune(start, windows, FACTORS, epochs=15, seed=seed).metrics["auc"],
-        ]
-        for seed in (1, 2, 3)
-    ]
+    aucs = []
+    for seed in (1, 2, 3):
+        scratch = fit_network(windows, FACTORS, settings(epochs=15, seed=seed), NullProgress())
+        tuned = fine_tune(start, windows, FACTORS, epochs=15, seed=seed)
+        aucs.append((scratch.metrics["auc"], tuned.metrics["auc"]))
     assert all(tuned > scratch for scratch, tuned in aucs), aucs
 
 
@@ -242,9 +218,6 @@ def test_a_checkpoint_belongs_to_its_start(starts, tmp_path):
     path, windows = tmp_path / "state.safetensors", windows_of()
     given = fine_tune_settings(starts["one_hot"], settings(epochs=1))
     fit_network(windows, FACTORS, given, NullProgress(), path, start=starts["one_hot"])
-    with pytest.raises(ParameterInvalid, match="other data or settings"):
-        fit_network(windows, FACTORS, given, NullProgress(), path)
-    with pytest.raises(ParameterInvalid, match="other data or settings"):
-        fit_network(
-            windows, FACTORS, given, NullProgress(), path, start=dataclasses.replace(starts["one_hot"], sha256="1" * 64)
-        )
+    for start in (None, dataclasses.replace(starts["one_hot"], sha256="1" * 64)):
+        with pytest.raises(ParameterInvalid, match="other data or settings"):
+            fit_network(windows, FACTORS, given, NullProgress(), path, start=start)

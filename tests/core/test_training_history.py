@@ -1,10 +1,12 @@
-"""The history of a training while it runs, and stopping it by hand: what is written, kept and heard."""
+"""Training from the command line, its history while it runs, and stopping it by hand."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from scarp.model import training_cli
 from scarp.model.artifact import load_model
 from scarp.model.errors import Cancelled, TooFewData
 from scarp.model.history import writing
@@ -20,10 +23,84 @@ from scarp.model.history.reading import Follower
 from scarp.model.history.writing import RunInfo, TrainingLog
 from scarp.model.progress import NullProgress
 from scarp.model.training import checkpoint as checkpoints
+from scarp.model.training import loop
 from scarp.model.training.fit import fit_network
 from scarp.model.training.settings import TrainingSettings
-from scarp.tests.core import test_artifact, test_comparison_models, test_crossvalidation, test_training_command_line
+from scarp.tests.core import test_artifact, test_comparison_models, test_crossvalidation
 from scarp.tests.core.test_training import FACTORS, SMALL, CancelAfter, weights, windows_of
+
+PLUGINS = Path(__file__).resolve().parent.parent.parent / ".build" / "plugins"
+OPTIONS = "--window 480 --block 960 --width 4 --physics none --epochs 4 --patience 0 --batch 9 --device cpu".split()
+OPTIONS += ["--precision", "fp32"]
+
+
+def environment():
+    path = f"{PLUGINS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def program(*words):
+    command = [sys.executable, "-m", "scarp.model.training_cli", *words]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def out(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+def test_help_lists_every_setting(capsys):
+    with pytest.raises(SystemExit) as end:
+        training_cli.main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert end.value.code == 0
+    for word in ("--lambda NUMBER", "--no-augment", "{spatial_blocks,random}", "From 1 to 65536", "--start-from FILE"):
+        assert word in text
+
+
+@pytest.mark.parametrize(("more", "word"), [([], "does not exist"), (["--epochs", "0"], "EPOCHS")])
+def test_a_failure_is_one_message(out, capsys, more, word):
+    command = [str(out / "none.tif"), "labels.tif", str(out / "m.safetensors"), "--physics", "none", *more]
+    assert training_cli.main(command) == 1
+    text = capsys.readouterr().err
+    assert word in text and "Traceback" not in text and len(text.splitlines()) == 1
+    assert not list(out.iterdir())
+
+
+def test_the_module_runs_as_a_program():
+    result = program("--width", "x", "a", "b", "c")
+    assert result.returncode == 2 and "--width" in result.stderr
+
+
+def test_interrupted_training_resumes_from_its_checkpoint(area, tmp_path, out, monkeypatch):
+    rasters = [str(area / name) for name in ("stack.tif", "labels.tif")]
+    assert training_cli.main([*rasters, str(tmp_path / "whole.safetensors"), *OPTIONS]) == 0
+    uninterrupted = load_model(tmp_path / "whole.safetensors")
+    files = [str(out / name) for name in ("m.safetensors", "state", "m.html")]
+    command = [*rasters, files[0], *OPTIONS, "--checkpoint", files[1], "--html", files[2]]
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
+    original = loop._append_epoch
+
+    def append(state, *others):
+        original(state, *others)
+        if state.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_append_epoch", append)
+        assert training_cli.main(command) == training_cli.CANCELLED
+    assert [item.name for item in out.iterdir()] == ["state"]
+    result = program(*command)
+    assert result.returncode == 0, result.stderr
+    assert (result.stderr.count("Resuming after epoch 2"), result.stdout.split()) == (1, [command[2]])
+    written = {"m.safetensors", "m.safetensors.run.json", "m.html", "m.html.run.json", "state"}
+    assert {item.name for item in out.iterdir()} == written
+    model = load_model(out / "m.safetensors")
+    for first, second in zip(uninterrupted.history, model.history):
+        assert second["train_loss"] == pytest.approx(first["train_loss"], rel=1e-4)
+    assert list(model.network.state_dict()) == list(uninterrupted.network.state_dict())
+
 
 HEAD_OF_TEST = RunInfo("pcum", "model.safetensors", 50, 0)
 area = test_artifact.area
@@ -44,10 +121,9 @@ def lines_of(path):
 
 
 def only(folder):
-    found = list(folder.iterdir())
-    assert len(found) == 1
-    assert found[0].suffix == ".jsonl"
-    return found[0]
+    (found,) = folder.iterdir()
+    assert found.suffix == ".jsonl"
+    return found
 
 
 def followed(path):
@@ -58,11 +134,8 @@ def followed(path):
 
 
 def epochs_of(path):
-    return [
-        {name: value for name, value in line.items() if name != "seconds"}
-        for line in lines_of(path)
-        if writing.EPOCH in line
-    ]
+    epochs = [line for line in lines_of(path) if writing.EPOCH in line]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in epochs]
 
 
 def train(log=None, progress=None, checkpoint=None, **changes):
@@ -88,9 +161,6 @@ class StopsAfter(TrainingLog):
             writing.request_stop(self.path)
 
 
-# What is written
-
-
 @pytest.mark.parametrize("kind", ["pcum", "unet", "bpnn", "resnet"])
 def test_the_history_is_that_of_the_model_file(area, few_trees_area, tmp_path, state, kind):
     output, html = tmp_path / "m.safetensors", tmp_path / "m.html"
@@ -99,23 +169,20 @@ def test_the_history_is_that_of_the_model_file(area, few_trees_area, tmp_path, s
     else:
         result = test_comparison_models.train(few_trees_area, kind, output, html=html)
     lines, follower = lines_of(only(state)), followed(only(state))
-    assert lines[0][writing.HEAD] == 1
-    assert lines[0]["kind"] == kind
-    assert lines[0]["output"] == str(output)
-    assert lines[0]["report"] == str(html)
+    head = {writing.HEAD: 1, "kind": kind, "output": str(output), "report": str(html)}
+    assert lines[0].items() >= head.items()
     assert epochs_of(only(state)) == load_model(output).history == result.history
     assert lines[-1][writing.END] == result.ended == load_model(output).training["ended"] == writing.EPOCHS
     assert json.loads(Path(f"{output}.run.json").read_text())["ended"] == writing.EPOCHS
-    assert follower.state() == writing.EPOCHS
-    assert follower.history.epoch == len(result.history)
-    assert follower.history.best_epoch == result.metrics["best_epoch"]
-    assert follower.history.metrics == {name: value for name, value in result.metrics.items() if value is not None}
+    history = follower.history
+    assert (follower.state(), history.epoch) == (writing.EPOCHS, len(result.history))
+    assert history.best_epoch == result.metrics["best_epoch"]
+    assert history.metrics == {name: value for name, value in result.metrics.items() if value is not None}
 
 
 def test_models_without_epochs_have_no_history(few_trees_area, tmp_path, state):
     result = test_comparison_models.train(few_trees_area, "logistic_regression", tmp_path / "m.safetensors")
-    assert not state.exists()
-    assert result.ended == ""
+    assert not state.exists() and result.ended == ""
     assert "ended" not in load_model(tmp_path / "m.safetensors").training
 
 
@@ -145,38 +212,23 @@ def test_a_history_grows_epoch_by_epoch(state):
 def test_every_fold_has_a_history_that_cannot_be_stopped(folds_area, tmp_path, state):
     test_crossvalidation.run(folds_area, tmp_path / "map.tif", "unet", folds=2, epochs=2, width=4, device="cpu")
     found = [followed(path).history for path in sorted(state.iterdir())]
-    assert {history.head.part for history in found} == {
-        f"fold {fold} of 2, {split} split" for fold in (1, 2) for split in ("spatial", "random")
-    }
-    assert all(
-        history.ended == writing.EPOCHS and history.epoch == 2 and not history.head.stoppable for history in found
-    )
+    parts = {f"fold {fold} of 2, {split} split" for fold in (1, 2) for split in ("spatial", "random")}
+    assert {history.head.part for history in found} == parts
+    assert {(one.ended, one.epoch, one.head.stoppable) for one in found} == {(writing.EPOCHS, 2, False)}
 
 
-# Stop and keep best
-
-
-@pytest.mark.parametrize("epochs", [1, 4, 9])
+@pytest.mark.parametrize("epochs", [0, 1, 4, 9])
 @pytest.mark.parametrize("rate", [5e-3, 0.3])
 def test_a_stopped_training_is_one_that_had_so_many_epochs(epochs, rate):
-    """With the high rate the best of four epochs is not the last one."""
+    """With the high rate the best of four epochs is not the last one; without a best one, the first is finished."""
     with StopsAfter(epochs) as log:
         stopped = train(log, learning_rate=rate)
-    whole = train(epochs=epochs, learning_rate=rate)
-    assert stopped.ended == writing.STOPPED
-    assert whole.ended == writing.EPOCHS
+    whole = train(epochs=max(epochs, 1), learning_rate=rate)
+    assert (stopped.ended, whole.ended) == (writing.STOPPED, writing.EPOCHS)
     assert weights(stopped) == weights(whole)
-    assert stopped.history == whole.history
-    assert stopped.metrics == whole.metrics
+    assert (stopped.history, stopped.metrics) == (whole.history, whole.metrics)
     if rate > 0.1 and epochs == 4:
         assert stopped.best_epoch < 4
-
-
-def test_without_a_best_epoch_the_first_one_is_finished():
-    with StopsAfter(0) as log:
-        stopped = train(log)
-    assert weights(stopped) == weights(train(epochs=1))
-    assert stopped.ended == writing.STOPPED
 
 
 def test_a_stop_does_not_wait_for_the_epoch_to_end():
@@ -193,8 +245,7 @@ def test_a_stop_does_not_wait_for_the_epoch_to_end():
 
     with Asked(writing.new_history(), HEAD_OF_TEST) as log:
         stopped = train(log, batch=2)
-    assert steps[-1] == "asked"
-    assert len(stopped.history) == 1
+    assert steps[-1] == "asked" and len(stopped.history) == 1
 
 
 def test_a_stopped_training_says_so_everywhere(area, tmp_path, state, monkeypatch):
@@ -225,9 +276,6 @@ def test_a_checkpoint_takes_a_stopped_training_on(tmp_path, monkeypatch):
     assert weights(train(checkpoint=path, epochs=8)) == weights(train(epochs=8))
 
 
-# How it can end otherwise
-
-
 def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
     monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path = tmp_path / "state.safetensors"
@@ -242,16 +290,15 @@ def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
     assert known == sorted(known) and not known[0] and known[-1], "times of this process only"
 
 
-@pytest.mark.parametrize(
-    ("error", "ended", "text"),
-    [
-        (Cancelled(), writing.CANCELLED, ""),
-        (KeyboardInterrupt(), writing.CANCELLED, ""),
-        (TooFewData("Too few."), writing.FAILED, "Too few."),
-        (ZeroDivisionError("x"), writing.FAILED, "ZeroDivisionError: x"),
-        (None, writing.FAILED, "The training ended without a result."),
-    ],
-)
+ENDS = [
+    *[(Cancelled(), writing.CANCELLED, ""), (KeyboardInterrupt(), writing.CANCELLED, "")],
+    (TooFewData("Too few."), writing.FAILED, "Too few."),
+    (ZeroDivisionError("x"), writing.FAILED, "ZeroDivisionError: x"),
+    (None, writing.FAILED, "The training ended without a result."),
+]
+
+
+@pytest.mark.parametrize(("error", "ended", "text"), ENDS)
 def test_how_it_ended_is_written_whatever_happens(error, ended, text):
     log = TrainingLog(writing.new_history(), HEAD_OF_TEST)
     with pytest.raises(type(error)) if error is not None else contextlib.nullcontext(), log:
@@ -266,14 +313,9 @@ def test_a_running_training_is_not_lost(monkeypatch):
     monkeypatch.setattr(writing, "HEARTBEAT", 0.02)
     with TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
         os.utime(log.path, (0, 0))
-        until = time.monotonic() + 60
-        while followed(log.path).state() != writing.RUNNING and time.monotonic() < until:
-            time.sleep(0.02)
-        assert followed(log.path).state() == writing.RUNNING
+        assert soon(lambda: followed(log.path).state() == writing.RUNNING)
     beating = [thread for thread in threading.enumerate() if thread.name == "scarp history"]
-    for thread in beating:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in beating), "nothing touches it any more"
+    assert soon(lambda: not any(thread.is_alive() for thread in beating)), "nothing touches it any more"
 
 
 CHILD = """
@@ -288,64 +330,52 @@ with begin_history(RunInfo("pcum", "m.safetensors", 9, 0), print) as log:
 
 
 def test_a_killed_training_is_lost(state):
-    process = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, env=console())
-    process.stdout.readline()
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    process = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, env=environment())
+    with process:
+        process.stdout.readline()
+        process.kill()
     follower = followed(only(state))
     now = time.monotonic()
-    assert follower.state(now + 1) == writing.RUNNING
-    assert follower.state(now + writing.LOST_AFTER + 1) == writing.LOST
+    states = [follower.state(now + seconds + 1) for seconds in (0, writing.LOST_AFTER)]
+    assert states == [writing.RUNNING, writing.LOST]
     assert follower.history.epoch == 1 and not follower.done, "it might only sleep"
 
 
-@pytest.mark.parametrize("where", ["a file", "no place for folders"])
+@pytest.mark.parametrize("where", ["file", "file/no place for folders"])
 def test_a_history_that_cannot_be_written_costs_nothing(area, tmp_path, monkeypatch, where):
     (tmp_path / "file").write_text("x")
-    monkeypatch.setenv("SCARP_STATE", str(tmp_path / "file" if where == "a file" else tmp_path / "file" / "deeper"))
+    monkeypatch.setenv("SCARP_STATE", str(tmp_path / where))
     test_artifact.train(area, tmp_path / "m.safetensors")
     assert load_model(tmp_path / "m.safetensors").training["ended"] == writing.EPOCHS
+    told = []
+    with writing.begin_history(HEAD_OF_TEST, told.append) as log:
+        log.epoch({"epoch": 1})
+    assert log.path is None and len(told) == 1 and "cannot be written" in told[0]
 
 
-def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch):
-    with TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
+def test_a_disk_that_fills_up_ends_the_history_with_a_warning_and_not_the_training():
+    told = []
+    with TrainingLog(writing.new_history(), HEAD_OF_TEST, told.append) as log:
 
         class Full:
             def write(self, _):
                 raise OSError(28, "No space left on device")
 
-            def close(self):
-                raise OSError(28, "No space left on device")
+            close = functools.partialmethod(write, "")
 
         log._stream.close()
         log._stream = Full()
         assert len(train(log, epochs=2).history) == 2
     assert [next(iter(line)) for line in lines_of(log.path)] == [writing.HEAD]
+    assert len(told) == 1 and "cannot be written" in told[0] and "goes on" in told[0]
 
 
-def test_a_history_changes_no_weights():
-    with TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
-        assert weights(train(log, epochs=3)) == weights(train(epochs=3))
-
-
-# From a console
-
-
-def console(**more):
-    return test_training_command_line.environment(SCARP_STATE=os.environ["SCARP_STATE"], **more)
-
-
-def wait_for(state, epochs, seconds=60):
-    """Return the history of a training in another process once it has so many epochs."""
+def soon(done, seconds=60):
+    """Whether something is so within some seconds."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        for path in state.glob("*.jsonl") if state.is_dir() else ():
-            follower = followed(path)
-            if follower.history is not None and follower.history.epoch >= epochs:
-                return follower
-        time.sleep(0.05)
-    raise TimeoutError
+    while not done() and time.monotonic() < until:
+        time.sleep(0.02)
+    return done()
 
 
 def command(area, output):
@@ -357,11 +387,11 @@ def command(area, output):
 def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     output = tmp_path / "m.safetensors"
     pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command(area, output), env=console(), **pipes)
+    process = subprocess.Popen(command(area, output), env=environment(), **pipes)
     try:
-        follower = wait_for(state, 2)
-        assert follower.state() == writing.RUNNING
-        assert not follower.stop_requested
+        assert soon(lambda: any(getattr(followed(path).history, "epoch", 0) > 1 for path in state.glob("*.jsonl")))
+        follower = followed(only(state))
+        assert (follower.state(), follower.stop_requested) == (writing.RUNNING, False)
         assert follower.history.head.epochs == 5000
         writing.request_stop(follower.path)
         follower.poll()
@@ -369,35 +399,10 @@ def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
         _, text = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 0
-    assert "stopped by hand" in text
+    assert process.returncode == 0 and "stopped by hand" in text
     while follower.poll():
         pass
     model = load_model(output)
     assert follower.state() == model.training["ended"] == writing.STOPPED
     assert follower.history.epoch == len(model.history) < 5000
     assert epochs_of(only(state)) == model.history
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is always full")
-def test_a_history_that_cannot_be_written_warns_once():
-    told = []
-    log = TrainingLog(warn=told.append)
-    log._stream = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115
-    with log:
-        log.epoch({"epoch": 1})
-        log.epoch({"epoch": 2})
-    assert len(told) == 1
-    assert "cannot be written" in told[0]
-    assert "goes on" in told[0]
-
-
-def test_a_history_folder_that_cannot_be_created_warns(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("x")
-    monkeypatch.setenv("SCARP_STATE", str(tmp_path / "file"))
-    told = []
-    with writing.begin_history(HEAD_OF_TEST, told.append) as log:
-        log.epoch({"epoch": 1})
-    assert log.path is None
-    assert len(told) == 1
-    assert "cannot be written" in told[0]
