@@ -7,28 +7,11 @@ import pytest
 from scipy.stats import binomtest, chi2
 from sklearn import metrics
 
+from scarp.model import statistics
 from scarp.model.errors import TooFewData
-from scarp.model.statistics import (
-    HISTOGRAM_BINS,
-    SusceptibilityHistogram,
-    bin_index,
-    from_repeats,
-    percentile_interval,
-    wilson_interval,
-)
+from scarp.model.statistics import bin_index, percentile_interval, wilson_interval
+from scarp.model.validation import metrics as ours
 from scarp.model.validation.measures import insignificant_increases, non_monotonic_pairs, zone_table
-from scarp.model.validation.metrics import (
-    AXIS,
-    Confusion,
-    ThresholdCurve,
-    calibration,
-    compare_auc,
-    confusion_at,
-    curve_with_band,
-    normal_interval,
-    placements,
-    success_rate_curve,
-)
 
 NAMES = dict(enumerate(("very low", "low", "medium", "high", "very high"), 1))
 AREA = {1: 30.0, 2: 20.0, 3: 20.0, 4: 20.0, 5: 10.0}
@@ -59,7 +42,6 @@ ALBUMIN, PROTEIN, SCORE = OVARIAN[:, 0], OVARIAN[:, 1], -OVARIAN[:, 2]
 
 
 def scores(seed: int, landslides: int = 80, stable: int = 120, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Susceptibility at landslides and stable points."""
     rng = np.random.default_rng(seed)
     both = rng.beta(3, 2, landslides).astype(np.float32), rng.beta(2, 3, stable).astype(np.float32)
     return tuple(np.round(one, 1) for one in both) if ties else both
@@ -85,45 +67,35 @@ def test_table_4_of_the_paper(model):
         assert three_digits(row.frequency_ratio.value) == ratio
         assert row.frequency_ratio.low < row.frequency_ratio.value < row.frequency_ratio.high
     assert non_monotonic_pairs(rows) == []
+    # With the paper's 1,955 landslides the zones increase significantly.
+    fewer = zone_table({zone: round(0.1955 * count) for zone, count in counts.items()}, AREA, NAMES)
+    assert insignificant_increases(fewer) == []
 
 
 @pytest.mark.parametrize(("counts", "recall", "kappa"), TABLE_5)
 def test_table_5_of_the_paper(counts, recall, kappa):
-    found = Confusion(*counts)
+    found = ours.Confusion(*counts)
     assert f"{found.recall:.3f}" == recall
     assert f"{found.kappa:.3f}" == kappa
 
 
 def test_non_monotonic_ratios_are_named():
     rows = zone_table({1: 5, 2: 30, 3: 10, 5: 40}, {**AREA, 4: 0.0}, NAMES)
-    assert non_monotonic_pairs(rows) == [("low", "medium")]
-    assert np.isnan(rows[3].frequency_ratio.value)
+    assert non_monotonic_pairs(rows) == [("low", "medium")] and np.isnan(rows[3].frequency_ratio.value)
 
 
 def test_insignificant_increases_are_found():
-    few = zone_table({1: 2, 2: 2, 3: 3, 4: 4, 5: 9}, AREA, NAMES)
-    assert non_monotonic_pairs(few) == []
+    counts = {1: 2, 2: 2, 3: 3, 4: 4, 5: 9}
+    few, many = (zone_table({zone: times * count for zone, count in counts.items()}, AREA, NAMES) for times in (1, 100))
+    assert non_monotonic_pairs(few) == non_monotonic_pairs(many) == insignificant_increases(many) == []
     assert insignificant_increases(few) == [("very low", "low"), ("low", "medium"), ("medium", "high")]
-    many = zone_table({zone: 100 * count for zone, count in {1: 2, 2: 2, 3: 3, 4: 4, 5: 9}.items()}, AREA, NAMES)
-    assert non_monotonic_pairs(many) == []
-    assert insignificant_increases(many) == []
-    p = binomtest(9, 13, 10 / 30, alternative="greater").pvalue
-    last = ("high", "very high")
-    assert last in insignificant_increases(few, p * 0.99)
-    assert last not in insignificant_increases(few, p)
-
-
-def test_zones_of_the_paper_increase_significantly():
-    """With the paper's 1,955 landslides."""
-    counts = {zone: round(1955 * share / 100) for zone, (share, _) in enumerate(TABLE_4["PCUM"], 1)}
-    assert insignificant_increases(zone_table(counts, AREA, NAMES)) == []
+    p, last = binomtest(9, 13, 10 / 30, alternative="greater").pvalue, ("high", "very high")
+    assert last in insignificant_increases(few, p * 0.99) and last not in insignificant_increases(few, p)
 
 
 def test_zone_without_landslides_has_an_interval():
-    row = zone_table({5: 50}, AREA, NAMES)[0]
-    assert row.frequency_ratio.value == 0
-    assert row.frequency_ratio.low == 0
-    assert row.frequency_ratio.high > 0.1
+    ratio = zone_table({5: 50}, AREA, NAMES)[0].frequency_ratio
+    assert ratio.value == ratio.low == 0 and ratio.high > 0.1
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -133,38 +105,41 @@ def test_confusion_against_scikit_learn(ties, threshold, stable):
     landslide, other = scores(1, 80, stable, ties)
     truth, value = joined(landslide, other)
     called = (value >= threshold).astype(int)
-    found = confusion_at(landslide, other, threshold)
-    assert found.recall == pytest.approx(metrics.recall_score(truth, called))
-    assert found.precision == pytest.approx(metrics.precision_score(truth, called))
-    assert found.f1 == pytest.approx(metrics.f1_score(truth, called))
-    assert found.accuracy == pytest.approx(metrics.accuracy_score(truth, called))
-    assert found.kappa == pytest.approx(metrics.cohen_kappa_score(truth, called))
+    found = ours.confusion_at(landslide, other, threshold)
+    scores_ = (metrics.recall_score, metrics.precision_score, metrics.f1_score, metrics.accuracy_score)
+    expected = [score(truth, called) for score in (*scores_, metrics.cohen_kappa_score)]
+    assert [found.recall, found.precision, found.f1, found.accuracy, found.kappa] == pytest.approx(expected)
     assert found.specificity == pytest.approx(metrics.recall_score(1 - truth, 1 - called))
 
 
 def test_weights_stand_for_repetition():
     landslide, stable = scores(2)
-    weights = np.random.default_rng(0).multinomial(len(landslide), np.full(len(landslide), 1 / len(landslide)))
+    weights = np.random.default_rng(0).multinomial(80, np.full(80, 1 / 80))
     repeated = np.repeat(landslide, weights)
-    assert confusion_at(landslide, stable, 0.5, weights) == confusion_at(repeated, stable, 0.5)
-    weighted, plain = ThresholdCurve(landslide, stable, weights.astype(float)), ThresholdCurve(repeated, stable)
+    assert ours.confusion_at(landslide, stable, 0.5, weights) == ours.confusion_at(repeated, stable, 0.5)
+    weighted, plain = (
+        ours.ThresholdCurve(landslide, stable, weights.astype(float)),
+        ours.ThresholdCurve(repeated, stable),
+    )
     np.testing.assert_allclose(weighted.roc(), plain.roc())
     assert weighted.average_precision() == pytest.approx(plain.average_precision())
-    assert calibration(landslide, stable, 1.0, weights).brier == pytest.approx(calibration(repeated, stable).brier)
+    assert ours.calibration(landslide, stable, 1.0, weights).brier == pytest.approx(
+        ours.calibration(repeated, stable).brier
+    )
 
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize(("landslides", "stable"), [(1, 1), (2, 50), (80, 120), (300, 40)])
 def test_auc_against_scikit_learn(ties, landslides, stable):
     landslide, other = scores(3, landslides, stable, ties)
-    found = placements(landslide, other)
+    found = ours.placements(landslide, other)
     assert found.auc == pytest.approx(metrics.roc_auc_score(*joined(landslide, other)), abs=1e-12)
     assert found.stable.mean() == pytest.approx(found.auc)
 
 
 def test_auc_needs_both_kinds():
     with pytest.raises(TooFewData):
-        placements(np.empty(0), np.ones(3))
+        ours.placements(np.empty(0), np.ones(3))
 
 
 def by_definition(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
@@ -179,53 +154,40 @@ def by_definition(first: np.ndarray, second: np.ndarray) -> tuple[float, float, 
     return wins[0].mean(), covariance[0, 0], float(contrast @ covariance @ contrast)
 
 
-@pytest.mark.parametrize("test", [ALBUMIN, SCORE, PROTEIN])
-def test_delong_on_its_own_data(test):
-    area, variance, _ = by_definition(test, SCORE)
-    found = placements(test[POSITIVE], test[~POSITIVE])
-    assert (found.auc, found.variance) == pytest.approx((area, variance), rel=1e-12)
-    low, high = normal_interval(found.auc, found.variance)
-    assert high - low == pytest.approx(2 * 1.959964 * variance**0.5, rel=1e-6)
+SAS = [
+    (ALBUMIN, 0.7366, 0.0927, 0.5549, 0.9182),
+    (SCORE, 0.7258, 0.1028, 0.5243, 0.9273),
+    (PROTEIN, 0.6478, 0.1000, 0.4518, 0.8439),
+]
 
 
-@pytest.mark.parametrize(
-    ("test", "area", "error", "low", "high"),
-    [
-        (ALBUMIN, 0.7366, 0.0927, 0.5549, 0.9182),
-        (SCORE, 0.7258, 0.1028, 0.5243, 0.9273),
-        (PROTEIN, 0.6478, 0.1000, 0.4518, 0.8439),
-    ],
-)
-def test_delong_as_printed_elsewhere(test, area, error, low, high):
+@pytest.mark.parametrize(("test", "area", "error", "low", "high"), SAS)
+def test_delong_by_definition_and_as_printed_elsewhere(test, area, error, low, high):
     """The figures that SAS prints for these data (SAS/STAT user's guide, comparing ROC curves)."""
-    found = placements(test[POSITIVE], test[~POSITIVE])
-    printed = [
-        round(value, 4) for value in (found.auc, found.variance**0.5, *normal_interval(found.auc, found.variance))
-    ]
-    assert printed == [area, error, low, high]
+    found = ours.placements(test[POSITIVE], test[~POSITIVE])
+    assert (found.auc, found.variance) == pytest.approx(by_definition(test, SCORE)[:2], rel=1e-12)
+    interval = ours.normal_interval(found.auc, found.variance)
+    assert interval[1] - interval[0] == pytest.approx(2 * 1.959964 * found.variance**0.5, rel=1e-6)
+    assert [round(value, 4) for value in (found.auc, found.variance**0.5, *interval)] == [area, error, low, high]
 
 
 @pytest.mark.parametrize("test", [ALBUMIN, PROTEIN])
 def test_paired_test_on_its_own_data(test):
     area, _, variance = by_definition(test, SCORE)
-    found = compare_auc(test[POSITIVE], test[~POSITIVE], SCORE[POSITIVE], SCORE[~POSITIVE])
+    found = ours.compare_auc(test[POSITIVE], test[~POSITIVE], SCORE[POSITIVE], SCORE[~POSITIVE])
     assert found.difference == pytest.approx(area - by_definition(SCORE, test)[0])
     assert found.standard_error**2 == pytest.approx(variance)
     assert found.p == pytest.approx(chi2.sf(found.difference**2 / variance, 1))
     assert found.high - found.low == pytest.approx(2 * 1.959964 * variance**0.5, rel=1e-6)
-
-
-def test_a_map_does_not_differ_from_itself():
-    landslide, stable = scores(4)
-    found = compare_auc(landslide, stable, landslide, stable)
-    assert (found.difference, found.z, found.p) == (0.0, 0.0, 1.0)
+    itself = ours.compare_auc(test[POSITIVE], test[~POSITIVE], test[POSITIVE], test[~POSITIVE])
+    assert (itself.difference, itself.z, itself.p) == (0.0, 0.0, 1.0)
 
 
 def test_delong_agrees_with_a_bootstrap():
     landslide, stable = scores(5, 150, 150)
     rng = np.random.default_rng(0)
-    again = [placements(rng.choice(landslide, 150), rng.choice(stable, 150)).auc for _ in range(600)]
-    assert placements(landslide, stable).variance ** 0.5 == pytest.approx(np.std(again), rel=0.12)
+    again = [ours.placements(rng.choice(landslide, 150), rng.choice(stable, 150)).auc for _ in range(600)]
+    assert ours.placements(landslide, stable).variance ** 0.5 == pytest.approx(np.std(again), rel=0.12)
 
 
 def test_delong_interval_covers_the_truth():
@@ -233,8 +195,8 @@ def test_delong_interval_covers_the_truth():
     truth = 0.7602499389  # of two unit normals one apart
     covered = 0
     for _ in range(400):
-        found = placements(rng.normal(1, 1, 60), rng.normal(0, 1, 60))
-        low, high = normal_interval(found.auc, found.variance)
+        found = ours.placements(rng.normal(1, 1, 60), rng.normal(0, 1, 60))
+        low, high = ours.normal_interval(found.auc, found.variance)
         covered += low <= truth <= high
     assert 0.91 <= covered / 400 <= 0.985
 
@@ -243,55 +205,52 @@ def test_delong_interval_covers_the_truth():
 def test_curves_against_scikit_learn(ties):
     landslide, stable = scores(7, ties=ties)
     truth, value = joined(landslide, stable)
-    cuts = ThresholdCurve(landslide, stable)
+    cuts = ours.ThresholdCurve(landslide, stable)
     assert cuts.average_precision() == pytest.approx(metrics.average_precision_score(truth, value))
-    assert metrics.auc(AXIS, cuts.roc()) == pytest.approx(metrics.roc_auc_score(truth, value), abs=0.01)
+    assert metrics.auc(ours.AXIS, cuts.roc()) == pytest.approx(metrics.roc_auc_score(truth, value), abs=0.01)
     roc = cuts.roc()
-    assert roc[0] == 0
-    assert roc[-1] == 1
-    assert np.all(np.diff(roc) >= 0)
+    assert (roc[0], roc[-1]) == (0, 1) and np.all(np.diff(roc) >= 0)
     precision, recall, _ = metrics.precision_recall_curve(truth, value)
-    best = [precision[:-1][recall[:-1] >= reached - 1e-9].max() for reached in AXIS]
+    best = [precision[:-1][recall[:-1] >= reached - 1e-9].max() for reached in ours.AXIS]
     np.testing.assert_allclose(cuts.precision(), best)
 
 
 def test_best_threshold_is_best():
     landslide, stable = scores(8)
     sums = {
-        cut: confusion_at(landslide, stable, cut).recall + confusion_at(landslide, stable, cut).specificity
+        cut: ours.confusion_at(landslide, stable, cut).recall + ours.confusion_at(landslide, stable, cut).specificity
         for cut in np.concatenate([landslide, stable])
     }
-    assert sums[np.float32(ThresholdCurve(landslide, stable).best_threshold())] == pytest.approx(max(sums.values()))
+    assert sums[np.float32(ours.ThresholdCurve(landslide, stable).best_threshold())] == pytest.approx(
+        max(sums.values())
+    )
 
 
 def test_curve_of_all_draws_is_the_mean_of_their_curves():
     landslide, _ = scores(9)
     draws = [scores(seed)[1] for seed in range(20, 25)]
-    pooled = ThresholdCurve(landslide, np.concatenate(draws), None, 1 / len(draws))
-    aucs = [placements(landslide, draw).auc for draw in draws]
-    assert metrics.auc(AXIS, pooled.roc()) == pytest.approx(np.mean(aucs), abs=0.01)
-    assert placements(landslide, np.concatenate(draws)).auc == pytest.approx(np.mean(aucs))
+    pooled = ours.ThresholdCurve(landslide, np.concatenate(draws), None, 1 / len(draws))
+    aucs = [ours.placements(landslide, draw).auc for draw in draws]
+    assert metrics.auc(ours.AXIS, pooled.roc()) == pytest.approx(np.mean(aucs), abs=0.01)
+    assert ours.placements(landslide, np.concatenate(draws)).auc == pytest.approx(np.mean(aucs))
 
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_calibration_against_scikit_learn(ties):
     landslide, stable = scores(10, ties=ties)
     truth, value = joined(landslide, stable)
-    found = calibration(landslide, stable)
+    found = ours.calibration(landslide, stable)
     assert found.brier == pytest.approx(metrics.brier_score_loss(truth, value.astype(float)))
     bins = np.minimum((value.astype(float) * 10).astype(int), 9)
-    expected = sum(
-        np.sum(bins == one) * abs(truth[bins == one].mean() - value[bins == one].mean()) for one in np.unique(bins)
-    ) / len(truth)
-    assert found.ece == pytest.approx(expected)
-    assert found.points.sum() == len(truth)
+    gaps = [np.sum(bins == b) * abs(truth[bins == b].mean() - value[bins == b].mean()) for b in np.unique(bins)]
+    assert (found.ece, found.points.sum()) == (pytest.approx(sum(gaps) / len(truth)), len(truth))
 
 
 def test_susceptibilities_that_are_shares_are_calibrated():
     rng = np.random.default_rng(11)
     value = rng.random(40000)
     slides = rng.random(40000) < value
-    assert calibration(value[slides], value[~slides]).ece < 0.01
+    assert ours.calibration(value[slides], value[~slides]).ece < 0.01
 
 
 # Low and high of Wilson's score interval, from its quadratic equation solved by hand for z = 1.959964.
@@ -305,27 +264,18 @@ def test_wilson(successes, trials, low, high):
 
 def test_few_repeats_give_no_interval():
     assert np.isnan(percentile_interval(np.arange(19.0))).all()
-    low, high = percentile_interval(np.append(np.arange(1001.0), np.nan))
-    assert (low, high) == pytest.approx((25, 975))
-    assert not from_repeats(0.5, np.array([0.5]), "draws").has_interval
-    assert np.isnan(curve_with_band(np.zeros(201), [np.zeros(201)] * 3).low).all()
+    assert percentile_interval(np.append(np.arange(1001.0), np.nan)) == pytest.approx((25, 975))
+    assert not statistics.from_repeats(0.5, np.array([0.5]), "draws").has_interval
+    assert np.isnan(ours.curve_with_band(np.zeros(201), [np.zeros(201)] * 3).low).all()
 
 
 def test_bins_rank_as_values_do():
     rng = np.random.default_rng(12)
-    values = np.concatenate(
-        [
-            rng.random(20000),
-            10.0 ** -rng.uniform(0, 30, 5000),
-            1 - 10.0 ** -rng.uniform(0, 7, 5000),
-            [0.0, -0.0, 0.5, 1.0],
-        ]
-    ).astype(np.float32)
+    ends = 10.0 ** -rng.uniform(0, 30, 5000), 1 - 10.0 ** -rng.uniform(0, 7, 5000), [0.0, -0.0, 0.5, 1.0]
+    values = np.concatenate([rng.random(20000), *ends]).astype(np.float32)
     order = np.argsort(values, kind="stable")
     bins = bin_index(values)[order]
-    assert np.all(np.diff(bins) >= 0)
-    assert bins[0] == 0
-    assert bins[-1] == HISTOGRAM_BINS - 1
+    assert np.all(np.diff(bins) >= 0) and (bins[0], bins[-1]) == (0, statistics.HISTOGRAM_BINS - 1)
     ahead = np.diff(values[order].astype(np.float64)) > 1.1e-3 * np.minimum(values[order][1:], 1 - values[order][:-1])
     assert np.all(np.diff(bins)[ahead] > 0)
 
@@ -333,7 +283,7 @@ def test_bins_rank_as_values_do():
 def test_share_above_is_the_area_above():
     rng = np.random.default_rng(13)
     values, areas = rng.random(30000).astype(np.float32), rng.uniform(1, 3, 30000)
-    ranking = SusceptibilityHistogram()
+    ranking = statistics.SusceptibilityHistogram()
     for part in np.array_split(np.arange(30000), 7):
         ranking.add(bin_index(values[part]), areas[part])
     assert ranking.area.sum() == pytest.approx(areas.sum())
@@ -344,11 +294,8 @@ def test_share_above_is_the_area_above():
 
 def test_success_rate_curve_counts_landslides_in_the_best_area():
     positions = np.array([0.0, 0.1, 0.1, 0.4, 1.0])
-    curve = success_rate_curve(positions)
-    assert curve[0] == pytest.approx(0.2)
-    assert curve[20] == pytest.approx(0.6)
-    assert curve[-1] == 1
-    weights = np.array([0.0, 2.0, 0.0, 2.0, 1.0])
-    np.testing.assert_allclose(
-        success_rate_curve(positions, weights), success_rate_curve(np.repeat(positions, weights.astype(int)))
-    )
+    curve = ours.success_rate_curve(positions)
+    assert curve[[0, 20]] == pytest.approx([0.2, 0.6]) and curve[-1] == 1
+    weights = np.array([0, 2, 0, 2, 1])
+    repeated = ours.success_rate_curve(np.repeat(positions, weights))
+    np.testing.assert_allclose(ours.success_rate_curve(positions, weights.astype(float)), repeated)
