@@ -1,18 +1,195 @@
-"""The worker process, seen from QGIS: whatever happens in it, the channel stays intact."""
+"""The worker process, seen from QGIS: messages arrive as sent, and whatever happens in it, the channel stays intact."""
 
 from __future__ import annotations
 
+import itertools
+import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path, PurePath
 from typing import Any
 
+import numpy as np
 import pytest
 
-from scarp.model.worker.protocol import CALL, CANCEL, ERROR, HEARTBEAT, PROGRESS, RESULT, Channel, read_message
+from scarp.model.errors import MessageInvalid
+from scarp.model.factors.settings import CategoricalInput, StationPoints
+from scarp.model.inputs.vectors import Lines, Points, Polygons
+from scarp.model.training.settings import TrainingSettings
+from scarp.model.worker import protocol
+from scarp.model.worker.protocol import CALL, CANCEL, CHUNK_LENGTH, ERROR, PROGRESS, RESULT
+
+SCALARS = (None, True, False, 0, -1, 2**70, 0.1, -0.0, 1e308, math.inf, -math.inf, "")
+SCALARS += ("a\nb\u2028 \U0001f30b", "$array")
+CONTAINERS = (
+    lambda item: [[item], (item, item), {"key": item}, {"$array": item}, {1: item, None: 2}],
+    lambda item: [item] * (CHUNK_LENGTH + 1),
+)
+RING = np.array([[0, 0], [1, 0], [1, 1], [0, 0]], dtype=float)
+
+
+def round_trip(value: Any, folder: Path, records: bool = True) -> Any:
+    with open(folder / "line", "w+b") as stream:
+        protocol.Channel(stream, folder, "test", records).send(CALL, value)
+        stream.seek(0)
+        (line,) = stream.readlines()
+    kind, content = protocol.read_message(line, folder)
+    assert kind == CALL
+    assert [path.name for path in folder.iterdir()] == ["line"], "the file beside a message is deleted when it is read"
+    return content
+
+
+@pytest.mark.parametrize(("value", "wrap"), list(itertools.product(SCALARS, CONTAINERS)))
+def test_plain_values_round_trip(value, wrap, tmp_path):
+    sent = wrap(value)
+    got = round_trip(sent, tmp_path)
+    assert got == sent and repr(got) == repr(sent)
+
+
+OF_NUMPY = [np.float32(0.1), np.int16(-3), np.uint8(255), np.bool_(True), np.float64(1e-300), np.str_("text")]
+
+
+@pytest.mark.parametrize("value", [*OF_NUMPY, math.nan, np.float32("nan")])
+def test_numpy_scalars_become_plain_values(value, tmp_path):
+    got, expected = round_trip([value], tmp_path)[0], getattr(value, "item", lambda: value)()
+    assert (type(got), repr(got)) == (type(expected), repr(expected))
+
+
+def test_paths_stay_paths(tmp_path):
+    got = round_trip({"a": tmp_path / "Ordner mit ü.tif"}, tmp_path)["a"]
+    assert got == tmp_path / "Ordner mit ü.tif" and isinstance(got, PurePath)
+
+
+@pytest.mark.parametrize("dtype", "bool uint8 int16 int64 float32 float64 >f8 complex128 longdouble".split())
+@pytest.mark.parametrize("shape", [(), (0,), (0, 2), (1,), (3, 2), (2, 3, 4)])
+@pytest.mark.parametrize("order", ["C", "F", "strided"])
+def test_arrays_keep_type_shape_and_every_bit(dtype, shape, order, tmp_path):
+    rng = np.random.default_rng(1)
+    array = np.asarray(rng.integers(0, 256, size=shape) / 3.0).astype(dtype)
+    array = np.asfortranarray(array) if order == "F" else array[..., ::-1] if order == "strided" and shape else array
+    got = round_trip({"text": "x", "arrays": [array, array]}, tmp_path)["arrays"]
+    for one in got:
+        assert (one.dtype, one.shape, one.tobytes()) == (array.dtype, array.shape, array.tobytes())
+    if array.size:
+        got[0].flat[0] = 0
+        assert got[1].tobytes() == array.tobytes(), "they are writable, independently of each other"
+
+
+def inputs() -> list[Any]:
+    columns = {"scale": ["large", None, 3, 2.5, ""], "$odd": [1] * 5, "名称": ["a"] * 5}
+    points = Points("slides", "/a/b.gpkg", columns, np.arange(10.0).reshape(5, 2))
+    one = {"type": "Polygon", "coordinates": [RING, RING / 2]}
+    two = {"type": "MultiPolygon", "coordinates": [[RING], [RING, RING / 3]]}
+    polygons = Polygons("rock", "x", {"unit": ["a", "b"]}, [one, two])
+    layers = [
+        *(points, Lines("rivers", "", {}, [RING, RING[:2]]), polygons, StationPoints(points, "scale")),
+        CategoricalInput(polygons=polygons, field="unit", name="rock"),
+        CategoricalInput(raster="/a.tif", name="cover"),
+        TrainingSettings(epochs=3, learning_rate=1e-5, physics="none"),
+    ]
+    others = [kind for name, kind in protocol.INPUTS.items() if name not in {type(layer).__name__ for layer in layers}]
+    return [*layers, *map(example, others)]
+
+
+def example(kind: type) -> Any:
+    """An object with its default values, and a text for what has none."""
+    return kind(**{item.name: "x" for item in fields(kind) if item.default is item.default_factory is MISSING})
+
+
+@pytest.mark.parametrize("value", inputs(), ids=lambda value: type(value).__name__)
+def test_inputs_round_trip_as_the_same_class(value, tmp_path):
+    same(round_trip(value, tmp_path, records=False), value)
+
+
+def same(got: Any, sent: Any) -> None:
+    assert type(got) is type(sent)
+    for name, value in vars(sent).items():
+        compare = same if type(value) in protocol.INPUTS.values() else np.testing.assert_equal
+        compare(getattr(got, name), value)
+
+
+@dataclass
+class Inner:
+    number: float
+    places: list[tuple[int, int]]
+
+
+@dataclass
+class Outer:
+    inner: Inner
+    by_number: dict[int, str]
+    many: list[Inner] = field(default_factory=list)
+    counted: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counted = len(self.many)
+
+
+def test_results_become_records_with_the_same_fields(tmp_path):
+    many = [Inner(float(number), [(number, 1)]) for number in range(2 * CHUNK_LENGTH + 7)]
+    got = round_trip(Outer(many[1], {1: "a", 2: "b"}, many), tmp_path)
+    assert isinstance(got, protocol.Record)
+    assert (got.inner.number, got.inner.places, got.by_number) == (1.0, [(1, 1)], {1: "a", 2: "b"})
+    assert got.counted == len(many) and [item.number for item in got.many] == [item.number for item in many]
+
+
+UNSUPPORTED = [
+    *[(Outer(Inner(1.0, []), {}), "Outer"), ({"layer": object()}, "layer.*object"), ({"a": {"b": {1, 2}}}, "a.b.*set")],
+    *[(np.array(["x", None], dtype=object), "array of object"), (dict, "type"), (b"bytes", "bytes")],
+    ({"c": np.array("2020", dtype="datetime64[D]")}, "c.*datetime"),
+]
+
+
+@pytest.mark.parametrize(("value", "named"), UNSUPPORTED)
+def test_unsupported_types_are_named(value, named, tmp_path):
+    with pytest.raises(MessageInvalid, match=named):
+        round_trip(value, tmp_path, records=False)
+
+
+BAD_MESSAGES = rb"""
+nonsense
+[]
+{}
+{"kind": "call", "content": {"$array": [0, "<f8", [9]]}}
+{"kind": "call", "content": {"$array": [0, "|O", [1]]}}
+{"kind": "call", "content": {"$what": 1}}
+{"kind": "call", "content": {"$input": ["Popen", {"args": "ls"}]}}
+{"kind": "call", "content": {"$function": 0}}
+{"kind": "call", "content": {"$pieces": [[0, 10]]}}
+{"kind": "call", "file": "none.bin"}
+{"kind": "call", "file": "../../../../../etc/hostname"}
+{"kind": "call", "content": {"$input": ["Points", 3]}}
+""".split(b"\n")
+
+
+@pytest.mark.parametrize("line", [*BAD_MESSAGES, b"\xff\xfe\n", b"[" * 100000 + b"\n"])
+def test_a_bad_message_raises_one_named_error(line, tmp_path):
+    with pytest.raises(MessageInvalid):
+        protocol.read_message(line, tmp_path)
+
+
+def test_a_layer_with_a_million_vertices_round_trips(tmp_path):
+    circle = np.stack([np.cos(np.linspace(0, 7, 250)), np.sin(np.linspace(0, 7, 250))], axis=1)
+    units, parts = [f"unit {number}" for number in range(4000)], [circle + number for number in range(4000)]
+    layer = Polygons("big", "", {"name": units}, [{"type": "Polygon", "coordinates": [part]} for part in parts])
+    got = round_trip(layer, tmp_path, records=False)
+    np.testing.assert_array_equal(got.bounds(), layer.bounds())
+
+
+def test_long_lists_are_sent_in_pieces():
+    """JSON is read in one call that lets no other thread run, so a line stays short and pieces are small."""
+    writer = protocol.MessageEncoder(records=False)
+    text = json.dumps(writer.encode({"values": ["some text"] * 100 * CHUNK_LENGTH}))
+    assert len(text) < 10_000
+    assert max(len(chunk) for chunk in writer.chunks) < 20 * CHUNK_LENGTH
+    content = b"".join(bytes(chunk) for chunk in writer.chunks)
+    assert protocol.MessageDecoder(content).decode(json.loads(text))["values"] == ["some text"] * 100 * CHUNK_LENGTH
+
 
 START = Path(__file__).resolve().parents[2] / "model" / "worker" / "start.py"
 
@@ -26,7 +203,7 @@ class WorkerProcess:
         command = [sys.executable, "-I", "-X", "utf8", str(package / "model" / "worker" / "start.py"), str(folder)]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         self.process = subprocess.Popen(command, **pipes)
-        self.channel = Channel(self.process.stdin, folder, "test", records=False)
+        self.channel = protocol.Channel(self.process.stdin, folder, "test", records=False)
 
     def ask(self, job: str, *values: Any, progress: bool = False, **named: Any) -> None:
         self.channel.send(CALL, {"job": job, "values": list(values), "named": named, "progress": progress})
@@ -36,51 +213,46 @@ class WorkerProcess:
         while True:
             line = self.process.stdout.readline()
             assert line, f"the process ended with {self.process.wait()}: {self.process.stderr.read().decode()}"
-            kind, content = read_message(line, self.folder)
-            if kind != HEARTBEAT:
-                return kind, content
-
-    def answer(self) -> tuple[str, Any]:
-        """Return the next message other than progress."""
-        while True:
-            kind, content = self.receive()
-            if kind != PROGRESS:
+            kind, content = protocol.read_message(line, self.folder)
+            if kind != protocol.HEARTBEAT:
                 return kind, content
 
 
 ODD_JOB = '''
 """A job for tests: does what it is told."""
 import ctypes, os, signal, subprocess, sys, time
-from pathlib import Path
 from ..errors import TooFewData
 from ..outputs.atomic import atomic_output
 from ..progress import stop_if_cancelled
 
+def fail(error):
+    raise error
+
+def print_everywhere():
+    print("stray", flush=True)
+    sys.stdout.write('{"kind": "result", "content": 1}\\n')
+    os.write(1, b"stray bytes\\n")
+    subprocess.run([sys.executable, "-c", "print(input())"], check=False)
+    return sys.stdin.read()
+
+NO_MEMORY = "[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory"
+WAYS = {
+    "print": print_everywhere,
+    "memory": lambda: fail(MemoryError()),
+    "torch": lambda: fail(RuntimeError(NO_MEMORY)),
+    "too few": lambda: fail(TooFewData("There are 3.")),
+    "bug": lambda: {}["nothing"],
+    "library": lambda: __import__("no_such_library"),
+    "crash": lambda: ctypes.string_at(0),
+    "leave": lambda: os._exit(3),
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "unsendable": lambda: {"handle": object()},
+    "name": lambda: (__name__, sys.path, sys.flags.isolated),
+}
+
 def odd_job(what, output=None, progress=None):
-    if what == "print":
-        print("stray", flush=True)
-        sys.stdout.write('{"kind": "result", "content": 1}\\n')
-        os.write(1, b"stray bytes\\n")
-        subprocess.run([sys.executable, "-c", "print(input())"], check=False)
-        return sys.stdin.read()
-    if what == "memory":
-        raise MemoryError()
-    if what == "torch":
-        raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory")
-    if what == "too few":
-        raise TooFewData("There are 3.")
-    if what == "bug":
-        return {}["nothing"]
-    if what == "library":
-        import no_such_library
-    if what == "crash":
-        ctypes.string_at(0)
-    if what == "leave":
-        os._exit(3)
-    if what == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if what == "unsendable":
-        return {"handle": object()}
+    if what in WAYS:
+        return WAYS[what]()
     if what == "wait":
         while True:
             time.sleep(0.01)
@@ -91,10 +263,6 @@ def odd_job(what, output=None, progress=None):
             temporary.write_text("half")
             progress.report(0.5, "half")
             time.sleep(60)
-    if what == "name":
-        return __name__, sys.path, sys.flags.isolated
-    if what == "callback":
-        return progress
 '''
 
 
@@ -131,69 +299,56 @@ def test_printed_text_does_not_get_into_the_channel(line):
 def test_the_process_is_isolated_and_the_package_is_scarp(line, package):
     line.ask("odd_job", "name")
     kind, (name, path, isolated) = line.receive()
-    assert kind == RESULT
-    assert name == "scarp.model.jobs.odd_job"
-    assert isolated == 1
+    assert (kind, name, isolated) == (RESULT, "scarp.model.jobs.odd_job", 1)
     assert not [folder for folder in path if folder.startswith(str(package.parent))]
 
 
-@pytest.mark.parametrize(
-    ("what", "kind", "expected"),
-    [
-        ("memory", "MemoryError", False),
-        ("torch", "MemoryError", False),
-        ("too few", "TooFewData", True),
-        ("bug", "KeyError", False),
-        ("library", "ModuleNotFoundError", False),
-        ("unsendable", "MessageInvalid", True),
-    ],
-)
-def test_errors_are_reported_and_the_next_call_works(line, what, kind, expected):
+FAILURES = {
+    **dict.fromkeys(("memory", "torch"), ("MemoryError", False, None)),
+    "too few": ("TooFewData", True, None),
+    "bug": ("KeyError", False, None),
+    "library": ("ModuleNotFoundError", False, "no_such_library"),
+    "unsendable": ("MessageInvalid", True, None),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_errors_are_reported_and_the_next_call_works(line, what):
     line.ask("odd_job", what)
     received, error = line.receive()
     assert received == ERROR
-    assert (error["kind"], error["expected"]) == (kind, expected)
-    assert error["library"] == ("no_such_library" if what == "library" else None)
+    assert (error["kind"], error["expected"], error["library"]) == FAILURES[what]
     assert "odd_job.py" in error["trace"] or what == "unsendable"
     line.ask("odd_job", "name")
     assert line.receive()[0] == RESULT
 
 
-@pytest.mark.parametrize("job", ["no_such_job", "../errors", "os", "__init__", ""])
-def test_only_jobs_can_be_called(line, job):
-    line.ask(job)
-    kind, error = line.receive()
-    assert kind == ERROR
-    assert error["kind"] == "MessageInvalid"
-    assert error["expected"]
+def call_of(job):
+    content = {"job": job, "values": [], "named": {}, "progress": False}
+    return json.dumps({"kind": CALL, "content": content}).encode() + b"\n"
 
 
-@pytest.mark.parametrize("sent", [b"nonsense\n", b'{"kind": "what"}\n', b'{"kind": "call", "content": {"$x": 1}}\n'])
-def test_a_bad_message_is_answered_and_the_next_call_works(line, sent):
+BAD = [b"nonsense\n", b'{"kind": "what"}\n', b'{"kind": "call", "content": {"$x": 1}}\n']
+NO_JOBS = ["no_such_job", "../errors", "os", "__init__", ""]
+
+
+@pytest.mark.parametrize("sent", [*BAD, *map(call_of, NO_JOBS)])
+def test_a_bad_message_or_job_is_answered_and_the_next_call_works(line, sent):
     line.process.stdin.write(sent)
     line.process.stdin.flush()
     kind, error = line.receive()
-    assert kind == ERROR
-    assert error["kind"] == "MessageInvalid"
+    assert (kind, error["kind"], error["expected"]) == (ERROR, "MessageInvalid", True)
     line.ask("odd_job", "name")
     assert line.receive()[0] == RESULT
 
 
-def test_cancel_is_received_during_a_job(line):
-    line.ask("odd_job", "wait", progress=True)
-    assert line.receive()[0] == PROGRESS
-    line.channel.send(CANCEL)
-    kind, error = line.answer()
-    assert kind == ERROR
-    assert error["kind"] == "Cancelled"
-
-
-def test_small_progress_steps_are_throttled(line):
+def test_cancel_is_received_during_a_job_and_small_progress_steps_are_throttled(line):
     line.ask("odd_job", "wait", progress=True)
     assert line.receive() == (PROGRESS, [0.5, ""])
     time.sleep(0.5)
     line.channel.send(CANCEL)
-    assert line.receive()[0] == ERROR
+    kind, error = line.receive()
+    assert (kind, error["kind"]) == (ERROR, "Cancelled")
 
 
 @pytest.mark.parametrize("what", ["name", "wait"])
@@ -219,7 +374,6 @@ def test_a_job_that_ignores_cancel_does_not_outlive_qgis(line, tmp_path):
 @pytest.mark.parametrize(("what", "code"), [("crash", -signal.SIGSEGV), ("leave", 3), ("killed", -signal.SIGKILL)])
 def test_a_crash_closes_the_channel_with_its_exit_code(line, what, code):
     line.ask("odd_job", what)
-    assert line.process.stdout.readline() == b""
-    assert line.process.wait(60) == code
+    assert (line.process.stdout.readline(), line.process.wait(60)) == (b"", code)
     if what == "crash":
         assert b"odd_job.py" in line.process.stderr.read(), "the traceback says where"
