@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from qgis.core import QgsProcessingException, QgsProject, QgsRasterLayer, QgsVectorLayer
 
-from scarp.tests.reliability.loading import enlarge, held, queue
+from scarp.tests.reliability.load import enlarge, held, queue
 from scarp.tests.reliability.wholeness import temporaries
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="looks at the process by /proc")

@@ -9,8 +9,8 @@ import pytest
 
 from scarp.model.errors import ScarpError
 from scarp.running import process
+from scarp.tests.reliability.faults_worker import Illness, suffer
 from scarp.tests.reliability.steps import Step
-from scarp.tests.reliability.worker_cases import Illness, suffer
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="faults of a Linux")
 

@@ -17,8 +17,8 @@ NAMES = (
 
 
 def command(name: str) -> list[str]:
-    """Return the command of a campaign: a script in this folder of its name, or ``fuzz.py`` and the name."""
-    script = "fuzz.py" if name.startswith("fuzz_") else f"{name}.py"
+    """Return the command of a campaign: a script in this folder of its name, or ``fuzzing.py`` and the name."""
+    script = "fuzzing.py" if name.startswith("fuzz_") else f"{name}.py"
     return [sys.executable, str(HERE / script), *([name] if name.startswith("fuzz_") else [])]
 
 

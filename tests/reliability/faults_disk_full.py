@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from scarp.model.outputs.run_record import RECORD_SUFFIX
-from scarp.tests.qgis.study import begin, runner
+from scarp.tests.qgis.study import runner
 from scarp.tests.qgis.tiny import Listener
 from scarp.tests.reliability.forking import Lost, in_a_fork
 from scarp.tests.reliability.results import Report, read_options
-from scarp.tests.reliability.steps import Step, load_libraries, prepare_steps
+from scarp.tests.reliability.steps import Step, make_steps_in_a_fork
 from scarp.tests.reliability.wholeness import temporaries, what_is_wrong
 
 SECONDS = 180.0  # longest time of a run; a hang is what takes longer. Many, since the machine may have much else to do
@@ -43,7 +43,6 @@ class Disk:
         subprocess.run(["umount", "--lazy", str(self.place)], check=True)
 
     def clear(self) -> None:
-        """Make it large and empty."""
         self.resize(LARGE)
         for item in self.place.iterdir():
             shutil.rmtree(item) if item.is_dir() else item.unlink()
@@ -89,12 +88,10 @@ class Campaign:
 
     def cases(self) -> list[Case]:
         """Run every step once with room enough, and return the cases that its files suggest."""
-        run = begin()
-        load_libraries()
-        found = in_a_fork(lambda: prepare_steps(self.folder, run), 10 * SECONDS)
+        found = make_steps_in_a_fork(self.folder, 10 * SECONDS)
         cases: list[Case] = []
         for name in self.options.only or found:
-            step = Step(*found[name])
+            step = found[name]
             self.disk.clear()
             outcome = self.play(Case(name, step, LARGE, False))
             if outcome["error"] is not None:
@@ -141,7 +138,6 @@ class Campaign:
         return in_a_fork(lambda: _run(case, out, **places), SECONDS)
 
     def judge(self, case: Case, outcome: dict[str, Any]) -> list[str]:
-        """Return all that is not as it should be after a case."""
         out, error, older = self.out(case), outcome["error"], self.older(case.algorithm)
         wrong = [f"left {name}" for name in temporaries(out)]
         new, old = [], []

@@ -7,22 +7,271 @@ there is looked at, and the next run must give what an uninterrupted one gives.
 
 from __future__ import annotations
 
-import argparse
+import hashlib
+import importlib
 import json
 import os
 import random
-import subprocess
+import re
+import shutil
+import signal
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scarp.tests.reliability.forking import Lost
-from scarp.tests.reliability.kill_cases import OTHERWISE, Kills, Known
+from scarp.tests.qgis.study import runner
+from scarp.tests.reliability.forking import Lost, in_a_fork
 from scarp.tests.reliability.results import Report, read_options
+from scarp.tests.reliability.steps import Step, make_steps_in_a_fork
+from scarp.tests.reliability.wholeness import fingerprint, temporaries, what_is_wrong
 
-ALGORITHMS = (*OTHERWISE, "rerun")
+SECONDS = 240.0  # longest time of a run that is not killed
+OLD = 1_000_000_000  # time of older results, in seconds since 1970, by which they are told from new ones
+OTHERWISE: dict[str, dict[str, Any]] = {
+    **{name: {"SEED": 2} for name in "createdemodata trainpcum traincomparisonmodel crossvalidate".split()},
+    **{name: {"SEED": 2} for name in "validatewithpoints comparemodels explainsusceptibility".split()},
+    "buildfactorstack": {"FAULT_RADIUS": 900},
+    "checkfactors": {"LABELS": None},
+    "buildbufferedlabels": {"RADII": "large,240,small,90,unrecorded,60"},
+    "buildsafetyfactor": {"ALPHA": 0.6},
+    "predictsusceptibility": {"SAMPLES": 3},
+    "classifyzones": {"METHOD": "natural_breaks"},
+    "rainfallwarning": {"K": 0.02},
+}
+"""What makes other results of the same names, as an earlier run may have left them. A repetition never overwrites."""
+_CHANGES = ("os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir")
+
+
+@dataclass
+class Known:
+    """A step and what it gives when nobody kills it."""
+
+    step: Step
+    seconds: float
+    changes: int  # times that it makes, renames or removes a file or folder among its outputs
+    new: dict[str, str]  # fingerprints by name, of files that are the same in every run; empty text for the others
+    old: dict[str, str]
+
+
+class Kills:
+    """A folder with inputs, references and the outputs of the run at hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.out = folder, folder / "out"
+        os.environ["SCARP_STATE"] = str(folder / "state")
+        self.steps = make_steps_in_a_fork(folder, 2 * SECONDS)
+
+    def learn(self, name: str) -> Known:
+        """Run a step three times, once in another way, and keep what it gave."""
+        step = self.steps[name]
+        self._clear()
+        seconds, changes = self.whole(name)
+        first = self.contents()
+        self._clear()
+        self.whole(name)
+        second = self.contents()
+        new = {path: text if text == second.get(path) else "" for path, text in first.items()}
+        old: dict[str, str] = {}
+        if name in OTHERWISE:
+            self._clear()
+            self.whole(name, OTHERWISE[name])
+            # Where a training of other settings stood is refused, and rightly.
+            (self.out / "state.ckpt").unlink(missing_ok=True)
+            for path in self.out.rglob("*"):
+                os.utime(path, (OLD, OLD))
+            old = self.contents()
+            shutil.rmtree(self.older(name), ignore_errors=True)
+            shutil.copytree(self.out, self.older(name))
+        return Known(step, seconds, changes, new, old)
+
+    def older(self, name: str) -> Path:
+        return self.folder / "older" / name
+
+    def begin(self, name: str, older: bool) -> None:
+        self._clear()
+        if older:
+            shutil.copytree(self.older(name), self.out, dirs_exist_ok=True)
+
+    def whole(self, name: str, other: dict[str, Any] | None = None) -> tuple[float, int]:
+        """Run a step to its end; return the seconds it took and how often it changed files among its outputs."""
+
+        def work() -> tuple[float, int]:
+            changes = self._watch(None)
+            begun = time.monotonic()
+            self.run_here(name, other or {})
+            return time.monotonic() - begun, changes[0]
+
+        return tuple(in_a_fork(work, SECONDS))
+
+    def kill(self, name: str, seconds: float | None = None, change: int | None = None) -> bool:
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            try:
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, 1)
+                os.dup2(nothing, 2)
+                self._watch(change)
+                self.run_here(name, {})
+            finally:
+                os._exit(0)
+        others: list[int] = []
+        if seconds is not None:
+            time.sleep(seconds)
+            others = _children(child)
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        _wait_for(others)
+        return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+    def judge(self, known: Known, older: bool) -> list[str]:
+        return in_a_fork(lambda: self._judge(known, older), SECONDS)
+
+    def again(self, name: str, known: Known) -> list[str]:
+        """Run a step that was killed once more, and return what is not as if it had not been."""
+        try:
+            self._whole_when_free(name)
+        except Lost as error:
+            if "holds files that the repetition would write over" not in str(error):
+                return [f"the next run failed: {error}"]
+            # It says so, and what lies there is whole; in a new folder it can be made again.
+            shutil.rmtree(self.out / "again")
+            self.whole(name)
+        return in_a_fork(lambda: self._like_new(known), SECONDS)
+
+    def _whole_when_free(self, name: str) -> None:
+        """Run a step; as long as a process that worked for the killed run still ends, the message says to wait."""
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            try:
+                self.whole(name)
+                return
+            except Lost as error:
+                if "is being written by another run" not in str(error):
+                    raise
+            time.sleep(0.5)
+        raise Lost("another run goes on writing")
+
+    def _judge(self, known: Known, older: bool) -> list[str]:
+        wrong, names = [], set(known.new) | set(known.old)
+        for path in self._files():
+            name = str(path.relative_to(self.out))
+            if name not in names:
+                wrong.append(f"{name} could be taken for a result")
+                continue
+            reason = what_is_wrong(path)
+            if reason:
+                wrong.append(f"{name} is not whole: {reason}")
+                continue
+            is_old = int(path.stat().st_mtime) == OLD
+            expected = (known.old if is_old else known.new).get(name)
+            if expected is None or (expected and fingerprint(path) != expected and not name.endswith(".ckpt")):
+                wrong.append(f"{name} is neither the older nor the new one")
+            wrong += _wrong_record(path)
+        # A sidecar file may be away for the moment in which its file is exchanged.
+        gone = [name for name in known.old if older and not (self.out / name).exists() and not self._is_sidecar(name)]
+        return wrong + [f"lost the older {name}" for name in gone]
+
+    def _is_sidecar(self, name: str) -> bool:
+        """Whether a file belongs to another one, as a record does, or is the JSON of a table."""
+        table = (self.out / name).with_suffix(".csv")
+        return name.endswith((".run.json", ".aux.xml")) or (name.endswith(".json") and table.exists())
+
+    def _like_new(self, known: Known) -> list[str]:
+        wrong = [f"left {name}" for name in temporaries(self.out)]
+        found = self.contents()
+        for name, expected in known.new.items():
+            if name not in found:
+                wrong.append(f"{name} is missing after the next run")
+            elif expected and found[name] != expected:
+                wrong.append(f"{name} differs from that of an uninterrupted run")
+        return wrong + self.unsound()
+
+    def unsound(self) -> list[str]:
+        """Return which results are not whole, or have the record of another file."""
+        broken = {path: what_is_wrong(path) for path in self._files()}
+        wrong = [f"{path.name} is not whole: {reason}" for path, reason in broken.items() if reason]
+        return wrong + [text for path in broken for text in _wrong_record(path)]
+
+    def run_here(self, name: str, other: dict[str, Any]) -> None:
+        """Run a step in this process, with some of its inputs replaced."""
+        # Tiny runs keep where they stand as large ones do.
+        for place in ("training.checkpoint.WRITE_INTERVAL", "jobs.predict_susceptibility.RESUME_MIN_WORK"):
+            module, constant = place.rsplit(".", 1)
+            found = importlib.import_module(f"scarp.model.{module}")
+            assert hasattr(found, constant), place
+            setattr(found, constant, 0.0)
+        values = {**self.steps[name].parameters(self.out), **other}
+        runner()(name, **{key: value for key, value in values.items() if value is not None})
+
+    def _watch(self, change: int | None) -> list[int]:
+        """Count changes of files among the outputs from now on; kill the process before the one of a number."""
+        count, place = [0], str(self.out)
+
+        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            if (writes or event in _CHANGES) and any(str(one).startswith(place) for one in arguments[:2]):
+                count[0] += 1
+                if count[0] == change:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hear)
+        return count
+
+    def _clear(self) -> None:
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir()
+
+    def _files(self) -> list[Path]:
+        """Return what could be taken for a result."""
+        files = sorted(path for path in self.out.rglob("*") if path.is_file())
+        return [path for path in files if not re.search(r"(^|/)\.", str(path.relative_to(self.out)))]
+
+    def contents(self) -> dict[str, str]:
+        return in_a_fork(
+            lambda: {str(path.relative_to(self.out)): fingerprint(path) for path in self._files()}, SECONDS
+        )
+
+
+def _wrong_record(path: Path) -> list[str]:
+    """Return whether the record beside a file tells of another file."""
+    record = Path(f"{path}.run.json")
+    if not record.is_file():
+        return []
+    outputs = json.loads(record.read_text(encoding="utf-8"))["outputs"]
+    own = [entry for entry in outputs.values() if os.path.basename(str(entry["source"])) == path.name]
+    hashes = {entry["sha256"] for entry in own if "sha256" in entry}
+    wrong = bool(hashes) and hashlib.sha256(path.read_bytes()).hexdigest() not in hashes
+    return [f"the record beside {path.name} is that of another file"] if wrong else []
+
+
+def _children(parent: int) -> list[int]:
+    """Return the processes that a process has started."""
+    try:
+        return [int(text) for text in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _wait_for(processes: list[int]) -> None:
+    """Wait until processes have ended by themselves."""
+    until = time.monotonic() + 20
+    while any(_lives(process) for process in processes):
+        if time.monotonic() > until:
+            raise Lost("the process that computes lived on")
+        time.sleep(0.05)
+
+
+def _lives(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 IN_A_PROCESS = ("createdemodata", "buildfactorstack", "trainpcum", "predictsusceptibility", "classifyzones")
 """Algorithms that are also killed while their core runs in a process of its own, which must then end by itself."""
 AT_RANDOM, BEFORE_A_CHANGE = "at random moments", "before a change of a file"
@@ -41,43 +290,18 @@ def main() -> int:
         changes=(10, "before changes of files, of each algorithm"),
         in_a_process=(4, "with the core in a process, of each algorithm"),
         minutes=(0.0, "after which no more is killed; 0 for no limit"),
-        jobs=(1, "processes that share the algorithms"),
     )
     if not hasattr(os, "fork") or not Path("/proc/self").exists():
         print("faults_kill: skipped. It needs a Linux.")
         return 0
     report = Report("faults_kill_some" if options.only else "faults_kill", **dict.fromkeys(COUNTS, 0))
     with tempfile.TemporaryDirectory(prefix="scarp-kill-") as folder:
-        if options.jobs > 1:
-            share_out(Path(folder), options, report)
-        else:
-            Campaign(Path(folder), options, report).play()
-    if options.part:
-        Path(options.part).write_text(json.dumps([report.counts, report.failures]), encoding="utf-8")
-        return 0
+        Campaign(Path(folder), options, report).play()
     return report.finish()
 
 
-def share_out(folder: Path, options: argparse.Namespace, report: Report) -> None:
-    """Share the algorithms out among processes, and collect what they found."""
-    names, parts = options.only or list(ALGORITHMS), []
-    same = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in ("kills", "changes", "in_a_process")]
-    same.append(f"--minutes={options.minutes}")
-    for number in range(options.jobs):
-        part = folder / f"{number}.json"
-        own = [f"--seed={options.seed + number}", f"--part={part}", "--only", *names[number :: options.jobs]]
-        parts.append((part, subprocess.Popen([sys.executable, __file__, *same, *own])))
-    for part, process in parts:
-        if process.wait() or not part.is_file():
-            report.failures.append({"case": part.stem, "wrong": "the campaign itself failed"})
-            continue
-        counts, failures = json.loads(part.read_text(encoding="utf-8"))
-        report.counts = {what: report.counts[what] + number for what, number in counts.items()}
-        report.failures += failures
-
-
 class Campaign:
-    def __init__(self, folder: Path, options: argparse.Namespace, report: Report) -> None:
+    def __init__(self, folder: Path, options: Any, report: Report) -> None:
         self.kills, self.options, self.report = Kills(folder), options, report
         self.chance, self.begun = random.Random(options.seed), time.monotonic()
 

@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from scarp.tests.reliability.faults_kill import OTHERWISE, SECONDS, Kills, Known
 from scarp.tests.reliability.forking import Lost, in_a_fork
-from scarp.tests.reliability.kill_cases import OTHERWISE, SECONDS, Kills, Known
 from scarp.tests.reliability.results import Report, read_options
 from scarp.tests.reliability.wholeness import temporaries
 

@@ -17,7 +17,7 @@ class Lost(Exception):
 
 
 def in_a_fork(work: Callable[[], Any], seconds: float) -> Any:
-    """Return what a function returns in a child process; it must be JSON-able."""
+    """Return what a function returns in a child process; it must be JSON-able, or a path, which comes as text."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     child = os.fork()
@@ -33,7 +33,7 @@ def in_a_fork(work: Callable[[], Any], seconds: float) -> Any:
 
 def _answer(work: Callable[[], Any], writing: int) -> None:
     try:
-        text = json.dumps({"answer": work()})
+        text = json.dumps({"answer": work()}, default=os.fspath)
     except BaseException:
         text = json.dumps({"trace": traceback.format_exc()})
     with os.fdopen(writing, "w", encoding="utf-8") as stream:

@@ -2,12 +2,16 @@
 
 A reader may accept an input or refuse it with a ``ScarpError``. Anything else is a failure: another exception, more
 than two seconds, more memory than allowed, a file opened elsewhere, code compiled, a program started, a crash.
+
+``./run python tests/reliability/fuzzing.py fuzz_models [--inputs 50000] [--seed 1]``. fuzz_models: model files;
+fuzz_records: all readers of records; fuzz_rasters: what reads GeoTIFFs; fuzz_layers: GeoPackages and styles.
 """
 
 from __future__ import annotations
 
 import codecs
 import ctypes
+import importlib
 import json
 import mmap
 import os
@@ -20,7 +24,6 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from select import select
 from typing import Any, Callable, Protocol
@@ -28,6 +31,13 @@ from typing import Any, Callable, Protocol
 from scarp.model.errors import ScarpError
 from scarp.tests.reliability.results import Report, read_options
 
+TARGETS = {
+    "fuzz_models": (50000, "model_target", "ModelTarget"),
+    "fuzz_records": (60000, "record_target", "RecordTarget"),
+    "fuzz_rasters": (5000, "raster_target", "RasterTarget"),
+    "fuzz_layers": (5000, "layer_target", "LayerTarget", "StyleTarget"),
+}
+"""Inputs of each reader, module and readers by the name of the campaign."""
 SECONDS = 2.0  # of the processor, for one input: by the clock on the wall, a busy machine would make every reader slow
 MEMORY = 2 * 1024**3  # bytes of address space that a reader may add to what the process has when it begins
 BATCH = 2000  # inputs of one process; a crash costs no more than these
@@ -53,11 +63,8 @@ _FILES = (
 def _memory_calls() -> set[int | None]:
     """Return where the C library has the functions by which Scarp limits how much freed memory it keeps."""
     library = ctypes.CDLL(None)
-    return {
-        ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-        for name in ("mallopt", "malloc_trim")
-        if hasattr(library, name)
-    }
+    calls = [getattr(library, name) for name in ("mallopt", "malloc_trim") if hasattr(library, name)]
+    return {ctypes.cast(call, ctypes.c_void_p).value for call in calls}
 
 
 class Watch:
@@ -86,9 +93,8 @@ class Watch:
                 # A run record names its inputs, and an input's own record may say more. Outputs state the versions of
                 # libraries; to read these is no harm, and to run what stands there would show.
                 libraries = tuple(filter(None, sys.path)) if str(arguments[1]).startswith("r") else ()
-                names = [
-                    name for name in names[:1] if not name.endswith(".run.json") and not name.startswith(libraries)
-                ]
+                harmless = names[0].endswith(".run.json") or names[0].startswith(libraries) if names else True
+                names = [] if harmless else names[:1]
             if any(not name.startswith(self._folder) for name in names):
                 self.seen.append(f"{event} {arguments!r:.200}")
 
@@ -110,13 +116,9 @@ class Hang(BaseException):
 
 
 class Outcome:
-    """What came of some inputs."""
-
     def __init__(self) -> None:
         self.accepted = self.refused = 0
-        self.seconds = self.slowest = 0.0
-        self.slowest_number = -1
-        self.grown = 0  # most bytes of memory that a process of readers gained
+        self.slowest, self.grown = 0.0, 0  # seconds of an input, bytes of memory that a process of readers gained
         self.failures: dict[str, dict[str, Any]] = {}  # by what went wrong and where: how often, and the first number
 
     @property
@@ -130,40 +132,34 @@ class Outcome:
     def add(self, other: dict[str, Any]) -> None:
         self.accepted += other["accepted"]
         self.refused += other["refused"]
-        self.seconds += other["seconds"]
-        self.grown = max(self.grown, other["grown"])
-        if other["slowest"] > self.slowest:
-            self.slowest, self.slowest_number = other["slowest"], other["slowest_number"]
+        self.slowest, self.grown = max(self.slowest, other["slowest"]), max(self.grown, other["grown"])
         for what, found in other["failures"].items():
             self.fail(what, found["first"], found["count"])
 
 
-def campaign(name: str, about: str | None, targets: Mapping[str, Callable[[Path], Target]], inputs: int) -> int:
-    """Fuzz some readers as the command line says, and report what came of it."""
-    given = read_options(about, inputs=(inputs, "for each reader"))
+def main() -> int:
+    """Fuzz the readers of a campaign as the command line says, and report what came of it."""
+    name = sys.argv.pop(1)
+    inputs, module, *kinds = TARGETS[name]
+    given = read_options(__doc__, inputs=(inputs, "for each reader"))
     report = Report(name, seed=given.seed)
     # A file system in memory, where there is one, keeps the disk out of it.
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
-        for what, make in targets.items():
-            found = read_in_processes(make, Path(place), given.seed, given.inputs)
-            crashes = sum(one["count"] for words, one in found.failures.items() if _ENDED in words)
-            numbers = {
-                "inputs": found.inputs,
-                "accepted": found.accepted,
-                "refused": found.refused,
-                "slowest, ms": round(1000 * found.slowest),
-                "memory gained, MB": round(found.grown / 1e6),
-                "crashes": crashes,
-            }
-            report.counts |= {f"{what}: {name}": number for name, number in numbers.items()}
-            report.failures += [{"reader": what, "what": words, **one} for words, one in found.failures.items()]
+        for kind in kinds:
+            target = getattr(importlib.import_module(f"scarp.tests.reliability.{module}"), kind)
+            found = read_in_processes(target, Path(place), given.seed, given.inputs)
+            numbers = {name: getattr(found, name) for name in ("inputs", "accepted", "refused")}
+            numbers |= {"slowest, ms": round(1000 * found.slowest), "memory gained, MB": round(found.grown / 1e6)}
+            numbers["crashes"] = sum(one["count"] for words, one in found.failures.items() if _ENDED in words)
+            report.counts |= {f"{target.name}: {what}": number for what, number in numbers.items()}
+            failures = found.failures.items()
+            report.failures += [{"reader": target.name, "what": words, **one} for words, one in failures]
     return report.finish()
 
 
 def read_all(
     target: Target, watch: Watch, seed: int, numbers: range, tell: Callable[[int], None] = lambda number: None
 ) -> Outcome:
-    """Read inputs one after the other in this process."""
     outcome = Outcome()
     previous = signal.signal(signal.SIGPROF, _hang)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -186,18 +182,16 @@ def read_in_processes(make: Callable[[Path], Target], place: Path, seed: int, co
         numbers = range(done, min(done + BATCH, count))
         with mmap.mmap(-1, 8) as mark, tempfile.TemporaryDirectory(dir=place) as folder:
             found, ended = _in_process(make, Path(folder), seed, numbers, mark)
-            if found is not None:
-                total.add(found)
-                done = numbers.stop
-            else:
+            done = numbers.stop
+            if found is None:
                 # What the process found before it ended is lost, so all but the one that ended it are read again.
                 number = max(*struct.unpack("q", mark[:]), numbers.start)
                 total.fail(ended, number)
-                if number > numbers.start:
-                    again, _ = _in_process(make, Path(folder), seed, range(numbers.start, number), mark)
-                    if again is not None:
-                        total.add(again)
                 done = number + 1
+                if number > numbers.start:
+                    found, _ = _in_process(make, Path(folder), seed, range(numbers.start, number), mark)
+            if found is not None:
+                total.add(found)
     return total
 
 
@@ -215,14 +209,18 @@ def _in_process(
             # With the source line, for which that is opened and compiled.
             sys.unraisablehook = lambda found: None
             warnings.simplefilter("ignore")
-            _mark(mark, numbers.start)
+
+            def tell(number: int) -> None:
+                mark[:] = struct.pack("q", number)
+
+            tell(numbers.start)
             for leftover in folder.iterdir():
                 leftover.unlink() if leftover.is_file() else shutil.rmtree(leftover)
             target, watch = make(folder), Watch(folder)
             # What Python and libraries fetch when first used is no doing of an input.
-            read_all(target, watch, seed + 1000, range(WARM), lambda number: _mark(mark, -1 - number))
+            read_all(target, watch, seed + 1000, range(WARM), lambda number: tell(-1 - number))
             _bound_memory()
-            found = read_all(target, watch, seed, numbers, lambda number: _mark(mark, number))
+            found = read_all(target, watch, seed, numbers, tell)
             with open(drain, "w", encoding="utf-8") as stream:
                 json.dump(vars(found), stream)
             os._exit(0)
@@ -235,13 +233,10 @@ def _in_process(
     with open(source, encoding="utf-8") as stream:
         text = _patiently(stream, child, mark)
     _, status = os.waitpid(child, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
+    code = os.waitstatus_to_exitcode(status)
+    if code == 1:
         raise SystemExit("The campaign itself failed, see above.")
-    ended = (
-        f"{_ENDED} by signal {os.WTERMSIG(status)}"
-        if os.WIFSIGNALED(status)
-        else f"{_ENDED} with status {os.WEXITSTATUS(status)}"
-    )
+    ended = f"{_ENDED} {f'by signal {-code}' if code < 0 else f'with status {code}'}"
     return (json.loads(text), "") if text and status == 0 else (None, ended)
 
 
@@ -270,22 +265,19 @@ def _read_one(target: Target, watch: Watch, number: int, outcome: Outcome) -> No
             signal.setitimer(signal.ITIMER_PROF, 0)
     except ScarpError:
         refused = True
-    except Hang:
-        problem = f"{SECONDS:g} seconds and not done"
     except KeyboardInterrupt:
         raise
+    except Hang:
+        problem = f"{SECONDS:g} seconds and not done"
     except BaseException as error:  # a panic of a library in Rust is no Exception
         problem = _where(error)
     took = time.process_time() - begun
-    outcome.seconds += took
-    if took > outcome.slowest:
-        outcome.slowest, outcome.slowest_number = took, number
+    outcome.slowest = max(outcome.slowest, took)
     if problem or watch.seen:
         outcome.fail(problem or watch.seen[0], number)
-    elif refused:
-        outcome.refused += 1
     else:
-        outcome.accepted += 1
+        outcome.refused += refused
+        outcome.accepted += not refused
 
 
 def _where(error: BaseException) -> str:
@@ -293,10 +285,6 @@ def _where(error: BaseException) -> str:
     own = [frame for frame in frames if "/model/" in frame.filename or "/algorithms/" in frame.filename] or frames
     place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "?"
     return f"{type(error).__name__} at {place}: {error!s:.120}"
-
-
-def _mark(mark: mmap.mmap, number: int) -> None:
-    mark[:] = struct.pack("q", number)
 
 
 def _bound_memory() -> None:
@@ -307,3 +295,7 @@ def _bound_memory() -> None:
 
 def _hang(*_: Any) -> None:
     raise Hang()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -60,7 +60,6 @@ class LayerTarget:
         self._break_table(change)
 
     def read(self) -> None:
-        """Read all features with a field of numbers and one of texts."""
         layer = core.QgsVectorLayer(str(self._path), "landslides", "ogr")
         if not layer.isValid():
             # Processing refuses such a file before Scarp sees it.
@@ -71,8 +70,7 @@ class LayerTarget:
         kind = reader.geometry_type
         if kind == POINT:
             points = reader.points(fields)
-            assert points.xy.shape == (len(points), 2)
-            assert np.isfinite(points.xy).all()
+            assert points.xy.shape == (len(points), 2) and np.isfinite(points.xy).all()
             assert all(len(points.fields[name]) == len(points) for name in fields)
         elif kind == LINE:
             assert all(part.ndim == 2 and part.shape[1] == 2 for part in reader.lines().parts)
@@ -86,25 +84,14 @@ class LayerTarget:
             fields.append(field)
         options = core.QgsVectorFileWriter.SaveVectorOptions()
         options.driverName, options.layerName = "GPKG", kind
-        writer = core.QgsVectorFileWriter.create(
-            str(self._path), fields, KINDS[kind], self._crs, self._context.transformContext(), options
-        )
+        place = str(self._path), fields, KINDS[kind], self._crs, self._context.transformContext()
+        writer = core.QgsVectorFileWriter.create(*place, options)
         for number in range(6):
             feature = core.QgsFeature(fields)
-            corner = core.QgsPointXY(500100.0 + 40 * number, 3299800.0)
-            ring = [
-                corner,
-                core.QgsPointXY(corner.x() + 30, corner.y()),
-                core.QgsPointXY(corner.x(), corner.y() + 30),
-                corner,
-            ]
-            feature.setGeometry(
-                {
-                    "points": core.QgsGeometry.fromPointXY(corner),
-                    "lines": core.QgsGeometry.fromPolylineXY(ring[:3]),
-                    "areas": core.QgsGeometry.fromPolygonXY([ring]),
-                }[kind]
-            )
+            x, y = 500100.0 + 40 * number, 3299800.0
+            ring = f"{x} {y}, {x + 30} {y}, {x} {y + 30}, {x} {y}"
+            texts = {"points": f"Point ({x} {y})", "lines": f"LineString ({ring})", "areas": f"Polygon (({ring}))"}
+            feature.setGeometry(core.QgsGeometry.fromWkt(texts[kind]))
             feature.setAttributes([f"滑坡 {number}", float(number)])
             writer.addFeature(feature)
         del writer
@@ -168,16 +155,12 @@ class StyleTarget:
             content = change.broken_bytes(content, self._seeds)
             if change.random.random() < 0.5:
                 place = content.find(b'="', change.random.randrange(len(content) + 1)) + 2
-                content = (
-                    content[:place]
-                    + change.one_of((*TEXTS, *map(str, BYTES))).encode("utf-8", "replace")
-                    + content[place:]
-                )
+                value = change.one_of((*TEXTS, *map(str, BYTES))).encode("utf-8", "replace")
+                content = content[:place] + value + content[place:]
         self._style.write_bytes(content)
         self._layer = change.one_of(self._layers)
 
     def read(self) -> None:
-        """Load it; QGIS says whether it could."""
         message, sound = self._layer().loadNamedStyle(str(self._style))
         if not sound:
             raise LayerEmpty(message)
@@ -188,10 +171,7 @@ def _growing(content: bytes, change: Mutator) -> bytes:
     if change.random.random() < 0.5:
         entities = '<!ENTITY a SYSTEM "file:///etc/passwd">'
     else:
-        entities = (
-            '<!ENTITY a0 "scarp">'
-            + "".join(f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 12))
-            + '<!ENTITY a "&a11;">'
-        )
+        levels = "".join(f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 12))
+        entities = f'<!ENTITY a0 "scarp">{levels}<!ENTITY a "&a11;">'
     text = content.decode("utf-8")
     return f"<!DOCTYPE qgis [{entities}]>{text[text.index('<qgis') :].replace('>', '>&a;', 3)}".encode()

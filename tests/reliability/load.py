@@ -2,17 +2,91 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import statistics
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import rasterio
+from qgis.core import QgsApplication, QgsProcessingAlgRunnerTask, QgsProcessingContext, QgsProject
+from qgis.PyQt.QtCore import QCoreApplication
+
+from scarp.model.grid import Grid
+from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.tests.qgis.study import Runner, begin, make_area, make_chain
-from scarp.tests.reliability.loading import Held, enlarge, held, queue
+from scarp.tests.qgis.tiny import Listener
 from scarp.tests.reliability.results import Report, read_options
 from scarp.tests.reliability.wholeness import temporaries
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the process of QGIS holds."""
+
+    memory: int
+    """Bytes, also of those on the disk meanwhile. With what it shares with others: its share alone (PSS) would depend
+    on how many other processes run just then."""
+    handles: int
+    threads: int
+
+
+def held() -> Held:
+    gc.collect()
+    rollup = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
+    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in rollup.splitlines()[1:]}
+    handles = len(os.listdir("/proc/self/fd"))
+    return Held(sizes["Rss"] + sizes["Swap"], handles, len(os.listdir("/proc/self/task")))
+
+
+def enlarge(stack: Path, target: Path, side: int) -> Path:
+    """Write a factor stack of ``side`` × ``side`` cells that repeats a smaller one."""
+    with open_raster(stack, "stack") as dataset:
+        grid, cells = Grid.from_dataset(dataset, "stack"), dataset.read()
+        names, tags = dataset.descriptions, [dataset.tags(number) for number in dataset.indexes]
+        about = dataset.tags()
+    whole = Grid(grid.crs, grid.transform, side, side)
+    rows, columns = (np.arange(side) % size for size in cells.shape[1:])
+    with create_raster(target, whole, "float32", np.nan, names, tags, about) as dataset:
+        dataset.write(cells[:, rows][:, :, columns])
+    return target
+
+
+def queue(calls: Sequence[tuple[str, dict[str, Any]]], seconds: float) -> list[bool]:
+    """Put runs into the queue of QGIS's tasks all at once, wait for them, and return which of them succeeded."""
+    manager, project = QgsApplication.taskManager(), QgsProject.instance()
+    tasks, kept, ended = [], [], {}
+    for number, (algorithm, parameters) in enumerate(calls):
+        context, feedback = QgsProcessingContext(), Listener()
+        context.setProject(project)
+        made = QgsApplication.processingRegistry().createAlgorithmById(f"scarp:{algorithm}")
+        values = {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()}
+        task = QgsProcessingAlgRunnerTask(made, values, context, feedback)
+        task.executed.connect(lambda ok, results, number=number: ended.setdefault(number, bool(ok)))
+        kept += [made, context, feedback]
+        tasks.append(task)
+    for task in tasks:
+        manager.addTask(task)
+    until = time.monotonic() + seconds
+    while len(ended) < len(calls):
+        QCoreApplication.processEvents()
+        time.sleep(0.01)
+        if time.monotonic() > until:
+            waiting = [number for number in range(len(calls)) if number not in ended]
+            raise TimeoutError(f"runs {waiting} did not end; threads: {[one.name for one in threading.enumerate()]}")
+    # Until their threads are done with them as well. Not for ever: QGIS itself may keep a task waiting.
+    while manager.countActiveTasks() and time.monotonic() < until:
+        QCoreApplication.processEvents()
+        time.sleep(0.01)
+    return [ended[number] for number in range(len(calls))]
+
 
 WARM = 4  # runs before any counts: libraries are loaded, caches and pools of memory are filled
 MORE = 1.05  # memory in the end, for that after the first runs that count
@@ -68,26 +142,26 @@ def _row(run: Runner, stack: Path, model: Path, folder: Path, runs: int) -> tupl
     wrong = [f"left {name}" for name in temporaries(folder)]
     if end > MORE * first.memory:
         wrong.append(f"memory grew from {first.memory / 1e6:.0f} to {end / 1e6:.0f} MB")
-    if last.handles > first.handles:
-        wrong.append(f"file handles grew from {first.handles} to {last.handles}")
-    if last.threads > first.threads:
-        wrong.append(f"threads grew from {first.threads} to {last.threads}")
+    for what, before, after in (
+        ("file handles", first.handles, last.handles),
+        ("threads", first.threads, last.threads),
+    ):
+        wrong += [f"{what} grew from {before} to {after}"] if after > before else []
     return found, wrong
 
 
-def _queue(run: Runner, chain: dict[str, Path], folder: Path, number: int) -> list[str]:
-    import rasterio
+def _cells(path: Path) -> bytes:
+    with rasterio.open(path) as dataset:
+        return dataset.read().tobytes()
 
+
+def _queue(run: Runner, chain: dict[str, Path], folder: Path, number: int) -> list[str]:
     def calls(place: Path) -> list[tuple[str, dict[str, Any]]]:
         place.mkdir(parents=True)
-        kinds = [
-            ("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"], "DEVICE": "cpu"}),
-            ("classifyzones", {"SUSCEPTIBILITY": chain["susceptibility"]}),
-        ]
-        return [
-            (kind, {**inputs, "OUTPUT": place / f"{index}.tif"})
-            for index, (kind, inputs) in enumerate((kinds * number)[:number])
-        ]
+        predict = {"STACK": chain["stack"], "MODEL": chain["model"], "DEVICE": "cpu"}
+        kinds = [("predictsusceptibility", predict), ("classifyzones", {"SUSCEPTIBILITY": chain["susceptibility"]})]
+        these = enumerate((kinds * number)[:number])
+        return [(kind, {**inputs, "OUTPUT": place / f"{index}.tif"}) for index, (kind, inputs) in these]
 
     for algorithm, parameters in calls(folder / "alone"):
         run(algorithm, **parameters)
@@ -97,12 +171,8 @@ def _queue(run: Runner, chain: dict[str, Path], folder: Path, number: int) -> li
         return [str(error)]
     wrong = [f"run {index} failed" for index, ok in enumerate(ended) if not ok]
     for index in range(number):
-        with (
-            rasterio.open(folder / "alone" / f"{index}.tif") as one,
-            rasterio.open(folder / "together" / f"{index}.tif") as other,
-        ):
-            if one.read().tobytes() != other.read().tobytes():
-                wrong.append(f"the result of run {index} differs")
+        one, other = (_cells(folder / place / f"{index}.tif") for place in ("alone", "together"))
+        wrong += [f"the result of run {index} differs"] if one != other else []
     return wrong + [f"left {name}" for name in temporaries(folder)]
 
 

@@ -72,6 +72,18 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def parts_of(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the header and the tensors of a safetensors file."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+def packed(header: str, data: bytes) -> bytes:
+    text = header.encode("utf-8", "replace")
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data
+
+
 class Mutator:
     def __init__(self, seed: int, number: int) -> None:
         self.random = random.Random(f"{seed}/{number}")
@@ -104,22 +116,11 @@ class Mutator:
 
     def value(self, level: int = 0) -> Any:
         """Return any value, hostile ones more often than not."""
-        kinds = [
-            lambda: self.one_of(TEXTS),
-            lambda: self.one_of(WHOLE),
-            lambda: self.one_of(REAL),
-            lambda: None,
-            lambda: self.one_of((True, False)),
-            lambda: self.one_of(RAW),
-            list,
-            dict,
-        ]
-        if level < 3:
-            kinds += [
-                lambda: [self.value(level + 1) for _ in range(self.random.randrange(4))],
-                lambda: {self.one_of(TEXTS): self.value(level + 1) for _ in range(self.random.randrange(4))},
-            ]
-        return self.one_of(kinds)()
+        kind = self.one_of((TEXTS, WHOLE, REAL, (None,), (True, False), RAW, list, dict, *((list, dict) * (level < 3))))
+        if not isinstance(kind, type):
+            return self.one_of(kind)
+        inner = [self.value(level + 1) for _ in range(self.random.randrange(4))] if level < 3 else []
+        return inner if kind is list else {self.one_of(TEXTS): value for value in inner}
 
     def _change(self, tree: list) -> None:
         places = list(_places(tree))
@@ -136,9 +137,8 @@ class Mutator:
         elif action == 3 and isinstance(value, list):
             value[:] = self.one_of((value * 2, value[::-1], [*value, self.value()], value * 50))
         elif action == 4 and isinstance(value, (int, float)):
-            holder[key] = self.one_of(
-                (value + 1, value - 1, -value, value * 2, value // 2, Raw(f"{value}.0"), Raw("-0.0"))
-            )
+            numbers = value + 1, value - 1, -value, value * 2, value // 2
+            holder[key] = self.one_of((*numbers, Raw(f"{value}.0"), Raw("-0.0")))
         elif action == 5:
             other, name = self.one_of(places)
             # A tree that holds itself has no text.

@@ -39,21 +39,14 @@ class RasterTarget:
         values = rng.random((20, 24), dtype=np.float32)
         values[:3, :5] = np.nan
         # What changes the size of a compressed or tiled file is soon found out; plain ones let more through.
-        plain = {
-            "compress": None,
-            "tiled": False,
-            "predictor": None,
-            "blockxsize": None,
-            "blockysize": None,
-            "zstd_level": None,
-        }
+        kinds = (GRID, {}), (DEGREES, {"compress": "lzw"}), (GRID, {"tiled": False})
         self._stacks, self._maps, self._zones = [], [], []
-        for number, (grid, options) in enumerate(((GRID, {}), (DEGREES, {"compress": "lzw"}), (GRID, plain))):
-            options = {name: value for name, value in options.items() if value is not None}
+        for number, (grid, options) in enumerate(kinds):
             path = folder / f"seed{number}.tif"
+            rocks = {1: "granite", 2: "滑坡"}
             factors = [
                 StackFactor("slope", "continuous", "degrees"),
-                StackFactor("lithology", "categorical", classes={1: "granite", 2: "滑坡"}),
+                StackFactor("lithology", "categorical", classes=rocks),
             ]
             with create_stack(path, grid, factors, options=options) as dataset:
                 dataset.write(np.stack([values * 60, np.round(values) + 1]))
@@ -74,15 +67,13 @@ class RasterTarget:
         self._read: Callable[[], None] = lambda: None
 
     def make(self, seed: int, number: int) -> None:
-        """Write the raster of a number, and choose what reads it."""
         change = Mutator(seed, number)
         seeds, self._read = self._reads[change.one_of(tuple(self._reads))]
         for leftover in self._folder.iterdir():
             leftover.unlink()
         content = change.one_of(seeds)
-        self.path.write_bytes(
-            change.broken_bytes(content, seeds) if change.random.random() < 0.4 else _broken_tags(content, change)
-        )
+        broken = change.broken_bytes(content, seeds) if change.random.random() < 0.4 else _broken_tags(content, change)
+        self.path.write_bytes(broken)
 
     def read(self) -> None:
         self._read()
@@ -91,8 +82,8 @@ class RasterTarget:
         with open_stack(self.path) as stack:
             for block in (Block(0, 0, 30, 30), Block(stack.grid.height - 5, stack.grid.width - 5, 8, 8)):
                 values = stack.read(block)
-                assert values.shape == (len(stack.names), block.height, block.width)
-                assert values.dtype == np.float32
+                shape = len(stack.names), block.height, block.width
+                assert (values.shape, values.dtype) == (shape, np.float32)
             _check_grid(stack.grid)
             for factor in stack.factors:
                 assert f"{factor.classes}{factor.title}{factor.unit}".encode() is not None
@@ -153,10 +144,6 @@ def _broken_tags(content: bytes, change: Mutator) -> bytes:
 
 def _check_grid(grid: Grid) -> None:
     width, height = grid.spacing(0, min(grid.height, 100))
-    assert np.isfinite(width).all()
-    assert np.isfinite(height).all()
-    assert (height > 0).all()
-    assert (width > 0).all()
-    assert np.isfinite(grid.bounds).all()
-    assert np.isfinite(grid.cell_size())
-    assert np.isfinite(grid.scale_factor())
+    for values in (width, height, grid.bounds, grid.cell_size(), grid.scale_factor()):
+        assert np.isfinite(values).all()
+    assert (height > 0).all() and (width > 0).all()

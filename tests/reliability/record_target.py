@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -28,7 +29,7 @@ from scarp.model.training.checkpoint import TrainingState
 from scarp.model.validation.map_layers import declared_zone_names
 from scarp.model.worker.protocol import MessageEncoder, read_message
 from scarp.model.zones.raster import read_breaks
-from scarp.tests.reliability.mutations import LONG, TEXTS, Mutator
+from scarp.tests.reliability.mutations import LONG, TEXTS, Mutator, packed, parts_of
 
 METHOD = {"method": "area_shares", "names": ["very low", "low", "medium"], "breaks": [0.25, 0.5]}
 ZONES = {
@@ -38,39 +39,31 @@ ZONES = {
     "inputs": {"SUSCEPTIBILITY": {"source": "map.tif", "bytes": 9, "sha256": "00"}},
     "seconds": 1.5,
 }
-TABLE = [
-    {"zone": 1, "name": "low", "lower": 0.0, "upper": 0.25, "cells": 3},
-    {"zone": 2, "name": "medium", "lower": 0.25, "upper": 0.5, "cells": 2},
-    {"zone": 3, "name": "high", "lower": 0.5, "upper": 1.0, "cells": 1},
-]
 CSV = "zone,name,lower,upper,cells\n1,low,0,0.25,3\n2,medium,0.25,0.5,2\n3,high,0.5,1,1\n"
-LABELS = {
-    "algorithm": "scarp:buildbufferedlabels",
-    "parameters": {"SCALE_FIELD": None, "RADII": {"small": 300.0}, "RING": 0.0},
-}
-STACK = {
-    "outputs": {"OUTPUT": {"bytes": 5}},
-    "study_cells": 100,
-    "without_data": {"slope": 3, "elevation": 0},
-    "inputs": {"STACK": {"source": "stack.tif"}, "dem": {"source": "dem.tif"}},
-}
+TABLE = [
+    {"zone": zone, "name": name, "lower": lower, "upper": upper, "cells": 4 - zone}
+    for zone, name, lower, upper in ((1, "low", 0.0, 0.25), (2, "medium", 0.25, 0.5), (3, "high", 0.5, 1.0))
+]
+PARAMETERS = {"SCALE_FIELD": None, "RADII": {"small": 300.0}, "RING": 0.0}
+LABELS = {"algorithm": "scarp:buildbufferedlabels", "parameters": PARAMETERS}
+LOST = {"study_cells": 100, "without_data": {"slope": 3, "elevation": 0}}
+SOURCES = {"STACK": {"source": "stack.tif"}, "dem": {"source": "dem.tif"}}
+STACK = {"outputs": {"OUTPUT": {"bytes": 5}}, **LOST, "inputs": SOURCES}
 RUN = {"kind": "pcum", "output": "m.safetensors", "epochs": 9, "patience": 3, "report": "", "part": ""}
+EPOCH = {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "train_recall": None, "seconds": 0.1}
 HISTORY = [
     {"scarp_training": 1, **RUN, "stoppable": True, "started": 1.5e9, "process": 1},
-    {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "train_recall": None, "seconds": 0.1},
+    EPOCH,
     {"in_epoch": 2, "share": 0.5},
-    {"epoch": 2, "train_loss": 0.6, "validation_loss": 0.5, "train_recall": 0.5, "seconds": 0.1},
+    {**EPOCH, "epoch": 2, "train_recall": 0.5},
     {"ended": "epochs", "text": "", "metrics": {"auc": 0.8}},
 ]
-GIVEN = {
-    "parameters": {"DEM": "dem.tif", "SEED": 1},
-    "qgis": "3.22",
-    "files": {"DEM": [{"source": "dem.tif", "sha256": "0" * 64}]},
-    "layers": {"AREA": {"features": 1, "content_sha256": "00"}},
-}
+FILES = {"files": {"DEM": [{"source": "dem.tif", "sha256": "0" * 64}]}, "qgis": "3.22"}
+LAYERS = {"layers": {"AREA": {"features": 1, "content_sha256": "00"}}}
 MADE = {"outputs": {"OUTPUT": "s.tif"}, "written": {}, "numbers": {"AUC": 0.5}}
 MADE_WITH = {"versions": {"scarp": "0.1"}, "device": "cpu", "started": "now"}
-CALL = {**STACK, "algorithm": "scarp:buildfactorstack", **MADE_WITH, "call": {**GIVEN, **MADE}}
+GIVEN = {"parameters": {"DEM": "dem.tif", "SEED": 1}, **FILES, **LAYERS, **MADE}
+CALL = {**STACK, "algorithm": "scarp:buildfactorstack", **MADE_WITH, "call": GIVEN}
 CLASSES = {"1": "granite", "2": "schist", "30": "滑坡"}
 
 
@@ -96,31 +89,24 @@ class Checkpoint:
         return network, torch.optim.AdamW(network.parameters())
 
     def make(self, change: Mutator) -> None:
-        """Break bytes, or what the file says of itself."""
         content = self._content
         if change.random.random() < 0.4:
             content = change.broken_bytes(content)
         else:
-            length = int.from_bytes(content[:8], "little")
-            outer = json.loads(content[8 : 8 + length])
+            outer, data = parts_of(content)
+            text = change.broken_json(outer)
             if change.random.random() < 0.7:
                 key = next(iter(outer["__metadata__"]))
                 outer["__metadata__"][key] = change.broken_json(json.loads(outer["__metadata__"][key]))
-                text = json.dumps(outer, ensure_ascii=True)
-            else:
-                text = change.broken_json(outer)
-            head = text.encode("utf-8", "replace")
-            content = len(head).to_bytes(8, "little") + head + content[8 + length :]
+                text = json.dumps(outer)
+            content = packed(text, data)
         self.path.write_bytes(content)
 
     def read(self) -> None:
-        """Go on from it as a training does."""
         network, optimiser = self._fresh()
         state = CheckpointFile(self.path, self.KEY, NullProgress()).load(network, optimiser)
-        assert state is not None
-        assert state.epoch >= 1
+        assert state is not None and state.epoch == len(state.history) >= 1
         assert 0 <= state.best_epoch <= state.epoch
-        assert len(state.history) == state.epoch
         assert all(isinstance(line, dict) for line in state.history)
         json.dumps(state.history).encode("utf-8")
         network(torch.ones(1, 2)).sum().backward()
@@ -145,7 +131,6 @@ class Tiles:
         self._path.write_bytes(change.broken_bytes(self._content))
 
     def read(self) -> None:
-        """Take it only if it is the one that was kept."""
         found = self.parts.load(0, self.SHAPES)
         if found is not None:
             assert np.array_equal(found[0]["mean"], self.array), "a damaged tile was taken"
@@ -165,7 +150,6 @@ class Message:
         self._line = b""
 
     def make(self, change: Mutator) -> None:
-        """Break the line, and at times the file."""
         self._line = change.broken_json(self._message).encode("utf-8", "replace")
         content = self._file if change.random.random() < 0.7 else change.broken_bytes(self._file)
         (self._folder / "sent.bin").write_bytes(content)
@@ -181,29 +165,31 @@ class RecordTarget:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._texts: dict[str, str] = {}
         for name in ("map.tif", "labels.tif", "stack.tif", "dem.tif"):
             (folder / name).write_bytes(b"no tif")
-        self._checkpoint = Checkpoint(folder / "state.safetensors")
         self._tiles = Tiles(folder)
-        self._message = Message(folder)
+        parts = Checkpoint(folder / "state.safetensors"), self._tiles, Message(folder)
+        breaks = {"zones.tif.run.json": ZONES, "zones.json": TABLE}
+        records: dict[str, tuple[Any, Callable[[Path], None]]] = {
+            **{name: (content, lambda path: _check_breaks(read_breaks(path))) for name, content in breaks.items()},
+            "labels.tif.run.json": (LABELS, lambda _: _check_plain(label_settings(folder / "labels.tif"))),
+            "stack.tif.run.json": ({**STACK, "outputs": {"OUTPUT": {"bytes": 6}}}, lambda _: self._read_counts()),
+            "s.tif.run.json": (CALL, lambda path: _check_call(read_recorded_run(path))),
+        }
         self._ways: list[Callable[[Mutator], None]] = [
-            *(self._zone_record, self._zone_table, self._zone_csv, self._label_record, self._stack_record),
-            *(self._relief, self._class_table, self._zone_names, self._history, self._hashes, self._tile),
-            *(self._checkpointed, self._sent, self._run, self._tables),
+            *(functools.partial(self._record, name, *record) for name, record in records.items()),
+            *(functools.partial(self._kept, part) for part in parts),
+            *(self._zone_csv, self._relief, self._class_table, self._zone_names, self._history, self._hashes),
+            self._tables,
         ]
         self._read: Callable[[], None] = lambda: None
 
     def make(self, seed: int, number: int) -> None:
-        """Write the input of a number, for one of the readers."""
         change = Mutator(seed, number)
         change.one_of(self._ways)(change)
 
     def read(self) -> None:
         self._read()
-
-    def _json(self, name: str, content: Any, change: Mutator) -> Path:
-        return self._write(name, self._text(content, change))
 
     def _text(self, content: Any, change: Mutator) -> str:
         if change.random.random() < 0.15:
@@ -215,13 +201,9 @@ class RecordTarget:
         path.write_bytes(text.encode("utf-8", "replace"))
         return path
 
-    def _zone_record(self, change: Mutator) -> None:
-        path = self._json("zones.tif.run.json", ZONES, change)
-        self._read = lambda: _check_breaks(read_breaks(path))
-
-    def _zone_table(self, change: Mutator) -> None:
-        path = self._json("zones.json", TABLE, change)
-        self._read = lambda: _check_breaks(read_breaks(path))
+    def _record(self, name: str, content: Any, read: Callable[[Path], None], change: Mutator) -> None:
+        path = self._write(name, self._text(content, change))
+        self._read = lambda: read(path)
 
     def _zone_csv(self, change: Mutator) -> None:
         text = CSV
@@ -237,19 +219,13 @@ class RecordTarget:
         path.write_bytes(change.broken_bytes(content) if change.random.random() < 0.6 else content)
         self._read = lambda: _check_breaks(read_breaks(path))
 
-    def _label_record(self, change: Mutator) -> None:
-        self._json("labels.tif.run.json", LABELS, change)
-        self._read = lambda: _check_plain(label_settings(self._folder / "labels.tif"))
-
-    def _stack_record(self, change: Mutator) -> None:
-        content = {**STACK, "outputs": {"OUTPUT": {"bytes": 6}}}
-        self._json("stack.tif.run.json", content, change)
+    def _read_counts(self) -> None:
         dataset: Any = SimpleNamespace(tags=lambda *band: {}, descriptions=("slope",), width=10, height=10)
-        self._read = lambda: _check_plain(vars(read_nodata_counts(dataset, self._folder / "stack.tif")))
+        _check_plain(vars(read_nodata_counts(dataset, self._folder / "stack.tif")))
 
     def _relief(self, change: Mutator) -> None:
-        self._json("map.tif.run.json", STACK, change)
-        self._json("stack.tif.run.json", STACK, change)
+        for name in ("map.tif.run.json", "stack.tif.run.json"):
+            self._write(name, self._text(STACK, change))
         self._read = lambda: _check_plain(str(find_relief(self._folder / "map.tif")))
 
     def _class_table(self, change: Mutator) -> None:
@@ -269,31 +245,18 @@ class RecordTarget:
         self._read = lambda: _read_history(path)
 
     def _hashes(self, change: Mutator) -> None:
-        (self._tiles.parts.path / "inputs.json").write_text(
-            self._text({"STACK": "00", "MODEL": "11"}, change), "utf-8", "replace"
-        )
+        text = self._text({"STACK": "00", "MODEL": "11"}, change)
+        (self._tiles.parts.path / "inputs.json").write_text(text, "utf-8", "replace")
         self._read = lambda: _check_plain(self._tiles.parts.hashes())
 
-    def _tile(self, change: Mutator) -> None:
-        self._tiles.make(change)
-        self._read = self._tiles.read
-
-    def _run(self, change: Mutator) -> None:
-        path = self._json("s.tif.run.json", CALL, change)
-        self._read = lambda: _check_call(read_recorded_run(path))
+    def _kept(self, part: Checkpoint | Tiles | Message, change: Mutator) -> None:
+        part.make(change)
+        self._read = part.read
 
     def _tables(self, change: Mutator) -> None:
         self._zone_csv(change)
         (self._folder / "then.csv").write_text(CSV, encoding="utf-8")
         self._read = lambda: _check_plain(vars(compare_tables(self._folder / "then.csv", self._folder / "zones.csv")))
-
-    def _checkpointed(self, change: Mutator) -> None:
-        self._checkpoint.make(change)
-        self._read = self._checkpoint.read
-
-    def _sent(self, change: Mutator) -> None:
-        self._message.make(change)
-        self._read = self._message.read
 
 
 def _read_history(path: Path) -> None:
@@ -302,14 +265,11 @@ def _read_history(path: Path) -> None:
         if not follower.poll():
             break
     history = follower.history
-    assert history is not None
-    assert 0 <= history.best_epoch <= history.epoch
-    assert follower.state(0.0)
-    assert history.last_epoch >= 0
+    assert history is not None and follower.state(0.0)
+    assert 0 <= history.best_epoch <= history.epoch and history.last_epoch >= 0
     assert (history.seconds_per_epoch() or 0) >= 0
     _check_plain([history.head.output, history.text, history.metrics])
-    for series in history.series.values():
-        assert len(series) == history.epoch
+    assert all(len(series) == history.epoch for series in history.series.values())
 
 
 def _check_call(call: RecordedRun) -> None:

@@ -22,13 +22,10 @@ def read_options(about: str | None, only: bool = False, **numbers: tuple[float, 
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default, help=text)
     if only:
         parser.add_argument("--only", nargs="*", default=[], help="ids of algorithms, all by default")
-        parser.add_argument("--part", default="", help="file for what one of several processes finds")
     return parser.parse_args()
 
 
 class Report:
-    """Counts and failures of a campaign."""
-
     def __init__(self, name: str, **counts: Any) -> None:
         self.name, self.begun = name, time.monotonic()
         self.counts: dict[str, Any] = counts

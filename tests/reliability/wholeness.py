@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -29,7 +30,6 @@ def what_is_wrong(path: Path) -> str:
 
 
 def temporaries(folder: Path) -> list[str]:
-    """Return the hidden files and folders left anywhere in a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob(f"{HIDDEN}*"))
 
 
@@ -39,31 +39,27 @@ def _raster(path: Path) -> str | None:
     return None if is_complete(path) else "a block is missing"
 
 
+def _open_base(path: Path) -> contextlib.closing[sqlite3.Connection]:
+    return contextlib.closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True))
+
+
 def _base(path: Path) -> str | None:
-    base = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
-    try:
+    with _open_base(path) as base:
         found = base.execute("PRAGMA integrity_check").fetchone()[0]
         tables = [name for (name,) in base.execute("SELECT table_name FROM gpkg_contents")]
         features = sum(base.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables)
-    finally:
-        base.close()
     if found != "ok":
         return str(found)
     return None if features else "it has no feature"
 
 
-def _page(path: Path) -> str | None:
-    return None if path.read_text(encoding="utf-8").rstrip().endswith("</html>") else "it has no end"
-
-
-def _sheet(path: Path) -> str | None:
-    return None if path.read_bytes().rstrip().endswith(b"%%EOF") else "it has no end"
+def _ends(end: str, encoding: str) -> Callable[[Path], str | None]:
+    return lambda path: None if path.read_text(encoding=encoding).rstrip().endswith(end) else "it has no end"
 
 
 def _tensors(path: Path) -> None:
     with safe_open(str(path), framework="np") as stream:
-        names = stream.keys()
-        for name in names:
+        for name in list(stream.keys()):
             stream.get_tensor(name)
 
 
@@ -74,8 +70,8 @@ def _table(path: Path) -> str | None:
 _READERS: dict[str, Callable[[Path], str | None]] = {
     ".tif": _raster,
     ".gpkg": _base,
-    ".html": _page,
-    ".pdf": _sheet,
+    ".html": _ends("</html>", "utf-8"),
+    ".pdf": _ends("%%EOF", "latin-1"),
     ".safetensors": _tensors,
     ".ckpt": _tensors,
     ".csv": _table,
@@ -94,12 +90,10 @@ def fingerprint(path: Path) -> str:
 
 
 def _rows(path: Path) -> bytes:
-    base = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
     try:
-        names = [name for (name,) in base.execute("SELECT table_name FROM gpkg_contents ORDER BY table_name")]
-        rows = [base.execute(f'SELECT * FROM "{name}" ORDER BY fid').fetchall() for name in names]
-        return repr(list(zip(names, rows))).encode()
+        with _open_base(path) as base:
+            names = [name for (name,) in base.execute("SELECT table_name FROM gpkg_contents ORDER BY table_name")]
+            rows = [base.execute(f'SELECT * FROM "{name}" ORDER BY fid').fetchall() for name in names]
+            return repr(list(zip(names, rows))).encode()
     except sqlite3.DatabaseError as error:
         return f"unreadable: {error}".encode()
-    finally:
-        base.close()
