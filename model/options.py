@@ -26,7 +26,7 @@ def number(
     decimals: int | None = None,
     advanced: bool = False,
 ) -> Value:
-    """Declare a number; it is whole if its default is an ``int`` and it has no ``decimals``.
+    """Declare a number; it is whole if its field is annotated ``int`` or ``int | None``.
 
     Args:
         default: value when the user gives none; ``None`` for an optional number.
@@ -110,16 +110,13 @@ class Option:
     open_limits: bool = False
     decimals: int | None = None
     choices: tuple[str, ...] | None = None
+    is_integer: bool = False  # whether the value is a whole number
 
     @property
     def parameter(self) -> str:
         """Name of the Processing parameter: ``lambda_`` is LAMBDA."""
         return parameter_name(self.name)
 
-    @property
-    def is_integer(self) -> bool:
-        """Whether the value is a whole number."""
-        return isinstance(self.default, int) and not isinstance(self.default, bool) and self.decimals is None
 
     def check(self, value: Any) -> None:
         """Raise :class:`ParameterInvalid` if a value is of another type, out of its limits or not among its choices."""
@@ -159,7 +156,11 @@ class Options:
     @classmethod
     def options(cls) -> list[Option]:
         """Return all options in the order of their declaration."""
-        return [Option(item.name, item.default, **item.metadata) for item in dataclasses.fields(cls)]
+        # Annotations are texts, because every module imports them so from ``__future__``.
+        return [
+            Option(item.name, item.default, **item.metadata, is_integer=item.type in ("int", "int | None"))
+            for item in dataclasses.fields(cls)
+        ]
 
     @classmethod
     def option(cls, name: str) -> Option:

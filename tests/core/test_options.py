@@ -8,7 +8,7 @@ import math
 import pytest
 
 from scarp.model.errors import ParameterInvalid
-from scarp.model.options import Option, Options, choice, flag, number, text
+from scarp.model.options import Options, choice, flag, number, text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Example(Options):
     mode: str = choice("fast", ("fast", "exact"))
     augment: bool = flag(True)
     region: str = text("")
+    ring: float = number(0, 0, 9)
+    trees: int | None = number(None, 1, 9)
 
 
 def test_defaults_pass_their_own_check():
@@ -29,6 +31,8 @@ def test_defaults_pass_their_own_check():
         "mode": "fast",
         "augment": True,
         "region": "",
+        "ring": 0,
+        "trees": None,
     }
 
 
@@ -49,6 +53,7 @@ def test_record_uses_parameter_names():
         ({"lambda_": "1"}, "must be a number"),
         ({"mode": "slow"}, "Choose one of: fast, exact"),
         ({"augment": 1}, "must be true or false"),
+        ({"trees": 1.5}, "must be a whole number"),
     ],
 )
 def test_invalid_values_name_parameter_and_remedy(values, message):
@@ -60,5 +65,8 @@ def test_option_describes_its_field():
     option = Example.option("lambda_")
     assert (option.parameter, option.label, option.limits, option.decimals) == ("LAMBDA", "Weight", (0.0, 1.0), 4)
     assert Example.option("repeats").advanced
-    assert Example.option("repeats").is_integer
-    assert not Option("ring", 0, limits=(0, 9), decimals=1).is_integer
+
+
+def test_the_annotation_tells_whole_numbers():
+    assert [option.name for option in Example.options() if option.is_integer] == ["repeats", "trees"]
+    assert Example(ring=0.5).ring == 0.5
