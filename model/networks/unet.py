@@ -11,7 +11,7 @@ from torch.nn import functional
 from ..errors import ParameterInvalid
 from ..labels import LANDSLIDE, UNKNOWN
 
-CONVOLUTIONS = 2  # 3 × 3 convolutions at each level, in the encoder and in the decoder
+CONVOLUTIONS = 2  # 3 × 3 convolutions at each level, in the encoder and in the decoder; ``halo`` is made for two
 SLOPE = 0.01  # of LeakyReLU below zero
 
 
@@ -106,40 +106,12 @@ class UNet(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Cells around an aligned tile, on every side, on which its logits depend."""
-        return receptive_margin(self.depth, CONVOLUTIONS)
+        """Cells around an aligned tile, on every side, on which its logits depend.
 
-
-def receptive_margin(depth: int, convolutions: int) -> int:
-    """Return how many cells beyond an aligned tile the U-Net sees.
-
-    Follows the interval of needed cells from the output back to the input: a 3 × 3 convolution widens it by one on
-    both sides, nearest interpolation halves its ends, the stride-2 convolution doubles them. All cells that share a
-    cell of the deepest level are tried; counted from a single cell the radius is up to ``2 ** depth - 1`` larger.
-    """
-    margin, group = 0, 2**depth
-    for place in range(group):
-        first, last = _decoder_interval(place, place, 0, depth, convolutions)
-        margin = max(margin, -first, last - (group - 1))
-    return margin
-
-
-def _decoder_interval(first: int, last: int, level: int, depth: int, convolutions: int) -> tuple[int, int]:
-    """Return the interval of input cells that decoder cells first … last of a level depend on."""
-    if level == depth:
-        return _encoder_interval(first, last, level, convolutions)
-    first, last = first - convolutions, last + convolutions
-    skip = _encoder_interval(first, last, level, convolutions)
-    below = _decoder_interval(first // 2, last // 2, level + 1, depth, convolutions)
-    return min(skip[0], below[0]), max(skip[1], below[1])
-
-
-def _encoder_interval(first: int, last: int, level: int, convolutions: int) -> tuple[int, int]:
-    """Return the interval of input cells that encoder cells first … last of a level depend on."""
-    first, last = first - convolutions, last + convolutions
-    for _ in range(level):
-        first, last = 2 * first - convolutions, 2 * last + 1 + convolutions
-    return first, last
+        The convolutions of the deepest level see two of its cells, and those of the decoder, halved level by level, up
+        to two more. On the way to the input each level doubles that and adds two cells of its own.
+        """
+        return (4 + min(self.depth, 2)) * self.align - 2
 
 
 def _level(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
