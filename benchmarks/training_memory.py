@@ -25,9 +25,10 @@ from rasterio.transform import from_origin
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.jobs.train_pcum import train_pcum
+from scarp.model.options import PRECISIONS
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
-from scarp.model.training.settings import PRECISIONS, PRESETS, preset_settings
+from scarp.model.training.settings import PRESETS, preset_settings
 
 CONTINUOUS = [f"amount_{number}" for number in range(6)]
 CATEGORICAL = [f"class_{number}" for number in range(4)]

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .errors import Cancelled, ScarpError
 from .options import Option
-from .training.settings import (
-    PRESETS,
-    RECOMMENDED,
-    TrainingSettings,
-    format_value,
-    in_preset,
-    preset_help,
-    preset_settings,
-)
+from .training import settings as training
 
 DONE, FAILED, CANCELLED = 0, 1, 130  # exit status; wrong options give 2
+_FILES = {
+    "stack": "factor stack",
+    "labels": "label raster on the stack's grid: 1 landslide, 0 stable, 255 unknown",
+    "output": "model file, .safetensors",
+    "--safety-factor": "safety factor on the stack's grid",
+    "--start-from": "trained model to fine-tune on this stack and labels",
+    "--checkpoint": "state of the run; if it exists, the run resumes from it",
+    "--html": "report with the training curves",
+}
 
 
 class Lines:
@@ -57,13 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train with the arguments, by default those of the command line, and return the exit status."""
     options = vars(parser().parse_args(arguments))
     progress = Lines()
+    # Ctrl-C cancels the run cleanly instead of interrupting it.
+    before = signal.signal(signal.SIGINT, progress.stop)
     try:
-        with _cancel_on_interrupt(progress):
-            model = _train(options, progress)
+        _train(options, progress)
     except ScarpError as error:
         print(error, file=sys.stderr, flush=True)
         return CANCELLED if isinstance(error, Cancelled) else FAILED
-    print(model)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    print(options["output"])
     return DONE
 
 
@@ -73,18 +76,12 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m scarp.model.training_cli",
         description="Trains PCUM on a factor stack and landslide labels, and writes the model file.",
     )
-    labels = "label raster on the stack's grid: 1 landslide, 0 stable, 255 unknown"
-    result.add_argument("stack", metavar="STACK", help="factor stack")
-    result.add_argument("labels", metavar="LABELS", help=labels)
-    result.add_argument("output", metavar="OUTPUT", help="model file, .safetensors")
-    result.add_argument("--safety-factor", metavar="FILE", help="safety factor on the stack's grid")
-    result.add_argument("--start-from", metavar="FILE", help="trained model to fine-tune on this stack and labels")
-    result.add_argument("--checkpoint", metavar="FILE", help="state of the run; if it exists, the run resumes from it")
-    result.add_argument("--html", metavar="FILE", help="report with the training curves")
-    about = f"values of all settings that are not given; {RECOMMENDED} by default"
-    result.add_argument("--preset", choices=PRESETS, default=RECOMMENDED, help=about)
+    for name, about in _FILES.items():
+        result.add_argument(name, metavar="FILE" if name.startswith("-") else name.upper(), help=about)
+    about = f"values of all settings that are not given; {training.RECOMMENDED} by default"
+    result.add_argument("--preset", choices=training.PRESETS, default=training.RECOMMENDED, help=about)
     group = result.add_argument_group("settings")
-    for option in TrainingSettings.options():
+    for option in training.TrainingSettings.options():
         flag = f"--{option.name.rstrip('_').replace('_', '-')}"
         group.add_argument(flag, dest=option.name, default=None, **_argument(option))
     return result
@@ -92,8 +89,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _argument(option: Option) -> dict[str, Any]:
     """Return the arguments of ``add_argument`` for a setting; the settings check the value themselves."""
-    usual = preset_help(option.name) if in_preset(option.name) else f"Default: {format_value(option.default)}."
-    about = f"{option.help} {usual}"
+    about = f"{option.help} Default: {training.format_value(option.default)}."
+    if training.in_preset(option.name):
+        about = f"{option.help} {training.preset_help(option.name)}"
     if option.limits is not None:
         about += f" From {option.limits[0]:.12g} to {option.limits[1]:.12g}."
     # A percent sign starts a placeholder in argparse.
@@ -102,31 +100,19 @@ def _argument(option: Option) -> dict[str, Any]:
         return {"help": about, "action": argparse.BooleanOptionalAction}
     if option.choices is not None:
         return {"help": about, "choices": option.choices}
-    return {"help": about, "type": type(option.default), "metavar": "NUMBER"}
+    return {"help": about, "type": int if option.is_integer else float, "metavar": "NUMBER"}
 
 
-def _train(options: dict[str, Any], progress: Lines) -> str:
-    """Train and return the path of the model."""
-    names = [option.name for option in TrainingSettings.options()]
+def _train(options: dict[str, Any], progress: Lines) -> None:
+    names = [option.name for option in training.TrainingSettings.options()]
     given = {name: options[name] for name in names if options[name] is not None}
-    settings = preset_settings(options["preset"], given)
+    settings = training.preset_settings(options["preset"], given)
     # Not before the options are understood: torch takes seconds to load.
     from .jobs.train_pcum import train_pcum
 
     paths = [options[name] for name in ("stack", "labels", "output")]
     files = {name: options[name] for name in ("safety_factor", "start_from", "checkpoint")}
     train_pcum(*paths, **files, output_html=options["html"], settings=settings, given=given, progress=progress)
-    return options["output"]
-
-
-@contextlib.contextmanager
-def _cancel_on_interrupt(progress: Lines) -> Iterator[None]:
-    """Let Ctrl-C cancel the run cleanly instead of interrupting it."""
-    before = signal.signal(signal.SIGINT, progress.stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

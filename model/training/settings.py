@@ -9,15 +9,45 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ParameterInvalid
-from ..options import Options, choice, flag, number, parameter_name
-
-PHYSICS = ("hinge", "indicator", "none")
-SPLITS = ("spatial_blocks", "random")
-ENCODINGS = ("codes", "one_hot")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(16)), "mps")
+from ..options import Options, choice, device, flag, number, parameter_name, precision
 
 _number, _choice = functools.partial(number, advanced=True), functools.partial(choice, advanced=True)
+
+_PHYSICS = (
+    "hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. indicator: "
+    "the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the "
+    "model. none: a plain U-Net."
+)
+_FS_CRITICAL = "Below it a cell is under warning. At 0.5 rain exceeds the threshold."
+_WEIGHT = (
+    "Weight of a landslide cell in the cross-entropy. 0 balances landslide and stable cells, whatever their numbers. "
+    "The paper's 5 is for five stable cells per landslide cell."
+)
+_SPLIT = (
+    "How windows are divided into training, validation and test. spatial_blocks: whole blocks are held out for "
+    "validation and test, so the test area was never seen. random: window by window as in the paper, which gives "
+    "better numbers because neighbours are alike."
+)
+_PATIENCE = (
+    "Early stopping: training ends after this many epochs without a lower validation loss. 0 never stops early. The "
+    "weights of the best epoch are kept in any case."
+)
+_AVERAGING = (
+    "Decay per step of the exponential moving average (EMA) of the weights. The average varies less from epoch to "
+    "epoch; it is evaluated and saved. 0 turns it off."
+)
+_AUGMENT = (
+    "Also trains on flipped and rotated windows; slope aspects are transformed with them. Helps with few landslides. "
+    "A check box always has a value, so it overrides the preset; scripts can leave it out."
+)
+_ENCODING = (
+    "How classes of rock, landform and so on reach the network. one_hot: one channel per class. codes: the code as a "
+    "number, as in the paper, although class 4 is not twice class 2."
+)
+_KNOTS = (
+    "Beside the U-Net, each continuous factor has a piecewise-linear curve with this many knots, and each class a "
+    "weight. This helps most with few landslides. 0 is a U-Net alone."
+)
 
 
 @dataclass(frozen=True)
@@ -29,122 +59,47 @@ class TrainingSettings(Options):
     curves tell what tables of classes would.
     """
 
-    physics: str = choice(
-        "hinge",
-        PHYSICS,
-        "Physics constraint",
-        "hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. "
-        "indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported "
-        "loss and not the model. none: a plain U-Net.",
-    )
+    physics: str = choice("hinge", ("hinge", "indicator", "none"), "Physics constraint", _PHYSICS)
     lambda_: float = _number(
         0.1, 0.0, 1000.0, "Physics weight λ (lambda)", "Weight of the constraint beside the cross-entropy.", decimals=4
     )
     p_low: float = _number(
         0.15, 0.001, 1.0, "Low susceptibility", "Below it a cell under warning violates the constraint.", decimals=4
     )
-    fs_critical: float = _number(
-        0.5,
-        0.0,
-        10.0,
-        "Critical safety factor",
-        "Below it a cell is under warning. At 0.5 rain exceeds the threshold.",
-        decimals=4,
-    )
-    weight_landslide: float = _number(
-        0.0,
-        0.0,
-        10000.0,
-        "Weight of landslide cells",
-        "Weight of a landslide cell in the cross-entropy. 0 balances landslide and stable cells, whatever their "
-        "numbers. The paper's 5 is for five stable cells per landslide cell.",
-        decimals=3,
-    )
+    fs_critical: float = _number(0.5, 0.0, 10.0, "Critical safety factor", _FS_CRITICAL, decimals=4)
+    weight_landslide: float = _number(0.0, 0.0, 10000.0, "Weight of landslide cells", _WEIGHT, decimals=3)
     weight_stable: float = _number(
         1.0, 0.01, 10000.0, "Weight of stable cells", "Weight of a stable cell in the cross-entropy.", decimals=3
     )
     window: float = _number(
         750.0, 1.0, 1000000.0, "Window (m)", "Side of a training window in metres (paper: 1500, 50 cells of 30 m)."
     )
-    split: str = _choice(
-        "spatial_blocks",
-        SPLITS,
-        "Split",
-        "How windows are divided into training, validation and test. spatial_blocks: whole blocks are held out for "
-        "validation and test, so the test area was never seen. random: window by window as in the paper, which gives "
-        "better numbers because neighbours are alike.",
-    )
+    split: str = _choice("spatial_blocks", ("spatial_blocks", "random"), "Split", _SPLIT)
     block: float = _number(
         4000.0, 1.0, 10000000.0, "Block (m)", "Side of a block of the spatial split in metres; several windows wide."
     )
     epochs: int = number(
         100, 1, 100000, "Maximum epochs", "Passes over the training windows, unless early stopping ends training first."
     )
-    patience: int = _number(
-        10,
-        0,
-        100000,
-        "Patience (epochs)",
-        "Early stopping: training ends after this many epochs without a lower validation loss. 0 never stops early. "
-        "The weights of the best epoch are kept in any case.",
-    )
+    patience: int = _number(10, 0, 100000, "Patience (epochs)", _PATIENCE)
     learning_rate: float = _number(
         3e-4, 1e-8, 1.0, "Learning rate", "Step size of the optimiser. Larger ones suit few epochs.", decimals=8
     )
-    averaging: float = _number(
-        0.99,
-        0.0,
-        0.9999,
-        "EMA decay of weights",
-        "Decay per step of the exponential moving average (EMA) of the weights. The average varies less from epoch to "
-        "epoch; it is evaluated and saved. 0 turns it off.",
-        decimals=4,
-    )
+    averaging: float = _number(0.99, 0.0, 0.9999, "EMA decay of weights", _AVERAGING, decimals=4)
     batch: int = _number(32, 1, 65536, "Batch (windows)", "Windows per step. Use fewer if memory runs out.")
-    augment: bool = flag(
-        True,
-        "Data augmentation (flips/rotations)",
-        "Also trains on flipped and rotated windows; slope aspects are transformed with them. Helps with few "
-        "landslides. A check box always has a value, so it overrides the preset; scripts can leave it out.",
-        advanced=True,
-    )
-    encoding: str = _choice(
-        "one_hot",
-        ENCODINGS,
-        "Categorical encoding",
-        "How classes of rock, landform and so on reach the network. one_hot: one channel per class. codes: the code "
-        "as a number, as in the paper, although class 4 is not twice class 2.",
-    )
+    augment: bool = flag(True, "Data augmentation (flips/rotations)", _AUGMENT, advanced=True)
+    encoding: str = _choice("one_hot", ("codes", "one_hot"), "Categorical encoding", _ENCODING)
     width: int = _number(
         16, 1, 256, "Width of the network", "Channels of the first level. More of them need more landslides and time."
     )
     depth: int = _number(1, 1, 6, "Depth of the network", "How often it halves the resolution for a wider view.")
-    knots: int = _number(
-        8,
-        0,
-        64,
-        "Knots of the curves",
-        "Beside the U-Net, each continuous factor has a piecewise-linear curve with this many knots, and each class a "
-        "weight. This helps most with few landslides. 0 is a U-Net alone.",
-    )
+    knots: int = _number(8, 0, 64, "Knots of the curves", _KNOTS)
     dropout: float = _number(
         0.2, 0.0, 0.95, "Dropout", "Share of channels dropped in training, to reduce overfitting.", decimals=3
     )
     seed: int = number(1, 0, 2**31 - 1, "Seed", "Random seed. Another seed gives a slightly different model.")
-    device: str = _choice(
-        "auto",
-        DEVICES,
-        "Device",
-        "Compute device. auto: an NVIDIA GPU if there is one, else the CPU. cuda:1 is the second GPU; mps is the GPU "
-        "of an Apple computer.",
-    )
-    precision: str = _choice(
-        "auto",
-        PRECISIONS,
-        "Numerical precision",
-        "Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the "
-        "most accurate; bf16 and fp16 are faster where the device supports them.",
-    )
+    device: str = device()
+    precision: str = precision()
 
 
 def default(name: str) -> Any:
@@ -251,24 +206,17 @@ _PAPER_OVERRIDES: dict[str, dict[str, Any]] = {
 }
 """The same for the preset ``paper`` (Zhang and Deng 2026, sections 5.1 and 5.2; widths are not printed)."""
 
+_KIND = 'PCUM, or one of the models to compare it with; see "Train PCUM" and "Train comparison model".'
+_RANDOM_SPLIT = "Repeats everything with small patches that are assigned to folds at random."
+
 
 @dataclass(frozen=True)
 class CrossValidationOptions(Options):
     """What cross validation has beside the training settings."""
 
-    kind: str = choice(
-        PCUM,
-        KINDS,
-        "Kind of model",
-        'PCUM, or one of the models to compare it with; see "Train PCUM" and "Train comparison model".',
-    )
+    kind: str = choice(PCUM, KINDS, "Kind of model", _KIND)
     folds: int = number(5, 2, 50, "Folds", "Number of groups into which the blocks are divided.")
-    random_split: bool = flag(
-        True,
-        "Compare with a random split",
-        "Repeats everything with small patches that are assigned to folds at random.",
-        advanced=True,
-    )
+    random_split: bool = flag(True, "Compare with a random split", _RANDOM_SPLIT, advanced=True)
 
 
 def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> TrainingSettings:
