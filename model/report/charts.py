@@ -133,24 +133,10 @@ def _font_has_all(figure: Figure) -> bool:
 HALF_WIDTH = PAGE_WIDTH / 2 - 0.05
 
 
-def roc_chart(curves: Sequence[tuple[str, Curve]]) -> Figure:
-    """Draw ROC curves, the first with its band, against the diagonal of a map without skill."""
-    return _curve_chart(curves, "False alarms, share of stable points", "Landslides found")
-
-
-def success_chart(curves: Sequence[tuple[str, Curve]]) -> Figure:
-    """Draw the share of landslides in the most susceptible share of the area."""
-    return _curve_chart(curves, "Share of the area, most susceptible first", "Landslides in it")
-
-
-def precision_chart(curves: Sequence[tuple[str, Curve]], chance: float) -> Figure:
-    """Draw precision over recall, against the precision of a map without skill."""
-    return _curve_chart(curves, "Recall, share of landslides found", "Precision", chance, "lower left")
-
-
-def _curve_chart(
+def curve_chart(
     curves: Sequence[tuple[str, Curve]], x: str, y: str, chance: float | None = None, legend: str = "lower right"
 ) -> Figure:
+    """Draw curves, the first with its band, against a map without skill: the diagonal, or the value ``chance``."""
     figure = new_figure(3.1, HALF_WIDTH)
     axes = figure.subplots()
     axes.set_facecolor("white")

@@ -39,9 +39,8 @@ def comparison_page(
     if several:
         title = "Comparison of maps of relative landslide susceptibility"
     maps = f"{'Maps' if several else 'Map'}: {', '.join(comparison.names)}"
-    page = Page(title, f"{maps}. Landslides: {landslide_name}. {subset_phrase(comparison.data.main.name)}.")
-    for text in comparison.data.warning_log.warnings:
-        page.warning(text)
+    subtitle = f"{maps}. Landslides: {landslide_name}. {subset_phrase(comparison.data.main.name)}."
+    page = Page(title, subtitle, warnings=comparison.data.warning_log.warnings)
     with charts.style():
         page.key_numbers(_numbers_of_best(comparison) if several else _numbers_of_single(comparison))
         _add_auc(page, comparison)
@@ -81,7 +80,7 @@ def _numbers_of_best(comparison: Comparison) -> list[tuple[str, str, str]]:
     best, second = comparison.ranking[:2]
     test = comparison.test_of_best()
     pair = next(one for one in comparison.agreements if {one.first, one.second} == {best, second})
-    auc, share, rank = main[best].auc, percent(pair.same_zone_share, 0), _number(pair.spearman, ".2f") or MISSING
+    auc, share, rank = main[best].auc, percent(pair.same_zone_share, 0), _number(pair.spearman, ".2f")
     significance = "Significant" if test.p_corrected < SIGNIFICANCE_LEVEL else "Could be chance"
     ahead = f"{names[second]}. {significance}, {_p(test.p_corrected)}."
     best_text = f"{names[best]}. {interval_sentence(auc)}0.5 is a coin toss, 1 is perfect."
@@ -137,20 +136,16 @@ def _add_region_summary(page: Page, comparison: Comparison) -> None:
     if not region_labels(comparison.results):
         return
     columns, rows = summary_columns(comparison), summary_rows(comparison)
-    heading = "At the threshold, by region"
-    for number, name in enumerate(comparison.names):
-        if not comparison.probabilities[number]:
-            heading = "" if number == 0 else heading
-            continue
-        chosen = [columns.index(f"{name} {measure}") for measure in THRESHOLD_METRICS]
-        page.table(
-            heading,
-            ["Region", "Landslides", "Area, km²", *[measure.capitalize() for measure in THRESHOLD_METRICS]],
-            [[row[0], row[2], _number(row[4], ",.1f", None), *(f"{row[i]:.3f}" for i in chosen)] for row in rows],
-            f"{name}, classified as landslide from {comparison.data.options.threshold:g} on. The same numbers of all "
-            "maps side by side are in the summary table (OUTPUT_SUMMARY).",
-        )
-        heading = ""
+    for name, probability in zip(comparison.names, comparison.probabilities):
+        if probability:
+            chosen = [columns.index(f"{name} {measure}") for measure in THRESHOLD_METRICS]
+            page.table(
+                "At the threshold, by region",
+                ["Region", "Landslides", "Area, km²", *[measure.capitalize() for measure in THRESHOLD_METRICS]],
+                [[row[0], row[2], _number(row[4], ",.1f"), *(f"{row[i]:.3f}" for i in chosen)] for row in rows],
+                f"{name}, classified as landslide from {comparison.data.options.threshold:g} on. The same numbers of "
+                "all maps side by side are in the summary table (OUTPUT_SUMMARY).",
+            )
 
 
 def _add_tests(page: Page, comparison: Comparison) -> None:
@@ -203,12 +198,10 @@ def describe_test(test: PairTest, names: Sequence[str]) -> str:
 def _add_roc(page: Page, comparison: Comparison) -> None:
     results, main = comparison.results, comparison.data.main.name
     chosen = [main, *[name for name in results if name != main]][:MAX_PANELS]
-    for number, scope in enumerate(chosen):
-        curves = [
-            (f"{shorten(name, 20)}, {result.auc.value:.3f}", result.roc)
-            for name, result in zip(comparison.names, results[scope])
-        ]
-        page.figure("ROC curves" if number == 0 else "", _roc_panel(scope_title(scope), curves), half=True)
+    for scope in chosen:
+        named = zip(comparison.names, results[scope])
+        curves = [(f"{shorten(name, 20)}, {result.auc.value:.3f}", result.roc) for name, result in named]
+        page.figure("ROC curves", _roc_panel(scope_title(scope), curves), half=True)
     drawn = f" The first {len(chosen)} of {len(results)} parts are drawn." if len(chosen) < len(results) else ""
     page.text(
         "",
@@ -242,17 +235,15 @@ def _add_maps(page: Page, comparison: Comparison, images: ComparisonImages) -> N
     if images.difference is None:
         return
     first, second = comparison.names[:2]
-    what = "Difference of susceptibility"
     note = "A map can be higher everywhere and rank the cells alike; see the rank correlation."
     if images.by_rank:
-        what = "Difference of ranks"
         note = (
             "The values of the two do not mean the same, so ranks are compared: the share of the ground that is less "
             "susceptible."
         )
     page.figure(
         "Where they differ",
-        difference_map(images.difference, what),
+        difference_map(images.difference, f"Difference of {'ranks' if images.by_rank else 'susceptibility'}"),
         f"{first} minus {second}. Orange: {first} is higher; purple: {second} is higher. {note}",
     )
 
@@ -377,8 +368,8 @@ def _add_method(page: Page) -> None:
     )
 
 
-def _number(value: float | None, form: str, missing: str | None = MISSING) -> str | None:
-    return format(value, form) if value is not None and math.isfinite(value) else missing
+def _number(value: float | None, form: str) -> str:
+    return format(value, form) if value is not None and math.isfinite(value) else MISSING
 
 
 def _p(value: float) -> str:
@@ -388,6 +379,4 @@ def _p(value: float) -> str:
 
 
 def _p_cell(value: float) -> str:
-    if math.isnan(value):
-        return MISSING
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "< 0.001" if value < 0.001 else _number(value, ".3f")

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
@@ -18,21 +17,9 @@ from ..comparison.mosaic import Mosaic, Source, bounds_in
 from ..comparison.paired_tests import Comparison
 from ..grid import Grid
 from ..statistics import AreaRanks
-from ..zones.schemes import zone_colours
-from .charts import PAGE_WIDTH, SOFT, escape_mathtext, new_figure, shorten
-from .maps import (
-    Bounds,
-    MapImage,
-    draw_frame,
-    draw_north_arrow,
-    draw_scale_bar,
-    draw_zones,
-    find_relief,
-    metres_per_unit,
-    read_map,
-)
-from .page import css_colour
-from .validation import add_hillshade
+from .charts import PAGE_WIDTH, escape_mathtext, new_figure, shorten
+from .map_images import Bounds, MapImage, add_hillshade, empty_map, find_relief, read_map
+from .maps import draw_cells, draw_frame, draw_north_arrow, draw_scale_bar, draw_zones, zone_patches
 
 MAX_SIDE = 500  # cells along the longer side of a map
 MAX_HEIGHT = 7.6  # inches that the maps side by side may have
@@ -58,7 +45,12 @@ def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRank
     reference = comparison.maps[comparison.reference]
     grid = reference.grid
     relief = find_relief(reference.pieces[0].dataset.name) if len(reference.pieces) == 1 else None
-    frame = add_hillshade(_frame(reference), relief, grid)
+    if len(reference.pieces) == 1:
+        frame = _read(reference.pieces[0], grid.bounds)
+    else:
+        empty = empty_map(grid, MAX_SIDE)
+        frame = replace(empty, cells=_onto(reference, grid, empty))
+    frame = add_hillshade(frame, relief, grid.crs)
     values = [frame.cells if one is reference else _onto(one, grid, frame) for one in comparison.maps]
     zones = []
     for cells, ranks, of_bin in zip(values, comparison.scan.ranks, comparison.zones):
@@ -70,16 +62,6 @@ def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRank
         return ComparisonImages(zones, None, False)
     difference = compute_difference(values[0], values[1], by_rank)
     return ComparisonImages(zones, replace(frame, cells=difference), by_rank is not None)
-
-
-def _frame(one: Mosaic) -> MapImage:
-    if len(one.pieces) == 1:
-        return _read(one.pieces[0], one.grid.bounds)
-    grid = one.grid
-    factor = max(1.0, max(grid.shape) / MAX_SIDE)
-    empty = np.full([max(1, round(side / factor)) for side in grid.shape], np.nan, dtype=np.float32)
-    frame = MapImage(empty, grid.bounds, *metres_per_unit(grid, grid.height // 2))
-    return replace(frame, cells=_onto(one, grid, frame))
 
 
 def _read(source: Source, bounds: Bounds) -> MapImage:
@@ -122,14 +104,9 @@ def zone_panels(names: Sequence[str], zones: Sequence[MapImage], labels: dict[in
         axes.set(xticks=[], yticks=[])
         if not number:
             draw_scale_bar(axes, image)
-    colours = zone_colours(len(labels))
     legend = figure.add_subplot(parts[rows, :])
     legend.set_axis_off()
-    handles = [
-        Patch(facecolor=css_colour(colours[zone]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
-        for zone, name in labels.items()
-    ]
-    legend.legend(handles=handles, loc="center", ncol=min(len(labels), 5))
+    legend.legend(handles=zone_patches(labels), loc="center", ncol=min(len(labels), 5))
     return figure
 
 
@@ -144,10 +121,7 @@ def difference_map(image: MapImage, label: str) -> Figure:
     limit = float(np.quantile(known, 0.98)) if known.size else 1.0
     limit = limit if limit > 0 else 1.0
     colours, norm = LinearSegmentedColormap.from_list("difference", DIFFERENCE), Normalize(-limit, limit)
-    left, bottom, right, top = image.bounds
-    cells, extent = np.ma.masked_invalid(image.cells), (left, right, bottom, top)
-    axes.imshow(cells, extent=extent, cmap=colours, norm=norm, interpolation="none")
-    axes.set_aspect(image.metres_north / image.metres_east)
+    draw_cells(axes, image, np.ma.masked_invalid(image.cells), cmap=colours, norm=norm)
     draw_frame(axes)
     axes.set(xticks=[], yticks=[])
     draw_scale_bar(axes, image)

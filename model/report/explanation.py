@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ..explanation.dominant_factor import DominanceStatistics, factor_colour
@@ -22,7 +21,8 @@ from ..explanation.response import AGAINST, EXPECTED, FLAT_CHANGE, NOT_ASSESSED,
 from ..progress import Progress
 from ..statistics import Estimate
 from .charts import BLUE, HALF_WIDTH, INK, PAGE_WIDTH, SOFT, VERMILION, escape_mathtext, new_figure, shorten, style
-from .maps import MapImage, draw_scale_bar
+from .map_images import MapImage
+from .maps import draw_cells, draw_scale_bar, legend_patch
 from .page import Page, css_colour, percent
 
 
@@ -144,28 +144,22 @@ def _importance_chart(importances: Sequence[PermutationImportance], names: Seque
 
 
 def _dominant_factor_map(image: MapImage, names: Sequence[str], dominance: DominanceStatistics) -> Figure:
-    left, bottom, right, top = image.bounds
     width = 3.9
     figure = new_figure(float(np.clip(width * image.height_ratio, 1.8, 6.5)))
     axes, beside = figure.subplots(1, 2, gridspec_kw={"width_ratios": (width, PAGE_WIDTH - width)})
     colours = [css_colour(factor_colour(number)) for number in range(len(names))]
-    axes.imshow(
-        np.ma.masked_invalid(np.where(image.cells > 0, image.cells, np.nan)),
-        extent=(left, right, bottom, top),
-        interpolation="none",
-        cmap=ListedColormap(colours),
-        norm=BoundaryNorm(np.arange(0.5, len(names) + 1), len(names)),
-    )
-    axes.set_aspect(image.metres_north / image.metres_east)
+    cells = np.ma.masked_invalid(np.where(image.cells > 0, image.cells, np.nan))
+    norm = BoundaryNorm(np.arange(0.5, len(names) + 1), len(names))
+    draw_cells(axes, image, cells, cmap=ListedColormap(colours), norm=norm)
     axes.grid(False)
     axes.set(xticks=[], yticks=[])
     draw_scale_bar(axes, image)
     share = dominance.share
-    handles = []
-    for number in np.argsort(-share, kind="stable"):
-        if share[number] >= 0.0005:
-            label = escape_mathtext(f"{shorten(names[number], 26)}  {100 * share[number]:.1f} %")
-            handles.append(Patch(facecolor=colours[number], edgecolor=SOFT, linewidth=0.5, label=label))
+    handles = [
+        legend_patch(colours[number], f"{shorten(names[number], 26)}  {100 * share[number]:.1f} %")
+        for number in np.argsort(-share, kind="stable")
+        if share[number] >= 0.0005
+    ]
     beside.legend(handles=handles, loc="upper left", borderaxespad=0)
     beside.axis("off")
     return figure
@@ -240,9 +234,8 @@ def explanation_page(
     Args:
         settings: of the run, by name; ``None`` values are left out.
     """
-    page = Page("What drives the map", f"{explanation.explained.name} on {stack_name}", progress)
-    for text in explanation.warnings:
-        page.warning(text)
+    subtitle = f"{explanation.explained.name} on {stack_name}"
+    page = Page("What drives the map", subtitle, progress, explanation.warnings)
     ranking, skill = explanation.ranking, explanation.skill
     verdicts = [one.verdict for one in explanation.assessments]
     needed = sum(one.auc_drop.has_interval and one.auc_drop.low > 0 for one in ranking)
@@ -290,7 +283,11 @@ def _add_importance(page: Page, explanation: Explanation) -> None:
         )
         page.text("Associated factors", text)
         return
-    listed = "; ".join(_describe_association(one, explanation.explained.titles) for one in explanation.associations)
+    measures, titles = {"Spearman": "Spearman's ρ", "Cramér": "Cramér's V"}, explanation.explained.titles
+    pairs = []
+    for one in explanation.associations:
+        value = f"{one.value:.2f}".replace("-", "−")
+        pairs.append(f"{titles[one.first]} and {titles[one.second]} ({measures[one.measure]} {value})")
     note = "They share their importance, in a way that another training may change."
     if groups:
         note = (
@@ -299,13 +296,7 @@ def _add_importance(page: Page, explanation: Explanation) -> None:
             "what they are worth together; it can be less than one of them alone, because factors permuted together "
             "still fit each other."
         )
-    page.text("Associated factors", f"{listed}.", note)
-
-
-def _describe_association(association: FactorAssociation, titles: Sequence[str]) -> str:
-    name = "Spearman's ρ" if association.measure == "Spearman" else "Cramér's V"
-    value = f"{association.value:.2f}".replace("-", "−")
-    return f"{titles[association.first]} and {titles[association.second]} ({name} {value})"
+    page.text("Associated factors", f"{'; '.join(pairs)}.", note)
 
 
 def _add_plausibility(page: Page, explanation: Explanation) -> None:
@@ -315,9 +306,13 @@ def _add_plausibility(page: Page, explanation: Explanation) -> None:
     specs, titles = explanation.explained.specs, explanation.explained.titles
     rows = []
     for one in explanation.assessments:
-        unit = specs[one.factor].unit
-        described = _describe_assessment(one, unit, _associated_titles(explanation, one.factor))
-        rows.append([titles[one.factor], _describe_expectation(one, unit), one.verdict, described])
+        unit, expected, span = specs[one.factor].unit, one.expectation, ""
+        if math.isfinite(expected.low) and math.isfinite(expected.high):
+            span = f" between {expected.low:g} and {expected.high:g} {unit}".rstrip()
+        pairs = [{pair.first, pair.second} for pair in explanation.associations]
+        associated = [titles[(pair - {one.factor}).pop()] for pair in pairs if one.factor in pair]
+        expectation = f"Susceptibility {expected.direction}{span}. {expected.why}"
+        rows.append([titles[one.factor], expectation, one.verdict, _describe_assessment(one, unit, associated)])
     page.table(
         "Plausibility",
         ["Factor", "Expected", "Assessment", "Response of the map"],
@@ -325,18 +320,6 @@ def _add_plausibility(page: Page, explanation: Explanation) -> None:
         f"A curve that moves less than {FLAT_CHANGE:g} is called flat; one whose interval includes 0, unclear. The "
         "interval is for other blocks of this area; another training is a further uncertainty.",
     )
-
-
-def _associated_titles(explanation: Explanation, factor: int) -> list[str]:
-    pairs = [(one.first, one.second) for one in explanation.associations if factor in (one.first, one.second)]
-    return [explanation.explained.titles[second if first == factor else first] for first, second in pairs]
-
-
-def _describe_expectation(assessment: CurveAssessment, unit: str) -> str:
-    expected, span = assessment.expectation, ""
-    if math.isfinite(expected.low) and math.isfinite(expected.high):
-        span = f" between {expected.low:g} and {expected.high:g} {unit}".rstrip()
-    return f"Susceptibility {expected.direction}{span}. {expected.why}"
 
 
 def _describe_assessment(assessment: CurveAssessment, unit: str, associated: Sequence[str]) -> str:

@@ -84,9 +84,9 @@ def build_page(report: CheckReport) -> Page:
 def _add_findings(page: Page, summary: CheckSummary) -> None:
     found = summary.findings
     rows = [[one.severity, one.factor or "whole stack", one.message, one.cells_text, one.remedy] for one in found]
-    swatches = [SWATCHES[one.severity] for one in found]
     if rows:
         columns = ["Severity", "Factor", "Finding", "Cells", "How to fix it"]
+        swatches = [SWATCHES[one.severity] for one in found]
         page.table("Findings and how to fix them", columns, rows, swatches=swatches)
 
 
@@ -147,15 +147,12 @@ def _add_associations(page: Page, report: CheckReport) -> None:
     cramer = (
         "Cramér's V of the categorical factors: 0 independent, 1 one determines the other. White on colour: beyond "
     )
-    heading, limit = "Correlation of factors", f"{CORRELATION_LIMIT}."
-    tables = (found.pearson, found.continuous, pearson + limit), (found.cramer, found.categorical, cramer + limit)
+    tables = (found.pearson, found.continuous, pearson), (found.cramer, found.categorical, cramer)
     for matrix, names, caption in tables:
         if len(names) > 1:
-            half = len(names) <= FEW_FACTORS
-            labels = [titles[name] for name in names]
+            half, labels = len(names) <= FEW_FACTORS, [titles[name] for name in names]
             figure = heat_map(matrix, labels, HALF if half else PAGE_WIDTH, signed=matrix is found.pearson)
-            page.figure(heading, figure, caption, half=half)
-            heading = ""
+            page.figure("Correlation of factors", figure, f"{caption}{CORRELATION_LIMIT}.", half=half)
 
 
 def _add_distributions(page: Page, report: CheckReport) -> None:
@@ -165,7 +162,6 @@ def _add_distributions(page: Page, report: CheckReport) -> None:
     heading = f"Continuous factors: {shown}"
     for band in scan.continuous_bands:
         page.figure(heading, distribution(band, HALF, 1.7, labelled), half=True)
-        heading = ""
     if scan.continuous_bands and labelled:
         page.text(
             "",
@@ -177,7 +173,6 @@ def _add_distributions(page: Page, report: CheckReport) -> None:
     heading = f"Categorical factors: {shown}"
     for classes in scan.categorical_bands:
         page.figure(heading, class_bars(classes, HALF, labelled), half=True)
-        heading = ""
     if scan.categorical_bands and labelled:
         page.text(
             "",
@@ -200,7 +195,6 @@ def _add_landslides(page: Page, scan: StackScan) -> None:
     }
     page.settings("Labels", counts)
     columns = ["Cells", "Share, %", "Landslide cells", "Share, %", "Frequency ratio"]
-    heading = "Landslide cells by class"
     note = "Over the cells with a label. Frequency ratio: second share over the first."
     for band in bands:
         rows = []
@@ -209,8 +203,7 @@ def _add_landslides(page: Page, scan: StackScan) -> None:
             ratio = f"{one.frequency_ratio:.2f}" if one.cells else None
             rows.append([f"{one.code}  {one.label}", one.cells, area, one.landslides, slides, ratio])
         title = band.factor.title or band.name
-        page.table(heading, [title, *columns], rows, note if band is bands[-1] else "")
-        heading = ""
+        page.table("Landslide cells by class", [title, *columns], rows, note if band is bands[-1] else "")
 
 
 def _add_limits(page: Page) -> None:

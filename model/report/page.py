@@ -87,26 +87,29 @@ _EXPONENT = re.compile(r"(?<=\d)e[+-]?\d+")
 
 
 class Page:
-    """A report under construction. What is added comes out in the same order; warnings come first."""
+    """A report under construction. What is added comes out in the same order.
 
-    def __init__(self, title: str, subtitle: str = "", progress: Progress | None = None) -> None:
-        """Begin an empty page; ``progress`` is asked whether to stop whenever something is added."""
+    An empty heading, or that of the section before, continues the section.
+    """
+
+    def __init__(
+        self, title: str, subtitle: str = "", progress: Progress | None = None, warnings: Sequence[str] = ()
+    ) -> None:
+        """Begin a page with the warnings at its top; ``progress`` is asked whether to stop whenever something is added.
+
+        A warning given twice stands there once.
+        """
         self._progress = progress or NullProgress()
-        self._title, self._subtitle = title, subtitle
-        self._warnings: list[str] = []
+        self._title, self._subtitle, self._heading = title, subtitle, ""
+        self._warnings = list(dict.fromkeys(warnings))
         self._sections: list[dict[str, Any]] = []
-
-    def warning(self, text: str) -> None:
-        """Add a warning to the box at the top of the page; a text given twice stands there once."""
-        if text not in self._warnings:
-            self._warnings.append(text)
 
     def key_numbers(self, numbers: Sequence[tuple[str, Any, str]]) -> None:
         """Add a row of large numbers: label, number (as in :meth:`table`) and an explaining sentence for each."""
         self._add("numbers", "", numbers=[(label, format_cell(value), text) for label, value, text in numbers])
 
     def text(self, heading: str, *paragraphs: str) -> None:
-        """Add paragraphs of plain text; an empty heading continues the section before."""
+        """Add paragraphs of plain text."""
         self._add("text", heading, paragraphs=list(paragraphs))
 
     def table(
@@ -120,7 +123,7 @@ class Page:
         """Add a table.
 
         Args:
-            heading: of the section, or empty to continue the section before.
+            heading: of the section.
             rows: texts as they stand, numbers formatted by :func:`format_cell`.
             swatches: CSS colour for the first cell of each row, or none.
 
@@ -139,7 +142,7 @@ class Page:
         """Add a matplotlib figure as SVG.
 
         Args:
-            heading: of the section, or empty to continue the section before.
+            heading: of the section.
             figure: made with ``matplotlib.figure.Figure``, never with pyplot (jobs run in worker threads).
             half: take half of the page's width; two such figures in a row stand side by side.
         """
@@ -154,25 +157,21 @@ class Page:
 
     def html(self) -> str:
         """Return the page as HTML text."""
-        loader = FileSystemLoader(str(TEMPLATES))
-        environment = Environment(
-            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
+        options: dict[str, Any] = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+        environment = Environment(loader=FileSystemLoader(str(TEMPLATES)), autoescape=True, **options)
         content = {"title": self._title, "subtitle": self._subtitle, "warnings": self._warnings}
         made = {"version": scarp_version(), "date": time.strftime("%Y-%m-%d")}
         return environment.get_template("report.html").render(**content, sections=self._sections, **made)
 
     def write(self, path: str | os.PathLike) -> None:
-        """Write the page whole or not at all.
-
-        Raises:
-            OutputNotWritable: the file cannot be written.
-        """
+        """Write the page whole or not at all; raises ``OutputNotWritable`` if the file cannot be written."""
         write_text(path, self.html())
 
     def _add(self, kind: str, heading: str, **content: Any) -> None:
         stop_if_cancelled(self._progress)
-        self._sections.append({"kind": kind, "heading": heading, **content})
+        shown = "" if heading == self._heading else heading
+        self._heading = heading or self._heading
+        self._sections.append({"kind": kind, "heading": shown, **content})
 
 
 def format_cell(value: Any) -> str:
@@ -201,8 +200,5 @@ def format_cell(value: Any) -> str:
 
 def _looks_numeric(cell: str) -> bool:
     """Whether a cell reads as a number, an interval or a dash, so that its column is set flush right."""
-    stripped = cell.strip()
-    if stripped == MISSING:
-        return True
-    letters = sum(character.isalpha() for character in _EXPONENT.sub("", stripped))
-    return any(character.isdigit() for character in stripped) and letters == 0
+    letters = any(character.isalpha() for character in _EXPONENT.sub("", cell))
+    return cell.strip() == MISSING or (any(character.isdigit() for character in cell) and not letters)

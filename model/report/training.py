@@ -22,7 +22,8 @@ from ..training.settings import FREQUENCY_RATIO, PCUM, REGRESSION, TABLE_KINDS, 
 from ..windows.cells import CellSet
 from ..windows.split import SUBSETS, TEST
 from .charts import BLUE, GREEN, SOFT, VERMILION, new_figure, style
-from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
+from .map_images import MapImage, compute_hillshade, metres_per_unit, relief_of_stack
+from .maps import draw_north_arrow, draw_scale_bar
 from .page import Page
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
@@ -52,9 +53,7 @@ def write_training_page(
     what = "window" if cells is None else "block"
     names = [Path(item).name for name, item in inputs.items() if item is not None and name != "START_FROM"]
     subtitle = f"From {', '.join(names)}; model {Path(result.model).name}"
-    page = Page(f"Training: {TITLES[model.kind]}", subtitle, progress)
-    for warning in result.warnings:
-        page.warning(warning)
+    page = Page(f"Training: {TITLES[model.kind]}", subtitle, progress, result.warnings)
     page.key_numbers(_key_numbers(result, what))
     if cells is not None:
         _add_learned_parameters(page, model, cells, progress)
@@ -71,12 +70,13 @@ def write_training_page(
         caption = f"Location and subset of the {what}s. Filled ones hold landslide cells."
         caption += hidden if what == "window" else ""
         page.figure(heading, windows_figure(result, inputs["STACK"] or ""), caption)
-        heading = ""
     note = "All labelled cells; the model learns from a sample of them."
     if what == "window":
         note = "A cell counts once for every window that holds it, and as its patch if the model predicts patches."
     columns = ["Subset", f"{what.capitalize()}s", *SUBSET_COLUMNS]
-    page.table(heading, columns, [_subset_row(item) for item in result.subsets], note)
+    names = ["name", "windows", "landslide_windows", "landslide_cells", "stable_cells"]
+    rows = [[*(item[name] for name in names), 100 * item["landslide_share"]] for item in result.subsets]
+    page.table(heading, columns, rows, note)
     note = f"All from labelled cells of training {what}s only."
     page.table("Factors", FACTOR_COLUMNS, [factor_row(spec) for spec in model.factors], note)
     start = model.training.get("start_from")
@@ -101,11 +101,6 @@ def _key_numbers(result: TrainingResult, what: str) -> list[tuple[str, Any, str]
         text = f"Test {what}s: share of {warned} with a susceptibility below {settings.p_low:g}."
         numbers.append(("Violation rate", violation, text))
     return numbers
-
-
-def _subset_row(subset: dict[str, Any]) -> list[Any]:
-    names = ("name", "windows", "landslide_windows", "landslide_cells", "stable_cells")
-    return [*(subset[name] for name in names), 100 * subset["landslide_share"]]
 
 
 def factor_row(spec: Any) -> list[Any]:
@@ -173,7 +168,7 @@ def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, floa
     place = MapImage(np.full(shape, np.nan, dtype=np.float32), bounds, east, north)
     relief = relief_of_stack(stack)
     if relief is not None:
-        shade = compute_hillshade(relief, grid.crs, bounds, shape, east, north)
+        shade = compute_hillshade(relief, grid.crs, place)
         # Pale, so that the windows stand out, and in few steps, which make a small picture.
         axis.imshow(np.round(shade * 24) / 24, cmap="gray", vmin=-1.0, vmax=1.0, extent=(left, right, bottom, top))
     return place

@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..grid import Grid
 from ..outputs.run_record import versions
 from ..progress import Progress
-from ..validation.map_layers import MapLayers, RegionMap
+from ..validation.map_layers import RegionMap
 from ..validation.measures import PointFeature, ScopeResult, insignificant_increases, non_monotonic_pairs
 from ..validation.preparation import ValidationData
 from ..validation.settings import ALL, REGION_PREFIX
 from ..zones.raster import assign_zones
 from ..zones.schemes import zone_colours
 from . import charts, maps
-from .maps import Bounds, Relief, compute_hillshade
+from .map_images import MAX_SIDE, Bounds, MapImage, Relief, add_hillshade, clip_to_geometries, read_map
 from .page import (
     MISSING,
     Page,
@@ -37,8 +36,6 @@ from .page import (
 
 MAX_REGIONS = 12
 REGION_MAX_SIDE = 520  # cells along the longer side of a region's map, half a page wide
-LEGEND_HIT = maps.PointGroup("found", np.empty((0, 2)), "o", "#1f2933", "white")
-LEGEND_MISS = maps.PointGroup("missed", np.empty((0, 2)), "o", "white", "#1f2933")
 
 
 @dataclass
@@ -68,16 +65,11 @@ class ValidationReportInput:
 
 
 def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
-    """Return the report.
-
-    Raises:
-        Cancelled: by the user.
-    """
+    """Return the report."""
     subset = subset_phrase(content.main.scope.name)
     subtitle = f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset}."
-    page = Page("Validation of a map of relative landslide susceptibility", subtitle, progress)
-    for text in content.data.warning_log.warnings:
-        page.warning(text)
+    title, warnings = "Validation of a map of relative landslide susceptibility", content.data.warning_log.warnings
+    page = Page(title, subtitle, progress, warnings)
     with charts.style():
         _add_summary(page, content)
         _add_used_points(page, content)
@@ -214,9 +206,10 @@ def _add_curves(page: Page, content: ValidationReportInput) -> None:
     main, windows = content.main, content.data.subset_counts()
     chosen = [main, *(result for result in content.split()[0] if result is not main)][:4]
     names = [short_scope_title(one.scope.name) for one in chosen]
+    rocs = [(f"{name}, AUC {one.auc.value:.3f}", one.roc) for name, one in zip(names, chosen)]
     page.figure(
         "How well the map separates landslides from stable ground",
-        charts.roc_chart([(f"{name}, AUC {one.auc.value:.3f}", one.roc) for name, one in zip(names, chosen)]),
+        charts.curve_chart(rocs, "False alarms, share of stable points", "Landslides found"),
         "ROC curve: a lower threshold finds more landslides and gives more false alarms. The nearer to the upper left "
         "corner, the better; the dashed diagonal is chance. Mean over the draws, band 95 %.",
         half=True,
@@ -234,7 +227,7 @@ def _add_curves(page: Page, content: ValidationReportInput) -> None:
     curves = [(f"{name} {one.success_rate_auc.value:.3f}", one.success) for name, one in zip(names, chosen)]
     page.figure(
         "",
-        charts.success_chart(curves),
+        charts.curve_chart(curves, "Share of the area, most susceptible first", "Landslides in it"),
         f"{rate}: share of the landslides in the most susceptible part of the area, buffers included. It needs no "
         "stable points. The number is the area under the curve.",
         half=True,
@@ -244,9 +237,10 @@ def _add_curves(page: Page, content: ValidationReportInput) -> None:
 def _add_calibration(page: Page, content: ValidationReportInput) -> None:
     main = content.main
     chance = main.landslides / (main.landslides + main.stable)
+    curves = [(f"average precision {main.average_precision.value:.3f}", main.precision)]
     page.figure(
         "Precision and calibration",
-        charts.precision_chart([(f"average precision {main.average_precision.value:.3f}", main.precision)], chance),
+        charts.curve_chart(curves, "Recall, share of landslides found", "Precision", chance, "lower left"),
         f"Precision over recall. The dashed line is a map without skill, {percent(chance, 0)}: the share of landslides "
         "among the points.",
         half=True,
@@ -306,8 +300,7 @@ def _add_confusion(page: Page, content: ValidationReportInput) -> None:
 
 
 def _add_map(page: Page, content: ValidationReportInput) -> None:
-    layers, relief = content.data.layers, content.relief
-    groups = _landslide_groups(content.points, counted=True)
+    relief, groups = content.relief, _landslide_groups(content.points, counted=True)
     outlines = {
         name: maps.rings_of(geometries) for name, geometries in _region_geometries(content)[:MAX_REGIONS] if geometries
     }
@@ -320,34 +313,19 @@ def _add_map(page: Page, content: ValidationReportInput) -> None:
         caption += f" {drawn:,} of the {total:,} {content.unit} are drawn."
     if relief is not None:
         caption += f" Relief from {os.path.basename(relief.path)}."
-    image = zone_image(layers, relief)
-    page.figure("The map and the landslides", maps.zone_map(image, layers.zones.names, groups, outlines), caption)
+    figure = maps.zone_map(_zone_image(content), content.data.layers.zones.names, groups, outlines)
+    page.figure("The map and the landslides", figure, caption)
 
 
-def zone_image(
-    layers: MapLayers, relief: Relief | None = None, bounds: Bounds | None = None, max_side: int = maps.MAX_SIDE
-) -> maps.MapImage:
-    """Return zone numbers at the size of a page.
-
-    Args:
-        bounds: left, bottom, right, top of the part to draw; all of it by default.
-    """
-    grid, zones = layers.grid, layers.zones
+def _zone_image(content: ValidationReportInput, bounds: Bounds | None = None, max_side: int = MAX_SIDE) -> MapImage:
+    """Return zone numbers at the size of a page, of all of the map or of the part within bounds."""
+    layers, zones = content.data.layers, content.data.layers.zones
     if zones.dataset is not None:
-        image = maps.read_map(zones.dataset, grid, True, bounds, max_side)
+        image = read_map(zones.dataset, layers.grid, True, bounds, max_side)
     else:
-        image = maps.read_map(layers.dataset, grid, False, bounds, max_side)
+        image = read_map(layers.dataset, layers.grid, False, bounds, max_side)
         image = replace(image, cells=assign_zones(image.cells, zones.breaks).astype(np.float32))
-    return add_hillshade(image, relief, grid)
-
-
-def add_hillshade(image: maps.MapImage, relief: Relief | None, grid: Grid) -> maps.MapImage:
-    """Return a map with the relief under it, if there is one."""
-    if relief is None:
-        return image
-    rows, columns = image.cells.shape
-    metres = image.metres_east, image.metres_north
-    return replace(image, shade=compute_hillshade(relief, grid.crs, image.bounds, (rows, columns), *metres))
+    return add_hillshade(image, content.relief, layers.grid.crs)
 
 
 def _region_geometries(content: ValidationReportInput) -> list[tuple[str, list[dict]]]:
@@ -362,9 +340,9 @@ def _region_geometries(content: ValidationReportInput) -> list[tuple[str, list[d
 
 def _landslide_groups(points: Sequence[PointFeature], counted: bool = False) -> list[maps.PointGroup]:
     groups = []
-    for group, outcome in ((LEGEND_HIT, "hit"), (LEGEND_MISS, "miss")):
+    for label, outcome, face, edge in (("found", "hit", charts.INK, "white"), ("missed", "miss", "white", charts.INK)):
         xy = np.array([[point.x, point.y] for point in points if point.outcome == outcome]).reshape(-1, 2)
-        groups.append(replace(group, xy=xy, label=f"{group.label}, {len(xy):,}" if counted else group.label))
+        groups.append(maps.PointGroup(f"{label}, {len(xy):,}" if counted else label, xy, face, edge))
     return groups
 
 
@@ -391,14 +369,14 @@ def _add_regions(page: Page, content: ValidationReportInput) -> None:
 def _region_figure(
     content: ValidationReportInput, result: ScopeResult, name: str, geometries: Sequence[dict]
 ) -> Figure:
-    layers, rings = content.data.layers, maps.rings_of(geometries)
+    rings = maps.rings_of(geometries)
     corners = np.concatenate(rings)
     bounds = (*corners.min(axis=0), *corners.max(axis=0))
-    zones = maps.clip_to_geometries(zone_image(layers, content.relief, bounds, REGION_MAX_SIDE), geometries)
+    zones = clip_to_geometries(_zone_image(content, bounds, REGION_MAX_SIDE), geometries)
     inside = [one for one in content.points if one.kind == "landslide" and name in one.region.split("; ")]
     figure = charts.new_figure(2.3)
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1.25, 1)})
-    maps.draw_zones(left, zones, len(layers.zones.names))
+    maps.draw_zones(left, zones, len(content.main.zones))
     maps.draw_outline(left, rings)
     for group in _landslide_groups(inside):
         maps.draw_points(left, group, 1.2)

@@ -275,8 +275,7 @@ def test_sidecar_files_are_valid_xml(area):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_text_wherever_a_page_has_text(tmp_path, name):
-    page = Page(name, name)
-    page.warning(name)
+    page = Page(name, name, warnings=[name])
     page.key_numbers([(name, name, name)])
     page.text(name, name, name)
     page.table(name, [name, "b"], [[name, 1.0], [[name], None]], name, swatches=["#aabbcc", ""])

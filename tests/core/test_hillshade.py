@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from scarp.model.errors import InputMissing
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
-from scarp.model.report.maps import FLAT, Relief, apply_hillshade, compute_hillshade, find_relief
+from scarp.model.report.map_images import FLAT, MapImage, Relief, apply_hillshade, compute_hillshade, find_relief
 from scarp.model.stack import StackFactor, create_stack
 from scarp.tests.core.conftest import utm_grid, write_raster
 
@@ -29,7 +29,8 @@ def write(path, values: np.ndarray, grid: Grid = GRID):
 
 
 def shade(path, shape=GRID.shape, grid: Grid = GRID, is_stack: bool = False) -> np.ndarray:
-    return compute_hillshade(Relief(str(path), is_stack), grid.crs, grid.bounds, shape, 1.0, 1.0)
+    image = MapImage(np.full(shape, np.nan, dtype=np.float32), grid.bounds, 1.0, 1.0)
+    return compute_hillshade(Relief(str(path), is_stack), grid.crs, image)
 
 
 @pytest.mark.parametrize("facing", range(0, 360, 45))

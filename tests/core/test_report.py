@@ -18,7 +18,8 @@ from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.report import round_length
 from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
-from scarp.model.report.maps import PointGroup, clip_to_geometries, read_map, zone_map
+from scarp.model.report.map_images import clip_to_geometries, read_map
+from scarp.model.report.maps import PointGroup, zone_map
 from scarp.model.report.page import MISSING, Page, format_cell
 from scarp.model.zones.schemes import COLOUR_RAMP
 from scarp.tests.core.conftest import utm_grid
@@ -42,13 +43,18 @@ def test_page_asks_the_network_for_nothing():
 
 
 def test_warnings_come_first_and_once():
-    page = Page("Title")
+    page = Page("Title", warnings=["Mind the gap"] * 2)
     page.text("Later", "some text")
-    for _ in range(2):
-        page.warning("Mind the gap")
     html = page.html()
     assert html.count("Mind the gap") == 1 and html.index("Mind the gap") < html.index("Later")
     assert "Read this first" not in Page("Title").html()
+
+
+def test_a_heading_that_repeats_or_is_empty_continues_the_section():
+    page = Page("Title")
+    for heading in ("First", "First", "", "First", "Second", "First"):
+        page.text(heading, "words")
+    assert re.findall("<h2>(.*?)</h2>", page.html()) == ["First", "Second", "First"]
 
 
 def test_rows_must_fit_the_columns():
@@ -133,7 +139,7 @@ def test_map_is_cut_to_a_region(tmp_path):
     expected[7:, :5] = 1
     np.testing.assert_array_equal(clip_to_geometries(image, [corner]).cells, expected)
     with style():
-        points = [PointGroup("found", np.array([[5.0, 5.0]]), "o", "k", "w")]
+        points = [PointGroup("found", np.array([[5.0, 5.0]]), "k", "w")]
         outlines = {"region": [np.array(corner["coordinates"][0])]}
         figure = zone_map(image, {1: "low $5", 2: "high"}, points, outlines)
     assert svg_data(figure).startswith("data:image/svg+xml")
