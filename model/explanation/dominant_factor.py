@@ -29,7 +29,7 @@ from ..errors import TooFewData
 from ..inputs.rasters import create_raster
 from ..prediction.tiling import Tile, Tiling
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from ..zones.raster import ClassRow, write_class_attributes
+from ..zones.raster import write_class_attributes
 from .explained_model import ExplainedModel
 from .response import weighted_quantile
 from .sample import Cells, LabelledArea, Tiles
@@ -219,10 +219,9 @@ def _dominant_in_tile(
 
 def write_factor_names(output: str | os.PathLike, titles: Sequence[str], found: DominanceStatistics) -> None:
     """Write names, cells and area of the factors beside the raster of dominant factors."""
-    rows = []
-    for number, (title, cells, km2) in enumerate(zip(titles, found.cells, found.km2), 1):
-        rows.append(ClassRow(number, title, factor_colour(number - 1), int(cells), float(km2)))
-    write_class_attributes(output, rows)
+    names = dict(enumerate(titles, 1))
+    colours = {number: factor_colour(number - 1) for number in names}
+    write_class_attributes(output, names, colours, found.cells.tolist(), found.km2.tolist())
 
 
 def factor_colour(factor: int) -> tuple[int, int, int, int]:

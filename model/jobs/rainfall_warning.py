@@ -28,7 +28,7 @@ from ..tables import write_table
 from ..validation.map_layers import RegionMap, ZoneSource
 from ..warning.classes import COLOURS, KEYS, NAMES, NODATA, SEVERE, WARNING, WarningInputs, WarningOptions
 from ..warning.warning_map import ALL, COLUMNS, WarningLayers, WarningStatistics, classify, log_result
-from ..zones.raster import ClassRow, write_class_attributes
+from ..zones.raster import write_class_attributes
 
 
 @dataclass
@@ -113,9 +113,8 @@ def rainfall_warning(
         with raster as target, more as safety:
             part = SubProgress(progress, 0.3, 0.95)
             _write_blocks(layers, options, zones, region_map, statistics, target, safety, part)
-    counts, km2 = statistics.counts(), statistics.km2()
-    rows = [ClassRow(number, name, COLOURS[number], counts[number], km2[number]) for number, name in NAMES.items()]
-    write_class_attributes(output, rows)
+    km2 = statistics.km2()
+    write_class_attributes(output, NAMES, COLOURS, statistics.counts(), list(km2.values()))
     write_table(output_table, COLUMNS, statistics.rows())
     log_result(statistics, options, coefficients, progress)
     total = sum(km2.values())

@@ -29,14 +29,8 @@ if TYPE_CHECKING:
 
 NODATA, NO_WARNING, WATCH, WARNING, SEVERE, NOT_ASSESSED = range(6)
 """Not assessed is land with a susceptibility but without rain or coefficient."""
-NAMES = {
-    NO_WARNING: "no warning",
-    WATCH: "watch",
-    WARNING: "warning",
-    SEVERE: "severe warning",
-    NOT_ASSESSED: "not judged",
-}
-KEYS = {NO_WARNING: "no_warning", WATCH: "watch", WARNING: "warning", SEVERE: "severe", NOT_ASSESSED: "not_judged"}
+NAMES = dict(enumerate(("no warning", "watch", "warning", "severe warning", "not judged"), NO_WARNING))
+KEYS = dict(enumerate(("no_warning", "watch", "warning", "severe", "not_judged"), NO_WARNING))
 """The classes in the column names of the table."""
 COLOURS = {
     NODATA: (0, 0, 0, 0),
@@ -47,7 +41,6 @@ COLOURS = {
     NOT_ASSESSED: (150, 158, 168, 255),
 }
 """Yellow, orange and dark red from light to dark, so that they read without red-green vision and in print."""
-
 
 _K = (
     "1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper's value for mountains in southeastern Tibet. With "

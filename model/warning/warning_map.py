@@ -57,12 +57,10 @@ class WarningLayers:
         landform: PolygonClasses | RasterClasses | None,
         coefficients: Mapping[int, ClassCoefficient],
     ) -> None:
-        """Join open inputs.
+        """Join open inputs: rasters whose sum is the rain of seven days in mm, and the codes of landforms.
 
-        Args:
-            rain: rasters whose sum is the rain of seven days, in mm.
-            landform: landform codes; ``None`` for one coefficient everywhere.
-            coefficients: by landform code; code 0 for cells without landform, which are otherwise not assessed.
+        Coefficients are by landform code; code 0 is for cells without landform, which are otherwise not assessed, and
+        for all cells if ``landform`` is ``None``.
         """
         self.grid = grid
         self._dataset, self._rain, self._landform = dataset, rain, landform
@@ -71,11 +69,7 @@ class WarningLayers:
             self._k[code] = one.k
 
     def read(self, block: Block) -> WarningBlock:
-        """Return the cells of a block.
-
-        Raises:
-            ParameterInvalid: a susceptibility lies outside 0 to 1.
-        """
+        """Return the cells of a block; raises ``ParameterInvalid`` if a susceptibility lies outside 0 to 1."""
         values = read_block(self._dataset, block)
         values[np.isinf(values)] = np.nan
         on_map = ~np.isnan(values)
@@ -168,9 +162,9 @@ class WarningStatistics:
         """Return the area of each class on the whole map."""
         return {number: float(self.area[0, :, number].sum()) / 1e6 for number in KEYS}
 
-    def counts(self) -> dict[int, int]:
+    def counts(self) -> list[int]:
         """Return the cells of each class on the whole map."""
-        return {number: int(self.cells[0, :, number].sum()) for number in KEYS}
+        return self.cells[0].sum(axis=0)[list(KEYS)].tolist()
 
     def highest_rain(self) -> float:
         """Return the highest rain on the map in mm, NaN where there is none."""
@@ -208,7 +202,17 @@ def log_result(
     for number, name in NAMES.items():
         progress.report(0.97, f"{name}: {areas[number]:,.2f} km², {areas[number] / total:.1%}")
     _check_rain_unit(highest, statistics.negative_cells, progress)
-    _warn_about_gaps(areas[NOT_ASSESSED], statistics.without_k_m2 / 1e6, total, progress)
+    without_k = statistics.without_k_m2 / 1e6
+    gaps = (
+        (areas[NOT_ASSESSED] - without_k, "rain data", ""),
+        (without_k, "landform", "; set K to have a coefficient there"),
+    )
+    for area, what, remedy in gaps:
+        if area > 1e-9 * total:
+            progress.warn(
+                f"{area:,.2f} km² of the map ({area / total:.1%}) have no {what} and are not assessed. This does not "
+                f"mean that they are safe{remedy}."
+            )
     assessed = [number for number in NAMES if number != NOT_ASSESSED and areas[number]]
     if len(assessed) == 1:
         because = f"up to {highest:.1f} mm fall"
@@ -237,18 +241,4 @@ def _check_rain_unit(highest: float, negative_cells: int, progress: Progress) ->
         progress.warn(
             f"{negative_cells:,} cells have negative rain and are not assessed. Set the nodata value of the raster if "
             "these are cells without data."
-        )
-
-
-def _warn_about_gaps(unassessed: float, without_k: float, total: float, progress: Progress) -> None:
-    without_rain = unassessed - without_k
-    if without_rain > 1e-9 * total:
-        progress.warn(
-            f"{without_rain:,.2f} km² of the map ({without_rain / total:.1%}) have no rain data and are not assessed. "
-            "This does not mean that they are safe."
-        )
-    if without_k > 1e-9 * total:
-        progress.warn(
-            f"{without_k:,.2f} km² of the map ({without_k / total:.1%}) have no landform and are not assessed. This "
-            "does not mean that they are safe; set K to have a coefficient there."
         )

@@ -15,11 +15,7 @@ BINS = 4096
 
 
 def value_range(scan: CellScan) -> tuple[float, float]:
-    """Return the smallest and the largest value.
-
-    Raises:
-        TooFewData: there is no cell.
-    """
+    """Return the smallest and the largest value; raises ``TooFewData`` if there is no cell."""
     minimum, maximum = np.inf, -np.inf
     for values, _ in scan():
         if len(values):

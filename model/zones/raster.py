@@ -8,7 +8,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +27,6 @@ from ..safe_json import read_json
 from ..statistics import CellScan
 from .schemes import MAX_ZONES, NODATA, zone_colours, zone_names
 
-
-@dataclass(frozen=True)
-class ClassRow:
-    """One class of a raster."""
-
-    value: int
-    name: str
-    colour: tuple[int, int, int, int]
-    cells: int
-    km2: float
-
-
 # Name, type (0 whole number, 1 real number, 2 text) and usage (1 cell count, 2 name, 5 value, 6 to 8 colour) in GDAL.
 _ATTRIBUTES = (
     ("Value", 0, 5),
@@ -52,34 +40,39 @@ _ATTRIBUTES = (
 )
 
 
-def write_class_attributes(output: str | os.PathLike, rows: Sequence[ClassRow]) -> None:
+def write_class_attributes(
+    output: str | os.PathLike,
+    names: Mapping[int, str],
+    colours: Mapping[int, tuple[int, int, int, int]],
+    cells: Iterable[int],
+    km2: Sequence[float],
+) -> None:
     """Write class names and raster attribute table beside a raster as ``OUTPUT.aux.xml``, and its style as ``.qml``.
 
     GDAL keeps an attribute table of a GeoTIFF nowhere else. Colours and names are in the GeoTIFF itself too, for when
     it travels alone; but its colour table always has 256 entries, all of which QGIS would list in the legend, so the
     style that QGIS reads from beside a raster has the classes only.
 
-    Args:
-        rows: classes by rising value from 1, without gap; 0 is no data.
+    Classes rise from 1 without gap, and 0 is no data; cells and areas are in the order of the names.
     """
     fields = "".join(
         f'<FieldDefn index="{index}"><Name>{name}</Name><Type>{kind}</Type><Usage>{usage}</Usage></FieldDefn>'
         for index, (name, kind, usage) in enumerate(_ATTRIBUTES)
     )
-    total = sum(row.km2 for row in rows)
+    total = sum(km2)
     lines = entries = ""
-    names = "<Category>no data</Category>"
-    for index, row in enumerate(rows):
-        name, share = html.escape(row.name), row.km2 / total if total else 0.0
-        values = [row.value, row.cells, name, f"{row.km2:.6f}", f"{share:.8f}", *row.colour[:3]]
+    categories = "<Category>no data</Category>"
+    for index, ((value, text), count, area) in enumerate(zip(names.items(), cells, km2)):
+        name, share = html.escape(text), area / total if total else 0.0
+        red, green, blue, alpha = colours[value]
+        values = [value, count, name, f"{area:.6f}", f"{share:.8f}", red, green, blue]
         lines += f'<Row index="{index}">' + "".join(f"<F>{value}</F>" for value in values) + "</Row>"
-        names += f"<Category>{name}</Category>"
-        red, green, blue, alpha = row.colour
+        categories += f"<Category>{name}</Category>"
         colour = f"#{red:02x}{green:02x}{blue:02x}"
-        entries += f'<paletteEntry value="{row.value}" color="{colour}" alpha="{alpha}" label="{name}"/>'
+        entries += f'<paletteEntry value="{value}" color="{colour}" alpha="{alpha}" label="{name}"/>'
     write_text(
         f"{output}.aux.xml",
-        f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames>'
+        f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{categories}</CategoryNames>'
         f'<GDALRasterAttributeTable tableType="thematic">{fields}{lines}</GDALRasterAttributeTable>'
         "</PAMRasterBand></PAMDataset>\n",
     )
@@ -197,10 +190,9 @@ def write_zones(
 
 def write_zone_attributes(output: str | os.PathLike, counts: ZoneCounts) -> None:
     """Write the names and the attribute table of the zones beside their raster."""
-    colours = zone_colours(len(counts.cells))
-    columns = zip(zone_names(len(counts.cells)), counts.cells, counts.km2)
-    rows = [ClassRow(number, name, colours[number], cells, km2) for number, (name, cells, km2) in enumerate(columns, 1)]
-    write_class_attributes(output, rows)
+    zones = len(counts.cells)
+    names = dict(enumerate(zone_names(zones), 1))
+    write_class_attributes(output, names, zone_colours(zones), counts.cells, counts.km2)
 
 
 ALGORITHM = "scarp:classifyzones"
@@ -225,22 +217,22 @@ def read_breaks(path: str | os.PathLike) -> list[float]:
     source = Path(path)
     if not os.path.isfile(source):
         raise InputMissing(f"BREAKS_FROM: the file {source} does not exist. Check the path.")
-    readers = {
-        ".tif": _breaks_from_raster,
-        ".tiff": _breaks_from_raster,
-        ".csv": _breaks_from_csv,
-        ".json": _breaks_from_json,
-    }
-    reader = readers.get(source.suffix.lower())
+    rasters = dict.fromkeys((".tif", ".tiff"), _breaks_from_raster)
+    reader = {**rasters, ".csv": _breaks_from_csv, ".json": _breaks_from_json}.get(source.suffix.lower())
     if reader is None:
         raise ParameterInvalid(
             f"BREAKS_FROM is {source.name}, but breaks are read from a zone raster (.tif), its run record "
             f"({RECORD_SUFFIX}), or its zone table (.csv or .json)."
         )
     try:
+        found = reader(source)
+    except (OSError, ValueError, csv.Error) as error:
+        message = f"BREAKS_FROM: {source} cannot be read: {error}. Choose the file as Scarp wrote it."
+        raise InputCorrupt(message) from error
+    try:
         # Nine digits name a float32; read back as one, the breaks are those of that run to the bit.
         with np.errstate(over="ignore"):
-            breaks = [float(np.float32(float(value))) for value in reader(source)]
+            breaks = [float(np.float32(float(value))) for value in found]
     except (TypeError, ValueError, OverflowError):
         breaks = []
     rising = all(low <= high for low, high in zip(breaks, breaks[1:]))
@@ -260,22 +252,15 @@ def _breaks_from_raster(source: Path) -> list[Any]:
 
 
 def _breaks_from_csv(source: Path) -> list[Any]:
-    try:
-        with open(source, "rb") as stream:
-            content = stream.read(MAX_TABLE_BYTES + 1)
-        if len(content) > MAX_TABLE_BYTES:
-            raise ValueError("it is far larger than any zone table")
-        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-    except (OSError, ValueError, csv.Error) as error:
-        raise _unreadable(source, error) from error
-    return _breaks_from_rows(rows)
+    with open(source, "rb") as stream:
+        content = stream.read(MAX_TABLE_BYTES + 1)
+    if len(content) > MAX_TABLE_BYTES:
+        raise ValueError("it is far larger than any zone table")
+    return _breaks_from_rows(list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))))
 
 
 def _breaks_from_json(source: Path) -> list[Any]:
-    try:
-        content = read_json(source)
-    except (OSError, ValueError) as error:
-        raise _unreadable(source, error) from error
+    content = read_json(source)
     if not isinstance(content, dict):
         return _breaks_from_rows(content)
     summary = content.get("summary")
@@ -287,7 +272,3 @@ def _breaks_from_rows(rows: Any) -> list[Any]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) and {"zone", "upper"} <= set(row) for row in rows):
         return []
     return [row["upper"] for row in rows[:-1]]
-
-
-def _unreadable(source: Path, error: Exception) -> InputCorrupt:
-    return InputCorrupt(f"BREAKS_FROM: {source} cannot be read: {error}. Choose the file as Scarp wrote it.")

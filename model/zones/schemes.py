@@ -28,7 +28,6 @@ COLOUR_RAMP = ((200, 232, 192), (222, 219, 130), (246, 185, 74), (226, 105, 44),
 MAX_ZONES = 20
 _ROUNDING = 1e-6
 
-
 _METHOD = (
     "area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. natural_breaks: "
     "steps at gaps of the values (Jenks). landslide_share: shares of the landslides in LANDSLIDES. breaks: the values "
