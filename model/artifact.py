@@ -82,10 +82,9 @@ class TrainedModel:
     def probability(self, raw: np.ndarray, sample: int | None = None) -> np.ndarray:
         """Return the probability of landslide, float32 (height, width), NaN where any factor has no data.
 
-        Cells nearer than ``halo`` to the array's border are correct only if there is no data beyond it.
-
         ``raw`` holds physical values and class codes in the model's factor order, float32 (factors, height, width), NaN
-        without data; ``sample`` is the seed of a sample with dropout.
+        without data; ``sample`` is the seed of a sample with dropout. Cells nearer than ``halo`` to the array's border
+        are correct only if there is no data beyond it.
         """
         image, valid = self.encoder.encode(raw)
         height, width = valid.shape
@@ -150,7 +149,9 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
     if header["training"].pop(_CHECKSUM, checksum(tensors)) != checksum(tensors):
         raise invalid_model(path, "it is damaged: its weights are not those that were written")
     network = network.to_empty(device="cpu")
-    load_tensors(network, tensors)
+    state = network.state_dict().items()
+    found = {name: torch.from_numpy(tensors[name]) if name in tensors else torch.zeros_like(old) for name, old in state}
+    network.load_state_dict(found)
     if hasattr(network, "check"):
         try:
             network.check()  # type: ignore[operator]  # torch types every member as a tensor or module
@@ -166,17 +167,6 @@ def network_tensors(network: nn.Module) -> dict[str, np.ndarray]:
         name: value.detach().to("cpu", _stored(value)[0]).contiguous().numpy()
         for name, value in sorted(_state(network).items())
     }
-
-
-def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
-    """Copy arrays from :func:`network_tensors` into a network of the same architecture."""
-    state = network.state_dict()
-    with torch.no_grad():
-        for name, value in state.items():
-            if name in tensors:
-                value.copy_(torch.from_numpy(tensors[name]))
-            else:
-                value.zero_()
 
 
 def _build(header: Mapping[str, Any], path: Path) -> nn.Module:

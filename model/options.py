@@ -117,7 +117,6 @@ class Option:
         """Name of the Processing parameter: ``lambda_`` is LAMBDA."""
         return parameter_name(self.name)
 
-
     def check(self, value: Any) -> None:
         """Raise :class:`ParameterInvalid` if a value is of another type, out of its limits or not among its choices."""
         if value is None and self.default is None:

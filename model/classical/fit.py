@@ -45,10 +45,8 @@ def fit_cell_model(
     """Fit a model on the training and validation cells, and evaluate it on the test cells.
 
     Validation cells choose the hyperparameters (C of the regression, by blocks of both subsets; leaf size of the
-    forest), and then serve for training too: nothing else of these models needs them.
-
-    The cells have physical values, in the order of the stack's ``factors``. Metrics refer to the whole area of the test
-    blocks and are ``None`` without test cells; there is no history.
+    forest), and then serve for training too. The cells have physical values, in the order of the stack's ``factors``.
+    Metrics refer to the whole area of the test blocks and are ``None`` without test cells; there is no history.
 
     Raises:
         ParameterInvalid: the kind is none of ``CELL_KINDS``.

@@ -39,10 +39,9 @@ class TrainingCells:
 
 def fit_regression(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, str]:
     """Fit a logistic regression; return its network, the architecture, and a summary for the log."""
-    values, labels, weights, groups = cells.values, cells.labels, cells.weights, cells.groups
-    c_value, summary = _choose_c(values, labels, weights, groups, progress)
-    fitted = _fit(values, labels, weights, c_value)
-    architecture = {"type": "linear", "channels": values.shape[1]}
+    c_value, summary = _choose_c(cells, progress)
+    fitted = _fit(cells.values, cells.labels, cells.weights, c_value)
+    architecture = {"type": "linear", "channels": cells.values.shape[1]}
     network: Any = build_network(architecture)
     with torch.no_grad():
         network.layer.weight.copy_(torch.from_numpy(fitted.coef_.reshape(1, -1, 1, 1)))
@@ -50,10 +49,9 @@ def fit_regression(cells: TrainingCells, progress: Progress) -> tuple[Any, dict,
     return network, architecture, summary
 
 
-def _choose_c(
-    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray, progress: Progress
-) -> tuple[float, str]:
+def _choose_c(cells: TrainingCells, progress: Progress) -> tuple[float, str]:
     """Return the C with the lowest loss on held-out blocks, and a summary."""
+    values, labels, weights, groups = cells.values, cells.labels, cells.weights, cells.groups
     count = min(_INNER_FOLDS, len(np.unique(groups)))
     if count < 2:
         return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because there are too few blocks to choose it by."
@@ -169,8 +167,6 @@ def _grow(
     return forest
 
 
-SKLEARN_KINDS: dict[str, Callable[[TrainingCells, Progress], tuple[Any, dict, str]]] = {
-    REGRESSION: fit_regression,
-    FOREST: fit_forest,
-}
+Fit = Callable[[TrainingCells, Progress], tuple[Any, dict, str]]
+SKLEARN_KINDS: dict[str, Fit] = {REGRESSION: fit_regression, FOREST: fit_forest}
 """Functions that fit the kinds of model of single cells that are no tables."""

@@ -30,17 +30,12 @@ class ExplainedModel:
         self.factors: list[StackFactor] = [stack.factor(factor) for factor in model.factor_names]
         self.specs: list[FactorSpec] = list(model.factors)
         self.titles = [factor.title or spec.title or spec.name for factor, spec in zip(self.factors, self.specs)]
+        self.halo = -(-model.halo // model.align) * model.align  # cells around a block, a multiple of ``align``
+        self.is_cellwise = model.halo == 0 and model.align == 1  # predicts each cell from its own values alone
         self._matcher = ClassMatcher(self.specs, self.factors)
         encoder = model.encoder
         widths = [table.shape[1] for table in encoder.tables]
-        self.factor_of_channel = np.array(
-            [*encoder.continuous, *np.repeat(encoder.categorical, widths)], dtype=np.int64
-        )
-
-    @property
-    def is_cellwise(self) -> bool:
-        """Whether the model predicts each cell from its own values alone."""
-        return self.model.halo == 0 and self.model.align == 1
+        self.factor_of_channel = np.array([*encoder.continuous, *np.repeat(encoder.categorical, widths)])
 
     def labels(self, factor: int) -> dict[int, str]:
         """Return the class labels of a factor by the model's codes."""
@@ -54,9 +49,8 @@ class ExplainedModel:
     def landslide_logit(self, image: torch.Tensor) -> torch.Tensor:
         """Return the logit of landslide against stable, float32, shape (batch, height, width).
 
-        Args:
-            image: encoded factors on the model's device, (batch, channels, height, width); height and width are
-                multiples of the model's ``align``.
+        ``image`` holds encoded factors on the model's device, (batch, channels, height, width); height and width are
+        multiples of the model's ``align``.
         """
         with torch.inference_mode(), lower_precision(self.model.device, self.model.dtype):
             logits = self.model.network(image).float()

@@ -15,6 +15,7 @@ from typing import Callable
 
 import numpy as np
 from scipy.stats import rankdata
+from scipy.stats.contingency import crosstab
 
 from ..checks.association import cramers_v
 from ..progress import Progress
@@ -48,17 +49,16 @@ def factor_associations(explained: ExplainedModel, cells: Cells) -> list[FactorA
     values = cells.values[:, ::step]
     categorical = [spec.is_categorical for spec in explained.specs]
     ranks = {number: rankdata(plane) for number, plane in enumerate(values) if not categorical[number]}
-    classes = [
-        np.unique(plane, return_inverse=True)[1] if one else _quantile_classes(plane)
-        for one, plane in zip(categorical, values)
-    ]
+    classes = [plane if one else _quantile_classes(plane) for one, plane in zip(categorical, values)]
     found = []
     for first in range(len(values)):
         for second in range(first + 1, len(values)):
             if first in ranks and second in ranks:
-                value, measure = _spearman(ranks[first], ranks[second]), "Spearman"
+                # That of a constant factor is NaN.
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    value, measure = np.corrcoef(ranks[first], ranks[second])[0, 1], "Spearman"
             else:
-                value, measure = cramers_v(_contingency_table(classes[first], classes[second])), "Cramér"
+                value, measure = cramers_v(crosstab(classes[first], classes[second]).count), "Cramér"
             if math.isfinite(value) and abs(value) >= MIN_ASSOCIATION:
                 found.append(FactorAssociation(first, second, float(value), measure))
     return sorted(found, key=lambda one: -abs(one.value))
@@ -74,21 +74,9 @@ def correlated_groups(associations: Sequence[FactorAssociation], factors: int) -
     return [members for members in sets if 1 < len(members) < factors]
 
 
-def _spearman(first: np.ndarray, second: np.ndarray) -> float:
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return math.nan
-    return float(np.corrcoef(first, second)[0, 1])
-
-
 def _quantile_classes(plane: np.ndarray) -> np.ndarray:
     edges = np.unique(np.quantile(plane, np.linspace(0, 1, QUANTILE_CLASSES + 1)[1:-1]))
     return np.searchsorted(edges, plane, side="right")
-
-
-def _contingency_table(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    columns = int(second.max()) + 1
-    joint = first.astype(np.int64) * columns + second
-    return np.bincount(joint, minlength=(int(first.max()) + 1) * columns).reshape(-1, columns)
 
 
 @dataclass(frozen=True)
@@ -106,12 +94,6 @@ class Skill:
 
     auc: Estimate
     loss: Estimate
-
-
-def permutations(tiles: int, repeats: int, seed: int) -> np.ndarray:
-    """Return for each repeat the tile that each tile gets a factor from, int64 (repeats, tiles); for all factors."""
-    generator = np.random.default_rng([seed, 24])
-    return np.stack([generator.permutation(tiles) for _ in range(repeats)])
 
 
 def score_tiles(
@@ -133,15 +115,16 @@ def block_permutation_importance(
     seed: int,
     progress: Progress,
 ) -> tuple[Skill, list[PermutationImportance]]:
-    """Permute groups of factors among the blocks and measure what the map loses against the ``base`` scores.
+    """Permute groups of factors among the blocks; return the map's skill, and what it loses per group.
 
-    The intervals hold both kinds of chance: which blocks were swapped, and which blocks there are at all (each draw
-    takes one permutation and resamples the blocks, the same for the map and for its permuted twin).
-
-    Returns:
-        Skill of the map, and one entry per group in their order.
+    ``base`` holds the scores of the map. The intervals hold both kinds of chance: which blocks were swapped, and which
+    blocks there are at all (each draw takes one permutation and resamples the blocks, the same for the map and for its
+    permuted twin).
     """
-    orders, weights = permutations(len(tiles), repeats, seed), bootstrap_weights(tiles.weights, seed)
+    # For each repeat the tile that each tile gets a factor from, the same for all groups.
+    generator = np.random.default_rng([seed, 24])
+    orders = [generator.permutation(len(tiles)) for _ in range(repeats)]
+    weights = bootstrap_weights(tiles.weights, seed)
     once, repeat_of_draw = tiles.weights[None], np.arange(len(weights)) % repeats
     base_auc, base_loss = base.auc(weights), base.mean_loss(weights)
     skill = Skill(

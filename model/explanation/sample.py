@@ -231,7 +231,7 @@ class Cells:
 
 def max_tiles(explained: ExplainedModel, side: int, wanted: int) -> int:
     """Return how many blocks fit into memory, at most as many as wanted."""
-    size = min(side, MAX_CELLWISE_SIDE) if explained.is_cellwise else side + 2 * _halo(explained)
+    size = min(side, MAX_CELLWISE_SIDE) if explained.is_cellwise else side + 2 * explained.halo
     return max(2, min(wanted, int(MAX_TILE_BYTES // (4 * len(explained.factors) * size**2))))
 
 
@@ -242,7 +242,7 @@ def read_tiles(area: LabelledArea, sample: BlockSample, seed: int, progress: Pro
         TooFewData: too few of them hold cells with all factors and a label, or only one class of label.
     """
     explained = area.explained
-    whole, halo, count = sample.blocks[0].height, _halo(explained), len(sample.blocks)
+    whole, halo, count = sample.blocks[0].height, explained.halo, len(sample.blocks)
     side = min(whole, MAX_CELLWISE_SIDE) if explained.is_cellwise else whole
     # The same cells of every block, so that permuted blocks exchange cells of the same position.
     thinned = np.sort(np.random.default_rng([seed, 26]).permutation(whole**2)[: side**2]) if side < whole else None
@@ -288,11 +288,7 @@ def read_tiles(area: LabelledArea, sample: BlockSample, seed: int, progress: Pro
 
 
 def read_cells(area: LabelledArea, sample: BlockSample, seed: int, progress: Progress) -> Cells:
-    """Draw single cells evenly from each block.
-
-    Raises:
-        TooFewData: no cell has all factors.
-    """
+    """Draw single cells evenly from each block; raises ``TooFewData`` if no cell has all factors."""
     generator = np.random.default_rng([seed, 21])
     most = max(1, CELLS // len(sample.blocks))
     parts: list[tuple[np.ndarray, ...]] = []
@@ -323,8 +319,3 @@ def _fill_gaps(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
         return np.where(np.isfinite(values), values, 0)
     nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
     return values[:, nearest[0], nearest[1]]
-
-
-def _halo(explained: ExplainedModel) -> int:
-    align = explained.model.align
-    return -(-explained.model.halo // align) * align

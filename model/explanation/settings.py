@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 DRAWS = 400  # resamples of the blocks for an interval
 
-
 _BLOCK = (
     "Side of the blocks that are permuted and resampled as a whole. Neighbouring cells are similar, so permuting "
     "single cells would say little; a few times the length of a slope is sensible."

@@ -18,7 +18,7 @@ from ..memory import retain_freed_memory
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
-from ..provenance.records import MAP_TAG, MEANING_TAG, ZONE_MEANING, stored_warnings, warn_stale_inputs, warning_tags
+from ..provenance.records import MAP_TAG, MEANING_TAG, ZONE_MEANING, read_warnings, warn_stale_inputs, warning_tags
 from ..statistics import WeightedQuantiles, weighted_quantiles
 from ..tables import prepend_region, write_table
 from ..zones import schemes
@@ -91,11 +91,11 @@ def classify_zones(
         grid = Grid.from_dataset(dataset, "susceptibility")
         region = region_name(dataset, options.region)
         summary = _find_breaks(dataset, grid, scheme, landslides, SubProgress(progress, 0.0, 0.6))
-        for text in stored_warnings(dataset):
+        for text in read_warnings(dataset.tags()):
             progress.report(0.6, f"Warning stored in the map: {text}")
         checksum = str((record.inputs() or {}).get("SUSCEPTIBILITY", {}).get("sha256", ""))
         tags = {MEANING_TAG: ZONE_MEANING, **({MAP_TAG: checksum} if checksum else {})}
-        tags |= warning_tags(stored_warnings(dataset))
+        tags |= warning_tags(read_warnings(dataset.tags()))
         part = SubProgress(progress, 0.6, 0.95)
         counts = write_zones(dataset, grid, summary.breaks, scheme.method, output, region, part, tags)
     _complete_summary(summary, counts, progress)

@@ -34,7 +34,7 @@ from ..grid import Grid
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
-from ..provenance.records import stored_warnings, warn_stale_inputs
+from ..provenance.records import read_warnings, warn_stale_inputs
 from ..report.comparison import comparison_page
 from ..report.comparison_maps import comparison_images
 from ..statistics import Estimate
@@ -150,7 +150,7 @@ def compare_models(
         del draws
         comparison.agreements = _agreements(layers, comparison, SubProgress(progress, 0.7, 0.85))
         for source in sources:
-            for text in stored_warnings(source.dataset):
+            for text in read_warnings(source.dataset.tags()):
                 warning_log.warn(f'When the map "{source.name}" was made: {text}')
         warn_about_inputs(comparison)
         warn_about_zones(comparison, np.diff([0.0, *scheme.shares, 1.0]))

@@ -43,11 +43,6 @@ def warning_tags(warnings: Sequence[str]) -> dict[str, str]:
     return {WARNINGS_TAG: "\n".join(lines)} if lines else {}
 
 
-def stored_warnings(dataset: rasterio.DatasetReader) -> list[str]:
-    """Return the warnings stored in an open map."""
-    return read_warnings(dataset.tags())
-
-
 def read_warnings(tags: Mapping[str, str]) -> list[str]:
     """Return the warnings among a map's metadata items, as untrusted texts of bounded number and length."""
     lines = [line.strip() for line in tags.get(WARNINGS_TAG, "").splitlines() if line.strip()]
@@ -133,11 +128,9 @@ def warn_inconsistent_layers(
 ) -> None:
     """Repeat the warnings stored in a map, and warn of zones and windows that belong to another one.
 
-    Args:
-        zones: path of the zone raster.
-        windows: path or source of the layer of training windows.
+    ``zones`` is the path of the zone raster, ``windows`` path or source of the layer of training windows.
     """
-    for text in stored_warnings(dataset):
+    for text in read_warnings(dataset.tags()):
         progress.warn(f"When the map was made: {text}")
     of_map = str(inputs.get("SUSCEPTIBILITY", {}).get("sha256", ""))
     of_zones = _map_of_zones(zones) if zones is not None else ""
@@ -193,11 +186,8 @@ def training_inputs(inputs: Mapping[str, Any] | None, grid: Grid) -> dict[str, A
 def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: str, grid: Grid) -> bool:
     """Return whether a raster has exactly the grid that a model was trained on, but is another file.
 
-    Of another area, or of models without this information, nothing can be said.
-
-    Args:
-        parameter: ``STACK`` or ``LABELS``.
-        sha256: of the raster; empty when not known.
+    Of another area, or of models without this information, nothing can be said. ``parameter`` is ``STACK`` or
+    ``LABELS``; the checksum of the raster is empty when not known.
     """
     recorded = training.get(INPUTS)
     if not isinstance(recorded, dict) or not sha256 or not isinstance(recorded.get(parameter), str):
@@ -253,10 +243,7 @@ class RecordedRun:
 
 
 def read_recorded_run(path: str | os.PathLike) -> RecordedRun:
-    """Read a run record, or the one beside an output.
-
-    Args:
-        path: a ``.run.json``, or an output that has one beside it.
+    """Read a run record (``.run.json``), or the one beside an output.
 
     Raises:
         InputMissing: there is no such record.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,11 +35,7 @@ _MAX_ROWS = 3  # rows that are listed
 
 
 def compare_tables(earlier: str | os.PathLike, repeated: str | os.PathLike) -> Difference:
-    """Return which rows of two CSV tables differ.
-
-    Raises:
-        InputCorrupt: one of them cannot be read.
-    """
+    """Return which rows of two CSV tables differ; raises ``InputCorrupt`` if one of them cannot be read."""
     before, after = _read_csv(earlier), _read_csv(repeated)
     missing: list[str] = []
     pairs = enumerate(zip_longest(before, after, fillvalue=missing))
@@ -283,15 +278,12 @@ def _compare_contents(before: str, after: str, progress: Progress) -> Difference
 
 
 def _compare_numbers(before: Any, after: Any) -> Difference:
-    if before == after or (_is_nan(before) and _is_nan(after)):
+    # NaN differs from itself, but its text does not.
+    if before == after or repr(before) == repr(after):
         return Difference(True, "the same")
     if isinstance(before, (int, float)) and isinstance(after, (int, float)):
         return Difference(False, f"differs by {abs(after - before):.3g}")
     return Difference(False, "another")
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
 
 
 def _format(value: Any) -> str:

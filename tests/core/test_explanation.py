@@ -293,8 +293,7 @@ def test_permuting_blocks_keeps_values_and_texture():
     values = np.random.default_rng(1).random((9, 3, 12, 12)).astype(np.float32)
     cells = np.zeros((9, 8, 8), np.uint8)
     tiles = sample.Tiles(8, 2, values, np.ones((9, 12, 12), bool), cells, cells == 0, np.ones(9), [])
-    for order in importance.permutations(9, 5, seed=1):
-        assert sorted(order) == list(range(9))
+    for order in (np.random.default_rng(seed).permutation(9) for seed in range(5)):
         permuted = np.stack([tiles.permuted((1,), order)(tile) for tile in range(9)])
         np.testing.assert_array_equal(permuted[:, [0, 2]], values[:, [0, 2]])
         np.testing.assert_array_equal(permuted[:, 1], values[order, 1])
