@@ -49,6 +49,12 @@ class Encoding:
         self.factors, self.mode = tuple(factors), mode
         self.continuous = [i for i, spec in enumerate(self.factors) if not spec.is_categorical]
         self.categorical = [i for i, spec in enumerate(self.factors) if spec.is_categorical]
+        codes = {i: self.factors[i].seen if mode == ONE_HOT else (None,) for i in self.categorical}
+        self.channel_sources: list[tuple[int, int | None]] = [
+            *((i, None) for i in self.continuous),
+            *((i, code) for i in self.categorical for code in codes[i]),
+        ]
+        """Per channel the index of its factor, and the code of its class if it is one."""
         self._class_indices = [_ClassIndex(self.factors[i]) for i in self.categorical]
         self.tables = [self._table(self.factors[i]) for i in self.categorical]
         """Per categorical factor, (seen classes + 2, channels): row 0 is no data, the last row unseen."""
@@ -56,7 +62,7 @@ class Encoding:
     @property
     def channels(self) -> int:
         """Number of channels that the network reads."""
-        return len(self.continuous) + sum(table.shape[1] for table in self.tables)
+        return len(self.channel_sources)
 
     def _table(self, spec: FactorSpec) -> np.ndarray:
         classes = len(spec.seen)
@@ -68,14 +74,11 @@ class Encoding:
         return rows.astype(np.float32)
 
     def split(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return z-scores, class numbers and validity.
+        """Return z-scores, class numbers and validity of physical values and class codes.
 
-        Args:
-            raw: physical values and class codes, float (factors, height, width), NaN without data.
-
-        Returns:
-            float32 (continuous factors, height, width), 0 without data; uint8 (categorical factors, height, width), 0
-            without data, the index in ``seen`` from 1, and one more for unseen classes; bool (height, width).
+        ``raw`` is float (factors, height, width), NaN without data. The results are float32 (continuous factors,
+        height, width), 0 without data; uint8 (categorical factors, height, width), 0 without data, the index in
+        ``seen`` from 1, and one more for unseen classes; bool (height, width).
         """
         valid = complete_cells(raw)
         scores = np.empty((len(self.continuous), *valid.shape), dtype=np.float32)
@@ -159,12 +162,9 @@ def complete_cells(raw: np.ndarray) -> np.ndarray:
 def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[FactorSpec]:
     """Return the statistics and classes of the training cells.
 
-    Args:
-        factors: objects with ``name``, ``kind``, ``unit``, ``title`` and ``classes``, in the order of the values.
-        batches: training cells (factors, cells) without NaN; read once.
-
-    Raises:
-        ParameterInvalid: a categorical factor has too many classes, or codes that are not whole numbers.
+    Factors have ``name``, ``kind``, ``unit``, ``title`` and ``classes``, and are in the order of the values; batches
+    are training cells (factors, cells) without NaN and are read once. Raises ``ParameterInvalid`` if a categorical
+    factor has too many classes, or codes that are not whole numbers.
     """
     factor_list = list(factors)
     total, count = np.zeros(len(factor_list)), 0

@@ -42,8 +42,8 @@ def z_value(level: float = LEVEL) -> float:
     return float(norm.ppf(0.5 + level / 2))
 
 
-def percentile_interval(repeats: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
-    """Return the middle ``level`` of repeated results (percentile interval, Efron 1979).
+def percentile_interval(repeats: np.ndarray) -> tuple[float, float]:
+    """Return the middle 95 % of repeated results (percentile interval, Efron 1979).
 
     NaN results are left out. Both ends are NaN with fewer than ``MIN_REPEATS`` others, which show no 95 % range.
     """
@@ -51,7 +51,7 @@ def percentile_interval(repeats: np.ndarray, level: float = LEVEL) -> tuple[floa
     finite = finite[np.isfinite(finite)]
     if finite.size < MIN_REPEATS:
         return math.nan, math.nan
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.quantile(finite, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -62,11 +62,11 @@ def from_repeats(value: float, repeats: np.ndarray, interval: str) -> Estimate:
     return Estimate(float(value), low, high, interval if math.isfinite(low) else "")
 
 
-def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> tuple[float, float]:
+def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
     """Return the score interval of a share (Wilson 1927), which also holds for 0 and for all; NaN without trials."""
     if trials <= 0:
         return math.nan, math.nan
-    z = z_value(level)
+    z = z_value()
     share = successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
@@ -149,11 +149,7 @@ class WeightedQuantiles:
 
 
 def weighted_quantiles(scan: CellScan, shares: Sequence[float]) -> WeightedQuantiles:
-    """Return exact weighted quantiles (NumPy's ``inverted_cdf``).
-
-    Args:
-        scan: gives all cells; called twice.
-        shares: between 0 and 1.
+    """Return exact weighted quantiles (NumPy's ``inverted_cdf``) at shares from 0 to 1; the scan is called twice.
 
     Raises:
         TooFewData: there is no cell.
@@ -222,10 +218,7 @@ class StreamingQuantiles:
         self._counts.refine(values)
 
     def exact(self, probability: float) -> float:
-        """Return a quantile after the second pass: the smallest value with at least that share of cells at or below.
-
-        This is NumPy's ``inverted_cdf``. NaN without cells.
-        """
+        """Return a quantile after the second pass (NumPy's ``inverted_cdf``); NaN without cells."""
         if not self.count:
             return float("nan")
         place = self._bin_of(probability)
@@ -354,13 +347,10 @@ HISTOGRAM_BINS = 2 * _MIDDLE + 1
 
 
 def bin_index(susceptibility: np.ndarray) -> np.ndarray:
-    """Return the bin of :class:`SusceptibilityHistogram` of each value, int64, rising with susceptibility.
+    """Return the bin of :class:`SusceptibilityHistogram` of each finite value, cut to 0…1; int64, any shape.
 
-    The width of a bin is a thousandth of the distance from 0 or, in the upper half, from 1, so that a map that crowds
-    near 0 or 1, as outputs of networks do, is still ranked finely.
-
-    Args:
-        susceptibility: finite float32 values, cut to 0…1, any shape.
+    Bins rise with susceptibility. Their width is a thousandth of the distance from 0 or, in the upper half, from 1, so
+    that a map that crowds near 0 or 1, as outputs of networks do, is still ranked finely.
     """
     # Adding zero turns -0.0, whose sign bit would make it the largest, into 0.0.
     values = np.clip(np.asarray(susceptibility, dtype=np.float32), 0, 1) + np.float32(0)

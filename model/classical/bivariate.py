@@ -29,8 +29,7 @@ def fit_tables(
 
     Args:
         kind: ``frequency_ratio`` or ``weights_of_evidence``.
-        encoding: one-hot.
-        values: encoded, float32 (cells, channels).
+        encoding: one-hot; ``values`` are encoded with it, float32 (cells, channels).
         labels: (cells,): 1 landslide, 0 stable.
         area: number of cells of the area that each cell represents.
         weights: of the cells in the logistic fit.

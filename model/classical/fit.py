@@ -10,7 +10,7 @@ import torch
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import nn
 
-from ..encoding import ONE_HOT, Encoding, fit_factors
+from ..encoding import Encoding, fit_factors
 from ..errors import ParameterInvalid
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..training.fit import FittedNetwork
@@ -116,12 +116,8 @@ def cell_metrics(
 
 def channel_names(encoding: Encoding) -> list[tuple[str, str]]:
     """Return factor and class of each channel; the class is empty unless the channel is a class."""
-    names = [(encoding.factors[index].name, "") for index in encoding.continuous]
-    for index in encoding.categorical:
-        spec = encoding.factors[index]
-        classes = [spec.classes.get(code, f"code {code}") for code in spec.seen] if encoding.mode == ONE_HOT else [""]
-        names += [(spec.name, name) for name in classes]
-    return names
+    sources = ((encoding.factors[index], code) for index, code in encoding.channel_sources)
+    return [(spec.name, "" if code is None else spec.classes.get(code, f"code {code}")) for spec, code in sources]
 
 
 def coefficients(network: Any, encoding: Encoding) -> list[tuple[str, str, float]]:

@@ -136,19 +136,15 @@ def _flatten_trees(trees: Sequence, roots: np.ndarray) -> dict[str, np.ndarray]:
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("feature", "threshold", "left", "right", "share")}
     for tree, root in zip(trees, roots):
         own, leaf = root + np.arange(tree.node_count), tree.children_left < 0
-        counts = tree.value[:, 0, :]
+        counts, threshold = tree.value[:, 0, :], np.where(leaf, 0.0, tree.threshold)
+        # Rounded down, thresholds in float32 split float32 values as those in float64 do.
+        near = threshold.astype(np.float32)
         columns["feature"].append(np.where(leaf, 0, tree.feature))
-        columns["threshold"].append(_round_down(np.where(leaf, 0.0, tree.threshold)))
+        columns["threshold"].append(np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near))
         columns["left"].append(np.where(leaf, own, tree.children_left + root))
         columns["right"].append(np.where(leaf, own, tree.children_right + root))
         columns["share"].append(counts[:, 1] / counts.sum(axis=1))
     return {name: np.concatenate(parts) for name, parts in columns.items()}
-
-
-def _round_down(threshold: np.ndarray) -> np.ndarray:
-    """Return float32 thresholds that split float32 values as the float64 ones do: the largest not above them."""
-    near = threshold.astype(np.float32)
-    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
 def _grow(

@@ -69,15 +69,11 @@ class BaselineInputs:
 def shapley_contributions(
     explained: ExplainedModel, raw: np.ndarray, baselines: BaselineInputs, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each factor adds to the logit of each cell.
+    """Return what each factor adds to the logit of each cell, and the sum: logit − mean logit of the baselines.
 
-    Args:
-        raw: factors of a tile with its halo, (factors, height, width), NaN without data; height and width are multiples
-            of ``align``.
-
-    Returns:
-        float32 (factors, height, width), NaN without data, and their sum: logit − mean logit of the baselines, (height,
-        width). A baseline lacks data where the real land does.
+    ``raw`` holds the factors of a tile with its halo, (factors, height, width), NaN without data; height and width are
+    multiples of ``align``. The results are float32 (factors, height, width) and (height, width), NaN without data. A
+    baseline lacks data where the real land does.
     """
     image, valid = explained.model.encoder.encode(raw)
     device = explained.model.device
@@ -172,10 +168,8 @@ def write_dominant_factor(
 ) -> DominanceStatistics:
     """Write the dominant factor of every cell of the area as uint8 GeoTIFF: its number from 1, 0 nodata.
 
-    Tiles are aligned and carry the network's halo, so the raster does not depend on their ``side`` in cells.
-
-    Raises:
-        TooFewData: no cell has all factors.
+    Tiles are aligned and carry the network's halo, so the raster does not depend on their ``side`` in cells. Raises
+    ``TooFewData`` if no cell has all factors.
     """
     explained, grid, sums = area.explained, area.grid, _DominanceSums(len(area.explained.factors))
     tiling = Tiling.of(grid, side, explained.model.halo, explained.model.align)
@@ -204,8 +198,7 @@ def _dominant_in_tile(
 ) -> np.ndarray:
     core, (row, column) = tile.core, tile.offset
     nothing = np.full((core.height, core.width), NODATA, dtype=np.uint8)
-    wanted = area.mask.read(core) if area.mask.may_intersect(core) else nothing.astype(bool)
-    if not wanted.any():
+    if not area.mask.may_intersect(core) or not (wanted := area.mask.read(core)).any():
         return nothing
     raw = area.explained.read(tile.read)
     inner = np.s_[:, row : row + core.height, column : column + core.width]

@@ -33,9 +33,7 @@ class ExplainedModel:
         self.halo = -(-model.halo // model.align) * model.align  # cells around a block, a multiple of ``align``
         self.is_cellwise = model.halo == 0 and model.align == 1  # predicts each cell from its own values alone
         self._matcher = ClassMatcher(self.specs, self.factors)
-        encoder = model.encoder
-        widths = [table.shape[1] for table in encoder.tables]
-        self.factor_of_channel = np.array([*encoder.continuous, *np.repeat(encoder.categorical, widths)])
+        self.factor_of_channel = np.array([index for index, _ in model.encoder.channel_sources])
 
     def labels(self, factor: int) -> dict[int, str]:
         """Return the class labels of a factor by the model's codes."""

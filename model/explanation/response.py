@@ -69,7 +69,9 @@ def response_curve(
     categorical = explained.specs[factor].is_categorical
     if categorical:
         values, left_out = _classes(cells, factor)
-        observed = observed_shares(cells, _indices(cells.values[factor], values), len(values), np.empty(0), seed)
+        place = np.minimum(np.searchsorted(values, cells.values[factor]), len(values) - 1)
+        index = np.where(values[place] == cells.values[factor], place, -1)
+        observed = observed_shares(cells, index, len(values), np.empty(0), seed)
     else:
         low, high = weighted_quantile(cells.values[factor], cells.weights, [0.01, 0.99])
         values, left_out = (np.linspace(low, high, VALUES) if high > low else np.array([low])), 0
@@ -99,9 +101,9 @@ def curve_mean(sums: np.ndarray, cells: np.ndarray, weights: np.ndarray) -> np.n
 
 
 def observed_shares(cells: Cells, index: np.ndarray, bins: int, edges: np.ndarray, seed: int) -> ObservedShares:
-    """Count landslide cells in bins, with intervals from resampling the blocks.
+    """Count landslide cells in bins, with intervals from resampling the blocks; ``edges`` are kept in the result.
 
-    ``index`` is the bin of each cell, −1 for none; ``edges`` of the bins are kept in the result.
+    ``index`` is the bin of each cell, −1 for none.
     """
     known = (cells.labels != UNKNOWN) & (index >= 0)
     blocks = int(cells.blocks.max()) + 1
@@ -138,12 +140,6 @@ def _classes(cells: Cells, factor: int) -> tuple[np.ndarray, int]:
     weight = np.bincount(index, cells.weights)
     order = [number for number in np.argsort(-weight, kind="stable") if codes[number] >= 0]
     return np.sort(codes[order[:CLASSES]]).astype(np.float64), len(order) - len(order[:CLASSES])
-
-
-def _indices(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return the index of each code among the wanted ones, which rise; −1 for others."""
-    index = np.minimum(np.searchsorted(wanted, codes), len(wanted) - 1)
-    return np.where(wanted[index] == codes, index, -1)
 
 
 def _spread(counts: np.ndarray) -> np.ndarray:

@@ -61,8 +61,7 @@ class BlockSample:
 def block_side_cells(grid: Grid, metres: float, align: int) -> int:
     """Return the side of a block in cells, a multiple of ``align``.
 
-    Raises:
-        ParameterInvalid: the grid would have far too many blocks.
+    Raises ``ParameterInvalid`` if the grid would have far too many blocks.
     """
     side = max(1, math.ceil(round(metres / grid.cell_size()) / align)) * align
     count = grid.block_count(side)

@@ -139,7 +139,11 @@ def new_history() -> Path:
     """
     folder = histories_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _prune(folder)
+    now = time.time()
+    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True)[MAX_HISTORIES - 1 :]:
+        with contextlib.suppress(OSError):
+            if now - path.stat().st_mtime > _MIN_AGE:
+                remove(path)
     return folder / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}{SUFFIX}"
 
 
@@ -158,14 +162,6 @@ def remove(history: str | os.PathLike) -> None:
     for path in (Path(history), stop_file(history)):
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def _prune(folder: Path) -> None:
-    now = time.time()
-    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True)[MAX_HISTORIES - 1 :]:
-        with contextlib.suppress(OSError):
-            if now - path.stat().st_mtime > _MIN_AGE:
-                remove(path)
 
 
 _STOP_CHECK_INTERVAL = 0.25  # seconds between two checks for a stop request

@@ -41,8 +41,7 @@ MAX_PARAMETERS = 200_000_000  # larger networks are refused: 800 MB of weights i
 def check_architecture(architecture: Mapping[str, Any]) -> None:
     """Check a description without building anything.
 
-    Raises:
-        ParameterInvalid: the type is not known, a parameter is missing, too many or out of its range.
+    Raises ``ParameterInvalid`` if the type is not known, a parameter is missing, too many or out of its range.
     """
     kind = architecture.get("type")
     if not isinstance(kind, str) or kind not in NETWORKS:
@@ -58,14 +57,10 @@ def check_architecture(architecture: Mapping[str, Any]) -> None:
 
 
 def build_network(architecture: Mapping[str, Any], seed: int | None = None) -> nn.Module:
-    """Build a network.
+    """Build a network from ``{"type": "unet", "channels": 40, "width": 16, "depth": 2, "dropout": 0.2}``, say.
 
-    Args:
-        architecture: ``{"type": "unet", "channels": 40, "width": 16, "depth": 2, "dropout": 0.2}``.
-        seed: of the initial weights; by default they come from torch's global generator.
-
-    Raises:
-        ParameterInvalid: the description is wrong, or the network would be too large.
+    ``seed`` is that of the initial weights; by default they come from torch's global generator. Raises
+    ``ParameterInvalid`` if the description is wrong, or the network would be too large.
     """
     check_architecture(architecture)
     kind, _ = NETWORKS[architecture["type"]]

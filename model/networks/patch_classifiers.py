@@ -66,9 +66,9 @@ class ResNet(PatchNetwork):
         super().__init__(channels, patch)
         widths = [channels, *(width * 2**block for block in range(BLOCKS))]
         self.blocks = nn.ModuleList(ResidualBlock(widths[i], widths[i + 1]) for i in range(BLOCKS))
-        # A convolution as large as the remaining map is a fully connected layer.
+        # A convolution as large as the map after all poolings, which round up, is a fully connected layer.
         self.head = nn.Sequential(
-            nn.Conv2d(widths[-1], widths[-1], _pooled(patch)),
+            nn.Conv2d(widths[-1], widths[-1], -(-patch // 2**BLOCKS)),
             nn.LeakyReLU(SLOPE, inplace=True),
             ChannelDropout(widths[-1], dropout),
             nn.Conv2d(widths[-1], 2, 1),
@@ -103,10 +103,3 @@ class ResidualBlock(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return (batch, outputs, height, width)."""
         return functional.leaky_relu(self.inner(image) + self.skip(image), SLOPE)
-
-
-def _pooled(patch: int) -> int:
-    """Return the side of a patch after all poolings, rounded up each time."""
-    for _ in range(BLOCKS):
-        patch = -(-patch // 2)
-    return patch

@@ -154,11 +154,7 @@ class Forest(nn.Module):
         return result
 
     def check(self) -> None:
-        """Check that every path stays inside its tree and among the channels, and ends.
-
-        Raises:
-            ParameterInvalid: a number is out of its range.
-        """
+        """Raise :class:`ParameterInvalid` unless every path stays inside its tree and among the channels, and ends."""
         nodes, numbers = len(self.feature), torch.arange(len(self.feature))
         roots, left, right = self.roots.long(), self.left.long(), self.right.long()
         if roots[0] != 0 or (roots[1:] <= roots[:-1]).any() or roots[-1] >= nodes:

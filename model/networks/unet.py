@@ -270,10 +270,8 @@ class PcumLoss:
     def __call__(self, logits: torch.Tensor, labels: torch.Tensor, safety: torch.Tensor | None) -> LossTerms:
         """Return the terms of a batch.
 
-        Args:
-            logits: (batch, 2, height, width), stable and landslide.
-            labels: uint8 (batch, height, width): 1, 0, and 255 for cells to ignore.
-            safety: float (batch, height, width), NaN for cells to ignore, or none.
+        Logits are (batch, 2, height, width), stable and landslide; labels uint8 (batch, height, width), 1, 0, and 255
+        for cells to ignore; the safety factor, if any, float (batch, height, width), NaN for cells to ignore.
         """
         # With two classes, softmax of the logits is the logistic function of their difference.
         difference = (logits[:, 1] - logits[:, 0]).float()

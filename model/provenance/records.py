@@ -133,7 +133,12 @@ def warn_inconsistent_layers(
     for text in read_warnings(dataset.tags()):
         progress.warn(f"When the map was made: {text}")
     of_map = str(inputs.get("SUSCEPTIBILITY", {}).get("sha256", ""))
-    of_zones = _map_of_zones(zones) if zones is not None else ""
+    of_zones = ""
+    if zones is not None:
+        from ..inputs.rasters import open_raster
+
+        with open_raster(zones, "zones") as opened:
+            of_zones = opened.tags().get(MAP_TAG, "") or recorded_checksum(zones, "SUSCEPTIBILITY")
     if of_zones and of_map and of_zones != of_map:
         progress.warn(
             f"The zones {Path(zones or '').name} were cut from another version of the map {Path(dataset.name).name}. "
@@ -153,14 +158,6 @@ def warn_inconsistent_layers(
             f"The map is the mean of {len(models)} models, and the training windows are those of one. A test window of "
             "one model may be a training window of another, and the numbers of the test windows are then optimistic."
         )
-
-
-def _map_of_zones(zones: str | os.PathLike) -> str:
-    """Return the checksum of the map that zones were cut from, empty if unknown."""
-    from ..inputs.rasters import open_raster
-
-    with open_raster(zones, "zones") as dataset:
-        return dataset.tags().get(MAP_TAG, "") or recorded_checksum(zones, "SUSCEPTIBILITY")
 
 
 def _model_of_windows(source: str) -> str:

@@ -100,7 +100,9 @@ def svg_data(figure: Figure) -> str:
     Chinese region name, say) keeps them as text, and the reader's browser finds a font.
     """
     stream = io.BytesIO()
-    fonttype = "path" if _font_has_all(figure) else "none"
+    letters = set().union(*(set(text.get_text()) for text in figure.findobj(Text))) - set("\n\r\t")
+    known = get_font(findfont(FontProperties(family=_STYLE["font.sans-serif"]))).get_charmap()
+    fonttype = "path" if all(ord(letter) in known for letter in letters) else "none"
     settings = {**_STYLE, "svg.fonttype": fonttype, "svg.hashsalt": "scarp"}
     with _LOCK, matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
@@ -122,12 +124,6 @@ def _with_palette(found: re.Match[bytes]) -> bytes:
     stream = io.BytesIO()
     small.save(stream, format="png", optimize=True, transparency=palette[:, 3].tobytes())
     return b"data:image/png;base64," + base64.b64encode(stream.getvalue())
-
-
-def _font_has_all(figure: Figure) -> bool:
-    letters = set().union(*(set(text.get_text()) for text in figure.findobj(Text))) - set("\n\r\t")
-    font = get_font(findfont(FontProperties(family=_STYLE["font.sans-serif"])))
-    return all(ord(letter) in font.get_charmap() for letter in letters)
 
 
 HALF_WIDTH = PAGE_WIDTH / 2 - 0.05

@@ -166,7 +166,8 @@ def _add_tests(page: Page, comparison: Comparison) -> None:
     rows = []
     for test in tests:
         intervals = interval_text(test.delong), interval_text(test.bootstrap)
-        values = (_p_cell(p) for p in (test.p_delong, test.p_bootstrap, test.p_corrected))
+        p_values = (test.p_delong, test.p_bootstrap, test.p_corrected)
+        values = ("< 0.001" if p < 0.001 else _number(p, ".3f") for p in p_values)
         pair = f"{names[test.first]} – {names[test.second]}"
         rows.append([pair, f"{test.delong.value:+.4f}", *intervals, *values])
     page.table(
@@ -376,7 +377,3 @@ def _p(value: float) -> str:
     if math.isnan(value):
         return "p unknown"
     return ("p < 0.001" if value < 0.001 else f"p = {value:.3f}").replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def _p_cell(value: float) -> str:
-    return "< 0.001" if value < 0.001 else _number(value, ".3f")

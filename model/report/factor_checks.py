@@ -94,7 +94,9 @@ def _add_factors(page: Page, report: CheckReport) -> None:
     inflation = dict(zip(report.associations.continuous, report.associations.inflation))
     rows: list[list[object]] = []
     for band in report.scan.continuous_bands:
-        numbers = [band.mean, band.standard_deviation, *_five_numbers(band)]
+        numbers = [band.mean, band.standard_deviation, *[math.nan] * 5]
+        if band.finite:
+            numbers[2:] = [band.minimum, *map(band.quantile, (0.05, 0.5, 0.95)), band.maximum]
         missing = _share(band.empty + band.infinite, band.cells)
         name, factor = f"{band.name}{_unit(band)}", inflation_text(inflation.get(band.name, math.nan))
         rows.append([name, missing, *map(_format_short, numbers), factor])
@@ -364,12 +366,6 @@ def _density(counts: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 def _unit(band: ContinuousBand | CategoricalBand) -> str:
     return f", {band.factor.unit}" if band.factor.unit else ""
-
-
-def _five_numbers(band: ContinuousBand) -> list[float]:
-    if not band.finite:
-        return [math.nan] * 5
-    return [band.minimum, *map(band.quantile, (0.05, 0.5, 0.95)), band.maximum]
 
 
 def _format_short(value: float) -> str:

@@ -41,11 +41,9 @@ def validation_sheet(
     hillshade: str | None,
     content: ValidationReportInput,
 ) -> MapSheet:
-    """Return the sheet of a validation.
+    """Return the sheet of a validation; stable points are not drawn.
 
-    Args:
-        zones: path of the zone raster, ``None`` for zones that were cut here.
-        content: of the report; stable points are not drawn.
+    ``zones`` is the path of the zone raster, ``None`` for zones that were cut here.
     """
     main, zones_of_map = content.main, content.data.layers.zones
     table = [list(COLUMNS), *(zone_cells(row, 1) for row in reversed(main.zones))]
@@ -75,11 +73,9 @@ def _notes(main: ScopeResult, warnings: Sequence[str]) -> str:
         "Susceptibility ranks places; it is not the probability of a landslide.",
         main.sentence(),
     ]
-    lines += [_truncated(text) for text in warnings[:MAX_WARNINGS]]
+    for text in warnings[:MAX_WARNINGS]:
+        long = len(text) > _MAX_WARNING_LENGTH
+        lines.append(f"{text[:_MAX_WARNING_LENGTH].rpartition(' ')[0]} …" if long else text)
     if len(warnings) > MAX_WARNINGS:
         lines.append(f"{len(warnings) - MAX_WARNINGS} more warnings are in the report.")
     return "\n".join(lines)
-
-
-def _truncated(text: str) -> str:
-    return text if len(text) <= _MAX_WARNING_LENGTH else f"{text[:_MAX_WARNING_LENGTH].rpartition(' ')[0]} …"

@@ -34,8 +34,8 @@ class TrainingState:
     """Everything that the next epoch depends on, but random numbers: each epoch draws its own."""
 
     epoch: int  # finished epochs
-    history: list[dict[str, Any]]
-    best_epoch: int
+    history: list[dict[str, Any]]  # per epoch ``epoch`` and the ``SERIES`` of :mod:`..history.writing`
+    best_epoch: int  # from 1
     best: dict[str, torch.Tensor]  # weights of the best epoch
     ema: dict[str, torch.Tensor] = field(default_factory=dict)  # of the weights; the weights themselves without EMA
     scale: float = 0.0  # of the gradients in fp16; 0 if not used
@@ -73,11 +73,7 @@ class Checkpoint:
         return time.monotonic() - self._written >= WRITE_INTERVAL
 
     def save(self, state: TrainingState, network: nn.Module, optimiser: Optimizer) -> None:
-        """Write the state after a finished epoch, atomically.
-
-        Raises:
-            OutputNotWritable: the first one cannot be written.
-        """
+        """Write the state after a finished epoch, atomically; raises ``OutputNotWritable`` if the first fails."""
         content = _encode(self.key, state, network, optimiser)
         try:
             with atomic_output(self.path, permanent=True) as temporary:

@@ -24,9 +24,7 @@ def choose_device(name: str) -> torch.device:
     Raises:
         DeviceUnavailable: this computer or this build of torch has no such device.
     """
-    if name == "auto":
-        return _cuda() if torch.cuda.is_available() else torch.device("cpu")
-    if name == "cpu":
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if name == "mps":
         if not torch.backends.mps.is_available():

@@ -104,8 +104,8 @@ def adapt_windows(
         text = f"Class codes of {names} differ between the stack and the model {start.name}; they are matched by label."
         progress.report(0.0, text)
     values = np.empty((len(windows), len(places), *windows.factors.shape[2:]), dtype=np.float32)
-    for index in range(len(windows)):
-        values[index] = matcher.apply(windows.factors[index][places])
+    for index, raw in enumerate(windows.factors):
+        values[index] = matcher.apply(raw[places])
     result = dataclasses.replace(windows, factors=values)
     return result, _extend_specs(start, specs, result, matcher.unknown, progress)
 
@@ -115,7 +115,10 @@ def fine_tune_network(start: StartModel, specs: Sequence[FactorSpec], seed: int)
 
     Weights of the channels of new classes start at zero; those that depend on the seed are overwritten.
     """
-    old, new = _channels(start.factors, start.encoding), _channels(specs, start.encoding)
+    old, new = (
+        [(factors[index].name, code) for index, code in Encoding(factors, start.encoding).channel_sources]
+        for factors in (start.factors, specs)
+    )
     architecture = {**start.architecture, "channels": len(new)}
     network = build_network(architecture, seed)
     places = torch.tensor([new.index(channel) for channel in old])
@@ -129,16 +132,6 @@ def fine_tune_network(start: StartModel, specs: Sequence[FactorSpec], seed: int)
             else:
                 value.copy_(before[name])
     return network, architecture
-
-
-def _channels(specs: Sequence[FactorSpec], mode: str) -> list[tuple[str, int]]:
-    """Return factor and class of each channel of ``Encoding``; -1 for a channel that is no class."""
-    encoding = Encoding(specs, mode)
-    names = [(specs[index].name, -1) for index in encoding.continuous]
-    for index in encoding.categorical:
-        codes = specs[index].seen if mode == ONE_HOT else (-1,)
-        names += [(specs[index].name, code) for code in codes]
-    return names
 
 
 def _factor_indices(start: StartModel, factors: Sequence[Any], progress: Progress) -> list[int]:

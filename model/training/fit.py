@@ -39,10 +39,8 @@ def network_architecture(
 ) -> dict[str, Any]:
     """Return the description of a network of a kind, for ``build_network``.
 
-    Of the channels, the first ``continuous`` are continuous factors; ``cell`` is the size of a cell in metres.
-
-    Raises:
-        ParameterInvalid: the kind is no network, or KNOTS is 1.
+    Of the channels, the first ``continuous`` are continuous factors; ``cell`` is the size of a cell in metres. Raises
+    ``ParameterInvalid`` if the kind is no network, or KNOTS is 1.
     """
     if kind not in NETWORK_KINDS:
         raise ParameterInvalid(f'KIND is "{kind}", which is no network. Choose one of: {", ".join(NETWORK_KINDS)}.')
@@ -76,10 +74,8 @@ def label_patches(windows: WindowSet, patch: int) -> WindowSet:
 
     A patch is landslide if one of its cells is, as in the paper, and unknown if less than half of it is labelled.
     Unlabelled cells stay so, so a patch counts by its labelled share. The function is idempotent. The padded sides of
-    the windows are multiples of ``patch``, the side of a patch in cells; 1 changes nothing.
-
-    Raises:
-        TooFewData: a subset is left without landslide patches or without stable ones.
+    the windows are multiples of ``patch``, the side of a patch in cells; 1 changes nothing. Raises ``TooFewData`` if a
+    subset is left without landslide patches or without stable ones.
     """
     if patch == 1:
         return windows
@@ -150,14 +146,10 @@ def fit_network(
 ) -> FittedNetwork:
     """Fit statistics and network on the training windows, and evaluate it on the test windows, if any.
 
-    Args:
-        windows: with physical values.
-        factors: the stack's factors, in the order of the values.
-        settings: of the run; ``physics`` other than ``none`` needs windows with a safety factor.
-        checkpoint: file for the state of the run.
-        kind: of network.
-        start: a trained network to fine-tune, with settings of :func:`~.fine_tuning.fine_tune_settings`.
-        cell: size of a cell in metres; from the settings' window by default.
+    The windows have physical values, in the order of the stack's ``factors``, and a safety factor for ``physics`` other
+    than ``none``. ``checkpoint`` is the file for the state of the run, ``start`` a trained network to fine-tune with
+    settings of :func:`~.fine_tuning.fine_tune_settings`, ``cell`` the size of a cell in metres, from the settings'
+    window by default.
 
     Raises:
         DeviceUnavailable: there is no such device, it lacks the precision, has too little memory, or fails.
@@ -182,7 +174,12 @@ def fit_network(
         windows, specs = adapt_windows(start, windows, factors, progress)
         network, architecture = fine_tune_network(start, specs, settings.seed)
     train, validation, test = (windows.indices_of(subset) for subset in (TRAIN, VALIDATION, TEST))
-    _require_batches(architecture, len(train), settings.batch)
+    if architecture["type"] == "resnet" and len(train) // max(1, -(-len(train) // settings.batch)) < 2:
+        # Its batch norm may be left with a single value per channel.
+        raise ParameterInvalid(
+            f"BATCH is {settings.batch}, which leaves a batch of one window, too few for a ResNet. Make BATCH 3 or "
+            "more, or use more windows."
+        )
     _report_statistics(specs, windows, progress)
     origin = start.sha256 if start else ""
     key = fingerprint(windows, settings, architecture, str(dtype), origin) if checkpoint else ""
@@ -193,27 +190,15 @@ def fit_network(
         encoding = Encoding(specs, settings.encoding)
         data = TrainingData(windows, encoding, device, SubProgress(progress, 0.0, 0.03))
         trainer = Trainer(network, data, loss, settings, dtype, SubProgress(progress, 0.03, 0.97), log)
-        fit = trainer.fit(train, validation, checkpoint, key)
+        state, ended = trainer.fit(train, validation, checkpoint, key)
         metrics = _test_metrics(trainer, test)
-    metrics.update({"best_epoch": fit.best_epoch, "epochs": len(fit.history)})
-    found = network.cpu(), architecture, specs, fit.history, fit.best_epoch, metrics
-    return FittedNetwork(*found, str(device), PRECISION_NAMES[dtype], fit.ended)
-
-
-def _require_batches(architecture: dict[str, Any], count: int, batch: int) -> None:
-    """Refuse batches of one window for a network whose batch norm may be left with a single value per channel."""
-    if architecture["type"] == "resnet" and count // max(1, -(-count // batch)) < 2:
-        raise ParameterInvalid(
-            f"BATCH is {batch}, which leaves a batch of one window, too few for a ResNet. Make BATCH 3 or more, or use "
-            "more windows."
-        )
+    metrics.update({"best_epoch": state.best_epoch, "epochs": len(state.history)})
+    found = network.cpu(), architecture, specs, state.history, state.best_epoch, metrics
+    return FittedNetwork(*found, str(device), PRECISION_NAMES[dtype], ended)
 
 
 def _test_metrics(trainer: Trainer, indices: np.ndarray) -> dict[str, float | None]:
-    """Return the metrics of :meth:`Trainer.evaluate` and the AUC over all labelled cells of the test windows.
-
-    All are ``None`` without windows; the AUC also if one of the classes is missing.
-    """
+    """Return the metrics of :meth:`Trainer.evaluate` and the AUC over labelled cells; ``None`` where there is none."""
     if not len(indices):
         return dict.fromkeys((*NUMBERS, "auc"))
     scores, truths = [], []

@@ -7,7 +7,6 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Callable
 
 import numpy as np
@@ -39,15 +38,11 @@ def flip_rotate(image: torch.Tensor, orientation: int) -> torch.Tensor:
 
 
 def transform_aspect(code: int, orientation: int) -> int:
-    """Return the aspect code of a slope after its window was transformed.
-
-    A flip swaps east and west; a rotation is counter-clockwise, so north becomes west. Unknown codes stay.
-    """
+    """Return the aspect code of a slope after its window was transformed; unknown codes stay."""
     if code not in ASPECT_CLASSES or code < _FIRST_DIRECTION:
         return code
-    direction = code - _FIRST_DIRECTION
-    if orientation >= 4:
-        direction = -direction
+    # A flip swaps east and west; a rotation is counter-clockwise, so north becomes west.
+    direction = (code - _FIRST_DIRECTION) * (-1 if orientation >= 4 else 1)
     return (direction - 2 * (orientation % 4)) % 8 + _FIRST_DIRECTION
 
 
@@ -65,15 +60,6 @@ def aspect_lookup(spec: FactorSpec) -> np.ndarray:
     return table
 
 
-@dataclass
-class Batch:
-    """Input of one training step."""
-
-    image: torch.Tensor  # float32 (windows, channels, height, width)
-    labels: torch.Tensor  # uint8 (windows, height, width)
-    safety: torch.Tensor | None  # float32 (windows, height, width), NaN where unknown
-
-
 class TrainingData:
     """All windows in memory: z-scores as float32, classes as bytes; classes become channels batch by batch."""
 
@@ -89,7 +75,9 @@ class TrainingData:
         tensors = [torch.from_numpy(scores), torch.from_numpy(numbers), torch.from_numpy(windows.labels)]
         if windows.safety is not None:
             tensors.append(torch.from_numpy(windows.safety))
-        home = device if _fits(sum(tensor.nbytes for tensor in tensors), device) else torch.device("cpu")
+        home, size = torch.device("cpu"), sum(tensor.nbytes for tensor in tensors)
+        if device.type == "cuda" and size < _SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
+            home = device
         tensors = [tensor.to(home) for tensor in tensors]
         self.device, self._home = device, home
         self._scores, self._numbers, self._labels = tensors[:3]
@@ -104,8 +92,14 @@ class TrainingData:
             if encoding.factors[index].name == ASPECT
         }
 
-    def batch(self, indices: np.ndarray, orientations: np.ndarray | None = None) -> Batch:
-        """Return the windows of some indices, each in its orientation (0 to 7) if given."""
+    def batch(
+        self, indices: np.ndarray, orientations: np.ndarray | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Return image, labels and safety factor of some windows, each in its orientation (0 to 7) if given.
+
+        They are float32 (windows, channels, height, width), uint8 (windows, height, width), and float32 of that shape,
+        NaN where unknown, or ``None``.
+        """
         index = torch.from_numpy(np.asarray(indices, dtype=np.int64)).to(self._home)
         parts = [self._scores[index], self._numbers[index], self._labels[index]]
         if self._safety is not None:
@@ -113,7 +107,7 @@ class TrainingData:
         if orientations is not None:
             parts = self._augment(parts, orientations)
         parts = [part.to(self.device, non_blocking=True) for part in parts]
-        return Batch(self._image(parts[0], parts[1]), parts[2], parts[3] if len(parts) > 3 else None)
+        return self._image(parts[0], parts[1]), parts[2], parts[3] if len(parts) > 3 else None
 
     def _augment(self, parts: list[torch.Tensor], orientations: np.ndarray) -> list[torch.Tensor]:
         # All orientations at once by looking up the source of each cell, so that a GPU does not wait for the CPU.
@@ -135,12 +129,6 @@ class TrainingData:
         return torch.cat(planes, dim=-1).permute(0, 3, 1, 2)
 
 
-def _fits(size: int, device: torch.device) -> bool:
-    if device.type != "cuda":
-        return device.type == "cpu"
-    return size < _SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]
-
-
 _WARM_UP_STEPS = 10  # in the first ones the decay is smaller, so that the initial weights do not stay for long
 WEIGHT_DECAY = 1e-2  # of AdamW (Loshchilov and Hutter 2019), its usual value
 LOG_EVERY = 10  # epochs between two log lines, if they are quick
@@ -158,14 +146,14 @@ class WeightEma:
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
         self.network = copy.deepcopy(network) if decay else network
-        self._source, self._target = network, self.network
+        self._source = network
 
     def update(self, step: int) -> None:
         """Move towards the weights after a step, counted from 1 over the whole training."""
         if not self.decay:
             return
         share = 1 - min(self.decay, step / (_WARM_UP_STEPS + step))
-        source, target = self._source.state_dict(), self._target.state_dict()
+        source, target = self._source.state_dict(), self.network.state_dict()
         floats = [name for name, value in target.items() if value.is_floating_point()]
         with torch.no_grad():
             torch._foreach_lerp_([target[name] for name in floats], [source[name] for name in floats], share)
@@ -180,15 +168,6 @@ class WeightEma:
         """Continue from the average in a checkpoint."""
         if self.decay:
             self.network.load_state_dict(weights)
-
-
-@dataclass
-class FitResult:
-    """The result of the loop; the network holds the weights of the best epoch."""
-
-    history: list[dict[str, Any]]  # per epoch ``epoch`` and the ``SERIES`` of :mod:`..history.writing`
-    best_epoch: int  # from 1
-    ended: str  # ``epochs``, ``patience`` or ``stopped``
 
 
 class Trainer:
@@ -220,16 +199,15 @@ class Trainer:
 
     def fit(
         self, train: np.ndarray, validation: np.ndarray, checkpoint: str | os.PathLike | None = None, key: str = ""
-    ) -> FitResult:
+    ) -> tuple[TrainingState, str]:
         """Train on windows given by index, and keep the weights of the epoch with the lowest validation loss.
+
+        Returns the last state, and how the training ended: ``epochs``, ``patience`` or ``stopped``.
 
         When the log requests a stop, the current epoch is dropped and training ends as in early stopping; the first
         epoch is finished, because there are no weights before. The state is read from the file ``checkpoint`` if it
-        exists, and must belong to the run with this ``key``.
-
-        Raises:
-            ParameterInvalid: the checkpoint belongs to another run.
-            TooFewData: the loss is not finite, which only broken data cause.
+        exists; raises ``ParameterInvalid`` if it does not belong to the run with this ``key``, and ``TooFewData`` if
+        the loss is not finite, which only broken data cause.
         """
         settings, progress = self.settings, self.progress
         file = Checkpoint(checkpoint, key, progress) if checkpoint else None
@@ -261,7 +239,7 @@ class Trainer:
                 f"the weights of epoch {state.best_epoch}, the best so far."
             )
         ended = STOPPED if stopped else PATIENCE if self._patience_exhausted(state) else EPOCHS
-        return FitResult(state.history, state.best_epoch, ended)
+        return state, ended
 
     def evaluate(
         self, indices: np.ndarray, collect: Callable[[Any, Any], None] | None = None, ema: bool = False
@@ -277,12 +255,12 @@ class Trainer:
         with torch.inference_mode():
             for part in _batches(indices, self.settings.batch):
                 stop_if_cancelled(self.progress)
-                windows = self.data.batch(part)
+                image, labels, safety = self.data.batch(part)
                 with lower_precision(self.data.device, self.dtype):
-                    logits = network(windows.image)
-                sums += self.loss(logits, windows.labels, windows.safety).sums().cpu()
+                    logits = network(image)
+                sums += self.loss(logits, labels, safety).sums().cpu()
                 if collect:
-                    collect(torch.sigmoid((logits[:, 1] - logits[:, 0]).float()), windows.labels)
+                    collect(torch.sigmoid((logits[:, 1] - logits[:, 0]).float()), labels)
         stop_if_cancelled(self.progress)
         return _numbers(sums)
 
@@ -314,10 +292,10 @@ class Trainer:
             stop_if_cancelled(self.progress)
             if number > 1 and self.log.stop_requested():
                 return None
-            windows = data.batch(order[part], orientations[part] if settings.augment else None)
+            image, labels, safety = data.batch(order[part], orientations[part] if settings.augment else None)
             with lower_precision(data.device, self.dtype):
-                logits = self.network(windows.image)
-            terms = self.loss(logits, windows.labels, windows.safety)
+                logits = self.network(image)
+            terms = self.loss(logits, labels, safety)
             self.optimiser.zero_grad(set_to_none=True)
             self.scaler.scale(terms.loss).backward()
             self.scaler.step(self.optimiser)

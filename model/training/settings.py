@@ -222,17 +222,16 @@ class CrossValidationOptions(Options):
 def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> TrainingSettings:
     """Return the settings of a run: the preset's, adapted to the kind of model, overridden by given ones.
 
-    Raises:
-        ParameterInvalid: there is no such kind, preset or setting, or a value is out of its range.
+    Raises ``ParameterInvalid`` if there is no such kind, preset or setting, or a value is out of its range.
     """
-    _check_kind(kind)
     own = (_PAPER_OVERRIDES if preset == PAPER else _RECOMMENDED_OVERRIDES).get(kind, {})
     return enforce_kind_settings(kind, preset_settings(preset, {**own, **given}))
 
 
 def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSettings:
     """Return settings with those that a kind fixes: only PCUM has physics, and tables need one-hot classes."""
-    _check_kind(kind)
+    if kind not in KINDS:
+        raise ParameterInvalid(f'KIND is "{kind}". Choose one of: {", ".join(KINDS)}.')
     fixed: dict[str, Any] = {} if kind == PCUM else {"physics": "none"}
     if kind in TABLE_KINDS:
         fixed["encoding"] = "one_hot"
@@ -247,8 +246,3 @@ def patch_cells(kind: str, cell: float) -> int:
 def window_alignment(kind: str, settings: TrainingSettings, cell: float) -> int:
     """Return the number of cells of which the sides of padded training windows must be a multiple."""
     return patch_cells(kind, cell) if kind in PATCH_KINDS else 2**settings.depth
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in KINDS:
-        raise ParameterInvalid(f'KIND is "{kind}". Choose one of: {", ".join(KINDS)}.')

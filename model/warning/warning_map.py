@@ -125,15 +125,10 @@ class WarningStatistics:
         rain: np.ndarray,
         row_area: np.ndarray,
     ) -> None:
-        """Count the cells of a window.
+        """Count the cells of a window that ``mask`` has, or all.
 
-        Args:
-            scope: 0 for the whole map, or the number of a region from 1.
-            mask: which cells belong to the scope; ``None`` for all.
-            classes: warning class, 0 off the map.
-            zones: susceptibility zone, 0 for none.
-            rain: in mm, NaN where nothing was assessed.
-            row_area: area of a cell of each row in square metres.
+        The scope is 0 for the whole map, or the number of a region from 1. Classes are 0 off the map, zones 0 for none,
+        rain is in mm, NaN where nothing was assessed. ``row_area`` is that of a cell of each row in square metres.
         """
         if mask is not None:
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

@@ -28,8 +28,7 @@ def value_range(scan: CellScan) -> tuple[float, float]:
 def natural_breaks(scan: CellScan, classes: int, minimum: float, maximum: float) -> list[float]:
     """Return the upper bounds of all classes but the last, for cells from ``minimum`` to ``maximum``.
 
-    Raises:
-        TooFewData: the cells have fewer different values than there are classes.
+    Raises ``TooFewData`` if the cells have fewer different values than there are classes.
     """
     width = (maximum - minimum) / BINS or 1.0
     weight, total = np.zeros(BINS), np.zeros(BINS)
@@ -53,19 +52,14 @@ def natural_breaks(scan: CellScan, classes: int, minimum: float, maximum: float)
 def fisher_class_starts(values: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
     """Return where the second to the last class start, so that the weighted variance within classes is least.
 
-    Args:
-        values: rising, shape (n,).
-        weights: positive, shape (n,).
-        classes: at most n.
-
-    Returns:
-        Indices into ``values``, rising, shape (classes − 1,).
+    Values rise and weights are positive, both of shape (n,); classes are at most n. The result holds indices into the
+    values, rising, shape (classes − 1,).
     """
     centred = values - np.average(values, weights=weights)
     sums = [np.concatenate([[0.0], np.cumsum(weights * centred**power)]) for power in (0, 1, 2)]
 
     def sum_of_squares(first: np.ndarray, last: int) -> np.ndarray:
-        """Sum of squares about the mean of the values first … last."""
+        # About the mean of the values first … last.
         mass, moment, square = (part[last + 1] - part[first] for part in sums)
         return np.maximum(square - moment**2 / mass, 0.0)
 

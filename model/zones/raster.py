@@ -153,11 +153,7 @@ def write_zones(
 ) -> ZoneCounts:
     """Write the zone raster with colours, class names and overviews; return its counts.
 
-    Args:
-        breaks: upper bounds of all zones but the last; a value equal to a break belongs to the lower zone.
-
-    Raises:
-        TooFewData: no cell has data.
+    A value equal to a break belongs to the lower zone. Raises ``TooFewData`` if no cell has data.
     """
     names = dict(enumerate(zone_names(len(breaks) + 1), 1))
     cells, areas = np.zeros(len(names) + 1, dtype=np.int64), np.zeros(len(names) + 1)
@@ -200,14 +196,10 @@ MAX_TABLE_BYTES = 1024 * 1024  # bytes of a zone table; the longest that this pl
 
 
 def read_breaks(path: str | os.PathLike) -> list[float]:
-    """Return the breaks that an earlier run of :data:`ALGORITHM` used.
+    """Return the breaks that an earlier run of :data:`ALGORITHM` used, exactly as it compared them with the cells.
 
-    Args:
-        path: its zone raster (``.tif``), the run record of one of its outputs (``.run.json``), or its zone table
-            (``.csv``, or the ``.json`` beside it).
-
-    Returns:
-        Upper bounds of all zones but the last, exactly as that run compared them with the cells.
+    ``path`` is its zone raster (``.tif``), the run record of one of its outputs (``.run.json``), or its zone table
+    (``.csv``, or the ``.json`` beside it).
 
     Raises:
         InputMissing: there is no such file.

@@ -63,11 +63,8 @@ class Scheme:
 def read_scheme(method: str, shares: Sequence[float], breaks: Sequence[float]) -> Scheme:
     """Check method, shares and breaks against each other.
 
-    Args:
-        method: one of :data:`METHODS`.
-        shares: percent per zone from the least susceptible on; empty for the method's own default. Methods that do
-            not cut by share take the number of zones from it.
-        breaks: upper bounds of all zones but the last, rising.
+    Shares are percent per zone from the least susceptible on, empty for the method's own default; methods that do not
+    cut by share take the number of zones from them. Breaks are upper bounds of all zones but the last, rising.
 
     Raises:
         ParameterInvalid: the method is unknown, the shares do not sum to 100, or the breaks are missing or do not

@@ -186,14 +186,14 @@ def test_batches_equal_the_encoding_of_transformed_values(encoding, orientation)
     tables = Encoding(fit_factors(FACTORS, windows.training_cells()), encoding)
     data = TrainingData(windows, tables, CPU, NullProgress())
     numbers, turns = np.array([3, 0, 17]), np.array([orientation, 0, orientation])
-    batch = data.batch(numbers, turns)
+    images, labels, safety = data.batch(numbers, turns)
     for place, (number, turned) in enumerate(zip(numbers, turns.tolist())):
         raw = flip_rotate(torch.from_numpy(windows.factors[number]), turned).numpy().copy()
         known = np.isfinite(raw[1])
         raw[1][known] = [transform_aspect(int(code), turned) for code in raw[1][known]]
         image, _ = tables.encode(raw)
-        assert np.allclose(batch.image[place].numpy(), image, atol=1e-6)
-        for found, source in ((batch.labels, windows.labels), (batch.safety, windows.safety)):
+        assert np.allclose(images[place].numpy(), image, atol=1e-6)
+        for found, source in ((labels, windows.labels), (safety, windows.safety)):
             expected = flip_rotate(torch.from_numpy(source[number]), turned).numpy()
             assert np.array_equal(found[place].numpy(), expected, equal_nan=True)
 
