@@ -47,22 +47,10 @@ class TrainedModel:
 
     def __post_init__(self) -> None:
         self.encoder = Encoding(self.factors, self.encoding)
+        self.halo = int(self.network.halo)  # cells of context around a tile, on every side
+        self.align = int(self.network.align)  # cells of which tile origins, halo included, must be multiples
+        self.patch = int(getattr(self.network, "patch", 1))  # side in cells of a square with a single prediction, or 1
         self.to("cpu", "fp32")
-
-    @property
-    def halo(self) -> int:
-        """Cells of context around a tile, on every side."""
-        return int(self.network.halo)
-
-    @property
-    def align(self) -> int:
-        """Cells of which tile origins, halo included, must be multiples."""
-        return int(self.network.align)
-
-    @property
-    def patch(self) -> int:
-        """Side in cells of a square with a single prediction; 1 if every cell has its own."""
-        return int(getattr(self.network, "patch", 1))
 
     @property
     def factor_names(self) -> list[str]:

@@ -55,14 +55,10 @@ class Encoding:
             *((i, code) for i in self.categorical for code in codes[i]),
         ]
         """Per channel the index of its factor, and the code of its class if it is one."""
+        self.channels = len(self.channel_sources)  # that the network reads
         self._class_indices = [_ClassIndex(self.factors[i]) for i in self.categorical]
         self.tables = [self._table(self.factors[i]) for i in self.categorical]
         """Per categorical factor, (seen classes + 2, channels): row 0 is no data, the last row unseen."""
-
-    @property
-    def channels(self) -> int:
-        """Number of channels that the network reads."""
-        return len(self.channel_sources)
 
     def _table(self, spec: FactorSpec) -> np.ndarray:
         classes = len(spec.seen)

@@ -23,12 +23,7 @@ class PatchNetwork(nn.Module):
 
     def __init__(self, channels: int, patch: int) -> None:
         super().__init__()
-        self.channels, self.patch = channels, patch
-
-    @property
-    def align(self) -> int:
-        """Cells of which sizes and tile origins must be multiples."""
-        return self.patch
+        self.channels, self.patch, self.align = channels, patch, patch
 
 
 def repeat_patches(logits: torch.Tensor, patch: int) -> torch.Tensor:

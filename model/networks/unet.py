@@ -72,7 +72,10 @@ class UNet(nn.Module):
 
     def __init__(self, channels: int, width: int, depth: int, dropout: float) -> None:
         super().__init__()
-        self.channels, self.depth = channels, depth
+        self.channels, self.depth, self.align = channels, depth, 2**depth
+        # The convolutions of the deepest level see two of its cells, and those of the decoder, halved level by level,
+        # up to two more. On the way to the input each level doubles that and adds two cells of its own.
+        self.halo = (4 + min(depth, 2)) * self.align - 2
         widths = [width * 2**level for level in range(depth + 1)]
         self.encoder = nn.ModuleList(
             _level(channels if level == 0 else widths[level], widths[level], dropout) for level in range(depth + 1)
@@ -98,20 +101,6 @@ class UNet(nn.Module):
             image = functional.interpolate(self.up[level](image), scale_factor=2, mode="nearest")
             image = self.decoder[level](torch.cat([skips.pop(), image], dim=1))
         return self.head(image)
-
-    @property
-    def align(self) -> int:
-        """Cells of which sizes and tile origins must be multiples."""
-        return 2**self.depth
-
-    @property
-    def halo(self) -> int:
-        """Cells around an aligned tile, on every side, on which its logits depend.
-
-        The convolutions of the deepest level see two of its cells, and those of the decoder, halved level by level, up
-        to two more. On the way to the input each level doubles that and adds two cells of its own.
-        """
-        return (4 + min(self.depth, 2)) * self.align - 2
 
 
 def _level(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
@@ -142,6 +131,7 @@ class AdditiveUNet(nn.Module):
         if continuous > channels:
             raise ParameterInvalid(f"The network has {channels} channels, so {continuous} of them cannot have curves.")
         self.unet = UNet(channels, width, depth, dropout)
+        self.align, self.halo = self.unet.align, self.unet.halo
         self.curves = Curves(channels, continuous, knots)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -159,16 +149,6 @@ class AdditiveUNet(nn.Module):
         """Raise :class:`ParameterInvalid` unless the knots of every curve increase."""
         if (self.curves.knots[:, 1:] <= self.curves.knots[:, :-1]).any():
             raise ParameterInvalid("the knots of its curves do not increase")
-
-    @property
-    def align(self) -> int:
-        """Of the U-Net."""
-        return self.unet.align
-
-    @property
-    def halo(self) -> int:
-        """Of the U-Net."""
-        return self.unet.halo
 
 
 class Curves(nn.Module):

@@ -250,10 +250,8 @@ def explanation_page(
     ]
     page.key_numbers(numbers)
     with style():
-        _add_importance(page, explanation)
-        _add_plausibility(page, explanation)
-        _add_responses(page, explanation)
-        _add_dominant_factor(page, explanation)
+        for add in (_add_importance, _add_plausibility, _add_responses, _add_dominant_factor):
+            add(page, explanation)
     page.text("Method", *_method(explanation))
     page.settings("Run record", {name: value for name, value in settings.items() if value is not None})
     return page

@@ -70,17 +70,10 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     subtitle = f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset}."
     title, warnings = "Validation of a map of relative landslide susceptibility", content.data.warning_log.warnings
     page = Page(title, subtitle, progress, warnings)
+    parts = _add_summary, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_map, _add_confusion
     with charts.style():
-        _add_summary(page, content)
-        _add_used_points(page, content)
-        _add_subsets(page, content)
-        _add_zones(page, content)
-        _add_curves(page, content)
-        _add_map(page, content)
-        _add_confusion(page, content)
-        _add_calibration(page, content)
-        _add_regions(page, content)
-    _add_method(page, content)
+        for add in (*parts, _add_calibration, _add_regions, _add_method):
+            add(page, content)
     page.settings("Settings of this run", {k: str(v) for k, v in content.settings.items() if v is not None})
     _add_record(page, content.inputs)
     return page
