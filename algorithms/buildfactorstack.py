@@ -37,7 +37,8 @@ class BuildFactorStack(ScarpAlgorithm):
     def define(self) -> None:
         self.declare(
             p.raster("DEM", "Elevation model (DEM)"),
-            "Elevation in metres. Its grid becomes the study grid: the map will have its cells. 30 m and a "
+            "Elevation in metres, or in the unit that the raster states or that you choose below. Its grid "
+            "becomes the study grid: the map will have its cells. 30 m and a "
             "projected CRS are best; degrees work as well.",
         )
         area = p.vector("AREA", "Study area", p.POLYGON, optional=True)
@@ -60,8 +61,8 @@ class BuildFactorStack(ScarpAlgorithm):
         self.declare(precipitation_field, "Field with the millimetres. Needed for station points only.")
         self.declare(
             p.raster_or_vector("TEMPERATURE", "Annual mean temperature", p.POINT),
-            "Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin; "
-            "convert them first.",
+            "Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin: choose "
+            "their unit below.",
         )
         temperature_field = p.raster_or_vector_field("TEMPERATURE_FIELD", "Temperature field")
         self.declare(temperature_field, "Field with the degrees Celsius. Needed for station points only.")
@@ -87,7 +88,8 @@ class BuildFactorStack(ScarpAlgorithm):
             p.rasters("EXTRA_CATEGORICAL", "Extra factors, categorical"),
             "Further rasters of class numbers, such as land cover. Each becomes a factor named after its layer.",
         )
-        self.declare_option(StackOptions, "slope_method")
+        for name in ("dem_unit", "precipitation_unit", "temperature_unit", "slope_method"):
+            self.declare_option(StackOptions, name)
         self.declare(
             p.input_file(
                 "CLASSES_FROM", "Classes of an earlier stack", "Factor stack or model (*.tif *.tiff *.safetensors)"

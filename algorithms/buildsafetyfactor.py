@@ -40,7 +40,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
             p.raster("PRECIPITATION", "Annual precipitation (mm)"),
             "Millimetres per year, at any resolution; coarse rasters are interpolated to the grid.",
         )
-        for name in ("alpha", "beta", "rainy_days"):
+        for name in ("precipitation_unit", "alpha", "beta", "rainy_days"):
             self.declare_option(SafetyOptions, name)
         self.declare(
             p.vector("CLIMATE", "Climate zones", p.POLYGON, optional=True),

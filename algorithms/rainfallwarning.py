@@ -50,6 +50,7 @@ class RainfallWarning(ScarpAlgorithm):
             "Further rasters that are added to RAIN, for daily rain: one day as RAIN, the other six here. Cells "
             "without data in one of them are not assessed.",
         )
+        self.declare_option(WarningOptions, "rain_unit")
         self.declare_option(WarningOptions, "k")
         self.declare(
             p.raster_or_vector("TOPOGRAPHY", "Terrain classes", p.POLYGON),

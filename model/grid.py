@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from .errors import CrsMissing, GridMismatch, GridUnsupported
-from .inputs.rasters import GDAL_ERRORS, open_raster
+from .inputs.rasters import GDAL_ERRORS, north_up_transform, open_raster, raster_path
 from .progress import Progress, stop_if_cancelled
 
 BLOCK = 1024  # side of a block in cells: ten float32 bands of it take 40 MB
@@ -74,19 +74,22 @@ class Grid:
 
         Raises:
             CrsMissing: it has no CRS, or a local one.
-            GridUnsupported: it is rotated or sheared, south-up or empty, or its geotransform is implausible.
+            GridUnsupported: it is rotated or sheared, empty, has no place, or its geotransform is implausible.
         """
         require_crs(dataset, role)
-        name = f"The {role} raster {dataset.name}"
-        a, b, _, d, e, _ = dataset.transform[:6]
-        warp = "Make it north-up with Raster > Projections > Warp (reproject)."
-        if b or d:
+        name = f"The {role} raster {raster_path(dataset)}"
+        transform = north_up_transform(dataset)
+        if transform is None:
+            warp = "Make it north-up with Raster > Projections > Warp (reproject)."
             raise GridUnsupported(f"{name} is rotated or sheared. {warp}")
-        if e > 0 or a < 0:
-            raise GridUnsupported(f"{name} is stored south-up or mirrored. {warp}")
+        if dataset.transform.is_identity:
+            raise GridUnsupported(
+                f"{name} states a coordinate reference system but not where its cells lie. Place it on the map with "
+                "Layer > Georeferencer, or give it its world file back."
+            )
         if dataset.width < 1 or dataset.height < 1:
             raise GridUnsupported(f"{name} has no cells.")
-        grid = cls(dataset.crs, dataset.transform, dataset.width, dataset.height)
+        grid = cls(dataset.crs, transform, dataset.width, dataset.height)
         _check_transform(grid, name)
         if grid.is_geographic:
             _check_degrees(grid, name)
@@ -160,7 +163,7 @@ class Grid:
         rows = self.height if rows is None else rows
         width, height = abs(self.transform.a), abs(self.transform.e)
         if not self.is_geographic:
-            factor = _metres_per_unit(self.crs)
+            factor = metres_per_unit(self.crs)
             return np.full(rows, width * factor), np.full(rows, height * factor)
         latitude = np.radians(self.transform.f + self.transform.e * (first_row + np.arange(rows) + 0.5))
         east, north = metres_per_degree(np.clip(latitude, -math.pi / 2, math.pi / 2), self.crs)
@@ -230,16 +233,21 @@ class Grid:
 
 def require_crs(dataset: rasterio.DatasetReader, role: str) -> None:
     """Raise :class:`CrsMissing` if a raster has no CRS, or a local one that cannot be transformed."""
-    if not dataset.crs:
-        problem = "has no coordinate reference system. Set it in QGIS"
-    elif not (dataset.crs.is_geographic or dataset.crs.is_projected):
-        problem = (
-            "has a local coordinate reference system, which cannot be transformed into any other. Set the one it was "
-            "surveyed in"
+    if not dataset.crs and dataset.gcps[0]:
+        problem = "is placed by ground control points alone"
+        remedy = "Turn it into a north-up raster with Raster > Projections > Warp (reproject)."
+    elif not dataset.crs:
+        problem = "has no coordinate reference system"
+        remedy = (
+            "Set it for the layer in QGIS (Layer > Set CRS of Layer) and choose that layer; or save the raster as a "
+            "GeoTIFF with its CRS (Export > Save As)."
         )
+    elif not (dataset.crs.is_geographic or dataset.crs.is_projected):
+        problem = "has a local coordinate reference system, which cannot be transformed into any other"
+        remedy = "Save it as a GeoTIFF in the CRS that it was surveyed in (Export > Save As)."
     else:
         return
-    raise CrsMissing(f"The {role} raster {dataset.name} {problem}: Raster > Projections > Assign projection.")
+    raise CrsMissing(f"The {role} raster {raster_path(dataset)} {problem}. {remedy}")
 
 
 def metres_per_degree(latitude: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
@@ -286,11 +294,12 @@ def _check_degrees(grid: Grid, name: str) -> None:
         raise GridUnsupported(
             f"{name} has a coordinate reference system in degrees, but reaches from {left:.10g} to "
             f"{right:.10g} in longitude and from {bottom:.10g} to {top:.10g} in latitude. If its "
-            "coordinates are metres, set the right system: Raster > Projections > Assign projection."
+            "coordinates are metres, save it as a GeoTIFF with the right system (Export > Save As)."
         )
 
 
-def _metres_per_unit(crs: CRS) -> float:
+def metres_per_unit(crs: CRS) -> float:
+    """Return metres per unit of length of a projected CRS; 1 if it states none."""
     try:
         return float(crs.linear_units_factor[1])
     except (rasterio.errors.CRSError, TypeError, ValueError):

@@ -7,10 +7,12 @@ import os
 from collections.abc import Sequence
 from typing import Any, TypeVar, Union
 
+from osgeo import gdal
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingAlgorithm, QgsProcessingContext, QgsRasterLayer
 
 from ...model.errors import CrsMissing, InputCorrupt, InputMissing, LibraryMissing, ParameterInvalid
 from ...model.options import Option, Options
+from ...model.raster_name import RasterName
 from ...processing_provider.dependencies import install_hint
 from ...translation import tr
 from .feedback import FeedbackProgress
@@ -140,6 +142,7 @@ class Arguments:
             return None
         layer = self.algorithm.parameterAsRasterLayer(self.parameters, name, self.context)
         if layer is None or not layer.isValid():
+            self._require_one_variable(name, source_text(self.parameters[name], self.context))
             raise self._cannot_open(name, tr("a raster"))
         return _raster_path(layer, self.progress)
 
@@ -159,7 +162,22 @@ class Arguments:
         layer = self.algorithm.parameterAsLayer(self.parameters, name, self.context)
         if layer is None or not layer.isValid():
             raise self._cannot_open(name, tr("a layer"))
+        self._require_one_variable(name, layer.source())
         return isinstance(layer, QgsRasterLayer)
+
+    def _require_one_variable(self, name: str, source: str) -> None:
+        """Raise :class:`InputCorrupt` for a file of several rasters, such as NetCDF with several variables."""
+        if not os.path.isfile(source):
+            return
+        found = gdal.Open(source)
+        parts = found.GetSubDatasets() if found is not None and not found.RasterCount else []
+        if parts:
+            text = tr(
+                '{name}: "{value}" holds several rasters ({parts}). Add the one you need to the project as a layer '
+                "(Layer > Add Layer > Add Raster Layer), and choose that layer."
+            )
+            names = ", ".join(part.rsplit(":", 1)[-1] for part, _ in parts[:8])
+            raise InputCorrupt(text.format(name=name, value=source, parts=names))
 
     def grid_crs(self, path: str, role: str) -> Crs:
         """Return the CRS of the study grid, to which vector layers are transformed; see :meth:`grid`."""
@@ -300,14 +318,17 @@ def _raster_path(layer: QgsRasterLayer, progress: FeedbackProgress) -> str:
             "with Export > Save As, and use that."
         )
         raise InputCorrupt(text.format(layer=layer.name(), kind=kind))
-    if layer.crs() != provider.crs():
+    source = layer.source().split("|")[0]
+    if provider.crs().isValid() and layer.crs() != provider.crs():
         given, found = (crs.authid() or tr("none") for crs in (layer.crs(), provider.crs()))
         text = tr(
             'The raster layer "{layer}" has the CRS {given} in this project, but {found} in its file. Scarp uses that '
-            "of the file. To change it there, use Raster > Projections > Assign projection."
+            "of the file. If that one is wrong, save the layer as a GeoTIFF in the right one (Export > Save As)."
         )
         progress.warn(text.format(layer=layer.name(), given=given, found=found))
-    return layer.source().split("|")[0]
+    if not provider.crs().isValid() and layer.crs().isValid():
+        return str(RasterName(source, layer.crs().authid() or layer.crs().toWkt()))
+    return source
 
 
 def grid_crs(wkt: str, path: str, role: str) -> Crs:

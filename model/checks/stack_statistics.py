@@ -169,10 +169,6 @@ def _blocks(dataset: DatasetReader, grid: Grid) -> list[Block]:
 
 def _read(dataset: DatasetReader, block: Block) -> np.ndarray:
     raw = read_window(dataset, block.row, block.column, block.height, block.width, mask_implausible=False)
-    for band, scale, offset in zip(raw, dataset.scales, dataset.offsets):
-        if scale != 1 or offset != 0:
-            band *= np.float32(scale)
-            band += np.float32(offset)
     return raw.reshape(raw.shape[0], -1)
 
 

@@ -48,17 +48,13 @@ class Source:
         return self.grid.cell_size() / self.grid.scale_factor()
 
     def mask_nodata(self, cells: np.ndarray) -> np.ndarray:
-        """Return values (float32) scaled as the raster declares, with NaN for no data; changes its input."""
+        """Return values (float32) with NaN for no data; changes its input."""
         if self.nodata_undeclared:
             sentinels = np.isin(cells, NODATA_SENTINELS)
             if sentinels.any():
                 self.has_sentinel_values = True
                 cells[sentinels] = np.nan
         cells[~np.isfinite(cells)] = np.nan
-        scale, offset = self.dataset.scales[0], self.dataset.offsets[0]
-        if (scale, offset) != (1, 0):
-            cells *= np.float32(scale)
-            cells += np.float32(offset)
         return cells
 
 

@@ -12,20 +12,21 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from rasterio.enums import Resampling
-from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 
 from ..errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
 from ..grid import Block, Grid
 from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window
+from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.vectors import Polygons
+from ..inputs.virtual_rasters import vrt_text
 from ..progress import Progress, stop_if_cancelled
+from ..raster_name import raster_file
 from ..safe_json import parse_json
-from .climate import check_overlap, warped_view
 from .definitions import MAX_CLASS_CODE, MAX_CLASSES, FactorReader
 from .polygons import PolygonBurner
+from .source_rasters import SourceRaster, check_overlap, choose_band, open_source, warped_view
 
 ClassTable = Mapping[int, str]  # label by code
 
@@ -120,8 +121,9 @@ class PolygonClasses(FactorReader):
 
 @dataclass
 class ValueTable:
-    """The classes of a raster."""
+    """A class raster that was scanned, and its classes."""
 
+    source: SourceRaster
     values: np.ndarray  # values that occur on the grid, float32, ascending
     codes: np.ndarray  # the class code of each value, float32
     classes: dict[int, str]  # label by code
@@ -141,21 +143,25 @@ class RasterClasses(FactorReader):
             InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
             ParameterInvalid: its values are not whole numbers, or too many.
         """
+        path = choose_band(path, factor, progress)
         with open_raster(path, factor) as dataset:
             check_overlap(dataset, grid, factor)
-            with warped_view(dataset, grid, Resampling.nearest) as view:
-                values = _distinct_values(view, grid, path, factor, progress)
+            undeclared = take_out_undeclared_nodata(dataset, grid, factor, progress)
+            with warped_view(dataset, grid, factor, Resampling.nearest) as view:
+                values = _distinct_values(view, grid, raster_file(path), factor, progress)
             names = class_names(dataset)
         labels = [names.get(int(value)) or str(int(value)) for value in values]
         classes = assign_codes(labels, known, factor, progress)
         codes = {label: code for code, label in classes.items()}
-        return ValueTable(values, np.array([codes[label] for label in labels], dtype=np.float32), classes)
+        source = SourceRaster(path, factor, undeclared)
+        return ValueTable(source, values, np.array([codes[label] for label in labels], dtype=np.float32), classes)
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: str, grid: Grid, factor: str, table: ValueTable) -> Iterator[RasterClasses]:
+    def open(cls, table: ValueTable, grid: Grid) -> Iterator[RasterClasses]:
         """Open a raster that was scanned; each cell takes the class at its centre."""
-        with open_raster(path, factor) as dataset, warped_view(dataset, grid, Resampling.nearest) as view:
+        role = table.source.role
+        with open_source(table.source) as dataset, warped_view(dataset, grid, role, Resampling.nearest) as view:
             yield cls(view, table)
 
     def read(self, block: Block) -> np.ndarray:
@@ -214,9 +220,7 @@ def class_names(dataset: rasterio.DatasetReader) -> dict[int, str]:
         table = parse_json(dataset.tags(1).get("classes", ""))
         return {int(code): str(label) for code, label in table.items()}
     try:
-        with MemoryFile(ext=".vrt") as memory:
-            rasterio.shutil.copy(dataset, memory.name, driver="VRT")
-            text = bytes(memory.getbuffer()).decode("utf-8", "replace")
+        text = vrt_text(dataset)
     except (*GDAL_ERRORS, ValueError):
         return {}
     return _category_names(text) or _attribute_names(text)

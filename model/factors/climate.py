@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 
 import numpy as np
-import rasterio
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform_bounds
 from scipy.interpolate import RBFInterpolator
 
-from ..errors import InputCorrupt, NoOverlap, TooFewData
-from ..grid import Block, Grid, require_crs
-from ..inputs.rasters import GDAL_ERRORS, open_raster, read_scaled
+from ..errors import TooFewData
+from ..grid import Block, Grid
+from ..inputs.rasters import read_block
+from ..inputs.units import NO_CONVERSION, Conversion
 from ..progress import Progress
 from .definitions import FactorReader
 from .settings import StationPoints
+from .source_rasters import SourceRaster, open_source, warped_view
 
 TOLERANCE = 0.0001
 """Largest error of the transformation between grids, in cells of the input. GDAL's own 0.125 would be two kilometres
@@ -28,71 +27,30 @@ MAX_GLOBAL_STATIONS = 4000  # with more stations, only the nearest ``NEIGHBOURS`
 NEIGHBOURS = 64
 
 
-def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
-    """Check that a raster overlaps the grid.
-
-    Raises:
-        CrsMissing: the raster has no CRS, or a local one.
-        InputCorrupt: its cells are complex numbers.
-        NoOverlap: it lies elsewhere.
-    """
-    require_crs(dataset, role)
-    if "complex" in dataset.dtypes[0]:
-        raise InputCorrupt(f"The {role} raster {dataset.name} holds complex numbers. Give a raster of real numbers.")
-    try:
-        left, bottom, right, top = transform_bounds(dataset.crs, grid.crs, *dataset.bounds)
-    except GDAL_ERRORS:
-        # A raster of the whole globe may have corners outside the domain of the grid's projection.
-        return
-    if not all(math.isfinite(bound) for bound in (left, bottom, right, top)):
-        return
-    west, south, east, north = grid.bounds
-    if left >= east or right <= west or bottom >= north or top <= south:
-        outside = f"The {role} raster {dataset.name} does not overlap the study grid"
-        raise NoOverlap(f"{outside}. Check its CRS, or choose the raster of this area.")
-
-
-def warped_view(
-    dataset: rasterio.DatasetReader, grid: Grid, resampling: Resampling, tolerance: float | None = None
-) -> WarpedVRT:
-    """Return a raster resampled to a grid, float32 with NaN for nodata.
-
-    float32 whatever the input holds: GDAL would round interpolated integers, which makes steps.
-    """
-    nodata = dataset.nodata
-    if nodata is None and dataset.dtypes[0].startswith("float"):
-        nodata = math.nan
-    options = {"crs": grid.crs, "transform": grid.transform, "width": grid.width, "height": grid.height}
-    if tolerance is not None:
-        options["tolerance"] = tolerance
-    return WarpedVRT(dataset, resampling=resampling, src_nodata=nodata, nodata=math.nan, dtype="float32", **options)
-
-
 class ContinuousRaster(FactorReader):
     """A raster of measured values on the study grid: bilinear, in single precision, without half-cell shift."""
 
-    def __init__(self, view: WarpedVRT) -> None:
-        self._view = view
+    def __init__(self, view: WarpedVRT, conversion: Conversion) -> None:
+        self._view, self._conversion = view, conversion
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: str, grid: Grid, role: str) -> Iterator[ContinuousRaster]:
-        """Open the first band of a raster in any CRS; ``role`` says in messages what it is.
+    def open(cls, source: SourceRaster, grid: Grid) -> Iterator[ContinuousRaster]:
+        """Open a raster in any CRS that was scanned.
 
         A coarse raster is interpolated between its cell centres; a finer one is averaged over the cell. Cells without
         data are ignored, and cells of the grid that the raster does not cover become NaN.
 
         Raises:
-            InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
+            InputMissing, InputCorrupt: it cannot be used.
         """
-        with open_raster(path, role) as dataset:
-            check_overlap(dataset, grid, role)
-            with warped_view(dataset, grid, Resampling.bilinear, TOLERANCE) as view:
-                yield cls(view)
+        how = source.role, Resampling.bilinear, TOLERANCE
+        with open_source(source) as dataset, warped_view(dataset, grid, *how) as view:
+            yield cls(view, source.conversion)
 
     def read(self, block: Block) -> np.ndarray:
         """Return the values of a block, float32 of shape (height, width), NaN where the raster has none."""
-        return read_scaled(self._view, block)
+        return self._conversion.apply(read_block(self._view, block))
 
 
 class StationSurface(FactorReader):
@@ -102,8 +60,12 @@ class StationSurface(FactorReader):
     hardly overshoots, and levels off beyond them.
     """
 
-    def __init__(self, stations: StationPoints, grid: Grid, role: str, progress: Progress) -> None:
+    def __init__(
+        self, stations: StationPoints, grid: Grid, role: str, progress: Progress, conversion: Conversion = NO_CONVERSION
+    ) -> None:
         """Fit the surface to stations in the grid's CRS; ``role`` says in messages what is measured.
+
+        A conversion brings the values of the field to Scarp's own unit.
 
         Raises:
             FieldUnusable: the field is missing or holds text.
@@ -127,7 +89,7 @@ class StationSurface(FactorReader):
                 f'The layer "{points.name}" ({role}) has stations with a value at {number}; at least 3 '
                 "are needed to interpolate. Add stations, or give a raster."
             )
-        means = np.bincount(owner.reshape(-1), values[usable]) / count
+        means = np.bincount(owner.reshape(-1), conversion.apply(values[usable])) / count
         if (count > 1).any():
             twice = f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) coincide'
             progress.warn(f"{twice} with another one; their mean is taken.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import ParameterInvalid
+from ..inputs.units import AUTO, ELEVATION_UNITS, PRECIPITATION_UNITS, TEMPERATURE_UNITS
 from ..options import Options, choice, number, scheduler
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ _RIVERS = (
     "(km/km²)."
 )
 _FAULTS = "The same for fault density (km/km²). Faults have an effect over longer distances, so it is larger."
+_DEM_UNIT = (
+    "auto takes the unit that the raster states, else metres. ft is the international foot (0.3048 m), us_ft the US "
+    "survey foot."
+)
+PRECIPITATION_UNIT_HELP = (
+    "auto takes the unit that the raster states, else millimetres a year. tenth_mm is a tenth of a millimetre."
+)
+_TEMPERATURE_UNIT = (
+    "auto takes the unit that the raster states, else degrees Celsius. tenth_celsius is a tenth of a degree, as in "
+    "WorldClim 1."
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,11 @@ class StackOptions(Options):
     slope_method: str = choice(HORN, SLOPE_METHODS, "Slope formula", _SLOPE_METHOD, advanced=True)
     river_radius: float = number(1000.0, 1, 1e6, "Search radius for rivers (m)", _RIVERS, decimals=1, advanced=True)
     fault_radius: float = number(5000.0, 1, 1e6, "Search radius for faults (m)", _FAULTS, decimals=1, advanced=True)
+    dem_unit: str = choice(AUTO, ELEVATION_UNITS, "Unit of the elevations", _DEM_UNIT, advanced=True)
+    precipitation_unit: str = choice(
+        AUTO, PRECIPITATION_UNITS, "Unit of the precipitation", PRECIPITATION_UNIT_HELP, advanced=True
+    )
+    temperature_unit: str = choice(AUTO, TEMPERATURE_UNITS, "Unit of the temperature", _TEMPERATURE_UNIT, advanced=True)
     scheduler: str = scheduler()
 
 

@@ -14,13 +14,16 @@ from typing import Any, Callable
 
 from ..errors import ParameterInvalid
 from ..grid import Grid
+from ..inputs.units import AUTO, ELEVATION, PLAUSIBLE, find_conversion
 from ..inputs.vectors import Lines
 from ..progress import Progress
+from ..raster_name import RasterName, raster_file
 from .categorical import ClassTable, PolygonClasses, RasterClasses
 from .climate import ContinuousRaster, StationSurface
 from .definitions import CATEGORICAL, CONTINUOUS, FACTORS, TERRAIN_FACTORS, FactorDefinition, FactorReader, factor_name
 from .density import LineDensity
 from .settings import CategoricalInput, RasterPath, StackInputs, StackOptions, StationPoints
+from .source_rasters import scan_source, split_bands
 from .terrain import TerrainFactors
 
 
@@ -50,15 +53,24 @@ def stack_sources(
             rivers = definition.name == "river_density"
             radius, role = (options.river_radius, "rivers") if rivers else (options.fault_radius, "faults")
             return _shared_source(definition, LineDensity(layer, grid, radius, role, progress))
-        return continuous_source(definition, layer, grid, progress)
+        unit = {"precipitation": options.precipitation_unit, "temperature": options.temperature_unit}
+        return continuous_source(definition, layer, grid, progress, unit.get(definition.name, AUTO))
 
     climate = inputs.precipitation, inputs.temperature
     layers = inputs.landform, inputs.rivers, *climate, inputs.faults, inputs.lithology, inputs.seismic
-    sources = [terrain_source(inputs.dem, grid, options.slope_method)]
+    sources = [terrain_source(inputs.dem, grid, options.slope_method, options.dem_unit, progress)]
     definitions = [definition for name, definition in FACTORS.items() if name not in TERRAIN_FACTORS]
     sources += [source(one, layer) for one, layer in zip(definitions, layers) if layer is not None]
-    extras: list[tuple[str, str, Any]] = [(CONTINUOUS, name, path) for path, name in inputs.extra_continuous]
-    extras += [(CATEGORICAL, layer.name or Path(layer.source).stem, layer) for layer in inputs.extra_categorical]
+    extras: list[tuple[str, str, Any]] = [
+        (CONTINUOUS, title, band)
+        for path, name in inputs.extra_continuous
+        for band, title in split_bands(str(path), name, name)
+    ]
+    for layer in inputs.extra_categorical:
+        name = layer.name or Path(raster_file(layer.source)).stem
+        bands = split_bands(layer.source, name, name) if layer.raster is not None else []
+        classes = [(CATEGORICAL, title, CategoricalInput(raster=band, name=title)) for band, title in bands]
+        extras += classes or [(CATEGORICAL, name, layer)]
     taken = list(FACTORS)
     for kind, title, layer in extras:
         taken.append(_extra_name(title, taken, progress))
@@ -76,22 +88,28 @@ def _extra_name(layer: str, taken: list[str], progress: Progress) -> str:
     return name
 
 
-def terrain_source(dem: RasterPath, grid: Grid, method: str) -> FactorSource:
+def terrain_source(dem: RasterPath, grid: Grid, method: str, unit: str, progress: Progress) -> FactorSource:
     """Return the source of slope, profile curvature and aspect; errors as in :class:`TerrainFactors`."""
     definitions = tuple(FACTORS[name] for name in TERRAIN_FACTORS)
-    return _checked_source(definitions, partial(TerrainFactors.open, _absolute_path(dem), grid, method))
+    source = scan_source(_absolute_path(dem), grid, "DEM", progress, ELEVATION, unit, "DEM_UNIT")
+    return _checked_source(definitions, partial(TerrainFactors.open, source, grid, method))
 
 
 def continuous_source(
-    definition: FactorDefinition, source: RasterPath | StationPoints, grid: Grid, progress: Progress
+    definition: FactorDefinition, source: RasterPath | StationPoints, grid: Grid, progress: Progress, unit: str = AUTO
 ) -> FactorSource:
-    """Return the source of measured values; errors as in :class:`ContinuousRaster` and :class:`StationSurface`."""
+    """Return the source of values measured in a unit; errors as in ``scan_source`` and :class:`StationSurface`."""
+    role, quantity = definition.name, definition.name if definition.name in PLAUSIBLE else ""
     if isinstance(source, StationPoints):
-        surface = StationSurface(source, grid, definition.name, progress)
+        layer = f'The layer "{source.points.name}" ({role})'
+        conversion, note, _ = find_conversion(quantity, unit, "", layer)
+        surface = StationSurface(source, grid, role, progress, conversion)
+        if note:
+            progress.report(0, note)
         progress.report(0, f"{definition.title}: interpolated between {surface.count} stations.")
         return _shared_source(definition, surface)
-    opener = partial(ContinuousRaster.open, _absolute_path(source), grid, definition.name)
-    return _checked_source((definition,), opener)
+    scanned = scan_source(_absolute_path(source), grid, role, progress, quantity, unit, f"{role.upper()}_UNIT")
+    return _checked_source((definition,), partial(ContinuousRaster.open, scanned, grid))
 
 
 def categorical_source(
@@ -107,7 +125,7 @@ def categorical_source(
     path = _absolute_path(source.source)
     table = RasterClasses.scan(path, grid, role, known, progress)
     definition = replace(definition, classes=table.classes)
-    return FactorSource((definition,), partial(RasterClasses.open, path, grid, role, table))
+    return FactorSource((definition,), partial(RasterClasses.open, table, grid))
 
 
 def _checked_source(
@@ -129,4 +147,5 @@ def _reader_copy(reader: FactorReader) -> AbstractContextManager[FactorReader]:
 
 def _absolute_path(source: RasterPath) -> str:
     """Return the absolute path of a file; other sources that GDAL knows stay as they are."""
-    return os.path.abspath(source) if os.path.exists(source) else str(source)
+    name = RasterName.parse(source)
+    return str(replace(name, file=os.path.abspath(name.file))) if os.path.exists(name.file) else str(source)

@@ -11,9 +11,11 @@ import rasterio
 
 from ..errors import GridUnsupported, ParameterInvalid
 from ..grid import Block, Grid
-from ..inputs.rasters import open_raster, read_scaled
+from ..inputs.rasters import read_block
+from ..inputs.units import NO_CONVERSION, Conversion
 from .definitions import FactorReader
 from .settings import HORN, SLOPE_METHODS
+from .source_rasters import SourceRaster, open_source
 
 STRIP_CELLS = 1 << 14
 """Cells processed at once: small enough for the ten or so float64 arrays of the formulas to stay in the cache."""
@@ -42,8 +44,10 @@ ASPECT_LOOKUP = _aspect_lookup()
 class TerrainFactors(FactorReader):
     """The three terrain factors of one DEM, block by block."""
 
-    def __init__(self, dem: rasterio.DatasetReader, grid: Grid, method: str = HORN) -> None:
-        """Check the DEM, elevations in metres in its first band, and the method for slope and aspect.
+    def __init__(
+        self, dem: rasterio.DatasetReader, grid: Grid, method: str = HORN, conversion: Conversion = NO_CONVERSION
+    ) -> None:
+        """Check the DEM, whose elevations a conversion brings to metres, and the method for slope and aspect.
 
         Horn (1981), as ArcGIS and gdaldem, or Zevenbergen & Thorne (1987), which profile curvature always uses.
 
@@ -57,14 +61,14 @@ class TerrainFactors(FactorReader):
         if min(grid.shape) < 2:
             cells = f"The DEM {dem.name} has {grid.width} × {grid.height} cells"
             raise GridUnsupported(f"{cells}. Slopes need at least two rows and two columns. Give a larger DEM.")
-        self._dem, self._grid, self._method = dem, grid, method
+        self._dem, self._grid, self._method, self._conversion = dem, grid, method, conversion
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: str, grid: Grid, method: str) -> Iterator[TerrainFactors]:
-        """Open a DEM."""
-        with open_raster(path, "DEM") as dataset:
-            yield cls(dataset, grid, method)
+    def open(cls, source: SourceRaster, grid: Grid, method: str) -> Iterator[TerrainFactors]:
+        """Open a DEM that was scanned."""
+        with open_source(source) as dataset:
+            yield cls(dataset, grid, method, source.conversion)
 
     def read(self, block: Block) -> np.ndarray:
         """Return slope, profile curvature and aspect of a block.
@@ -78,7 +82,7 @@ class TerrainFactors(FactorReader):
             float32 array of shape (3, height, width): slope in degrees, profile curvature in 1/m (convex positive, 0
             where flat), aspect as class codes 1 to 9; NaN where the DEM has no data.
         """
-        window = read_scaled(self._dem, block.padded(1))
+        window = self._conversion.apply(read_block(self._dem, block.padded(1)))
         lowest = float(np.fmin.reduce(window, axis=None, initial=np.inf))
         self.elevation_range = lowest, float(np.fmax.reduce(window, axis=None, initial=-np.inf))
         self.undeclared_nodata = lowest if lowest < MIN_LAND_ELEVATION else math.inf

@@ -37,12 +37,12 @@ def suspect_elevation_unit(lowest: float, highest: float, mean_slope: float) -> 
     if highest > MAX_LAND_ELEVATION:
         return (
             f"The DEM goes up to {highest:,.0f} m, higher than any land. Are its elevations in feet or in "
-            "decimetres? Then slopes come out too steep: convert it to metres first (Raster calculator)."
+            "decimetres? Then slopes come out too steep: choose their unit with DEM_UNIT."
         )
     if highest < MAX_LOW_ELEVATION and highest - lowest > 0.1 and mean_slope < MAX_FLAT_MEAN_SLOPE:
         return (
             f"The DEM goes from {lowest:.3g} to {highest:.3g} m, and the mean slope is {mean_slope:.2g} degrees. "
-            "Are its elevations in kilometres? Then multiply it by 1000 first (Raster calculator)."
+            "Are its elevations in kilometres? Then choose that unit with DEM_UNIT."
         )
     if mean_slope > MAX_MEAN_SLOPE:
         return (

@@ -1,4 +1,8 @@
-"""Open rasters with helpful messages, read windows that may extend beyond the border, write complete GeoTIFFs."""
+"""Open rasters with helpful messages, read windows that may extend beyond the border, write complete GeoTIFFs.
+
+Every cell that Scarp uses comes through :func:`read_window` or a view warped from the same raster, so that nodata,
+scale and offset, orientation and signed bytes are handled in one place.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import rasterio
+from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import RasterioError
@@ -19,6 +25,8 @@ from rasterio.windows import Window
 
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
 from ..outputs.atomic import atomic_output
+from ..raster_name import RasterName
+from .virtual_rasters import vrt_with_options
 
 if TYPE_CHECKING:
     from ..grid import Block, Grid
@@ -33,7 +41,30 @@ GDAL_CACHE_BYTES = 128 * 1024 * 1024
 """Block cache of GDAL, in bytes because rasterio passes the number on as it is; GDAL's own default, a share of the
 machine's memory, would grow with the machine."""
 _INCOMPLETE = "not all of it reached the disk"
-_roles: WeakKeyDictionary[rasterio.DatasetReader, str] = WeakKeyDictionary()  # role of each open raster in its run
+_ARCHIVES = {".zip": "/vsizip/", ".gz": "/vsigzip/", ".tgz": "/vsitar/", ".tar": "/vsitar/"}
+
+
+@dataclass
+class _Reading:
+    """How the stored cells of an open raster become values."""
+
+    role: str = "input"  # what the raster is in its run, for messages
+    path: str = ""  # as the user gave it
+    nodata: Sequence[float | None] = ()  # by band, and so are the next four
+    scales: Sequence[float] = ()
+    offsets: Sequence[float] = ()
+    masked: Sequence[bool] = ()  # whether a mask or an alpha band says where there is data
+    signed_bytes: Sequence[bool] = ()
+    """Whether GDAL before 3.7 hands out int8 as uint8; rasterio built for a later GDAL does not notice, and inside a
+    QGIS with an older GDAL that one answers."""
+    south_up: bool = False
+    mirrored: bool = False
+    undeclared: dict[int, tuple[float, ...]] = field(
+        default_factory=dict
+    )  # stored values that stand for nodata, by band
+
+
+_readings: WeakKeyDictionary[rasterio.DatasetReader, _Reading] = WeakKeyDictionary()
 
 
 def is_complete(path: str | os.PathLike) -> bool:
@@ -68,32 +99,115 @@ def is_complete(path: str | os.PathLike) -> bool:
 def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.DatasetReader]:
     """Open any raster that GDAL reads; ``role`` says in messages what it is in this run ("DEM", "factor stack").
 
+    Besides files, GDAL's names of parts (``NETCDF:…``) and of files in archives are accepted, archives by their own
+    name as well, and names with options (see :class:`~.virtual_rasters.RasterName`).
+
     Raises:
         InputMissing: there is no such file.
         InputCorrupt: the file is not a raster, or GDAL fails to read it.
     """
-    is_file = ":" not in str(path)[2:] and not str(path).startswith("/vsi")
-    if is_file and not os.path.exists(path):
-        raise InputMissing(f"The {role} raster {path} does not exist. Check the path.")
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
+    name = RasterName.parse(path)
+    file = name.file
+    is_file = ":" not in file[2:] and not file.startswith("/vsi")
+    if is_file and not os.path.exists(file):
+        raise InputMissing(f"The {role} raster {file} does not exist. Check the path.")
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES))
         try:
-            dataset = rasterio.open(path)
+            dataset = opened.enter_context(_open_archived(file))
+            if name.band > dataset.count:
+                raise InputCorrupt(f"The {role} raster {file} has no band {name.band}, only {dataset.count}.")
+            if name != RasterName(file):
+                dataset = opened.enter_context(rasterio.open(vrt_with_options(dataset, name)))
         except GDAL_ERRORS as error:
             raise InputCorrupt(
-                f"The {role} raster {path} cannot be opened: {error}. Is it a raster, and whole?"
+                f"The {role} raster {file} cannot be opened: {error}. Is it a raster, and whole?"
             ) from error
-        with dataset:
-            _roles[dataset] = role
-            if dataset.count > MAX_BANDS:
-                raise InputCorrupt(
-                    f"The {role} raster {path} has {dataset.count:,} bands; Scarp reads rasters of up "
-                    f"to {MAX_BANDS:,}. If it is not damaged, extract the bands that you need "
-                    "with Raster > Conversion > Translate."
-                )
-            try:
-                yield dataset
-            except GDAL_ERRORS as error:
-                raise _read_error(role, path, error) from error
+        if dataset.count > MAX_BANDS:
+            raise InputCorrupt(
+                f"The {role} raster {file} has {dataset.count:,} bands; Scarp reads rasters of up "
+                f"to {MAX_BANDS:,}. If it is not damaged, extract the bands that you need "
+                "with Raster > Conversion > Translate."
+            )
+        if not dataset.count:
+            parts = ", ".join(name.rsplit(":", 1)[-1] for name in dataset.subdatasets[:8])
+            raise InputCorrupt(
+                f"The {role} raster {file} holds several variables ({parts}) and no raster of its own. Add the one you "
+                "need to the project as a layer (Layer > Add Layer > Add Raster Layer), and choose that layer."
+                if parts
+                else f"The {role} raster {file} has no bands. Is it a raster, and whole?"
+            )
+        reading = _reading(dataset)
+        reading.role, reading.path = role, file
+        try:
+            yield dataset
+        except GDAL_ERRORS as error:
+            raise _read_error(role, file, error) from error
+
+
+def raster_path(dataset: rasterio.DatasetReader) -> str:
+    """Return the path of an open raster as the user gave it, for messages."""
+    return _reading(dataset).path or dataset.name
+
+
+def _open_archived(path: str) -> rasterio.DatasetReader:
+    """Open a raster by its path, with or without GDAL's prefix for archives, whichever GDAL knows it by.
+
+    QGIS puts the prefix before a zipped tile of SRTM, which GDAL's driver recognises by the name of the zip alone.
+    """
+    prefix = next((one for one in ("/vsizip/", "/vsigzip/", "/vsitar/") if path.startswith(one)), "")
+    added = _ARCHIVES.get(os.path.splitext(path)[1].lower(), "")
+    other = path[len(prefix) :] if prefix else f"{added}{path}" if added else ""
+    try:
+        return rasterio.open(path)
+    except GDAL_ERRORS:
+        if not other:
+            raise
+        with contextlib.suppress(*GDAL_ERRORS):
+            return rasterio.open(other)
+        raise
+
+
+def _reading(dataset: rasterio.DatasetReader) -> _Reading:
+    if dataset not in _readings:
+        simple = {MaskFlags.all_valid, MaskFlags.nodata}
+        straight = not (dataset.transform.b or dataset.transform.d)
+        _readings[dataset] = _Reading(
+            nodata=dataset.nodatavals,
+            scales=dataset.scales,
+            offsets=dataset.offsets,
+            masked=[not simple.issuperset(flags) for flags in dataset.mask_flag_enums],
+            signed_bytes=[
+                dtype == "uint8" and dataset.tags(band, ns="IMAGE_STRUCTURE").get("PIXELTYPE") == "SIGNEDBYTE"
+                for band, dtype in zip(dataset.indexes, dataset.dtypes)
+            ],
+            south_up=straight and dataset.transform.e > 0,
+            mirrored=straight and dataset.transform.a < 0,
+        )
+    return _readings[dataset]
+
+
+def north_up_transform(dataset: rasterio.DatasetReader) -> Affine | None:
+    """Return the transform of the cells that :func:`read_window` gives; None if the raster is rotated or sheared."""
+    a, b, c, d, e, f = dataset.transform[:6]
+    if b or d:
+        return None
+    return Affine(abs(a), 0, c + min(a, 0) * dataset.width, 0, -abs(e), f + max(e, 0) * dataset.height)
+
+
+def declare_nodata(dataset: rasterio.DatasetReader, band: int, values: Sequence[float]) -> None:
+    """Let stored values of a band of an open raster count as no data, besides what the file declares."""
+    _reading(dataset).undeclared[band] = tuple(values)
+
+
+def undeclared_nodata(dataset: rasterio.DatasetReader, band: int = 1) -> tuple[float, ...]:
+    """Return the values that :func:`declare_nodata` was given for a band."""
+    return _reading(dataset).undeclared.get(band, ())
+
+
+def has_signed_bytes(dataset: rasterio.DatasetReader, band: int = 1) -> bool:
+    """Whether GDAL hands out a band of int8 as uint8, which :func:`read_window` corrects and GDAL's warper does not."""
+    return _reading(dataset).signed_bytes[band - 1]
 
 
 def region_name(dataset: rasterio.DatasetReader, given: str = "") -> str:
@@ -109,14 +223,16 @@ def read_window(
     width: int,
     bands: Sequence[int] | None = None,
     mask_implausible: bool = True,
+    scaled: bool = True,
 ) -> np.ndarray:
-    """Read cells as float32, with NaN at declared nodata and outside the raster.
+    """Read cells of the raster as it lies north-up, as float32, with NaN at declared nodata and outside.
 
     Args:
         dataset: an open raster (or a view warped onto a grid).
         row: first row; may be negative, and so may ``column``.
         bands: 1-based band numbers; all bands by default.
         mask_implausible: whether infinite and implausibly large numbers become NaN as well.
+        scaled: whether the scale and offset that a band declares are applied.
 
     Returns:
         float32 array of shape (bands, height, width).
@@ -126,11 +242,14 @@ def read_window(
     bottom, right = min(row + height, dataset.height), min(column + width, dataset.width)
     if top >= bottom or left >= right:
         return np.full((len(numbers), height, width), np.nan, dtype=np.float32)
+    how = _reading(dataset)
+    window = stored_window(dataset, Window(left, top, right - left, bottom - top))
     try:
-        cells = _read_cells(dataset, numbers, Window(left, top, right - left, bottom - top))
+        cells = _read_cells(dataset, how, numbers, window, scaled)
     except GDAL_ERRORS as error:
         # Not left to open_raster: code that reads while it writes would take it for an error of the output.
-        raise _read_error(_roles.get(dataset, "input"), dataset.name, error) from error
+        raise _read_error(how.role, how.path or dataset.name, error) from error
+    cells = north_up(dataset, cells)
     if mask_implausible:
         cells = _mask_implausible(cells)
     if cells.shape[1:] == (height, width):
@@ -148,19 +267,60 @@ def _read_error(role: str, path: str | os.PathLike, error: BaseException) -> Inp
     return InputCorrupt(f"{failure}. The file may be damaged; open it in QGIS, or make it again.")
 
 
-def _read_cells(dataset: rasterio.DatasetReader, numbers: Sequence[int], window: Window) -> np.ndarray:
-    simple = {MaskFlags.all_valid, MaskFlags.nodata}
-    flags = dataset.mask_flag_enums
-    if not all(simple.issuperset(flags[number - 1]) for number in numbers):
-        # A mask band or an alpha band.
-        return dataset.read(numbers, window=window, masked=True).astype(np.float32).filled(np.nan)
-    cells = dataset.read(numbers, window=window, out_dtype="float32")
+def _read_cells(
+    dataset: rasterio.DatasetReader, how: _Reading, numbers: Sequence[int], window: Window, scaled: bool
+) -> np.ndarray:
+    if any(how.masked[number - 1] for number in numbers):
+        cells = dataset.read(numbers, window=window, masked=True).astype(np.float32).filled(np.nan)
+    else:
+        cells = dataset.read(numbers, window=window, out_dtype="float32")
+    return _to_values(cells, how, numbers, scaled)
+
+
+def _to_values(cells: np.ndarray, how: _Reading, numbers: Sequence[int], scaled: bool) -> np.ndarray:
+    """Turn stored numbers of some bands, float32 of shape (bands, rows, columns), into values in place."""
     for band, number in zip(cells, numbers):
-        nodata = dataset.nodatavals[number - 1]
+        nodata, scale, offset = how.nodata[number - 1], how.scales[number - 1], how.offsets[number - 1]
         if nodata is not None and not np.isnan(nodata):
             with np.errstate(over="ignore"):
                 band[band == np.float32(nodata)] = np.nan
+        for value in how.undeclared.get(number, ()):
+            band[band == np.float32(value)] = np.nan
+        if how.signed_bytes[number - 1]:
+            band[band > 127] -= 256
+        if scaled and scale != 1:
+            band *= np.float32(scale)
+        if scaled and offset != 0:
+            band += np.float32(offset)
     return cells
+
+
+def read_reduced(
+    dataset: rasterio.DatasetReader, window: Window, shape: tuple[int, int], resampling: Resampling
+) -> np.ndarray:
+    """Read a window of the first band, as stored, in a smaller shape for pictures; float32 with NaN for no data."""
+    how = _reading(dataset)
+    if how.undeclared.get(1):
+        # Averages would mix values with those that stand for no data.
+        resampling = Resampling.nearest
+    cells = dataset.read([1], window=window, out_shape=(1, *shape), masked=True, resampling=resampling)
+    return _to_values(cells.astype(np.float32).filled(np.nan), how, [1], True)[0]
+
+
+def stored_window(dataset: rasterio.DatasetReader, window: Window) -> Window:
+    """Return where a window of the raster as it lies north-up is stored in the file."""
+    how = _reading(dataset)
+    row = dataset.height - window.row_off - window.height if how.south_up else window.row_off
+    column = dataset.width - window.col_off - window.width if how.mirrored else window.col_off
+    return Window(column, row, window.width, window.height)
+
+
+def north_up(dataset: rasterio.DatasetReader, cells: np.ndarray) -> np.ndarray:
+    """Return cells as stored, rows and columns last, as they lie north-up."""
+    how = _reading(dataset)
+    if not (how.south_up or how.mirrored):
+        return cells
+    return np.ascontiguousarray(cells[..., :: -1 if how.south_up else 1, :: -1 if how.mirrored else 1])
 
 
 def _mask_implausible(cells: np.ndarray) -> np.ndarray:
@@ -175,17 +335,6 @@ def _mask_implausible(cells: np.ndarray) -> np.ndarray:
 def read_block(dataset: rasterio.DatasetReader, block: Block, band: int = 1) -> np.ndarray:
     """Read one band of a block as :func:`read_window` does, shape of the block."""
     return read_window(dataset, block.row, block.column, block.height, block.width, [band])[0]
-
-
-def read_scaled(dataset: rasterio.DatasetReader, block: Block, band: int = 1) -> np.ndarray:
-    """Read one band of a block, scaled as declared; float32 (height, width), NaN at nodata and outside the raster."""
-    values = read_block(dataset, block, band)
-    scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
-    if scale != 1:
-        values *= np.float32(scale)
-    if offset != 0:
-        values += np.float32(offset)
-    return values
 
 
 _LAYOUT = {"driver": "GTiff", "tiled": True, "blockxsize": TILE, "blockysize": TILE, "interleave": "band"}

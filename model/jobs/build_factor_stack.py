@@ -75,10 +75,6 @@ def build_factor_stack(
 def _study_grid(dem: RasterPath, log: WarningLog) -> Grid:
     with open_raster(dem, "DEM") as dataset:
         grid = Grid.from_dataset(dataset, "DEM")
-        unit = (dataset.units[0] or "").strip().lower()
-    if "foot" in unit or "feet" in unit or unit == "ft":
-        feet = f'The DEM states that its elevations are in "{unit}". They are taken as metres, so slopes come out'
-        log.warn(f"{feet} too steep. Multiply the DEM by 0.3048 (Raster calculator) first.")
     scale_factor = grid.scale_factor()
     if abs(scale_factor - 1) > MAX_SCALE_ERROR:
         log.warn(

@@ -78,7 +78,8 @@ def build_safety_factor(
     with open_raster(inputs.reference, "reference") as dataset:
         grid = Grid.from_dataset(dataset, "reference")
         season = RainySeason(options, inputs.climate, grid, progress)
-        with open_layers(dataset, grid, inputs, season, SubProgress(progress, 0.0, 0.1)) as layers:
+        part, unit = SubProgress(progress, 0.0, 0.1), options.precipitation_unit
+        with open_layers(dataset, grid, inputs, unit, season, part) as layers:
             rainfall, classes = None, None
             if inputs.landslides is not None:
                 part = SubProgress(progress, 0.1, 0.3)

@@ -14,8 +14,10 @@ from rasterio.enums import Resampling
 
 from ..errors import NoOverlap, ParameterInvalid, TooFewData
 from ..factors.climate import ContinuousRaster
+from ..factors.source_rasters import scan_source
 from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster
+from ..inputs.units import PRECIPITATION
 from ..inputs.vectors import Polygons
 from ..memory import retain_freed_memory
 from ..outputs.atomic import check_writable
@@ -91,7 +93,7 @@ def rainfall_warning(
         if dataset.count > 1:
             progress.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
         warn_inconsistent_layers(dataset, record.inputs() or {}, progress, inputs.zones)
-        layers, coefficients = _open_layers(opened, dataset, grid, inputs, table, progress)
+        layers, coefficients = _open_layers(opened, dataset, grid, inputs, table, options.rain_unit, progress)
         for one in coefficients:
             if options.k is not None and one.source == FALLBACK_SOURCE:
                 one.source = "K"
@@ -152,17 +154,14 @@ def _open_layers(
     grid: Grid,
     inputs: WarningInputs,
     table: Mapping[str, float],
+    unit: str,
     progress: Progress,
 ) -> tuple[WarningLayers, list[ClassCoefficient]]:
     rasters = []
+    hint = " If they are days, choose each day as a raster of its own, the others as MORE_RAIN."
     for path in inputs.rain:
-        with open_raster(path, "rain") as raster:
-            if raster.count > 1:
-                progress.warn(
-                    f"The rain raster {path} has {raster.count} bands; the first one is used. If they are days, choose "
-                    "each day as a raster of its own, the others as MORE_RAIN."
-                )
-        rasters.append(opened.enter_context(ContinuousRaster.open(str(path), grid, "rain")))
+        source = scan_source(str(path), grid, "rain", progress, PRECIPITATION, unit, "RAIN_UNIT", hint)
+        rasters.append(opened.enter_context(ContinuousRaster.open(source, grid)))
     landform, classes = opened.enter_context(open_landform(inputs.topography, grid, progress))
     labels = [classes[code] for code in sorted(classes)]
     coefficients, fallback = choose_coefficients(labels, table, None, None, progress, parameter_hint="K or K_TABLE")

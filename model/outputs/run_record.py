@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ..errors import OutputNotWritable
+from ..raster_name import raster_file
 from ..safe_json import read_json
 from .atomic import write_text
 from .transaction import RECORD_SUFFIX
@@ -109,7 +110,7 @@ def describe_input(source: str | os.PathLike) -> dict[str, Any]:
     """
     # QGIS appends a layer's name behind a bar, which a file's own name may contain as well. os.path returns False for
     # what cannot be a file, such as the long source of a database layer; pathlib raises.
-    path = next(filter(os.path.isfile, (str(source), str(source).split("|")[0])), None)
+    path = next(filter(os.path.isfile, (str(source), raster_file(source), str(source).split("|")[0])), None)
     if path is None:
         return {"source": str(source)}
     status = os.stat(path)

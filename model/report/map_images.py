@@ -29,7 +29,7 @@ from rasterio.windows import from_bounds as window_of
 from ..errors import ScarpError
 from ..factors.definitions import CATEGORICAL
 from ..grid import Block, Grid
-from ..inputs.rasters import create_raster, open_raster
+from ..inputs.rasters import create_raster, north_up, open_raster, read_reduced, stored_window
 from ..outputs.run_record import read_record
 from ..stack import open_stack
 
@@ -83,7 +83,8 @@ def read_map(
         bounds: of the part to read; all of it by default.
     """
     part = _block_within(grid, bounds)
-    cells, t = _read_reduced(dataset, part.window, max_side, categorical), grid.block_transform(part)
+    cells = north_up(dataset, _read_reduced(dataset, stored_window(dataset, part.window), max_side, categorical))
+    t = grid.block_transform(part)
     extent = t.c, t.f + t.e * part.height, t.c + t.a * part.width, t.f
     return MapImage(cells, extent, *metres_per_unit(grid, part.row + part.height // 2))
 
@@ -95,8 +96,7 @@ def _read_reduced(
     shape = max(1, round(window.height / factor)), max(1, round(window.width / factor))
     thin = categorical or (not dataset.overviews(1) and window.width * window.height > MAX_AVERAGED_CELLS)
     resampling = Resampling.nearest if thin else Resampling.average
-    cells = dataset.read(1, window=window, out_shape=shape, masked=True, resampling=resampling)
-    return cells.astype(np.float32).filled(np.nan)
+    return read_reduced(dataset, window, shape, resampling)
 
 
 def metres_per_unit(grid: Grid, row: int) -> tuple[float, float]:
@@ -257,7 +257,7 @@ def _hillshade_from_stack(path: str, crs: CRS, image: MapImage) -> np.ndarray:
     rows, columns = image.cells.shape
     with open_stack(path) as stack:
         slope, aspect = stack.factor("slope"), stack.factor("aspect")
-        if stack.grid.crs != crs:
+        if stack.grid.crs != crs or stack.dataset.transform != stack.grid.transform:
             return np.full((rows, columns), np.nan, dtype=np.float32)
         place = {"window": window_of(*image.bounds, transform=stack.grid.transform), "boundless": True}
         size = {"out_shape": (2, _OVERSAMPLING * rows, _OVERSAMPLING * columns), "resampling": Resampling.nearest}

@@ -15,8 +15,10 @@ from ..errors import LayerEmpty, TooFewData
 from ..factors.categorical import PolygonClasses, RasterClasses
 from ..factors.climate import ContinuousRaster
 from ..factors.settings import CategoricalInput
+from ..factors.source_rasters import scan_source
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, read_window
+from ..inputs.units import PRECIPITATION
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import landslide_points
 from ..progress import Progress
@@ -68,11 +70,19 @@ class RainfallLayers:
 
 @contextlib.contextmanager
 def open_layers(
-    reference: rasterio.DatasetReader, grid: Grid, inputs: SafetyInputs, season: RainySeason, progress: Progress
+    reference: rasterio.DatasetReader,
+    grid: Grid,
+    inputs: SafetyInputs,
+    unit: str,
+    season: RainySeason,
+    progress: Progress,
 ) -> Iterator[RainfallLayers]:
     """Open precipitation and landform on the grid of the reference; errors as in :func:`open_landform`."""
     with contextlib.ExitStack() as opened:
-        rain = opened.enter_context(ContinuousRaster.open(str(inputs.precipitation), grid, "precipitation"))
+        source = scan_source(
+            str(inputs.precipitation), grid, PRECIPITATION, progress, PRECIPITATION, unit, "PRECIPITATION_UNIT"
+        )
+        rain = opened.enter_context(ContinuousRaster.open(source, grid))
         land = opened.enter_context(open_landform(inputs.topography, grid, progress))
         yield RainfallLayers(reference, grid, rain, season, land)
 
@@ -93,7 +103,7 @@ def open_landform(topography: CategoricalInput | None, grid: Grid, progress: Pro
     else:
         path = str(topography.raster)
         table = RasterClasses.scan(path, grid, "topography", None, progress)
-        with RasterClasses.open(path, grid, "topography", table) as opened:
+        with RasterClasses.open(table, grid) as opened:
             yield opened, table.classes
 
 

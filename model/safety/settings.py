@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import ParameterInvalid
-from ..options import Options, number
+from ..factors.settings import PRECIPITATION_UNIT_HELP
+from ..inputs.units import AUTO, PRECIPITATION_UNITS
+from ..options import Options, choice, number
 
 if TYPE_CHECKING:
     from ..factors.settings import CategoricalInput
@@ -36,6 +38,9 @@ class SafetyOptions(Options):
     alpha: float = number(0.8, 0, 1, "Share of the rainy season (alpha)", _ALPHA, decimals=4)
     beta: float = number(2.2, 0, 100, "Peak factor (beta)", _BETA, decimals=4)
     rainy_days: float = number(90, 1, 366, "Rainy days in the season", _RAINY_DAYS, decimals=2)
+    precipitation_unit: str = choice(
+        AUTO, PRECIPITATION_UNITS, "Unit of the precipitation", PRECIPITATION_UNIT_HELP, advanced=True
+    )
     alpha_field: str | None = None  # field of the climate zones with alpha; the next two likewise
     beta_field: str | None = None
     rainy_days_field: str | None = None

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import ParameterInvalid
-from ..options import Options, number
+from ..inputs.units import AUTO, PRECIPITATION_UNITS
+from ..options import Options, choice, number
 
 if TYPE_CHECKING:
     from ..factors.settings import CategoricalInput
@@ -62,6 +63,7 @@ _WATCH = (
     "Slopes from P_LOW on are on watch below it already: 0.5556 is from four fifths of the threshold on. Empty: no "
     "watch before the threshold is exceeded."
 )
+_RAIN_UNIT = "auto takes the unit that the rasters state, else millimetres. tenth_mm is a tenth of a millimetre."
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class WarningOptions(Options):
         ParameterInvalid: a value is out of range, or two are in the wrong order.
     """
 
+    rain_unit: str = choice(AUTO, PRECIPITATION_UNITS, "Unit of the rain", _RAIN_UNIT, advanced=True)
     k: float | None = number(None, 0, 1, "k (1/mm)", _K, decimals=4)
     k_table: dict[str, float] = field(default_factory=dict)  # k by terrain class
     p_low: float = number(0.15, 0, 1, "Safe below this susceptibility", _P_LOW, decimals=4)

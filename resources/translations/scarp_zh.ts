@@ -626,8 +626,13 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>权重指数滑动平均（EMA）的每步衰减系数。平均值各轮之间变化较小；评价和保存的都是它。0 表示关闭。</translation>
     </message>
     <message>
-        <source>Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin; convert them first.</source>
+        <source>Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin: choose their unit below.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>摄氏度：栅格或气象站点。有些数据集以十分之一度或开尔文存储：请在下方选择其单位。</translation>
+    </message>
+    <message>
+        <source>Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin; convert them first.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea</extracomment>
         <translation>摄氏度：栅格或气象站点。有些数据集以十分之一度或开尔文为单位，请先换算。</translation>
     </message>
     <message>
@@ -711,8 +716,13 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>晕渲所用高程</translation>
     </message>
     <message>
-        <source>Elevation in metres. Its grid becomes the study grid: the map will have its cells. 30 m and a projected CRS are best; degrees work as well.</source>
+        <source>Elevation in metres, or in the unit that the raster states or that you choose below. Its grid becomes the study grid: the map will have its cells. 30 m and a projected CRS are best; degrees work as well.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>高程，单位为米，或为栅格注明的单位，或为您在下方选择的单位。其网格成为研究网格：结果图采用同样的像元。最好使用 30 m 分辨率和投影坐标系；经纬度也可以。</translation>
+    </message>
+    <message>
+        <source>Elevation in metres. Its grid becomes the study grid: the map will have its cells. 30 m and a projected CRS are best; degrees work as well.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea</extracomment>
         <translation>以米为单位的高程。其格网即研究格网，易发性图将采用它的像元。30 m 且采用投影 CRS 最为合适；以度为单位也可以。</translation>
     </message>
     <message>
@@ -2649,9 +2659,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>代理主机应为名称或数字地址，不带 http:// 也不带路径。</translation>
     </message>
     <message>
-        <source>The raster layer &quot;{layer}&quot; has the CRS {given} in this project, but {found} in its file. Scarp uses that of the file. To change it there, use Raster &gt; Projections &gt; Assign projection.</source>
+        <source>The raster layer &quot;{layer}&quot; has the CRS {given} in this project, but {found} in its file. Scarp uses that of the file. If that one is wrong, save the layer as a GeoTIFF in the right one (Export &gt; Save As).</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
-        <translation>栅格图层“{layer}”在本工程中的 CRS 为 {given}，而其文件中为 {found}。Scarp 使用文件中的 CRS。如需在文件中更改，请使用“栅格 &gt; 投影 &gt; 指定投影”。</translation>
+        <translation>栅格图层“{layer}”在本工程中的坐标系为 {given}，而在其文件中为 {found}。Scarp 使用文件中的坐标系。如果文件中的不正确，请以正确的坐标系将图层另存为 GeoTIFF（导出 &gt; 另存为）。</translation>
     </message>
     <message>
         <source>The raster layer &quot;{layer}&quot; is no raster file (its kind is {kind}). Save it as a GeoTIFF with Export &gt; Save As, and use that.</source>
@@ -2918,6 +2928,26 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>不确定性</translation>
     </message>
     <message>
+        <source>Unit of the elevations</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>高程单位</translation>
+    </message>
+    <message>
+        <source>Unit of the precipitation</source>
+        <extracomment>scarp:buildfactorstack, scarp:buildsafetyfactor, scarp:chainwithcomparisons …</extracomment>
+        <translation>降水单位</translation>
+    </message>
+    <message>
+        <source>Unit of the rain</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>降雨单位</translation>
+    </message>
+    <message>
+        <source>Unit of the temperature</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>气温单位</translation>
+    </message>
+    <message>
         <source>Unknown reason: {last}</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>原因未知：{last}</translation>
@@ -3161,6 +3191,26 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>area_shares：按面积占比。equal_interval：在最低值与最高值之间等间隔。natural_breaks：在数值的间断处（Jenks）。landslide_share：按 LANDSLIDES 中滑坡的占比。breaks：使用 BREAKS 或 BREAKS_FROM 的值。</translation>
+    </message>
+    <message>
+        <source>auto takes the unit that the raster states, else degrees Celsius. tenth_celsius is a tenth of a degree, as in WorldClim 1.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>auto 采用栅格注明的单位，否则为摄氏度。tenth_celsius 为十分之一度，如 WorldClim 1。</translation>
+    </message>
+    <message>
+        <source>auto takes the unit that the raster states, else metres. ft is the international foot (0.3048 m), us_ft the US survey foot.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>auto 采用栅格注明的单位，否则为米。ft 为国际英尺（0.3048 m），us_ft 为美国测量英尺。</translation>
+    </message>
+    <message>
+        <source>auto takes the unit that the raster states, else millimetres a year. tenth_mm is a tenth of a millimetre.</source>
+        <extracomment>scarp:buildfactorstack, scarp:buildsafetyfactor, scarp:chainwithcomparisons …</extracomment>
+        <translation>auto 采用栅格注明的单位，否则为每年毫米数。tenth_mm 为十分之一毫米。</translation>
+    </message>
+    <message>
+        <source>auto takes the unit that the rasters state, else millimetres. tenth_mm is a tenth of a millimetre.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>auto 采用栅格注明的单位，否则为毫米。tenth_mm 为十分之一毫米。</translation>
     </message>
     <message>
         <source>best epoch</source>
@@ -3718,6 +3768,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <source>{name}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists and is complete.</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{name}：“{value}”无法作为{wanted}打开。请检查该文件或图层是否存在、是否完整。</translation>
+    </message>
+    <message>
+        <source>{name}: &quot;{value}&quot; holds several rasters ({parts}). Add the one you need to the project as a layer (Layer &gt; Add Layer &gt; Add Raster Layer), and choose that layer.</source>
+        <extracomment>algorithms/base/arguments.py</extracomment>
+        <translation>{name}：“{value}”包含多个栅格（{parts}）。请将所需的一个作为图层添加到工程（图层 &gt; 添加图层 &gt; 添加栅格图层），然后选择该图层。</translation>
     </message>
     <message>
         <source>{name}: {path} does not exist any more.</source>

@@ -149,7 +149,7 @@ def build_factor_stack(dem, output, **settings):
     from scarp.model.jobs import build_factor_stack as job
 
     progress = settings.pop("progress", None) or NullProgress()
-    options = StackOptions(**_take(settings, "slope_method", "river_radius", "fault_radius", "scheduler"))
+    options = StackOptions(**_take(settings, *(option.name for option in StackOptions.options())))
     return job.build_factor_stack(StackInputs(dem, **settings), output, options, progress)
 
 

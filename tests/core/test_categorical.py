@@ -162,7 +162,7 @@ def write(path, values, nodata=None):
 
 def raster(path, known=None, grid=GRID):
     table = RasterClasses.scan(path, grid, "land_cover", known, NullProgress())
-    with RasterClasses.open(path, grid, "land_cover", table) as opened:
+    with RasterClasses.open(table, grid) as opened:
         return table, opened.read(grid.whole)
 
 

@@ -285,12 +285,15 @@ def test_a_stack_without_names_tags_or_crs_is_reported_and_not_refused(stack):
     assert severe(stack.check()) == {error("crs", ""), error("name", "band 1"), error("name", "ndvi")}
 
 
-@pytest.mark.parametrize("transform", [Affine(30, 2, 4e5, 2, -30, 4e6), Affine(30, 0, 4e5, 0, 30, 4e6)])
-def test_a_rotated_or_south_up_stack_is_reported(stack, transform, no_figures):
+@pytest.mark.parametrize(
+    ("transform", "found"),
+    [(Affine(30, 2, 4e5, 2, -30, 4e6), {error("grid", "")}), (Affine(30, 0, 4e5, 0, 30, 4e6), set())],
+)
+def test_a_rotated_stack_is_reported_and_a_south_up_one_read(stack, transform, found, no_figures):
     stack.write()
     with rasterio.open(stack.folder / "stack.tif", "r+") as target:
         target.transform = transform
-    assert severe(stack.check()) == {error("grid", "")}
+    assert severe(stack.check()) == found
 
 
 def test_tags_that_cannot_be_read_are_reported(stack, no_figures):

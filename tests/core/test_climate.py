@@ -13,6 +13,7 @@ from scipy.ndimage import map_coordinates
 from scarp.model.errors import CrsMissing, FieldUnusable, InputMissing, NoOverlap, TooFewData
 from scarp.model.factors.climate import ContinuousRaster, StationSurface
 from scarp.model.factors.settings import StationPoints
+from scarp.model.factors.source_rasters import scan_source
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points
 from scarp.model.progress import NullProgress
@@ -37,7 +38,8 @@ def coarse(dtype="int16", seed=0):
 
 
 def read(path, grid, block=None):
-    with ContinuousRaster.open(path, grid, "precipitation") as raster:
+    source = scan_source(str(path), grid, "precipitation", NullProgress())
+    with ContinuousRaster.open(source, grid) as raster:
         return raster.read(block or grid.whole)
 
 

@@ -13,7 +13,7 @@ from rasterio.warp import transform
 
 from scarp.model.errors import CrsMissing, GridMismatch, GridUnsupported
 from scarp.model.grid import Block, Grid, metres_per_degree
-from scarp.model.inputs.rasters import read_scaled, read_window
+from scarp.model.inputs.rasters import read_block, read_window
 from scarp.tests.core.conftest import degree_grid, utm_grid, write_raster
 
 SECOND = 1 / 3600
@@ -84,20 +84,20 @@ def test_blocks_cover_every_cell_once(side, shape):
 @pytest.mark.parametrize(
     ("transform_", "what"),
     [
-        (Affine(30, 5, 0, 5, -30, 0), "rotated"),
-        (Affine(30, 0, 0, 0, 30, 0), "south-up"),
-        (Affine(-30, 0, 0, 0, -30, 0), "mirrored"),
+        (Affine(30, 5, 0, 5, -30, 0), "rotated.*Warp"),
+        (Affine(30, 5, 0, -5, 30, 0), "rotated.*Warp"),
+        (Affine.identity(), "not where its cells lie.*Georeferencer"),
     ],
 )
 def test_grids_that_would_come_out_wrong_are_refused(tmp_path, transform_, what):
     path = write_raster(tmp_path / "dem.tif", np.ones((4, 5), np.float32), transform=transform_)
-    with pytest.raises(GridUnsupported, match=what) as failure:
+    with pytest.raises(GridUnsupported, match=what):
         Grid.from_file(path, "DEM")
-    assert "Warp" in str(failure.value)
 
 
 @pytest.mark.parametrize(
-    ("crs", "problem"), [(CRS(), "Assign projection"), ('LOCAL_CS["site",UNIT["metre",1]]', "local.*Assign projection")]
+    ("crs", "problem"),
+    [(CRS(), "no coordinate.*Set CRS of Layer"), ('LOCAL_CS["site",UNIT["metre",1]]', "local.*Save As")],
 )
 def test_a_raster_without_a_usable_crs_is_refused(tmp_path, crs, problem):
     path = write_raster(tmp_path / "dem.tif", np.ones((4, 5), np.float32), crs=crs)
@@ -173,4 +173,4 @@ def test_declared_scale_and_offset_are_applied(tmp_path):
     with rasterio.open(path, "r+") as dataset:
         dataset.scales, dataset.offsets = (0.1,), (-2.0,)
     with rasterio.open(path) as dataset:
-        assert read_scaled(dataset, Block(0, 0, 3, 3)) == pytest.approx(10.5)
+        assert read_block(dataset, Block(0, 0, 3, 3)) == pytest.approx(10.5)

@@ -45,6 +45,11 @@ ROCKS = [(-0.1, -0.1, 0.5, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")]
 MIDDLE = Polygons(name="area", geometries=[part(0.25, 0.25, 0.75, 0.75)])
 
 
+def read_all(path):
+    with rasterio.open(path) as dataset:
+        return dataset.read()
+
+
 def noise(dtype=np.float32):
     return np.random.default_rng(0).normal(0, 9, (40, 40)).astype(dtype)
 
@@ -226,18 +231,38 @@ def test_a_projection_with_large_scale_error_is_warned_about(tmp_path):
 
 
 @pytest.mark.parametrize("nodata", [-9999, -32768])
-def test_undeclared_nodata_of_the_dem_is_warned_about(tmp_path, nodata):
+def test_undeclared_nodata_of_the_dem_is_taken_out_with_a_warning(tmp_path, nodata):
     elevations = np.random.default_rng(0).integers(500, 530, (40, 40)).astype(np.int16)
     assert not warnings_of(tmp_path, elevations)
     elevations[7:9, 3:5] = nodata
     assert not warnings_of(tmp_path, elevations, nodata=nodata)
+    expected = read_all(tmp_path / "stack.tif")
     (warning,) = warnings_of(tmp_path, elevations)
-    assert f"{nodata} m" in warning and "nodata" in warning
+    assert f"holds {nodata} in 4 cells" in warning
+    np.testing.assert_array_equal(read_all(tmp_path / "stack.tif"), expected)
 
 
-@pytest.mark.parametrize(("unit", "warned"), [("ft", True), ("US survey foot", True), ("m", False), ("", False)])
-def test_a_dem_in_feet_is_warned_about(tmp_path, unit, warned):
-    assert any("0.3048" in text for text in warnings_of(tmp_path, noise(), unit)) == warned
+@pytest.mark.parametrize(
+    ("stated", "chosen", "metres"),
+    [
+        *(("ft", "auto", 0.3048), ("US survey foot", "auto", 1200 / 3937), ("m", "auto", 1), ("", "auto", 1)),
+        *(("", "ft", 0.3048), ("cm", "auto", 0.01), ("dm", "auto", 0.1), ("Kilometre", "auto", 1000), ("ft", "m", 1)),
+    ],
+)
+def test_elevations_are_converted_to_metres(tmp_path, stated, chosen, metres):
+    """The slopes are those of a DEM that the raster calculator converted."""
+    elevations = noise().astype(np.float64)
+    build_factor_stack(
+        write_raster(tmp_path / "m.tif", (elevations * metres).astype(np.float32)), tmp_path / "m_stack.tif"
+    )
+    dem = write_raster(tmp_path / "dem.tif", elevations.astype(np.float32))
+    with rasterio.open(dem, "r+") as dataset:
+        dataset.units = (stated,)
+    progress = NullProgress()
+    build_factor_stack(dem, tmp_path / "stack.tif", progress=progress, dem_unit=chosen)
+    expected = read_all(tmp_path / "m_stack.tif")
+    np.testing.assert_allclose(read_all(tmp_path / "stack.tif"), expected, rtol=1e-3, atol=1e-4)
+    assert any("was chosen and counts" in text for text in progress.warnings) == (stated == "ft" and chosen == "m")
 
 
 STREAMS = Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])

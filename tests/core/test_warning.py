@@ -102,7 +102,7 @@ def test_map_and_table_follow_the_rule(tmp_path):
     assert summary.warned_share == pytest.approx((expected >= 3).sum() / on_map.sum())
     record = json.loads((tmp_path / "w.tif.run.json").read_text(encoding="utf-8"))
     thresholds = {"P_LOW": 0.15, "P_HIGH": 0.5, "FS_CRITICAL": 0.5, "FS_WATCH": None}
-    assert record["parameters"] == {"K": K, "K_TABLE": {}, **thresholds, "REGION_FIELD": None}
+    assert record["parameters"] == {"RAIN_UNIT": "auto", "K": K, "K_TABLE": {}, **thresholds, "REGION_FIELD": None}
     assert json.loads((tmp_path / "w.json").read_text(encoding="utf-8"))[0]["region"] == "all"
 
 

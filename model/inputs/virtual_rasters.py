@@ -1,0 +1,90 @@
+"""GDAL's virtual rasters (VRT) over one raster: with another CRS, one band of several, or its longitudes repeated."""
+
+from __future__ import annotations
+
+import math
+from xml.etree import ElementTree  # nosec B405  # reads only what GDAL itself wrote
+
+import rasterio
+import rasterio.shutil
+from rasterio.enums import ColorInterp
+from rasterio.io import MemoryFile
+
+from ..raster_name import RasterName
+
+FULL_CIRCLE = 360.0
+
+
+def vrt_text(dataset: rasterio.DatasetReader) -> str:
+    """Return the XML of a virtual raster of a dataset: its layout and metadata as GDAL states them, in any format."""
+    with MemoryFile(ext=".vrt") as memory:
+        rasterio.shutil.copy(dataset, memory.name, driver="VRT")
+        return bytes(memory.getbuffer()).decode("utf-8", "replace")
+
+
+def vrt_with_options(dataset: rasterio.DatasetReader, name: RasterName) -> str:
+    """Return the XML of a virtual raster of a dataset with the options of a name; an alpha band stays beside a band."""
+    root = _parse(vrt_text(dataset))
+    if name.crs and not dataset.crs:
+        for old in root.findall("SRS"):
+            root.remove(old)
+        ElementTree.SubElement(root, "SRS").text = name.crs
+    if name.band:
+        kept = [name.band, *(band for band in alpha_bands(dataset) if band != name.band)]
+        bands = {int(band.get("band", "0")): band for band in root.findall("VRTRasterBand")}
+        for number, band in bands.items():
+            if number in kept:
+                band.set("band", str(kept.index(number) + 1))
+            else:
+                root.remove(band)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def vrt_around_the_earth(dataset: rasterio.DatasetReader) -> str | None:
+    """Return the XML of a virtual raster that holds a raster in degrees thrice, a full circle apart.
+
+    It has data wherever one of the longitudes of a place, which differ by full circles, lies on the raster. None if the
+    copies would not fall on the raster's own cells.
+    """
+    transform = dataset.transform
+    circle = round(FULL_CIRCLE / transform.a)
+    if transform.a <= 0 or dataset.width > circle + 1 or abs(circle * transform.a - FULL_CIRCLE) > transform.a / 100:
+        return None
+    root = _parse(vrt_text(dataset))
+    sources = [(band, one) for band in root.iter("VRTRasterBand") for one in list(band) if one.tag.endswith("Source")]
+    if not sources:
+        return None
+    root.set("rasterXSize", str(dataset.width + 2 * circle))
+    west = transform.c - circle * transform.a
+    values = west, transform.a, transform.b, transform.f, transform.d, transform.e
+    root.findall("GeoTransform")[0].text = ", ".join(f"{value:.17g}" for value in values)
+    for band, one in sources:
+        text = ElementTree.tostring(one, encoding="unicode")
+        for turn in (2, 1, 0):
+            copy = one if turn == 0 else _parse(text)
+            for place in copy.findall("DstRect"):
+                place.set("xOff", f"{float(place.get('xOff', '0')) + turn * circle:.17g}")
+            if copy is not one:
+                band.append(copy)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def turns_to(longitude: float, left: float, right: float) -> int | None:
+    """Return by how many full circles a longitude must be turned to lie between two, None if none brings it there."""
+    turns = math.ceil((left - longitude) / FULL_CIRCLE)
+    return turns if longitude + turns * FULL_CIRCLE <= right else None
+
+
+def alpha_bands(dataset: rasterio.DatasetReader) -> list[int]:
+    """Return the bands that state where there is data."""
+    return [band for band, meaning in zip(dataset.indexes, dataset.colorinterp) if meaning == ColorInterp.alpha]
+
+
+def data_bands(dataset: rasterio.DatasetReader) -> list[int]:
+    """Return the bands that hold values."""
+    transparent = alpha_bands(dataset)
+    return [band for band in dataset.indexes if band not in transparent] or list(dataset.indexes)
+
+
+def _parse(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)  # noqa: S314  # nosec B314  # GDAL wrote it, without entities of its own
