@@ -39,7 +39,8 @@ class RasterTarget:
         values = rng.random((20, 24), dtype=np.float32)
         values[:3, :5] = np.nan
         # What changes the size of a compressed or tiled file is soon found out; plain ones let more through.
-        kinds = (GRID, {}), (DEGREES, {"compress": "lzw"}), (GRID, {"tiled": False})
+        plain = {"tiled": False, "compress": "none", "predictor": 1}
+        kinds = (GRID, {}), (DEGREES, {"compress": "lzw"}), (GRID, plain)
         self._stacks, self._maps, self._zones = [], [], []
         for number, (grid, options) in enumerate(kinds):
             path = folder / f"seed{number}.tif"
