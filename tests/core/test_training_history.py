@@ -30,8 +30,7 @@ from scarp.tests.core import test_artifact, test_comparison_models, test_crossva
 from scarp.tests.core.test_training import FACTORS, SMALL, CancelAfter, weights, windows_of
 
 PLUGINS = Path(__file__).resolve().parent.parent.parent / ".build" / "plugins"
-OPTIONS = "--window 480 --block 960 --width 4 --physics none --epochs 4 --patience 0 --batch 9 --device cpu".split()
-OPTIONS += ["--precision", "fp32"]
+OPTIONS = "--window 480 --block 960 --width 4 --epochs 4 --patience 0 --batch 9 --device cpu --precision fp32".split()
 
 
 def environment():
