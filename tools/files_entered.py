@@ -19,8 +19,8 @@ from typing import Any
 
 os.environ["SCARP_RUN"] = "inside"
 
-from scarp.tests.qgis.study import begin, completed, make_area, make_chain
-from scarp.tests.qgis.tiny import TRAINING
+from scarp.tests.qgis.study import begin, completed, make_chain
+from scarp.tests.qgis.tiny import TRAINING, make_area
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = {".build", ".venv", "tests", "tools"}

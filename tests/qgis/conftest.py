@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from scarp.tests.qgis.study import Runner, completed, load_plugin, make_area, make_chain, runner
+from scarp.tests.qgis.study import Runner, completed, load_plugin, make_chain, runner
+from scarp.tests.qgis.tiny import make_area
 
 # The networks here are so small that a second thread only costs; read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Starting a Python for every run costs seconds; test_running.py sees to it that both ways give the same.
+# Starting a Python for every run costs seconds; test_same_result.py sees to it that both ways give the same.
 os.environ.setdefault("SCARP_RUN", "inside")
 
 

@@ -1,4 +1,4 @@
-"""The tiny study area of the tests, its whole chain of files, and a way to run algorithms; also without pytest."""
+"""The whole chain of files of the tiny study area, and a way to run algorithms; also without pytest."""
 
 from __future__ import annotations
 
@@ -8,22 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable
 
-import numpy as np
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject
+from qgis.core import QgsApplication, QgsProcessingFeedback
 
-from scarp.tests.qgis.tiny import (
-    CELL,
-    LEFT,
-    RADII,
-    SIZE,
-    TOP,
-    TRAINING,
-    Listener,
-    box,
-    stack_inputs,
-    write_layer,
-    write_raster,
-)
+from scarp.tests.qgis.tiny import RADII, TRAINING, Listener, new_context, stack_inputs
 
 Runner = Callable[..., "dict[str, Any]"]
 _started: list[Any] = []
@@ -70,70 +57,17 @@ def runner() -> Runner:
 
     Processing.initialize()
 
-    def run_algorithm(
-        algorithm: str, feedback: QgsProcessingFeedback | None = None, **parameters: Any
-    ) -> dict[str, Any]:
+    def run_algorithm(algorithm: str, feedback: QgsProcessingFeedback | None = None, **parameters: Any) -> dict:
         values = {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()}
-        context = QgsProcessingContext()
-        context.setProject(QgsProject.instance())
-        return processing.run(f"scarp:{algorithm}", values, feedback=feedback or Listener(), context=context)
+        return processing.run(f"scarp:{algorithm}", values, feedback=feedback or Listener(), context=new_context())
 
     return run_algorithm
 
 
-def make_area(folder: Path) -> None:
-    """Write the inputs of a tiny study area: valleys, and landslides on the steeper slopes."""
-    rows, columns = np.mgrid[:SIZE, :SIZE]
-    waves = 250 * np.sin(columns / 9) * np.cos(rows / 14) + 120 * np.sin(rows / 5 + columns / 23)
-    heights = (800 + waves + 2 * rows).astype("float32")
-    write_raster(folder / "dem.tif", heights)
-    write_raster(folder / "precipitation.tif", 600 + 300 * rows[:12, :12] / 12 + 100 * columns[:12, :12] / 12, cell=300)
-    write_raster(folder / "temperature.tif", 12 - rows[:12, :12] / 3.0, cell=300)
-    write_raster(folder / "landcover.tif", (1 + (columns // 30) % 3).astype("float32"))
-    slope = np.hypot(*np.gradient(heights, CELL))
-    steep = np.argwhere(slope > np.quantile(slope, 0.8))
-    steep = steep[np.random.default_rng(3).permutation(len(steep))[:90]]
-    sizes = ["large", "small", None]
-    slides = [
-        (
-            f"Point ({LEFT + CELL * (column + 0.5)} {TOP - CELL * (row + 0.5)})",
-            [sizes[number % 3], "text", 2000 + number],
-        )
-        for number, (row, column) in enumerate(steep)
-    ]
-    write_layer(folder / "landslides.gpkg", "Point", "scale:string,note:string,year:integer", slides)
-    right, bottom = LEFT + SIZE * CELL, TOP - SIZE * CELL
-    middle = (LEFT + right) / 2
-    halves = [box(LEFT, TOP, middle, bottom), box(middle, TOP, right, bottom)]
-    for name, fields, values in (
-        ("lithology", "rock:string", (["granite"], ["schist"])),
-        ("regions", "region:string", (["west"], ["east"])),
-        ("landform", "landform:string", (["mountain"], ["valley"])),
-        ("seismic", "zone:string", (["VII"], ["VIII"])),
-        ("climate", "alpha:string,beta:double,days:integer", (["0.8", 2.5, 100], ["0.9", 2.0, 80])),
-    ):
-        write_layer(folder / f"{name}.gpkg", "Polygon", fields, list(zip(halves, values)))
-    rivers = [
-        (f"LineString ({LEFT + 500 * number} {TOP}, {LEFT + 400 * number + 300} {bottom})", [f"r{number}"])
-        for number in range(1, 6)
-    ]
-    write_layer(folder / "rivers.gpkg", "LineString", "name:string", rivers)
-    fault = f"LineString ({LEFT} {TOP - 1000}, {right} {TOP - 2500})"
-    write_layer(folder / "faults.gpkg", "LineString", "", [(fault, [])])
-
-
 def make_chain(folder: Path, area: Path, run: Runner) -> dict[str, Path]:
     """Run the whole chain; return stack, labels, safety factor, model, windows, susceptibility, zones."""
-    names = (
-        "stack.tif",
-        "labels.tif",
-        "safety.tif",
-        "model.safetensors",
-        "windows.gpkg",
-        "susceptibility.tif",
-        "zones.tif",
-    )
-    files = {name.split(".")[0]: folder / name for name in names}
+    names = "stack.tif labels.tif safety.tif model.safetensors windows.gpkg susceptibility.tif zones.tif"
+    files = {name.split(".")[0]: folder / name for name in names.split()}
     stack, labels, safety, slides = files["stack"], files["labels"], files["safety"], area / "landslides.gpkg"
     run("buildfactorstack", OUTPUT=stack, **stack_inputs(area))
     scales = {"SCALE_FIELD": "scale", "RADII": RADII}
@@ -148,9 +82,7 @@ def make_chain(folder: Path, area: Path, run: Runner) -> dict[str, Path]:
     return files
 
 
-def completed(
-    algorithm: Any, values: dict[str, Any], area: Path, chain: dict[str, Path], folder: Path
-) -> dict[str, Any]:
+def completed(algorithm: Any, values: dict[str, Any], area: Path, chain: dict[str, Path], folder: Path) -> dict:
     """Return parameters with the required ones that are missing: inputs of the tiny area, outputs in a folder.
 
     An output is named after its parameter: OUTPUT_HTML is ``output_html.html``.

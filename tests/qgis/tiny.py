@@ -1,7 +1,9 @@
-"""Tiny inputs for the tests of the QGIS shell, and a feedback that keeps what it receives and cancels."""
+"""The tiny study area of the tests, layers of few features, and a feedback that keeps what it receives and cancels."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import numpy as np
 import rasterio
 from qgis.core import (
     QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
     QgsFeature,
     QgsGeometry,
+    QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProject,
     QgsVectorFileWriter,
@@ -52,6 +56,13 @@ class Listener(QgsProcessingFeedback):
             self.cancel()
 
 
+def new_context() -> QgsProcessingContext:
+    """Return a context of the project that is open."""
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    return context
+
+
 def stack_inputs(area: Path) -> dict[str, Any]:
     """Return the inputs of a stack with all ten factors."""
     rasters = {name: area / f"{name.lower()}.tif" for name in ("DEM", "PRECIPITATION", "TEMPERATURE")}
@@ -70,6 +81,11 @@ def write_raster(
     with rasterio.open(path, "w", width=width, height=height, transform=transform, **profile) as target:
         target.write(values.astype("float32"), 1)
     return path
+
+
+def cell_point(row: int, column: int) -> str:
+    """Return the middle of a cell of the area as WKT."""
+    return f"Point ({LEFT + CELL * (column + 0.5)} {TOP - CELL * (row + 0.5)})"
 
 
 def box(left: float, top: float, right: float, bottom: float) -> str:
@@ -96,6 +112,22 @@ def memory_layer(
     return layer
 
 
+@contextlib.contextmanager
+def in_project(layer: Any) -> Iterator[Any]:
+    """Keep a layer in the project for a while."""
+    assert layer.isValid()
+    QgsProject.instance().addMapLayer(layer, False)
+    yield layer
+    QgsProject.instance().removeMapLayer(layer)
+
+
+def in_crs(wkt: str, crs: str) -> str:
+    """Return a geometry of the area's CRS in another one."""
+    geometry, both = QgsGeometry.fromWkt(wkt), map(QgsCoordinateReferenceSystem, (CRS, crs))
+    geometry.transform(QgsCoordinateTransform(*both, QgsProject.instance()))
+    return geometry.asWkt(12)
+
+
 def write_layer(path: Path, geometry: str, fields: str, rows: list[tuple[str, list[Any]]], crs: str = CRS) -> Path:
     """Write a GeoPackage from WKT and attributes."""
     layer = memory_layer(geometry, fields, rows, crs, path.stem)
@@ -105,3 +137,38 @@ def write_layer(path: Path, geometry: str, fields: str, rows: list[tuple[str, li
     error = QgsVectorFileWriter.writeAsVectorFormatV3(layer, str(path), transforms, options)
     assert error[0] == QgsVectorFileWriter.WriterError.NoError, error
     return path
+
+
+def make_area(folder: Path) -> None:
+    """Write the inputs of a tiny study area: valleys, and landslides on the steeper slopes."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    waves = 250 * np.sin(columns / 9) * np.cos(rows / 14) + 120 * np.sin(rows / 5 + columns / 23)
+    heights = (800 + waves + 2 * rows).astype("float32")
+    write_raster(folder / "dem.tif", heights)
+    write_raster(folder / "precipitation.tif", 600 + 300 * rows[:12, :12] / 12 + 100 * columns[:12, :12] / 12, cell=300)
+    write_raster(folder / "temperature.tif", 12 - rows[:12, :12] / 3.0, cell=300)
+    write_raster(folder / "landcover.tif", (1 + (columns // 30) % 3).astype("float32"))
+    slope = np.hypot(*np.gradient(heights, CELL))
+    steep = np.argwhere(slope > np.quantile(slope, 0.8))
+    steep = steep[np.random.default_rng(3).permutation(len(steep))[:90]]
+    sizes = ["large", "small", None]
+    slides = [(cell_point(*cell), [sizes[at % 3], "text", 2000 + at]) for at, cell in enumerate(steep)]
+    write_layer(folder / "landslides.gpkg", "Point", "scale:string,note:string,year:integer", slides)
+    right, bottom = LEFT + SIZE * CELL, TOP - SIZE * CELL
+    middle = (LEFT + right) / 2
+    halves = [box(LEFT, TOP, middle, bottom), box(middle, TOP, right, bottom)]
+    for name, fields, values in (
+        ("lithology", "rock:string", (["granite"], ["schist"])),
+        ("regions", "region:string", (["west"], ["east"])),
+        ("landform", "landform:string", (["mountain"], ["valley"])),
+        ("seismic", "zone:string", (["VII"], ["VIII"])),
+        ("climate", "alpha:string,beta:double,days:integer", (["0.8", 2.5, 100], ["0.9", 2.0, 80])),
+    ):
+        write_layer(folder / f"{name}.gpkg", "Polygon", fields, list(zip(halves, values)))
+    rivers = [
+        (f"LineString ({LEFT + 500 * number} {TOP}, {LEFT + 400 * number + 300} {bottom})", [f"r{number}"])
+        for number in range(1, 6)
+    ]
+    write_layer(folder / "rivers.gpkg", "LineString", "name:string", rivers)
+    fault = f"LineString ({LEFT} {TOP - 1000}, {right} {TOP - 2500})"
+    write_layer(folder / "faults.gpkg", "LineString", "", [(fault, [])])

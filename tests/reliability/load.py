@@ -21,8 +21,8 @@ from qgis.PyQt.QtCore import QCoreApplication
 
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
-from scarp.tests.qgis.study import Runner, begin, make_area, make_chain
-from scarp.tests.qgis.tiny import Listener
+from scarp.tests.qgis.study import Runner, begin, make_chain
+from scarp.tests.qgis.tiny import Listener, make_area
 from scarp.tests.reliability.results import Report, read_options
 from scarp.tests.reliability.wholeness import temporaries
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scarp.tests.qgis.study import Runner, begin, make_area, make_chain
-from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
+from scarp.tests.qgis.study import Runner, begin, make_chain
+from scarp.tests.qgis.tiny import RADII, TRAINING, make_area, stack_inputs
 from scarp.tests.reliability.forking import in_a_fork
 
 REPEATS = 20  # of whatever is drawn at random: enough to run through
