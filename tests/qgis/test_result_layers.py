@@ -1,0 +1,249 @@
+"""Layers of results as QGIS shows them: styles, what a map says of itself, and one group for each run."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from pathlib import Path
+
+import pytest
+import rasterio
+from qgis.core import (
+    QgsLayerTree,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputHtml,
+    QgsProcessingOutputLayerDefinition,
+    QgsProject,
+    QgsRasterLayer,
+    QgsSettings,
+    QgsVectorLayer,
+)
+
+from scarp.algorithms.base.styles import ORDER, SIDECAR_STYLE, STYLES, Styler, fill_abstract
+from scarp.model.validation.settings import OUTCOMES
+from scarp.model.warning.classes import COLOURS, NAMES
+from scarp.model.zones.schemes import DEFAULT_ZONE_NAMES, zone_colours, zone_names
+from scarp.tests.qgis.tiny import Listener, memory_layer, new_context, stack_inputs
+
+
+def styled(layer, style: str):
+    message, done = layer.loadNamedStyle(str(STYLES / f"{style}.qml"))
+    assert done, message
+    return layer
+
+
+def legend(layer) -> list[tuple]:
+    return [(item.value, item.label, item.color.getRgb()) for item in layer.renderer().classes()]
+
+
+@pytest.mark.parametrize(
+    ("style", "names", "colours"),
+    [("zones", DEFAULT_ZONE_NAMES, zone_colours(5)), ("warning", NAMES.values(), COLOURS)],
+)
+def test_styles_of_classes_have_the_names_and_colours_of_the_core(chain, style, names, colours):
+    wanted = [(number, name, colours[number]) for number, name in enumerate(names, 1)]
+    assert sorted(legend(styled(QgsRasterLayer(str(chain["zones"])), style))) == wanted
+
+
+def test_classes_have_a_legend_without_any_style_given(chain, step, tmp_path):
+    """QGIS finds names and colours beside the raster and lists no more than the classes, whatever their number."""
+    step("classifyzones", SHARES="50,30,20", OUTPUT=tmp_path / "z.tif")
+    step("rainfallwarning", RAIN=chain["susceptibility"], K=0.01, OUTPUT=tmp_path / "w.tif")
+    for name, names, colours in (("z", zone_names(3), zone_colours(3)), ("w", NAMES.values(), COLOURS)):
+        found = legend(QgsRasterLayer(str(tmp_path / f"{name}.tif")))
+        assert [item[1:] for item in found] == [(name, colours[number]) for number, name in enumerate(names, 1)]
+
+
+def test_every_style_loads_and_those_of_results_have_a_place_in_the_layer_group(chain):
+    kinds = {"rivers": "LineString", "faults": "LineString", "windows": "Polygon", "folds": "Polygon"}
+    kinds |= {"points": "Point", "landslides": "Point"}
+    names = {path.stem for path in STYLES.glob("*.qml")}
+    assert set(ORDER) - {SIDECAR_STYLE} == names - {"hillshade", "landslides", "rivers", "faults"}
+    for name in names:
+        raster = QgsRasterLayer(str(chain["susceptibility"]))
+        styled(QgsVectorLayer(f"{kinds[name]}?field=outcome:string", "x", "memory") if name in kinds else raster, name)
+
+
+def test_points_and_windows_have_a_symbol_for_every_value(chain):
+    points = styled(QgsVectorLayer("Point?field=outcome:string", "p", "memory"), "points")
+    assert {item.value() for item in points.renderer().categories()} == set(OUTCOMES)
+    windows = styled(QgsVectorLayer(str(chain["windows"])), "windows")
+    values = windows.uniqueValues(windows.fields().lookupField("subset"))
+    assert set() < values <= {item.value() for item in windows.renderer().categories()}
+
+
+FOLDS = {(1, 2, 3): ["fold 1", "fold 2", "fold 3"], (5, 4): ["fold 4", "fold 5"]}
+FOLDS |= {(1, 11, 50): ["fold 1", "further folds"]}
+
+
+@pytest.mark.parametrize(("folds", "labels"), FOLDS.items())
+def test_the_legend_lists_the_folds_that_there_are(qgis_app, folds, labels):
+    layer = memory_layer("Polygon", "fold:integer", [("Polygon ((0 0, 1 0, 1 1, 0 0))", [number]) for number in folds])
+    Styler("folds").postProcessLayer(layer, QgsProcessingContext(), Listener())
+    assert [item.label() for item in layer.renderer().categories()] == labels
+
+
+def test_a_style_that_cannot_be_read_is_reported_and_the_layer_stays(chain, plugin):
+    feedback, layer = Listener(), QgsRasterLayer(str(chain["susceptibility"]), "map")
+    Styler(SIDECAR_STYLE).postProcessLayer(layer, QgsProcessingContext(), feedback)
+    assert layer.isValid() and '"map"' in "".join(feedback.warnings)
+
+
+def test_every_report_is_one_that_the_result_viewer_lists(plugin):
+    reports = [
+        algorithm.outputDefinition(output.name())
+        for algorithm in plugin.provider.algorithms()
+        for output in algorithm.destinationParameterDefinitions()
+        if output.type() == "fileDestination" and "html" in output.fileFilter().lower()
+    ]
+    assert len(reports) >= 8 and all(isinstance(one, QgsProcessingOutputHtml) for one in reports)
+
+
+def abstract_of(path) -> str:
+    layer = QgsRasterLayer(str(path))
+    fill_abstract(layer)
+    return layer.metadata().abstract()
+
+
+def test_only_layers_of_scarp_say_what_they_are(chain, area):
+    first = abstract_of(chain["susceptibility"]).splitlines()[0]
+    assert first == "Values: relative susceptibility, not a calibrated probability."
+    assert abstract_of(chain["zones"]).startswith("Values: zones of relative susceptibility")
+    points = QgsVectorLayer(str(area / "landslides.gpkg"))
+    fill_abstract(points)
+    assert points.metadata().abstract() == abstract_of(area / "dem.tif") == ""
+
+
+def test_warnings_of_a_model_at_another_cell_size_are_in_the_layer(run, chain, tmp_path):
+    """The same stack, said to have cells of three times the size."""
+    coarse = tmp_path / "coarse.tif"
+    shutil.copyfile(chain["stack"], coarse)
+    with rasterio.open(coarse, "r+") as dataset:
+        dataset.transform = dataset.transform * dataset.transform.scale(3)
+    run("predictsusceptibility", STACK=coarse, MODEL=chain["model"], OUTPUT=tmp_path / "map.tif")
+    lines = abstract_of(tmp_path / "map.tif").splitlines()
+    assert lines[1] == "Warnings when it was made:" and any("cells" in line for line in lines[2:])
+    zoned = run("classifyzones", SUSCEPTIBILITY=tmp_path / "map.tif", OUTPUT=tmp_path / "zones.tif")
+    assert lines[2] in abstract_of(zoned["OUTPUT"])
+
+
+TEMPORARY = "TEMPORARY_OUTPUT"
+KEYS = ("SCARP_GROUP_LAYERS", "RESULTS_GROUP_NAME")
+
+
+@pytest.fixture
+def project(qgis_iface, run):
+    """The project of the window, empty before and after, with the settings at their defaults."""
+    from processing.core.ProcessingConfig import ProcessingConfig
+
+    QgsProject.instance().clear()
+    yield QgsProject.instance()
+    QgsProject.instance().clear()
+    for key in KEYS:
+        QgsSettings().remove(f"Processing/Configuration/{key}")
+    ProcessingConfig.readSettings()
+
+
+@pytest.fixture
+def load(project, plugin, monkeypatch):
+    """Return a function that runs an algorithm as a dialog does and loads its layers."""
+    from processing.gui import Postprocessing
+
+    # There is a stand-in for the window, without a layer tree.
+    monkeypatch.setattr(Postprocessing, "iface", None, raising=False)
+
+    def run_and_load(algorithm, **parameters):
+        if isinstance(algorithm, str):
+            algorithm = plugin.provider.algorithm(algorithm)
+        context, feedback, values = new_context(), QgsProcessingFeedback(False), {}
+        for name, value in parameters.items():
+            is_layer = algorithm.parameterDefinition(name).type() in ("rasterDestination", "sink")
+            value = str(value) if isinstance(value, Path) else value
+            values[name] = QgsProcessingOutputLayerDefinition(str(value), project) if is_layer else value
+        results, done = algorithm.create().run(values, context, feedback)
+        assert done, feedback.textLog()
+        try:
+            loaded = Postprocessing.handleAlgorithmResults(algorithm, context, feedback, parameters=results)
+        finally:
+            del context
+            gc.collect()
+        assert loaded
+        return results
+
+    return run_and_load
+
+
+def groups(node=None):
+    """Return the names of groups and of the layers in each, from top to bottom."""
+    node = node or QgsProject.instance().layerTreeRoot()
+    return [
+        (child.name(), [layer.name() for layer in child.findLayers()])
+        for child in node.children()
+        if QgsLayerTree.isGroup(child)
+    ]
+
+
+def test_the_layers_of_an_algorithm_are_in_one_group_in_order(load, chain, project):
+    before = project.addMapLayer(QgsVectorLayer("Point?crs=EPSG:4326", "mine", "memory"))
+    outputs = {"OUTPUT": TEMPORARY, "OUTPUT_APPLICABILITY": TEMPORARY}
+    load("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], **outputs)
+    ((name, layers),) = groups()
+    assert name.startswith("Scarp: Predict susceptibility, ") and layers == ["Susceptibility", "Applicability"]
+    assert "Susceptibility" not in [child.name() for child in project.layerTreeRoot().children()]
+    assert project.layerTreeRoot().findLayer(before.id()).parent() == project.layerTreeRoot()
+    assert [layer.isValid() for layer in project.mapLayers().values()] == [True] * 3
+    (shown,) = project.mapLayersByName("Susceptibility")
+    assert "relative susceptibility" in shown.metadata().abstract()
+
+
+def test_every_run_has_its_own_group_with_the_newest_on_top(load, chain, tmp_path):
+    for name in ("north", "south"):
+        load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / f"{name}.tif")
+    for _ in range(2):
+        load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=TEMPORARY)
+    names = [name for name, _ in groups()]
+    assert len(set(names)) == 4 and "north" in names[3] and "south" in names[2]
+    assert all(len(layers) == 1 for _, layers in groups())
+    for layer in QgsProject.instance().mapLayers().values():
+        assert [item.label for item in layer.renderer().classes()] == list(DEFAULT_ZONE_NAMES)
+
+
+def test_a_second_run_into_the_same_file_leaves_no_empty_group_and_shows_the_legend(load, chain, tmp_path):
+    for _ in range(2):
+        load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
+    assert [len(layers) for _, layers in groups()] == [1]
+    (node,) = QgsProject.instance().layerTreeRoot().findLayers()
+    assert node.isExpanded()
+
+
+def test_a_model_has_one_group_named_after_it(load, area, chain, plugin):
+    model = plugin.provider.algorithm("newarea").create()
+    outputs = {item.name(): TEMPORARY for item in model.destinationParameterDefinitions()}
+    load(model, MODEL=chain["model"], **stack_inputs(area), **outputs)
+    ((name, layers),) = groups()
+    assert name.startswith(f"Scarp: {model.displayName()}, ")
+    assert layers == ["Susceptibility zones", "Susceptibility", "Applicability", "Factor stack"]
+
+
+def test_groups_can_be_switched_off(load, chain, project):
+    QgsSettings().setValue("Processing/Configuration/SCARP_GROUP_LAYERS", False)
+    load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=TEMPORARY)
+    assert (groups(), len(project.mapLayers())) == ([], 1)
+
+
+def test_the_users_own_group_for_results_stays_around_them(load, chain):
+    from processing.core.ProcessingConfig import ProcessingConfig
+
+    QgsSettings().setValue("Processing/Configuration/RESULTS_GROUP_NAME", "My results")
+    ProcessingConfig.readSettings()
+    load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=TEMPORARY)
+    ((name, _),) = groups()
+    assert name == "My results"
+    ((_, layers),) = groups(QgsProject.instance().layerTreeRoot().findGroup(name))
+    assert layers == ["Susceptibility zones"]
+
+
+def test_a_layer_that_is_not_loaded_changes_nothing(load, chain, project, run, tmp_path):
+    run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
+    assert (groups(), project.mapLayers()) == ([], {})
