@@ -1,7 +1,7 @@
 """Write new golden values of the demo workflow: ``./run python tools/make_golden.py``.
 
-``tests/qgis/test_golden.py`` runs the workflow and compares. If it fails, first find out why. New values are right only
-if the change was meant to change results:
+``tests/qgis/test_same_result.py`` runs the workflow and compares. If it fails, first find out why. New values are right
+only if the change was meant to change results:
 
 - an algorithm computes something else on purpose, and the changelog says so;
 - the workflow of ``tests/golden/chain.py`` itself has changed;
