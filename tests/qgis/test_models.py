@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import (
-    QgsApplication,
-    QgsProcessing,
-    QgsProcessingContext,
-    QgsProcessingFeedback,
-    QgsProcessingModelAlgorithm,
-    QgsProcessingModelChildParameterSource,
-)
+from qgis.core import QgsApplication, QgsProcessing, QgsProcessingModelAlgorithm, QgsProcessingModelChildParameterSource
 from qgis.PyQt.QtCore import QPointF, QRectF
 
-from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
+from scarp.tests.qgis.child import ROOT
+from scarp.tests.qgis.results import read_band, rows_of
+from scarp.tests.qgis.tiny import RADII, TRAINING, Listener, new_context, stack_inputs
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-TITLES = {
-    "factorstozones": "Landslide susceptibility, from factors to zones",
-    "chainwithcomparisons": "Landslide susceptibility, beside comparison models",
-    "newarea": "Landslide susceptibility of a new area, with a trained model",
-}
+NAMES = [path.stem for path in (ROOT / "resources" / "models").glob("*.model3")]
 SHORT = {name: value for name, value in TRAINING.items() if name != "PATIENCE"}
 SUBCLASS = QgsProcessing.PythonOutputType.PythonQgsProcessingAlgorithmSubclass
 
 
-@pytest.fixture(scope="module", params=TITLES)
+@pytest.fixture(scope="module", params=NAMES)
 def model(plugin, request):
     return plugin.provider.algorithm(request.param)
 
@@ -39,26 +28,18 @@ def file_of(name: str) -> Path:
     return ROOT / "resources" / "models" / f"{name}.model3"
 
 
-def test_all_files_are_registered(plugin):
-    assert {path.stem for path in file_of("x").parent.glob("*.model3")} == set(TITLES)
-    for name in TITLES:
-        assert plugin.provider.algorithm(name) is not None, name
+def opened_file(name: str) -> QgsProcessingModelAlgorithm:
+    opened = QgsProcessingModelAlgorithm()
+    assert opened.fromFile(str(file_of(name)))
+    return opened
 
 
-def test_the_model_has_title_group_icon_and_help(model):
-    assert model.id() == f"scarp:{model.name()}"
-    assert model.displayName() == TITLES[model.name()]
-    assert model.group().startswith("5")
-    assert not model.icon().isNull()
+def test_every_file_is_registered_with_title_group_icon_help_and_valid_steps(model):
+    assert model.displayName() and model.group().startswith("5") and not model.icon().isNull()
+    assert all(model.validateChildAlgorithm(child) == (True, []) for child in model.childAlgorithms())
     instance = model.create()
     for item in [*model.parameterDefinitions(), *instance.parameterDefinitions()]:
-        assert item.help(), item.name()
-        assert item.help() in model.shortHelpString()
-
-
-def test_every_step_is_valid(model):
-    for child in model.childAlgorithms():
-        assert model.validateChildAlgorithm(child) == (True, [])
+        assert item.help() and item.help() in model.shortHelpString(), item.name()
 
 
 def test_the_file_holds_the_defaults_of_today(plugin, model):
@@ -72,14 +53,9 @@ def test_the_file_holds_the_defaults_of_today(plugin, model):
             if sources[0].source() == static_value and (child, name) not in written:
                 assert sources[0].staticValue() == algorithm.parameterDefinition(name).defaultValue(), name
         given = {item.name() for item in model.parameterDefinitions()}
-        missing = {
-            item.name()
-            for item in algorithm.parameterDefinitions()
-            if item.defaultValue() is not None and not item.isDestination()
-        } - set(step.parameterSources())
-        assert not missing, "settings that the file does not hold"
-        for item in algorithm.parameterDefinitions():
-            if item.name() in given and not item.isDestination() and item.name() != "AREA":
+        for item in (one for one in algorithm.parameterDefinitions() if not one.isDestination()):
+            assert item.defaultValue() is None or item.name() in step.parameterSources(), "the file does not hold it"
+            if item.name() in given - {"AREA"}:
                 assert model.parameterDefinition(item.name()).defaultValue() == item.defaultValue(), item.name()
 
 
@@ -89,16 +65,11 @@ def test_boxes_do_not_overlap_and_stand_in_their_frames(model):
     for name, step in model.childAlgorithms().items():
         boxes.append((name, step.position(), 30, 30))
         boxes += [(f"{name}:{output}", one.position(), 30, 0) for output, one in step.modelOutputs().items()]
-    areas = {
-        name: QRectF(at.x() - 100, at.y() - high / 2 - link, 200, high + 2 * link) for name, at, high, link in boxes
-    }
-    frames = []
-    for one in model.groupBoxes():
-        frame = QRectF(QPointF(0, 0), one.size())
+    areas = {name: QRectF(at.x() - 100, at.y() - h / 2 - link, 200, h + 2 * link) for name, at, h, link in boxes}
+    frames = [QRectF(QPointF(0, 0), one.size()) for one in model.groupBoxes()]
+    for frame, one in zip(frames, model.groupBoxes()):
         frame.moveCenter(one.position())
-        frames.append(frame)
-    assert len(areas) == len(boxes)
-    assert frames
+    assert len(areas) == len(boxes) and frames
     for number, (name, area) in enumerate(areas.items()):
         assert sum(frame.contains(area) for frame in frames) == 1, name
         for other, taken in list(areas.items())[:number]:
@@ -108,15 +79,9 @@ def test_boxes_do_not_overlap_and_stand_in_their_frames(model):
 
 
 def test_it_opens_as_a_plain_model(plugin, model):
-    opened = QgsProcessingModelAlgorithm()
-    assert opened.fromFile(str(file_of(model.name())))
+    opened, again = opened_file(model.name()), QgsProcessingModelAlgorithm()
     assert set(opened.childAlgorithms()) == set(model.childAlgorithms())
-    again = QgsProcessingModelAlgorithm()
-    assert again.loadVariant(opened.toVariant())
-    assert again.toVariant() == opened.toVariant()
-
-
-# What they make
+    assert again.loadVariant(opened.toVariant()) and again.toVariant() == opened.toVariant()
 
 
 def outputs_of(model, folder: Path, files: str) -> dict[str, Path]:
@@ -126,11 +91,6 @@ def outputs_of(model, folder: Path, files: str) -> dict[str, Path]:
     paths = {names.get(file.split(".")[0], file): folder / file.lower() for file in files.split()}
     assert set(paths) == set(names.values())
     return paths
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 CHAIN = """
@@ -154,10 +114,8 @@ def chain_inputs(area: Path) -> dict[str, object]:
 def test_the_whole_chain_in_one_go(plugin, run, area, tmp_path):
     outputs = outputs_of(plugin.provider.algorithm("factorstozones"), tmp_path, CHAIN)
     run("factorstozones", **chain_inputs(area), **outputs)
-    for path in outputs.values():
-        assert path.stat().st_size > 0, path.name
-    with rasterio.open(tmp_path / "zones.tif") as zones:
-        assert set(np.unique(zones.read(1))) == {1, 2, 3, 4, 5}
+    assert all(path.stat().st_size > 0 for path in outputs.values())
+    assert set(np.unique(read_band(tmp_path / "zones.tif").data)) == {1, 2, 3, 4, 5}
 
 
 def test_it_runs_without_the_optional_layers(run, area):
@@ -169,23 +127,21 @@ def test_it_runs_without_the_optional_layers(run, area):
     slides = {"LANDSLIDES": area / "landslides.gpkg", "RADII": RADII, "DISTANCE": 150}
     temporary = dict.fromkeys(outputs.split(), QgsProcessing.TEMPORARY_OUTPUT)
     result = run("factorstozones", **rasters, **slides, **{**SHORT, "EPOCHS": 1}, **temporary)
-    with rasterio.open(result["map:SUSCEPTIBILITY"]) as found:
-        assert np.isfinite(found.read(1)).any()
+    assert np.isfinite(read_band(result["map:SUSCEPTIBILITY"]).data).any()
     assert "test windows" in Path(result["validation:REPORT"]).read_text(encoding="utf-8")
 
 
 def test_the_chain_beside_comparison_models(plugin, run, area, tmp_path):
     outputs = outputs_of(plugin.provider.algorithm("chainwithcomparisons"), tmp_path, CHAIN + COMPARED)
     run("chainwithcomparisons", REGIONS=area / "regions.gpkg", REGION_FIELD="region", **chain_inputs(area), **outputs)
-    for path in outputs.values():
-        assert path.stat().st_size > 0, path.name
+    assert all(path.stat().st_size > 0 for path in outputs.values())
     keys = ("scope", "map", "other", "measure")
-    numbers = {tuple(row[key] for key in keys): row["value"] for row in table(tmp_path / "comparison_numbers.csv")}
+    numbers = {tuple(row[key] for key in keys): row["value"] for row in rows_of(tmp_path / "comparison_numbers.csv")}
     for name in ("PCUM", "random forest", "logistic regression", "frequency ratio"):
         assert 0 <= float(numbers["all", name, "", "auc"]) <= 1
     assert float(numbers["all", "PCUM", "random forest", "p_corrected"]) <= 1
-    assert [row["region"] for row in table(tmp_path / "summary.csv")][:3] == ["east", "west", "(all)"]
-    rows = [row for row in table(tmp_path / "numbers.csv") if row["scope"] == "all"]
+    assert [row["region"] for row in rows_of(tmp_path / "summary.csv")][:3] == ["east", "west", "(all)"]
+    rows = [row for row in rows_of(tmp_path / "numbers.csv") if row["scope"] == "all"]
     validated = {row["measure"]: row["value"] for row in rows}
     # Area and points of the comparison are those that all maps have, here the same as PCUM's own.
     assert float(validated["auc"]) == pytest.approx(float(numbers["all", "PCUM", "", "auc"]), abs=0.02)
@@ -199,9 +155,8 @@ def test_a_new_area_with_a_trained_model(plugin, run, area, chain, tmp_path):
         with rasterio.open(chain[name]) as expected, rasterio.open(tmp_path / f"{name}.tif") as found:
             np.testing.assert_array_equal(found.read(1), expected.read(1))
             assert found.tags()["REGION"] == "valley"
-    assert {row["region"] for row in table(tmp_path / "zone_table.csv")} == {"valley"}
-    with rasterio.open(tmp_path / "applicability.tif") as applicability:
-        assert (applicability.read(1) != 255).any()
+    assert {row["region"] for row in rows_of(tmp_path / "zone_table.csv")} == {"valley"}
+    assert (read_band(tmp_path / "applicability.tif").data != 255).any()
     assert (tmp_path / "factor_report.html").stat().st_size > 0
 
 
@@ -209,18 +164,15 @@ def test_a_new_area_cuts_by_its_own_shares_without_earlier_zones(plugin, run, ar
     outputs = outputs_of(plugin.provider.algorithm("newarea"), tmp_path, NEW_AREA)
     del outputs["map:APPLICABILITY"]
     result = run("newarea", MODEL=chain["model"], **stack_inputs(area), **outputs)
-    rows = table(result["zones:ZONE_TABLE"])
+    rows = rows_of(result["zones:ZONE_TABLE"])
     assert [round(float(row["share"]), 2) for row in rows] == [0.3, 0.2, 0.2, 0.2, 0.1]
     assert "region" not in rows[0]
-
-
-# Opened, changed, exported
 
 
 def run_file(algorithm, parameters: dict[str, object]) -> dict[str, object]:
     """Run an algorithm that belongs to no provider of ours."""
     values = {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()}
-    context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
+    context, feedback = new_context(), Listener()
     accepted, message = algorithm.checkParameterValues(values, context)
     assert accepted, message
     results, done = algorithm.run(values, context, feedback)
@@ -240,9 +192,7 @@ def exported(model, folder: Path):
 
 
 def test_the_python_export_registers(plugin, run, model, tmp_path):
-    opened = QgsProcessingModelAlgorithm()
-    assert opened.fromFile(str(file_of(model.name())))
-    for one in (opened, model):
+    for one in (opened_file(model.name()), model):
         script, ours = exported(one, tmp_path), model.create()
         script.initAlgorithm()
         inputs = {item.name() for item in ours.parameterDefinitions() if not item.isDestination()}
@@ -257,24 +207,16 @@ def test_the_python_export_registers(plugin, run, model, tmp_path):
 
 def test_the_python_export_gives_the_same_map(plugin, run, area, chain, tmp_path):
     """Without the outputs that a dialog leaves out."""
-    opened = QgsProcessingModelAlgorithm()
-    assert opened.fromFile(str(file_of("newarea")))
-    script = exported(opened, tmp_path).create()
+    script = exported(opened_file("newarea"), tmp_path).create()
     values = {item.name(): item.defaultValue() for item in script.parameterDefinitions()}
-    paths = {
-        item.description(): tmp_path / f"{number}.{'csv' if item.type() == 'fileDestination' else 'tif'}"
-        for number, item in enumerate(script.destinationParameterDefinitions())
-    }
-    values.update(
-        {
-            item.name(): paths[item.description()]
-            for item in script.destinationParameterDefinitions()
-            if not item.flags() & item.Flag.FlagOptional
-        }
-    )
+    paths = {}
+    for item in script.destinationParameterDefinitions():
+        ending = "csv" if item.type() == "fileDestination" else "tif"
+        paths[item.description()] = tmp_path / f"{len(paths)}.{ending}"
+        if not item.flags() & item.Flag.FlagOptional:
+            values[item.name()] = paths[item.description()]
     run_file(script, {**values, "MODEL": chain["model"], **stack_inputs(area)})
-    with rasterio.open(chain["susceptibility"]) as expected, rasterio.open(paths["Susceptibility"]) as found:
-        np.testing.assert_array_equal(found.read(1), expected.read(1))
+    np.testing.assert_array_equal(read_band(paths["Susceptibility"]).data, read_band(chain["susceptibility"]).data)
     assert not paths["Applicability"].exists()
 
 
@@ -283,8 +225,7 @@ def test_a_changed_copy_becomes_the_users_model(plugin, run, area, chain, tmp_pa
     from processing.modeler.ModelerUtils import ModelerUtils
 
     monkeypatch.setattr(ModelerUtils, "modelsFolders", staticmethod(lambda: [str(tmp_path)]))
-    opened = QgsProcessingModelAlgorithm()
-    assert opened.fromFile(str(file_of("newarea")))
+    opened = opened_file("newarea")
     opened.setName("mine")
     step = opened.childAlgorithm("zones")
     step.addParameterSources("METHOD", [QgsProcessingModelChildParameterSource.fromStaticValue("equal_interval")])
@@ -294,21 +235,9 @@ def test_a_changed_copy_becomes_the_users_model(plugin, run, area, chain, tmp_pa
     provider.refreshAlgorithms()
     mine = QgsApplication.processingRegistry().algorithmById("model:mine")
     assert mine is not None
-    run_file(
-        mine.create(),
-        {
-            "MODEL": chain["model"],
-            **stack_inputs(area),
-            "stack:STACK": tmp_path / "s.tif",
-            "check:FACTOR_REPORT": tmp_path / "f.html",
-            "check:FACTOR_FINDINGS": tmp_path / "f.csv",
-            "map:SUSCEPTIBILITY": tmp_path / "m.tif",
-            "zones:ZONES": tmp_path / "z.tif",
-            "zones:ZONE_TABLE": tmp_path / "z.csv",
-        },
-    )
-    with open(tmp_path / "z.csv", newline="", encoding="utf-8") as stream:
-        widths = [float(row["upper"]) - float(row["lower"]) for row in csv.DictReader(stream)]
+    outputs = outputs_of(opened, tmp_path, NEW_AREA)
+    run_file(mine.create(), {"MODEL": chain["model"], **stack_inputs(area), **outputs})
+    widths = [float(row["upper"]) - float(row["lower"]) for row in rows_of(tmp_path / "zone_table.csv")]
     assert widths == pytest.approx([widths[0]] * 5, rel=1e-3)
 
 
@@ -322,8 +251,6 @@ def test_the_designer_opens_it(plugin, run, model, monkeypatch):
     dialog = ModelerDialog.create()
     dialog.loadModel(str(file_of(model.name())))
     shown = dialog.model()
-    assert set(shown.childAlgorithms()) == set(model.childAlgorithms())
-    valid, problems = shown.validate()
-    assert valid, problems
+    assert set(shown.childAlgorithms()) == set(model.childAlgorithms()) and shown.validate() == (True, [])
     assert len(dialog.view().scene().items()) > len(shown.childAlgorithms()) + len(shown.parameterDefinitions())
     dialog.close()

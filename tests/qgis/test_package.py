@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scarp.tests.qgis.child import PROGRAM, ROOT
+from scarp.tests.qgis.child import BLOCKER, PROGRAM, ROOT
 
 LIBRARIES = ("torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2", "distributed")
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
@@ -24,11 +24,14 @@ REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "e
 NEVER = {".exe", ".dll", ".so", ".dylib", ".bat", ".sh", ".ps1", ".cmd", ".pyc", ".pyo", ".ts", ".safetensors", ".tif"}
 
 
+def python(*arguments, folder: Path | None = None) -> subprocess.CompletedProcess:
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+
+
 def build(target: Path) -> Path:
-    command = [sys.executable, str(ROOT / "tools" / "package.py"), str(target)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 0, result.stderr
-    assert str(target) in result.stdout
+    result = python(ROOT / "tools" / "package.py", target)
+    assert result.returncode == 0 and str(target) in result.stdout, result.stderr
     return target
 
 
@@ -77,14 +80,7 @@ def bare_qgis(profile, tmp_path_factory):
     """Return a function that runs qgis_process in that profile, on a Python that has none of the libraries."""
     blocker = tmp_path_factory.mktemp("blocker")
     # Python imports this module when it starts, also inside QGIS. Debian may have the libraries in the system's Python.
-    (blocker / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Blocker:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.split('.')[0] in {LIBRARIES!r}:\n"
-        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-        "sys.meta_path.insert(0, Blocker())\n"
-    )
+    (blocker / "sitecustomize.py").write_text(f"BLOCKED = {LIBRARIES!r}{BLOCKER}")
     own = ("QGIS_", "PYTHON", "SCARP_", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     environment.update(QT_QPA_PLATFORM="offscreen", QGIS_CUSTOM_CONFIG_PATH=str(profile), HOME=str(profile))
@@ -104,22 +100,19 @@ def bare_qgis(profile, tmp_path_factory):
 
 def run_tool(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
     pytest.importorskip(arguments[0])
-    return subprocess.run([sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
+    return python("-m", *arguments, folder=folder)
 
 
 def test_one_folder_and_only_what_ships(archive, entries):
     names = [entry.filename for entry in entries]
-    assert names[0] == "scarp/__init__.py"
-    assert len(names) == len(set(names))
-    for name in ("metadata.txt", "LICENSE", "README.md", "plugin.py", "model/jobs/train_pcum.py"):
-        assert f"scarp/{name}" in names
+    assert names[0] == "scarp/__init__.py" and len(names) == len(set(names))
+    needed = "metadata.txt LICENSE README.md plugin.py model/jobs/train_pcum.py"
+    assert {f"scarp/{name}" for name in needed.split()} <= set(names)
     for entry in entries:
         parts = entry.filename.split("/")
-        assert parts[0] == "scarp"
-        assert ".." not in parts
+        assert parts[0] == "scarp" and ".." not in parts
         assert not {"tests", "benchmarks", "tools", "docs", "__pycache__", ".git", "__MACOSX"} & set(parts)
-        assert not parts[-1].startswith(".")
-        assert Path(parts[-1]).suffix not in NEVER
+        assert not parts[-1].startswith(".") and Path(parts[-1]).suffix not in NEVER
         assert not (entry.external_attr >> 16) & 0o111, "executable"
         if parts[-1].endswith(".svg"):
             assert entry.file_size < 20_000, "an icon this large holds a picture"
@@ -138,17 +131,13 @@ def test_a_stray_file_stops_the_build(tmp_path):
         shutil.copy(ROOT / name, copy)
     stray = copy / "resources" / "model.safetensors"
     stray.write_bytes(b"weights")
-    command = [sys.executable, str(copy / "tools" / "package.py"), str(tmp_path / "stray.zip")]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode != 0
-    assert str(stray) in result.stderr
-    assert not (tmp_path / "stray.zip").exists()
+    result = python(copy / "tools" / "package.py", tmp_path / "stray.zip")
+    assert result.returncode != 0 and str(stray) in result.stderr and not (tmp_path / "stray.zip").exists()
     stray.unlink()
     text = (copy / "metadata.txt").read_text(encoding="utf-8")
     (copy / "metadata.txt").write_text(re.sub("^version=.*$", "version=1.0", text, flags=re.M), encoding="utf-8")
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode != 0
-    assert "MAJOR.MINOR.PATCH" in result.stderr
+    result = python(copy / "tools" / "package.py", tmp_path / "stray.zip")
+    assert result.returncode != 0 and "MAJOR.MINOR.PATCH" in result.stderr
 
 
 def test_metadata_is_what_the_repository_asks_for(installed, metadata):
@@ -156,17 +145,13 @@ def test_metadata_is_what_the_repository_asks_for(installed, metadata):
     for name in ("tracker", "repository", "homepage"):
         assert re.fullmatch(r"https://[\w.-]+/\S+", metadata[name]), name
     assert re.fullmatch(r"\d+\.\d+\.\d+", metadata["version"])
-    assert re.fullmatch(r"[^@\s]+@[^@\s]+\.\w+", metadata["email"])
-    assert "/" not in metadata["author"]
+    assert re.fullmatch(r"[^@\s]+@[^@\s]+\.\w+", metadata["email"]) and "/" not in metadata["author"]
     assert metadata["hasProcessingProvider"] == "yes", "qgis_process loads no other plugins"
-    assert (installed / metadata["icon"]).is_file()
-    assert metadata["qgisMinimumVersion"] == "3.22"
+    assert (installed / metadata["icon"]).is_file() and metadata["qgisMinimumVersion"] == "3.22"
     assert metadata["qgisMaximumVersion"].startswith("4.")
     assert "supportsQt6" not in metadata, "withdrawn; the maximum version says it"
-    assert "Install what Scarp needs" in metadata["about"]
-    assert len(metadata["changelog"]) > 100
-    for name in ("experimental", "deprecated", "server"):
-        assert metadata[name] in ("True", "False")
+    assert "Install what Scarp needs" in metadata["about"] and len(metadata["changelog"]) > 100
+    assert {metadata[name] for name in ("experimental", "deprecated", "server")} <= {"True", "False"}
 
 
 def test_the_readme_leads_to_pages_that_the_zip_does_not_have(installed):
@@ -178,8 +163,7 @@ def test_the_readme_leads_to_pages_that_the_zip_does_not_have(installed):
 def test_every_translation_is_compiled(installed):
     sources = {path.stem for path in (ROOT / "resources" / "translations").glob("*.ts")}
     compiled = {path.stem: path.stat().st_size for path in (installed / "resources" / "translations").glob("*.qm")}
-    assert set(compiled) == sources
-    assert all(compiled.values())
+    assert set(compiled) == sources and all(compiled.values())
 
 
 def test_every_import_inside_the_plugin_finds_its_file(installed):
@@ -228,6 +212,4 @@ def test_a_bare_qgis_loads_it_and_says_what_is_missing(bare_qgis, plugin, instal
     assert "WINDOW" in bare_qgis("help", "scarp:trainpcum")
     inputs = (f"STACK={installed}/LICENSE", f"LABELS={installed}/LICENSE", "OUTPUT=model.safetensors")
     said = bare_qgis("run", "scarp:trainpcum", "--", *inputs, code=1)
-    assert "torch" in said
-    assert "Install what Scarp needs" in said
-    assert "Traceback" not in said
+    assert "torch" in said and "Install what Scarp needs" in said and "Traceback" not in said
