@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import (
-    QgsCoordinateReferenceSystem,
-    QgsCoordinateTransform,
-    QgsProcessing,
-    QgsProcessingFeatureSourceDefinition,
-    QgsProject,
-    QgsRasterLayer,
-    QgsVectorLayer,
-)
+from qgis.core import QgsProcessingFeatureSourceDefinition, QgsRasterLayer, QgsVectorLayer
 
+from scarp.model.artifact import load_model
 from scarp.model.factors.definitions import FACTORS
+from scarp.model.outputs.run_record import sha256
 from scarp.model.stack import open_stack
-from scarp.tests.qgis.tiny import (
-    CELL,
-    LEFT,
-    RADII,
-    SIZE,
-    TOP,
-    TRAINING,
-    Listener,
-    box,
-    memory_layer,
-    stack_inputs,
-    write_raster,
-)
+from scarp.model.training.settings import default
+from scarp.tests.qgis.results import read_band, record_of, rows_of
+from scarp.tests.qgis.tiny import CELL, SIZE, TRAINING, Listener, cell_point, in_crs, in_project, memory_layer
 
 FIGURE = "data:image/svg+xml"
 REGIONS = {"REGION_FIELD": "region"}
-
-
-def read(path, band=1):
-    with rasterio.open(path) as source:
-        return source.read(band, masked=True)
-
-
-def table(path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def text(path) -> str:
@@ -60,13 +32,8 @@ def values_of(layer, field: str) -> set:
 
 def shapes_in_degrees(path) -> list[str]:
     """Return the geometries of a layer as WKT in degrees."""
-    layer, degrees, shapes = QgsVectorLayer(str(path), ""), QgsCoordinateReferenceSystem("EPSG:4326"), []
-    transform = QgsCoordinateTransform(layer.crs(), degrees, QgsProject.instance())
-    for feature in layer.getFeatures():
-        shape = feature.geometry()
-        shape.transform(transform)
-        shapes.append(shape.asWkt(12))
-    return shapes
+    features = QgsVectorLayer(str(path), "").getFeatures()
+    return [in_crs(feature.geometry().asWkt(12), "EPSG:4326") for feature in features]
 
 
 def test_demo_data(run, tmp_path):
@@ -76,19 +43,15 @@ def test_demo_data(run, tmp_path):
     assert result["OUTPUT"] == str(output)
     for name in ("dem", "precipitation", "temperature", "true_probability"):
         with rasterio.open(output / f"{name}.tif") as source:
-            assert source.crs
-            assert source.count == 1
-            assert name != "dem" or source.shape == (90, 90)
-    counts = {}
-    names = ("rivers", "faults", "lithology", "landform", "seismic", "regions", "climate", "study_area", "landslides")
-    for name in names:
-        layer = QgsVectorLayer(str(output / f"{name}.gpkg"), name)
+            assert source.crs and source.count == 1 and (name != "dem" or source.shape == (90, 90))
+    layers = {}
+    for name in "rivers faults lithology landform seismic regions climate study_area landslides".split():
+        layer = layers[name] = QgsVectorLayer(str(output / f"{name}.gpkg"), name)
         assert layer.isValid() and layer.crs().isValid(), name
         assert all(not feature.geometry().isEmpty() for feature in layer.getFeatures())
-        counts[name] = layer.featureCount()
-    assert counts["regions"] == 5
-    assert counts["landslides"] == result["LANDSLIDES"] > 0
-    sizes = values_of(QgsVectorLayer(str(output / "landslides.gpkg"), ""), "scale")
+    assert layers["regions"].featureCount() == 5
+    assert layers["landslides"].featureCount() == result["LANDSLIDES"] > 0
+    sizes = values_of(layers["landslides"], "scale")
     assert {value for value in sizes if isinstance(value, str)} <= {"giant", "large", "medium", "small"}
     assert listener.lines
 
@@ -97,9 +60,8 @@ def test_stack_has_the_ten_factors_in_order(chain, area):
     with open_stack(chain["stack"]) as stack, rasterio.open(area / "dem.tif") as dem:
         assert stack.names == list(FACTORS)
         assert set(stack.factor("lithology").classes.values()) == {"granite", "schist"}
-        assert stack.dataset.transform == dem.transform
-        assert stack.dataset.shape == dem.shape
-    assert json.loads(text(f"{chain['stack']}.run.json"))["algorithm"] == "scarp:buildfactorstack"
+        assert (stack.dataset.transform, stack.dataset.shape) == (dem.transform, dem.shape)
+    assert record_of(chain["stack"])["algorithm"] == "scarp:buildfactorstack"
 
 
 def test_stack_takes_extra_factors_and_omits_what_is_missing(step, area):
@@ -122,56 +84,36 @@ def test_classes_match_by_label_in_a_second_area(step, area, chain, source):
     with open_stack(chain["stack"]) as first, open_stack(output) as second:
         assert second.factor("lithology").classes == {1: "granite", 2: "schist", 3: "basalt"}
         bands = first.factor("lithology").band, second.factor("lithology").band
-    earlier = read(chain["stack"], bands[0]).data
-    np.testing.assert_array_equal(read(output, bands[1]).data, np.where(earlier == 1, 3, earlier))
+    earlier = read_band(chain["stack"], bands[0]).data
+    np.testing.assert_array_equal(read_band(output, bands[1]).data, np.where(earlier == 1, 3, earlier))
 
 
-def test_area_masks_the_stack(step):
-    half = memory_layer("Polygon", "", [(box(LEFT, TOP, LEFT + SIZE * CELL / 2, TOP - SIZE * CELL), [])])
-    slope = read(step("buildfactorstack", AREA=half)["OUTPUT"])
-    assert np.isnan(slope.data[:, SIZE // 2 :]).all()
-    assert np.isfinite(slope.data[:, : SIZE // 2]).all()
-
-
-def test_labels_cover_every_landslide(chain, area):
-    labels = read(chain["labels"]).filled(255)
-    assert set(np.unique(labels)) <= {0, 1, 255}
-    for feature in QgsVectorLayer(str(area / "landslides.gpkg"), "").getFeatures():
-        place = feature.geometry().asPoint()
-        assert labels[int((TOP - place.y()) / CELL), int((place.x() - LEFT) / CELL)] == 1
-
-
-@pytest.mark.parametrize(
-    "radii", [["large", 60, "small", 30, "unrecorded", 30], [["large", "60"], ["small", "30"], ["unrecorded", "30"]]]
-)
-def test_radii_as_text_and_as_tables_are_the_same(step, tmp_path, radii):
-    maps = []
-    for number, given in enumerate((radii, "large,60,small,30,unrecorded,30")):
-        output = tmp_path / f"labels{number}.tif"
-        step("buildbufferedlabels", SCALE_FIELD="scale", RADII=given, OUTPUT=output)
-        maps.append(read(output).data)
-    np.testing.assert_array_equal(*maps)
+def test_area_masks_the_stack_and_the_map(step, area, chain, tmp_path):
+    west = f"{area / 'regions.gpkg'}|subset=region = 'west'"
+    slope = read_band(step("buildfactorstack", AREA=west)["OUTPUT"])
+    assert np.isnan(slope.data[:, SIZE // 2 :]).all() and np.isfinite(slope.data[:, : SIZE // 2]).all()
+    result = step("predictsusceptibility", AREA=west, OUTPUT=tmp_path / "map.tif")
+    expected = np.where(np.arange(SIZE) < SIZE // 2, read_band(chain["susceptibility"]).data, np.nan)
+    np.testing.assert_allclose(read_band(result["OUTPUT"]).data, expected, atol=1e-5)
+    assert result["CELLS"] == np.isfinite(expected).sum() > 0
 
 
 def test_labels_from_polygons_with_a_ring_and_selected_features(step, area):
     slides = QgsVectorLayer(str(area / "landslides.gpkg"), "slides")
     rows = [(feature.geometry().buffer(70, 8).asWkt(), [feature["scale"]]) for feature in slides.getFeatures()]
-    polygons = memory_layer("Polygon", "scale:string", rows, name="outlines")
-    QgsProject.instance().addMapLayer(polygons)
-    polygons.selectByIds([feature.id() for feature in list(polygons.getFeatures())[:5]])
-    whole = step("buildbufferedlabels", LANDSLIDES=polygons, RING=200)
-    selected = QgsProcessingFeatureSourceDefinition(polygons.id(), True)
-    five = step("buildbufferedlabels", LANDSLIDES=selected, RING=200)
-    QgsProject.instance().removeMapLayer(polygons.id())
+    with in_project(memory_layer("Polygon", "scale:string", rows, name="outlines")) as polygons:
+        polygons.selectByIds([feature.id() for feature in list(polygons.getFeatures())[:5]])
+        whole = step("buildbufferedlabels", LANDSLIDES=polygons, RING=200)
+        selected = QgsProcessingFeatureSourceDefinition(polygons.id(), True)
+        five = step("buildbufferedlabels", LANDSLIDES=selected, RING=200)
     assert five["LANDSLIDES_USED"] == 5 < whole["LANDSLIDES_USED"]
-    assert 0 < five["LANDSLIDE_CELLS"] < whole["LANDSLIDE_CELLS"]
-    assert five["UNKNOWN_CELLS"] > 0
+    assert 0 < five["LANDSLIDE_CELLS"] < whole["LANDSLIDE_CELLS"] and five["UNKNOWN_CELLS"] > 0
 
 
 def test_safety_factor_follows_its_formula(step, tmp_path):
     numbers = {"ALPHA": 0.8, "BETA": 2.0, "RAINY_DAYS": 100, "K_TABLE": "all,0.0129"}
     result = step("buildsafetyfactor", OUTPUT_RAINFALL=tmp_path / "rain.tif", **numbers)
-    safety, week = read(result["OUTPUT"]).data, read(tmp_path / "rain.tif").data
+    safety, week = read_band(result["OUTPUT"]).data, read_band(tmp_path / "rain.tif").data
     valid = np.isfinite(safety)
     assert valid.any()
     np.testing.assert_allclose(safety[valid], 1 / (1 + 0.0129 * week[valid]), rtol=1e-5)
@@ -183,17 +125,14 @@ def test_climate_zones_with_numbers_as_text(step, area, tmp_path):
     fields = {"ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", "RAINY_DAYS_FIELD": "days"}
     step("buildsafetyfactor", RAINY_DAYS=50, CLIMATE=area / "climate.gpkg", K_TABLE="all,0.01", **fields, **outputs)
     west, east = 0.8 * 2.5 * 7 / 100, 0.9 * 2.0 * 7 / 80
-    annual = read(tmp_path / "rain.tif").data / np.where(np.arange(SIZE) < SIZE // 2, west, east)[None, :]
-    assert 550 < np.nanmin(annual) <= np.nanmax(annual) < 1050
-    assert (tmp_path / "table.csv").stat().st_size
+    annual = read_band(tmp_path / "rain.tif").data / np.where(np.arange(SIZE) < SIZE // 2, west, east)[None, :]
+    assert 550 < np.nanmin(annual) <= np.nanmax(annual) < 1050 and (tmp_path / "table.csv").stat().st_size
 
 
 def test_training_writes_model_windows_and_report(step, chain, tmp_path):
     outputs = {"OUTPUT_WINDOWS": "memory:", "OUTPUT_HTML": tmp_path / "report.html"}
     result = step("trainpcum", SAFETY_FACTOR=chain["safety"], **outputs, **TRAINING)
-    assert 0 <= result["AUC"] <= 1
-    assert 0 <= result["RECALL"] <= 1
-    assert 1 <= result["BEST_EPOCH"] <= 3
+    assert all(0 <= result[name] <= 1 for name in ("AUC", "RECALL")) and 1 <= result["BEST_EPOCH"] <= 3
     windows = result["OUTPUT_WINDOWS"]
     assert values_of(windows, "subset") == {"train", "validation", "test"}
     assert values_of(windows, "kind") <= {"landslide", "stable"}
@@ -209,10 +148,8 @@ def test_physics_constraint_modes(step, chain, physics):
     """With every cell under warning, there is a share of violations in any mode."""
     settings = {**TRAINING, "EPOCHS": 1, "PHYSICS": physics, "FS_CRITICAL": 2, "SPLIT": "random"}
     result = step("trainpcum", SAFETY_FACTOR=chain["safety"], **settings)
-    assert result["OUTPUT_HTML"] is None
-    assert result["OUTPUT_WINDOWS"] is None
-    assert Path(result["OUTPUT"]).is_file()
-    assert 0 <= result["VIOLATION_RATE"] <= 1
+    assert (result["OUTPUT_HTML"], result["OUTPUT_WINDOWS"]) == (None, None)
+    assert Path(result["OUTPUT"]).is_file() and 0 <= result["VIOLATION_RATE"] <= 1
 
 
 @pytest.mark.parametrize(
@@ -229,27 +166,11 @@ def test_comparison_models_make_maps_that_can_be_validated(step, tmp_path, kind)
     step("predictsusceptibility", MODEL=result["OUTPUT"], OUTPUT=tmp_path / "s.tif")
     side = 20 if kind in ("bpnn", "resnet") else 1
     with rasterio.open(tmp_path / "s.tif") as found:
-        assert found.shape == (SIZE // side, SIZE // side)
-        assert found.res == (CELL * side, CELL * side)
+        assert (found.shape, found.res) == ((SIZE // side,) * 2, (CELL * side,) * 2)
     # A radius around landslides as wide as a cell of 600 m would leave no room for stable points.
     if side == 1:
         points = {"WINDOWS": tmp_path / "w.gpkg", "SUBSET": "test", "DISTANCE": 30, "REPEATS": 5}
         assert 0 <= step("validatewithpoints", SUSCEPTIBILITY=tmp_path / "s.tif", **points)["AUC"] <= 1
-
-
-def test_map_is_a_probability_on_the_grid_of_the_stack(chain):
-    with rasterio.open(chain["susceptibility"]) as found, rasterio.open(chain["stack"]) as stack:
-        assert found.transform == stack.transform
-        assert found.shape == stack.shape
-        assert found.dtypes == ("float32",)
-        values, valid = found.read(1), np.isfinite(stack.read()).all(axis=0)
-    np.testing.assert_array_equal(np.isfinite(values), valid)
-    assert 0 <= values[valid].min() < values[valid].max() <= 1
-
-
-def test_map_does_not_depend_on_tiles(step, chain):
-    output = step("predictsusceptibility", TILE=64, PRECISION="fp32", DEVICE="cpu")["OUTPUT"]
-    np.testing.assert_allclose(read(output).data, read(chain["susceptibility"]).data, atol=1e-5)
 
 
 def test_ensemble_and_its_standard_deviation(step, chain, tmp_path):
@@ -263,75 +184,42 @@ def test_ensemble_and_its_standard_deviation(step, chain, tmp_path):
         ("text", {"MODEL": f"{first};{second}"}),
     ):
         models["OUTPUT_APPLICABILITY"] = tmp_path / "applicability.tif"
-        maps[name] = read(step("predictsusceptibility", PRECISION="fp32", **models)["OUTPUT"]).data
+        maps[name] = read_band(step("predictsusceptibility", PRECISION="fp32", **models)["OUTPUT"]).data
     np.testing.assert_allclose(maps["both"], (maps["first"] + maps["second"]) / 2, atol=1e-5)
     np.testing.assert_array_equal(maps["both"], maps["text"])
     difference = np.abs(maps["first"] - maps["second"])
-    np.testing.assert_allclose(read(tmp_path / "spread.tif").data, difference / np.sqrt(2), atol=1e-4)
+    np.testing.assert_allclose(read_band(tmp_path / "spread.tif").data, difference / np.sqrt(2), atol=1e-4)
 
 
-def test_area_of_the_map(step):
-    square = memory_layer("Polygon", "", [(box(LEFT, TOP, LEFT + 600, TOP - 600), [])])
-    result = step("predictsusceptibility", AREA=square)
-    assert result["CELLS"] == 20 * 20 == np.isfinite(read(result["OUTPUT"]).data).sum()
+@pytest.mark.parametrize("method", ["equal_interval", "natural_breaks", "landslide_share", "breaks"])
+def test_every_method_of_zoning(step, area, method):
+    more = {"landslide_share": {"LANDSLIDES": area / "landslides.gpkg"}, "breaks": {"BREAKS": "0.2,0.4,0.5,0.6"}}
+    zones = read_band(step("classifyzones", METHOD=method, **more.get(method, {}))["OUTPUT"]).compressed()
+    assert 1 <= zones.min() <= zones.max() <= 5
 
 
-def test_zones_have_their_shares(step, tmp_path):
-    result = step("classifyzones", SHARES="50,30,20", OUTPUT_TABLE=tmp_path / "zones.csv")
-    zones = read(result["OUTPUT"]).compressed()
-    np.testing.assert_allclose([np.mean(zones == zone) for zone in (1, 2, 3)], [0.5, 0.3, 0.2], atol=0.001)
-    assert len(table(tmp_path / "zones.csv")) == 3
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"METHOD": "equal_interval"},
-        {"METHOD": "natural_breaks"},
-        {"METHOD": "landslide_share", "LANDSLIDES": "landslides.gpkg"},
-        {"METHOD": "breaks", "BREAKS": "0.2,0.4,0.5,0.6"},
-        {"BREAKS": [0.3, 0.6]},
-    ],
-)
-def test_every_method_of_zoning(step, chain, area, values):
-    if "LANDSLIDES" in values:
-        values = {**values, "LANDSLIDES": area / values["LANDSLIDES"]}
-    zones = read(step("classifyzones", **values)["OUTPUT"]).compressed()
-    assert zones.min() >= 1
-    assert zones.max() <= 5
-    if values.get("BREAKS") == [0.3, 0.6]:
-        susceptibility = read(chain["susceptibility"]).data
-        susceptibility = susceptibility[np.isfinite(susceptibility)]
-        expected = 1 + (susceptibility > np.float32(0.3)) + (susceptibility > np.float32(0.6))
-        np.testing.assert_array_equal(zones, expected)
-
-
-def test_zones_at_the_breaks_of_an_earlier_run(step, chain):
+def test_zones_at_given_breaks_and_at_those_of_an_earlier_run(step, chain):
+    zones = read_band(step("classifyzones", BREAKS=[0.3, 0.6])["OUTPUT"]).compressed()
+    susceptibility = read_band(chain["susceptibility"]).data
+    susceptibility = susceptibility[np.isfinite(susceptibility)]
+    np.testing.assert_array_equal(zones, 1 + sum(susceptibility > np.float32(value) for value in (0.3, 0.6)))
     for source in (chain["zones"], f"{chain['zones']}.run.json"):
         output = step("classifyzones", BREAKS_FROM=source)["OUTPUT"]
-        np.testing.assert_array_equal(read(output).data, read(chain["zones"]).data)
+        np.testing.assert_array_equal(read_band(output).data, read_band(chain["zones"]).data)
 
 
 def test_warning_from_text_numbers_and_layers(step, chain, area, tmp_path):
     """Rain by halves, thresholds as text, landform and regions as layers: the map is the rule, cell by cell."""
     listener = Listener()
-    p = read(chain["susceptibility"]).data
+    p = read_band(chain["susceptibility"]).data
     low, high = (float(np.float32(value)) for value in np.nanquantile(p, [0.3, 0.7]))
-    result = step(
-        "rainfallwarning",
-        listener,
-        MORE_RAIN=[str(area / "precipitation.tif")],
-        TOPOGRAPHY=area / "landform.gpkg",
-        TOPOGRAPHY_FIELD="landform",
-        ZONES=chain["zones"],
-        K_TABLE="valley,0.0005",
-        K="0.0008",
-        P_LOW=repr(low),
-        P_HIGH=repr(high),
-        FS_CRITICAL="0.5",
-        **{"REGIONS": area / "regions.gpkg", **REGIONS, "OUTPUT_SAFETY_FACTOR": tmp_path / "fs.tif"},
-    )
-    factor, classes = read(tmp_path / "fs.tif").data, read(result["OUTPUT"]).data
+    numbers = {"K_TABLE": "valley,0.0005", "K": "0.0008", "FS_CRITICAL": "0.5"}
+    numbers |= {"P_LOW": repr(low), "P_HIGH": repr(high)}
+    layers = {"ZONES": chain["zones"], "REGIONS": area / "regions.gpkg", **REGIONS}
+    layers |= {"TOPOGRAPHY": area / "landform.gpkg", "TOPOGRAPHY_FIELD": "landform"}
+    more = {"MORE_RAIN": [str(area / "precipitation.tif")], "OUTPUT_SAFETY_FACTOR": tmp_path / "fs.tif"}
+    result = step("rainfallwarning", listener, **numbers, **layers, **more)
+    factor, classes = read_band(tmp_path / "fs.tif").data, read_band(result["OUTPUT"]).data
     expected = np.select([np.isnan(p), ~(factor < 0.5), p < np.float32(low), p < np.float32(high)], [0, 1, 2, 3], 4)
     np.testing.assert_array_equal(classes, expected)
     assert {1, 2, 3, 4} <= set(np.unique(classes))
@@ -340,30 +228,22 @@ def test_warning_from_text_numbers_and_layers(step, chain, area, tmp_path):
     assert result["WARNED_SHARE"] == pytest.approx((classes >= 3).sum() / (classes > 0).sum())
     assert result["HIGHEST_RAIN"] > 1900
     assert any("month or a year" in line for line in listener.warnings)
-    assert [row["region"] for row in table(result["OUTPUT_TABLE"])] == ["all"] * 6 + ["east"] * 6 + ["west"] * 6
+    assert [row["region"] for row in rows_of(result["OUTPUT_TABLE"])] == ["all"] * 6 + ["east"] * 6 + ["west"] * 6
 
 
 def test_validation_gives_report_table_points_and_numbers(step, chain, area, tmp_path):
     layers = {"ZONES": chain["zones"], "WINDOWS": chain["windows"], "REGIONS": area / "regions.gpkg", **REGIONS}
     output = tmp_path / "points.gpkg"
     result = step("validatewithpoints", DISTANCE=150, REPEATS=20, SEED=5, OUTPUT_POINTS=output, **layers)
-    assert 0 <= result["AUC_LOW"] <= result["AUC"] <= result["AUC_HIGH"] <= 1
-    assert 0 <= result["RECALL"] <= 1
+    assert 0 <= result["AUC_LOW"] <= result["AUC"] <= result["AUC_HIGH"] <= 1 and 0 <= result["RECALL"] <= 1
     assert -1 <= result["KAPPA"] <= 1
     points = QgsVectorLayer(str(output), "")
     assert values_of(points, "kind") == {"landslide", "stable"}
-    outcomes = {
-        ("landslide", True): "hit",
-        ("landslide", False): "miss",
-        ("stable", True): "false_alarm",
-        ("stable", False): "correct_rejection",
-    }
+    outcomes = {"landslide": ("miss", "hit"), "stable": ("correct_rejection", "false_alarm")}
     for row in points.getFeatures():
-        assert row["outcome"] == outcomes[row["kind"], row["susceptibility"] >= 0.5]
+        assert row["outcome"] == outcomes[row["kind"]][row["susceptibility"] >= 0.5]
     assert FIGURE in text(result["OUTPUT_HTML"])
-    scopes = {row["scope"] for row in table(result["OUTPUT_TABLE"])}
-    assert "all" in scopes
-    assert any("west" in scope for scope in scopes)
+    assert {"all", "region: west"} <= {row["scope"] for row in rows_of(result["OUTPUT_TABLE"])}
 
 
 def test_validation_agrees_with_scikit_learn(step):
@@ -371,8 +251,7 @@ def test_validation_agrees_with_scikit_learn(step):
     from sklearn.metrics import roc_auc_score
 
     places = np.random.default_rng(1).integers(0, SIZE, (80, 2))
-    rows = [(f"Point ({LEFT + CELL * column + 10} {TOP - CELL * row - 10})", []) for row, column in places]
-    stable = memory_layer("Point", "", rows)
+    stable = memory_layer("Point", "", [(cell_point(*cell), []) for cell in places])
     result = step("validatewithpoints", STABLE=stable, REPEATS=20, OUTPUT_POINTS="memory:")
     points = list(result["OUTPUT_POINTS"].getFeatures())
     truth = [row["kind"] == "landslide" for row in points]
@@ -381,14 +260,13 @@ def test_validation_agrees_with_scikit_learn(step):
 
 def test_check_factors(step, chain):
     result = step("checkfactors", LABELS=chain["labels"])
-    assert len(table(result["OUTPUT_TABLE"])) == result["ERRORS"] + result["WARNINGS"] + result["NOTES"]
+    assert len(rows_of(result["OUTPUT_TABLE"])) == result["ERRORS"] + result["WARNINGS"] + result["NOTES"]
 
 
 def test_temporary_outputs(step):
-    result = step("classifyzones", OUTPUT=QgsProcessing.TEMPORARY_OUTPUT)
-    assert result["OUTPUT"].endswith(".tif")
-    assert len(np.unique(read(result["OUTPUT"]).compressed())) == 5
-    folder = step("createdemodata", SIZE=80, REGIONS=1, OUTPUT=QgsProcessing.TEMPORARY_OUTPUT)["OUTPUT"]
+    result = step("classifyzones", OUTPUT="TEMPORARY_OUTPUT")
+    assert result["OUTPUT"].endswith(".tif") and len(np.unique(read_band(result["OUTPUT"]).compressed())) == 5
+    folder = step("createdemodata", SIZE=80, REGIONS=1, OUTPUT="TEMPORARY_OUTPUT")["OUTPUT"]
     assert (Path(folder) / "dem.tif").is_file()
 
 
@@ -399,66 +277,39 @@ def test_vector_outputs_go_where_processing_can_write(step, tmp_path, place):
     (tmp_path / "a b é").mkdir()
     given = place.format(folder=tmp_path) if place.startswith("ogr:") else str(tmp_path / place)
     result = step("validatewithpoints", DISTANCE=150, REPEATS=1, OUTPUT_POINTS=given)
-    layer = QgsVectorLayer(result["OUTPUT_POINTS"], "points")
-    assert layer.isValid()
-    assert layer.featureCount() > 50
+    assert QgsVectorLayer(result["OUTPUT_POINTS"], "points").featureCount() > 50
 
 
 def test_station_points_make_a_factor(step):
-    places = np.random.default_rng(0).uniform(0, SIZE * CELL, (12, 2))
-    stations = memory_layer(
-        "Point", "mm:string", [(f"Point ({LEFT + x} {TOP - y})", [str(500 + x / 10)]) for x, y in places]
-    )
+    places = np.random.default_rng(0).integers(0, SIZE, (12, 2))
+    stations = memory_layer("Point", "mm:string", [(cell_point(*cell), [str(500 + 3 * cell[1])]) for cell in places])
     output = step("buildfactorstack", PRECIPITATION=stations, PRECIPITATION_FIELD="mm")["OUTPUT"]
     with open_stack(output) as stack:
         rain = stack.dataset.read(stack.factor("precipitation").band)
     assert 450 < np.nanmin(rain) < np.nanmax(rain) < 900
 
 
-def test_a_layer_in_degrees_labels_the_same_cells(step, area, chain):
-    import processing
-
-    slides = {"INPUT": str(area / "landslides.gpkg"), "TARGET_CRS": "EPSG:4326", "OUTPUT": "memory:"}
-    degrees = processing.run("native:reprojectlayer", slides)["OUTPUT"]
-    result = step("buildbufferedlabels", LANDSLIDES=degrees, SCALE_FIELD="scale", RADII=RADII)
-    np.testing.assert_array_equal(read(result["OUTPUT"]).data, read(chain["labels"]).data)
-
-
-def test_inputs_of_the_tiny_area_exist(area):
-    assert all(value.exists() for value in stack_inputs(area).values() if hasattr(value, "exists"))
-
-
 def test_comparison_of_maps_of_other_cells_crs_and_values(step, chain, area, tmp_path):
     """The model's map, the heights in 120 m cells and the map in degrees; points in degrees, numbers as text."""
     first, names = chain["susceptibility"], ["model", "heights, 120 m", "model in degrees"]
-    coarse = write_raster(tmp_path / "coarse.tif", read(area / "dem.tif").data[::4, ::4], cell=4 * CELL)
-    degrees = tmp_path / "degrees.tif"
-    subprocess.run(["gdalwarp", "-q", "-t_srs", "EPSG:4326", str(first), str(degrees)], check=True)
+    coarse, degrees = tmp_path / "coarse.tif", tmp_path / "degrees.tif"
+    for options, source, target in (("-tr 120 120", area / "dem.tif", coarse), ("-t_srs EPSG:4326", first, degrees)):
+        subprocess.run(["gdalwarp", "-q", *options.split(), str(source), str(target)], check=True)
     rows = [(shape, []) for shape in shapes_in_degrees(area / "landslides.gpkg")]
-    result = step(
-        "comparemodels",
-        SUSCEPTIBILITY=[str(first), str(coarse), str(degrees)],
-        LANDSLIDES=memory_layer("Point", "", rows, crs="EPSG:4326"),
-        **{"REGIONS": area / "regions.gpkg", **REGIONS, "WINDOWS": chain["windows"]},
-        NAMES=names,
-        DISTANCE="100",
-        REPEATS="20",
-        SEED="3",
-        OUTPUT_DIFFERENCE=tmp_path / "difference.tif",
-    )
+    layers = {"LANDSLIDES": memory_layer("Point", "", rows, crs="EPSG:4326"), "WINDOWS": chain["windows"]}
+    layers |= {"SUSCEPTIBILITY": [str(first), str(coarse), str(degrees)], "REGIONS": area / "regions.gpkg", **REGIONS}
+    numbers = {"DISTANCE": "100", "REPEATS": "20", "SEED": "3", "OUTPUT_DIFFERENCE": tmp_path / "difference.tif"}
+    result = step("comparemodels", NAMES=names, **layers, **numbers)
     keys = ("scope", "map", "other", "measure")
-    found = {tuple(row[key] for key in keys): row["value"] for row in table(result["OUTPUT_TABLE"])}
+    found = {tuple(row[key] for key in keys): row["value"] for row in rows_of(result["OUTPUT_TABLE"])}
     assert float(found["all", "model", "model in degrees", "spearman"]) > 0.95
     aucs = {name: float(found["all", name, "", "auc"]) for name in names}
-    assert result["BEST"] == max(aucs, key=aucs.get)
-    assert result["AUC"] == pytest.approx(aucs[result["BEST"]])
+    assert result["BEST"] == max(aucs, key=aucs.get) and result["AUC"] == pytest.approx(aucs[result["BEST"]])
     assert 0 <= result["P"] <= 1
-    assert result["LEAD"] >= 0
-    assert ("region: east", "model", "", "auc") in found
+    assert result["LEAD"] >= 0 and ("region: east", "model", "", "auc") in found
     assert ("all", "heights, 120 m", "", "recall") not in found
     with rasterio.open(tmp_path / "difference.tif") as difference:
-        assert difference.shape == read(first).shape
-        assert difference.descriptions == ("difference of ranks",)
+        assert (difference.shape, difference.descriptions) == (read_band(first).shape, ("difference of ranks",))
     outputs = [result[name] for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_DIFFERENCE")]
     assert all(Path(f"{path}.run.json").exists() for path in outputs)
 
@@ -470,17 +321,53 @@ def test_explain_susceptibility(step, area, tmp_path):
     result = step("explainsusceptibility", AREA=west, OUTPUT_LEADING=tmp_path / "leading.tif", **numbers)
     assert 0 <= result["AUC"] <= 1
     assert result["BLOCKS_USED"] >= 20
-    rows = table(result["OUTPUT_TABLE"])
+    rows = rows_of(result["OUTPUT_TABLE"])
     assert {row["part"] for row in rows} >= {"map", "importance", "response", "observed", "plausibility", "leading"}
     assert {row["factor"] for row in rows if row["part"] == "leading"} == set(FACTORS)
     with rasterio.open(tmp_path / "leading.tif") as leading:
         found = leading.read(1)
-        assert leading.nodata == 0
-        assert leading.colormap(1)[1] == (230, 159, 0, 255)
-    assert (found[:, : SIZE // 2 - 2] > 0).mean() > 0.9
-    assert not found[:, SIZE // 2 + 2 :].any()
+        assert (leading.nodata, leading.colormap(1)[1]) == (0, (230, 159, 0, 255))
+    assert (found[:, : SIZE // 2 - 2] > 0).mean() > 0.9 and not found[:, SIZE // 2 + 2 :].any()
     layer = QgsRasterLayer(str(tmp_path / "leading.tif"), "leading")
-    assert layer.renderer().type() == "paletted"
-    assert layer.renderer().classes()[0].label == "Slope gradient"
+    assert (layer.renderer().type(), layer.renderer().classes()[0].label) == ("paletted", "Slope gradient")
     outputs = [result[name] for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_LEADING")]
     assert all(Path(f"{path}.run.json").exists() for path in outputs)
+
+
+def train(step, chain, tmp_path, **parameters):
+    """Train, and return the log and the settings as used."""
+    log = Listener()
+    step("trainpcum", log, SAFETY_FACTOR=chain["safety"], OUTPUT=tmp_path / "model.safetensors", **parameters)
+    return log, record_of(tmp_path / "model.safetensors")["settings_used"]
+
+
+@pytest.mark.parametrize("augment", [None, True, False])
+def test_the_preset_paper_gives_what_is_left_empty(step, chain, tmp_path, augment):
+    given = {**TRAINING, "EPOCHS": 1} if augment is None else {**TRAINING, "EPOCHS": 1, "AUGMENT": augment}
+    log, used = train(step, chain, tmp_path, PRESET="paper", **given)
+    paper = {"encoding": "codes", "split": "random", "learning_rate": 1e-4, "physics": "indicator"}
+    paper |= {"weight_landslide": 5, "weight_stable": 1}
+    given = {"epochs": 1, "width": TRAINING["WIDTH"], "window": TRAINING["WINDOW"], "augment": bool(augment)}
+    assert {**used, **paper, **given} == used
+    assert ("AUGMENT=true was given and overrides the preset's false." in log.lines) is bool(augment)
+    assert "EPOCHS=1 was given and overrides the preset's 1000." in log.lines
+    (settings,) = (line for line in log.lines if line.startswith("Settings: "))
+    assert "ENCODING codes" in settings and "LEARNING_RATE 0.0001" in settings
+
+
+def test_empty_values_are_the_presets(step, chain, tmp_path):
+    """As a dialog hands them on: every parameter is there, the empty ones as None."""
+    empty = dict.fromkeys(("PHYSICS", "LAMBDA", "SPLIT", "LEARNING_RATE", "ENCODING", "DROPOUT", "WEIGHT_STABLE"))
+    log, used = train(step, chain, tmp_path, PRESET="recommended", AUGMENT=True, **empty, **TRAINING)
+    assert (used["physics"], used["split"], used["encoding"]) == ("hinge", "spatial_blocks", "one_hot")
+    assert not [line for line in log.lines if line.startswith("AUGMENT")]
+
+
+def test_a_model_is_fine_tuned(step, chain, tmp_path):
+    given = {name: value for name, value in TRAINING.items() if name not in ("WIDTH", "DEPTH")}
+    _, used = train(step, chain, tmp_path, START_FROM=str(chain["model"]), **given)
+    assert used["width"] == TRAINING["WIDTH"]
+    assert used["learning_rate"] == pytest.approx(default("learning_rate") / 10)
+    model = load_model(tmp_path / "model.safetensors")
+    assert model.training["start_from"] == {"name": "model.safetensors", "sha256": sha256(chain["model"])}
+    assert model.factors == load_model(chain["model"]).factors

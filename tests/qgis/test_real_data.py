@@ -30,23 +30,15 @@ def test_chain_on_kaghan(run, kaghan, tmp_path):
     extras = [str(kaghan / "landcover.tif")]
     layers = {name: kaghan / file for name, file in LAYERS.items()}
     stack, labels, safety, susceptibility, zones = files.values()
-    run(
-        "buildfactorstack",
-        **layers,
-        LITHOLOGY_FIELD="Formation",
-        PRECIPITATION=rain,
-        EXTRA_CATEGORICAL=extras,
-        OUTPUT=stack,
-    )
+    layers |= {"LITHOLOGY_FIELD": "Formation", "PRECIPITATION": rain, "EXTRA_CATEGORICAL": extras}
+    run("buildfactorstack", OUTPUT=stack, **layers)
     with open_stack(stack) as opened:
         assert " ".join(opened.names) == FACTORS
         assert len(opened.factor("lithology").classes) == 9
     slides = kaghan / "landslides.gpkg"
     scales = {"SCALE_FIELD": "scale_class", "RADII": RADII, "RING": 150}
-    assert (
-        run("buildbufferedlabels", LANDSLIDES=slides, REFERENCE=stack, OUTPUT=labels, **scales)["LANDSLIDES_USED"]
-        == 2827
-    )
+    result = run("buildbufferedlabels", LANDSLIDES=slides, REFERENCE=stack, OUTPUT=labels, **scales)
+    assert result["LANDSLIDES_USED"] == 2827
     run("buildsafetyfactor", REFERENCE=stack, PRECIPITATION=rain, LANDSLIDES=slides, OUTPUT=safety)
     model, windows = tmp_path / "model.safetensors", tmp_path / "windows.gpkg"
     rasters = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety}
@@ -57,8 +49,7 @@ def test_chain_on_kaghan(run, kaghan, tmp_path):
     outputs = {"OUTPUT_HTML": tmp_path / "report.html", "OUTPUT_TABLE": tmp_path / "table.csv"}
     result = run("validatewithpoints", **inputs, DISTANCE=150, REPEATS=20, **outputs)
     # Slope alone reaches 0.68 on these data; two epochs must at least have found the mountains.
-    assert result["AUC"] > 0.55
-    assert result["AUC_TEST"] > 0.5
+    assert result["AUC"] > 0.55 and result["AUC_TEST"] > 0.5
     with rasterio.open(zones) as classes:
         counts = np.bincount(classes.read(1).ravel(), minlength=6)[1:]
     np.testing.assert_allclose(counts / counts.sum(), [0.3, 0.2, 0.2, 0.2, 0.1], atol=1e-3)
