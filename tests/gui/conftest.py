@@ -50,9 +50,9 @@ def play(package, qgis_program, tmp_path):
         folder = ARTEFACTS / scenario
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        variables = {**os.environ, "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"), "SCARP_GUI_SCENARIO": scenario}
-        for name in ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH"):
-            variables.pop(name, None)
+        away = ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH")
+        variables = {name: value for name, value in os.environ.items() if name not in away}
+        variables.update(QGIS_CUSTOM_CONFIG_PATH=str(tmp_path / "profile"), SCARP_GUI_SCENARIO=scenario)
         variables.update(SCARP_GUI_PACKAGE=str(package), SCARP_GUI_FOLDER=str(folder), PYTHONDONTWRITEBYTECODE="1")
         variables.update(SCARP_GUI_DATA=str(tmp_path / "data"), SCARP_STATE=str(tmp_path / "state"))
         # The libraries, and nothing of the checkout: the plugin comes from the zip.

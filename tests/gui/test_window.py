@@ -9,36 +9,30 @@ from pathlib import Path
 def test_first_map_by_the_dialogs_of_the_toolbox(play):
     found = play("first_map")
     assert any("Install" in text for text in found["menu"])
-    for title in ("Train PCUM", "Predict susceptibility", "Landslide susceptibility, from factors to zones"):
-        assert title in found["titles"]
+    titles = {"Train PCUM", "Predict susceptibility", "Landslide susceptibility, from factors to zones"}
+    assert titles <= set(found["titles"])
     files = {name: Path(path) for name, path in found["files"].items()}
-    for name in ("factors", "labels", "safety_factor", "model", "windows", "susceptibility", "zones", "report"):
-        assert files[name].exists(), name
-    numbers = found["numbers"]
-    assert 0.5 < numbers["Validate with points"]["AUC"] <= 1
+    names = "factors labels safety_factor model windows susceptibility zones report"
+    assert not [name for name in names.split() if not files[name].exists()]
+    assert 0.5 < found["numbers"]["Validate with points"]["AUC"] <= 1
     record = json.loads(Path(f"{files['susceptibility']}.run.json").read_text(encoding="utf-8"))
     assert record["parameters"]
     # Everything that is a map came into the project, styled, in a group of its run.
     renderers = {layer["source"].split("|")[0]: layer["renderer"] for layer in found["layers"]}
-    assert renderers[str(files["susceptibility"])] == "singlebandpseudocolor"
-    assert renderers[str(files["zones"])] == "paletted"
-    assert renderers[str(files["windows"])] == "categorizedSymbol"
-    assert renderers[str(files["points"])] == "categorizedSymbol"
+    kinds = {"susceptibility": "singlebandpseudocolor", "zones": "paletted"}
+    kinds |= dict.fromkeys(["windows", "points"], "categorizedSymbol")
+    assert {name: renderers[str(files[name])] for name in kinds} == kinds
     # QGIS once handed the CRS of a thread that had ended: such layers have none.
     assert {layer["crs"] for layer in found["layers"]} == {"EPSG:32646"}
     groups = {layer["group"] for layer in found["layers"] if layer["source"].startswith(str(files["zones"]))}
-    assert groups
-    assert "" not in groups
-    assert any("eport" in title for title in found["reports"])
+    assert groups and "" not in groups and any("eport" in title for title in found["reports"])
 
 
 def test_a_training_is_cancelled_and_another_keeps_its_best(play):
     found = play("stop_training")
     cancelled, stopped = found["cancelled"], found["stopped"]
-    assert not cancelled["done"]
-    assert cancelled["left"] == [], "a cancelled training leaves nothing"
-    assert stopped["done"]
-    assert "stopped.safetensors" in stopped["left"]
+    assert not cancelled["done"] and cancelled["left"] == [], "a cancelled training leaves nothing"
+    assert stopped["done"] and "stopped.safetensors" in stopped["left"]
     assert "stopped" in found["stopped_says"].lower()
 
 

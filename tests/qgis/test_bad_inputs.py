@@ -52,11 +52,8 @@ def test_bad_input(case, run, chain, area, tmp_path, table):
     at.folder.mkdir()
     at.out.mkdir()
     changes = case.make(at)
-    values = {
-        **{name: at.out / file for name, file in OUTPUTS[case.algorithm].items()},
-        **good_inputs(case.algorithm, at),
-        **changes,
-    }
+    values = {name: at.out / file for name, file in OUTPUTS[case.algorithm].items()}
+    values |= {**good_inputs(case.algorithm, at), **changes}
     values = {name: _plain(value) for name, value in values.items() if value is not None}
     listener, message, results = Listener(), "", {}
     with case.around(at):
@@ -90,14 +87,9 @@ def test_bad_input(case, run, chain, area, tmp_path, table):
 def test_every_algorithm_has_cases(plugin):
     assert len({case.name for case in CASES}) == len({(case.algorithm, case.given) for case in CASES}) == len(CASES)
     assert all(bool(case.error) != bool(case.works) for case in CASES)
-    of_scarp = {
-        item.name()
-        for item in QgsApplication.processingRegistry().providerById("scarp").algorithms()
-        if hasattr(item, "check")
-    }
+    of_scarp = {item.name() for item in plugin.provider.algorithms() if hasattr(item, "check")}
     refused = {case.algorithm for case in CASES if case.error}
-    assert refused == set(OUTPUTS)
-    assert refused >= of_scarp - {"rerun"}
+    assert refused == set(OUTPUTS) and refused >= of_scarp - {"rerun"}
 
 
 def test_the_page_on_reliability_has_every_case():
@@ -149,21 +141,16 @@ def _is_clear(message: str, case: Case, changes: dict[str, Any], run: Any) -> No
     assert not _OF_PYTHON.search(message), message
     assert len(message) > 40 and message.endswith((".", "?", ".)")), message
     assert _REMEDY.search(message), f"it does not say how to fix it: {message}"
-    definitions = {
-        item.name(): item.description()
-        for item in QgsApplication.processingRegistry().algorithmById(f"scarp:{case.algorithm}").parameterDefinitions()
-    }
-    names = {*changes} or {*OUTPUTS[case.algorithm]}
+    algorithm = QgsApplication.processingRegistry().algorithmById(f"scarp:{case.algorithm}")
+    definitions = {item.name(): item.description() for item in algorithm.parameterDefinitions()}
     words = set()
-    for name in names:
-        value = changes.get(name)
-        words |= {name, *definitions.get(name, name).split(" (")[:1], *_names_of(value), _ROLES.get(name, name)}
+    for name in {*changes} or {*OUTPUTS[case.algorithm]}:
+        label = definitions.get(name, name).split(" (")[0]
+        words |= {name, label, *_names_of(changes.get(name)), _ROLES.get(name, name)}
     if not changes:
         words |= set(OUTPUTS[case.algorithm].values())
-    lower = message.lower()
-    named = any(word.lower() in lower for word in words if word) or any(
-        re.search(rf"\b{name}\b", message) for name in definitions
-    )
+    named = any(word.lower() in message.lower() for word in words if word)
+    named |= any(re.search(rf"\b{name}\b", message) for name in definitions)
     assert named, f"it does not name the input {sorted(words)}: {message}"
 
 

@@ -1,54 +1,58 @@
-"""Ids, parameter names and help of all algorithms."""
+"""Ids, parameter names, help and help pages of all algorithms."""
 
 from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
 
 import pytest
 from qgis.core import QgsProcessingParameterDefinition
 
-FROZEN = {
-    "createdemodata": "SIZE [REGIONS] SEED OUTPUT",
-    "buildfactorstack": "DEM [AREA] [LANDFORM] [LANDFORM_FIELD] [RIVERS] [RIVER_RADIUS] [PRECIPITATION] [TEMPERATURE] "
-    "[FAULTS] [FAULT_RADIUS] [LITHOLOGY] [LITHOLOGY_FIELD] [SEISMIC] [SEISMIC_FIELD] "
-    "[EXTRA_CONTINUOUS] [EXTRA_CATEGORICAL] [SCHEDULER] OUTPUT",
-    "checkfactors": "STACK OUTPUT_HTML OUTPUT_TABLE",
-    "buildbufferedlabels": "LANDSLIDES [SCALE_FIELD] RADII [RING] REFERENCE [AREA] OUTPUT",
-    "buildsafetyfactor": "REFERENCE PRECIPITATION ALPHA BETA RAINY_DAYS [CLIMATE] [ALPHA_FIELD] [BETA_FIELD] "
-    "[RAINY_DAYS_FIELD] [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] [LANDSLIDES] OUTPUT "
-    "[OUTPUT_RAINFALL] [OUTPUT_TABLE]",
-    "trainpcum": "STACK LABELS [SAFETY_FACTOR] PHYSICS LAMBDA P_LOW FS_CRITICAL WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW "
-    "SPLIT BLOCK EPOCHS PATIENCE LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE "
-    "PRECISION [PRESET] [START_FROM] [CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
-    "traincomparisonmodel": "KIND STACK LABELS WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW SPLIT BLOCK EPOCHS PATIENCE "
-    "LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE PRECISION "
-    "[CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
-    "predictsusceptibility": "STACK MODEL [AREA] TILE DEVICE PRECISION [SAMPLES] OUTPUT [OUTPUT_UNCERTAINTY] "
-    "[OUTPUT_APPLICABILITY]",
-    "classifyzones": "SUSCEPTIBILITY METHOD SHARES [BREAKS] [BREAKS_FROM] [LANDSLIDES] OUTPUT [OUTPUT_TABLE]",
-    "rainfallwarning": "SUSCEPTIBILITY RAIN [K] [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] P_LOW FS_CRITICAL [REGIONS] "
-    "[REGION_FIELD] [MORE_RAIN] [P_HIGH] [FS_WATCH] [ZONES] OUTPUT OUTPUT_TABLE",
-    "validatewithpoints": "SUSCEPTIBILITY LANDSLIDES [STABLE] [ZONES] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] "
-    "THRESHOLD DISTANCE REPEATS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_POINTS]",
-    "explainsusceptibility": "STACK MODEL LABELS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_LEADING]",
-    "comparemodels": "SUSCEPTIBILITY LANDSLIDES [STABLE] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] REPEATS SEED "
-    "[NAMES] [THRESHOLD] [DISTANCE] [SHARES] [POLYGON_MODE] OUTPUT_HTML OUTPUT_TABLE "
-    "[OUTPUT_DIFFERENCE]",
-}
+from scarp.algorithms.base.algorithm import PAGES
+from scarp.tests.qgis.child import ROOT
+
+FROZEN = """
+createdemodata: SIZE [REGIONS] SEED OUTPUT
+buildfactorstack: DEM [AREA] [LANDFORM] [LANDFORM_FIELD] [RIVERS] [RIVER_RADIUS] [PRECIPITATION] [TEMPERATURE] [FAULTS]
+    [FAULT_RADIUS] [LITHOLOGY] [LITHOLOGY_FIELD] [SEISMIC] [SEISMIC_FIELD] [EXTRA_CONTINUOUS] [EXTRA_CATEGORICAL]
+    [SCHEDULER] OUTPUT
+checkfactors: STACK OUTPUT_HTML OUTPUT_TABLE
+buildbufferedlabels: LANDSLIDES [SCALE_FIELD] RADII [RING] REFERENCE [AREA] OUTPUT
+buildsafetyfactor: REFERENCE PRECIPITATION ALPHA BETA RAINY_DAYS [CLIMATE] [ALPHA_FIELD] [BETA_FIELD] [RAINY_DAYS_FIELD]
+    [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] [LANDSLIDES] OUTPUT [OUTPUT_RAINFALL] [OUTPUT_TABLE]
+trainpcum: STACK LABELS [SAFETY_FACTOR] PHYSICS LAMBDA P_LOW FS_CRITICAL WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW SPLIT
+    BLOCK EPOCHS PATIENCE LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE PRECISION [PRESET]
+    [START_FROM] [CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]
+traincomparisonmodel: KIND STACK LABELS WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW SPLIT BLOCK EPOCHS PATIENCE LEARNING_RATE
+    BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE PRECISION [CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]
+predictsusceptibility: STACK MODEL [AREA] TILE DEVICE PRECISION [SAMPLES] OUTPUT [OUTPUT_UNCERTAINTY]
+    [OUTPUT_APPLICABILITY]
+classifyzones: SUSCEPTIBILITY METHOD SHARES [BREAKS] [BREAKS_FROM] [LANDSLIDES] OUTPUT [OUTPUT_TABLE]
+rainfallwarning: SUSCEPTIBILITY RAIN [K] [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] P_LOW FS_CRITICAL [REGIONS]
+    [REGION_FIELD] [MORE_RAIN] [P_HIGH] [FS_WATCH] [ZONES] OUTPUT OUTPUT_TABLE
+validatewithpoints: SUSCEPTIBILITY LANDSLIDES [STABLE] [ZONES] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] THRESHOLD
+    DISTANCE REPEATS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_POINTS]
+explainsusceptibility: STACK MODEL LABELS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_LEADING]
+comparemodels: SUSCEPTIBILITY LANDSLIDES [STABLE] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] REPEATS SEED [NAMES]
+    [THRESHOLD] [DISTANCE] [SHARES] [POLYGON_MODE] OUTPUT_HTML OUTPUT_TABLE [OUTPUT_DIFFERENCE]
+"""
+FROZEN = dict(row.split(": ") for row in FROZEN.replace("\n    ", " ").strip().split("\n"))
 """What is not in brackets is required or has a default; nothing is ever renamed."""
 
-CHOICES = {
-    ("trainpcum", "PRESET"): "recommended paper",
-    ("trainpcum", "PHYSICS"): "hinge indicator none",
-    ("trainpcum", "SPLIT"): "spatial_blocks random",
-    ("trainpcum", "ENCODING"): "codes one_hot",
-    ("trainpcum", "PRECISION"): "auto fp32 bf16 fp16",
-    ("traincomparisonmodel", "KIND"): "unet bpnn resnet logistic_regression random_forest frequency_ratio "
-    "weights_of_evidence",
-    ("predictsusceptibility", "PRECISION"): "auto fp32 bf16 fp16",
-    ("classifyzones", "METHOD"): "area_shares equal_interval natural_breaks landslide_share breaks",
-    ("validatewithpoints", "SUBSET"): "all train validation test",
-    ("comparemodels", "SUBSET"): "all train validation test",
-    ("comparemodels", "POLYGON_MODE"): "representative cells",
-}
+CHOICES = """
+trainpcum PRESET: recommended paper
+trainpcum PHYSICS: hinge indicator none
+trainpcum SPLIT: spatial_blocks random
+trainpcum ENCODING: codes one_hot
+trainpcum PRECISION: auto fp32 bf16 fp16
+traincomparisonmodel KIND: unet bpnn resnet logistic_regression random_forest frequency_ratio weights_of_evidence
+predictsusceptibility PRECISION: auto fp32 bf16 fp16
+classifyzones METHOD: area_shares equal_interval natural_breaks landslide_share breaks
+validatewithpoints SUBSET: all train validation test
+comparemodels SUBSET: all train validation test
+comparemodels POLYGON_MODE: representative cells
+""".strip().split("\n")
 OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
 
 
@@ -64,28 +68,24 @@ def test_ids_and_names_are_as_frozen(algorithms, name):
         parameter = word.strip("[]")
         assert parameter in found
         if word.startswith("["):
-            can_be_left_out = found[parameter].flags() & OPTIONAL or found[parameter].defaultValue() is not None
-            assert can_be_left_out, parameter
+            assert found[parameter].flags() & OPTIONAL or found[parameter].defaultValue() is not None, parameter
 
 
 @pytest.mark.parametrize("name", FROZEN)
 def test_everything_has_help(algorithms, name):
     algorithm = algorithms[name]
-    assert algorithm.displayName()
+    assert "<img" not in algorithm.shortHelpString(), "on the command line it is plain"
+    assert algorithm.displayName() and algorithm.tags() and not algorithm.icon().isNull()
     assert algorithm.group()[0].isdigit()
-    assert algorithm.tags()
-    assert not algorithm.icon().isNull()
     for item in algorithm.parameterDefinitions():
         assert len(item.help()) > 20 and item.help().rstrip().endswith("."), item.name()
-        assert item.description()
-        assert item.description() != item.name()
-        assert item.help() in algorithm.shortHelpString()
-        assert f"[{item.name()}]" in algorithm.shortHelpString()
+        assert item.description() not in ("", item.name())
+        assert item.help() in algorithm.shortHelpString() and f"[{item.name()}]" in algorithm.shortHelpString()
 
 
-def test_every_algorithm_has_its_own_icon(algorithms):
+def test_every_algorithm_has_an_icon_of_its_own_and_a_help_page(algorithms):
     icons = [algorithm.svgIconPath() for algorithm in algorithms.values()]
-    assert len(set(icons)) == len(icons)
+    assert len(set(icons)) == len(icons) and set(PAGES) == set(algorithms)
 
 
 def test_defaults_are_acceptable(algorithms):
@@ -95,11 +95,11 @@ def test_defaults_are_acceptable(algorithms):
                 assert item.checkValueIsAcceptable(item.defaultValue()), (algorithm.name(), item.name())
 
 
-@pytest.mark.parametrize("key", CHOICES)
-def test_choices_are_static_words(algorithms, key):
-    definition = algorithms[key[0]].parameterDefinition(key[1])
-    assert definition.options() == CHOICES[key].split()
-    assert definition.usesStaticStrings()
+@pytest.mark.parametrize("row", CHOICES)
+def test_choices_are_static_words(algorithms, row):
+    algorithm, parameter, *words = row.replace(":", "").split()
+    definition = algorithms[algorithm].parameterDefinition(parameter)
+    assert definition.options() == words and definition.usesStaticStrings()
     default = definition.defaultValue()
     assert default in definition.options() or (default is None and definition.flags() & OPTIONAL)
 
@@ -112,15 +112,22 @@ def test_groups_follow_the_workflow(algorithms):
 def test_expert_settings_are_advanced(algorithms):
     advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
     shown = [item.name() for item in algorithms["trainpcum"].parameterDefinitions() if not item.flags() & advanced]
-    assert "STACK" in shown
-    assert "LEARNING_RATE" not in shown
-    assert len(shown) <= 10
+    assert "STACK" in shown and "LEARNING_RATE" not in shown and len(shown) <= 10
 
 
-def test_radii_shown_are_those_of_the_core():
-    from scarp.algorithms.buildbufferedlabels import RADII
-    from scarp.model.labels.scales import DEFAULT_RADII
-    from scarp.model.tables import read_pairs
+def anchors(page: Path) -> set[str]:
+    """Return the sections of a page by the names that links to them have."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
-    assert read_pairs(RADII, "RADII") == DEFAULT_RADII
-    assert list(read_pairs(RADII, "RADII")) == list(DEFAULT_RADII)
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_help_button_opens_a_section_that_is_there(algorithms, name):
+    metadata = configparser.ConfigParser(interpolation=None)
+    metadata.read(ROOT / "metadata.txt", encoding="utf-8")
+    start = metadata["general"]["repository"] + "/blob/main/"
+    # A fresh object, as a dialog has it: QGIS asks that one.
+    address = algorithms[name].create().helpUrl()
+    assert address.startswith(start)
+    page, _, section = address[len(start) :].partition("#")
+    assert (ROOT / page).is_file() and (not section or section in anchors(ROOT / page))

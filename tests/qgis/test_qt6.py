@@ -15,32 +15,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("algorithms", "environment", "gui", "processing_provider", "running", "tools", "tests/qgis", "tests/gui")
-FILES = sorted(
-    [
-        ROOT / "plugin.py",
-        ROOT / "translation.py",
-        *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")),
-    ]
-)
-GONE = {
-    "exec_": "exec",
-    "QRegExp": "QRegularExpression",
-    "QRegExpValidator": "QRegularExpressionValidator",
-    "QDesktopWidget": "QScreen",
-    "qApp": "QApplication.instance()",
-    "QTextCodec": "str.encode",
-    "setTextCodec": "setEncoding",
-    "setMargin": "setContentsMargins",
-    "globalPos": "globalPosition",
-    "MidButton": "MiddleButton",
-    "TextColorRole": "ForegroundRole",
-    "BackgroundColorRole": "BackgroundRole",
-    "QWebView": "QTextBrowser",
-    "HighQualityAntialiasing": "Antialiasing",
-    "resources_rc": "files by their path",
-    "AA_EnableHighDpiScaling": "nothing",
-    "AA_UseHighDpiPixmaps": "nothing",
-}
+FILES = [ROOT / "plugin.py", ROOT / "translation.py", *(path for one in FOLDERS for path in (ROOT / one).rglob("*.py"))]
+GONE = """
+exec_: exec, QRegExp: QRegularExpression, QRegExpValidator: QRegularExpressionValidator, QDesktopWidget: QScreen,
+qApp: QApplication.instance(), QTextCodec: str.encode, setTextCodec: setEncoding, setMargin: setContentsMargins,
+globalPos: globalPosition, MidButton: MiddleButton, TextColorRole: ForegroundRole, BackgroundColorRole: BackgroundRole,
+QWebView: QTextBrowser, HighQualityAntialiasing: Antialiasing, resources_rc: files by their path,
+AA_EnableHighDpiScaling: nothing, AA_UseHighDpiPixmaps: nothing
+"""
+GONE = dict(pair.strip().split(": ") for pair in GONE.split(","))
 """What PyQt6 does not have, and what to write for it."""
 
 MOVED = {"QAction": "QtGui", "QActionGroup": "QtGui", "QShortcut": "QtGui"}
@@ -138,11 +121,8 @@ def test_every_qt_name_is_there_in_pyqt6():
     for path in FILES:
         tree = tree_of(path)
         names = names_from_qgis(tree)
-        imported = {
-            name: (module.split(".")[2], original)
-            for name, (module, original) in names.items()
-            if module.startswith("qgis.PyQt.")
-        }
+        of_qt = {name: one for name, one in names.items() if one[0].startswith("qgis.PyQt.")}
+        imported = {name: (module.split(".")[2], original) for name, (module, original) in of_qt.items()}
         wanted |= {(module, (original,)) for module, original in imported.values()}
         for _, (first, *rest) in chains(tree):
             # Only names of classes and enums: what starts small is a method, and QGIS adds some to PyQt.
@@ -153,16 +133,12 @@ def test_every_qt_name_is_there_in_pyqt6():
                 wanted.add((module, (original, *rest)))
             elif names.get(first, ("", ""))[0] == "qgis.PyQt":
                 wanted.add((first, tuple(rest)))
-    wanted = {
-        (MOVED.get(chain[0], module), chain)
-        for module, chain in wanted
-        if chain[0] not in ("QVariant", "NULL", "pyqtSignal", "pyqtSlot")
-    }
+    own = ("QVariant", "NULL", "pyqtSignal", "pyqtSlot")
+    wanted = {(MOVED.get(chain[0], module), chain) for module, chain in wanted if chain[0] not in own}
     assert len(wanted) > 30
     if subprocess.run([sys.executable, "-c", "import PyQt6.QtWidgets"], capture_output=True).returncode:
         pytest.skip("PyQt6 is not installed")
-    result = subprocess.run(
-        [sys.executable, "-c", IN_QT6], input=json.dumps(sorted(wanted)), capture_output=True, text=True, timeout=60
-    )
+    options = {"input": json.dumps(sorted(wanted)), "capture_output": True, "text": True, "timeout": 60}
+    result = subprocess.run([sys.executable, "-c", IN_QT6], **options)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -10,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import (
-    QgsApplication,
-    QgsProcessing,
-    QgsProcessingException,
-    QgsProcessingFeatureSourceDefinition,
-    QgsProject,
-    QgsVectorLayer,
+from qgis.core import QgsApplication, QgsProcessingException, QgsProcessingFeatureSourceDefinition, QgsVectorLayer
+
+from scarp.algorithms.base.parameters import strip_password
+from scarp.tests.qgis.results import record_of, rows_of
+from scarp.tests.qgis.tiny import (
+    RADII,
+    TRAINING,
+    Listener,
+    cell_point,
+    in_project,
+    memory_layer,
+    stack_inputs,
+    write_layer,
 )
-
-from scarp.tests.qgis.tiny import CELL, LEFT, RADII, TOP, TRAINING, Listener, memory_layer, stack_inputs, write_layer
-
-
-def record_of(path: Path) -> dict:
-    return json.loads(Path(f"{path}.run.json").read_text(encoding="utf-8"))
 
 
 def repeat(run, tmp_path, output, listener=None, **more):
@@ -31,8 +30,7 @@ def repeat(run, tmp_path, output, listener=None, **more):
     folder = tmp_path / f"again{len(list(tmp_path.glob('again*')))}"
     outputs = {"FOLDER": folder, "OUTPUT_TABLE": tmp_path / "comparison.csv"}
     result = run("rerun", listener or Listener(), RECORD=f"{output}.run.json", **outputs, **more)
-    with open(tmp_path / "comparison.csv", encoding="utf-8") as stream:
-        return result, {(row["part"], row["name"]): row for row in csv.DictReader(stream)}
+    return result, {(row["part"], row["name"]): row for row in rows_of(tmp_path / "comparison.csv")}
 
 
 def label(run, chain, tmp_path, landslides, **settings) -> Path:
@@ -60,8 +58,7 @@ def test_every_step_of_the_chain_gives_the_same_again(run, chain, tmp_path, step
     result, rows = repeat(run, tmp_path, chain[step])
     different = {key: row for key, row in rows.items() if row["same"] == "no"}
     assert result["SAME"] == 1 and not different and result["DIFFERENT"] == 0, different
-    assert outputs <= {name for part, name in rows if part == "output"}
-    assert result["INPUTS_CHANGED"] == 0
+    assert outputs <= {name for part, name in rows if part == "output"} and result["INPUTS_CHANGED"] == 0
     assert {path: path.read_bytes() for path in chain.values()} == before, "the earlier outputs stay as they were"
     for name in outputs:
         assert Path(rows["output", name]["now"]).is_file()
@@ -69,26 +66,22 @@ def test_every_step_of_the_chain_gives_the_same_again(run, chain, tmp_path, step
 
 def test_a_validation_gives_the_same_numbers_and_points(run, numbers, tmp_path):
     result, rows = repeat(run, tmp_path, numbers)
-    assert result["SAME"] == 1
-    assert rows["output", "OUTPUT_TABLE"]["same"] == "yes"
-    assert rows["output", "OUTPUT_POINTS"]["same"] == "yes"
-    assert rows["output", "OUTPUT_HTML"]["same"] == "not compared"
-    assert rows["number", "AUC"]["then"] == rows["number", "AUC"]["now"] != ""
+    same = {name: row["same"] for (part, name), row in rows.items() if part == "output"}
+    assert same == {"OUTPUT_TABLE": "yes", "OUTPUT_POINTS": "yes", "OUTPUT_HTML": "not compared"}
+    assert result["SAME"] == 1 and rows["number", "AUC"]["then"] == rows["number", "AUC"]["now"] != ""
 
 
 def test_demo_data_are_compared_file_by_file(run, tmp_path):
     run("createdemodata", SIZE=64, REGIONS=2, SEED=4, OUTPUT=tmp_path / "demo")
     result, rows = repeat(run, tmp_path, tmp_path / "demo" / "dem.tif")
-    assert result["SAME"] == 1
-    outputs = {name: row["same"] for (part, name), row in rows.items() if part == "output"}
-    assert outputs["OUTPUT/dem.tif"] == outputs["OUTPUT/rivers.gpkg"] == outputs["OUTPUT/landslides.gpkg"] == "yes"
+    same = [rows["output", f"OUTPUT/{name}"]["same"] for name in ("dem.tif", "rivers.gpkg", "landslides.gpkg")]
+    assert (result["SAME"], same) == (1, ["yes"] * 3)
 
 
 def test_a_vector_output_has_a_record_and_any_output_leads_to_all(run, chain, tmp_path):
-    record = record_of(chain["windows"])
-    assert record["algorithm"] == "scarp:trainpcum"
-    assert record["outputs"]["OUTPUT"]["sha256"] == record_of(chain["model"])["outputs"]["OUTPUT"]["sha256"]
-    assert record["call"] == record_of(chain["model"])["call"]
+    one, other = (record_of(chain[name]) for name in ("windows", "model"))
+    assert (one["algorithm"], one["call"]) == ("scarp:trainpcum", other["call"])
+    assert one["outputs"]["OUTPUT"]["sha256"] == other["outputs"]["OUTPUT"]["sha256"]
 
 
 def test_the_record_holds_every_parameter_under_its_name(chain, plugin):
@@ -96,9 +89,7 @@ def test_the_record_holds_every_parameter_under_its_name(chain, plugin):
     call = record_of(chain["model"])["call"]
     declared = {one.name() for one in algorithm.parameterDefinitions()}
     assert set(call["parameters"]) | set(call["outputs"]) == declared
-    assert {name: call["parameters"][name] for name in TRAINING} == TRAINING
-    assert call["parameters"]["DEVICE"] == "auto"
-    assert call["parameters"]["LAMBDA"] is None
+    assert {**call["parameters"], **TRAINING, "DEVICE": "auto", "LAMBDA": None} == call["parameters"]
     assert set(call["files"]) == {"STACK", "LABELS", "SAFETY_FACTOR"}
     assert all(len(one["sha256"]) == 64 for files in call["files"].values() for one in files)
 
@@ -113,16 +104,11 @@ def test_a_changed_raster_and_its_effect_are_named(run, area, tmp_path):
         dem.write(heights, 1)
     listener = Listener()
     result, rows = repeat(run, tmp_path, tmp_path / "stack.tif", listener)
-    assert result["SAME"] == 0
-    assert result["INPUTS_CHANGED"] == 1
+    assert (result["SAME"], result["INPUTS_CHANGED"]) == (0, 1)
     assert {name for (part, name), row in rows.items() if part == "input" and row["same"] == "no"} == {"DEM"}
-    difference = rows["output", "OUTPUT"]["what"]
-    assert "slope" in difference
-    assert "cells differ" in difference
-    assert "temperature" not in difference
-    texts = " ".join(listener.warnings)
-    assert "Inputs have changed since the run: DEM" in texts
-    assert "the inputs named above have changed" in texts
+    difference, texts = rows["output", "OUTPUT"]["what"], " ".join(listener.warnings)
+    assert "slope" in difference and "cells differ" in difference and "temperature" not in difference
+    assert "Inputs have changed since the run: DEM" in texts and "the inputs named above have changed" in texts
 
 
 def test_a_layer_is_compared_by_its_features_and_not_by_its_file(run, area, chain, tmp_path):
@@ -135,34 +121,27 @@ def test_a_layer_is_compared_by_its_features_and_not_by_its_file(run, area, chai
     first = next(layer.getFeatures())
     layer.dataProvider().changeAttributeValues({first.id(): {note: "a field that no one asked for"}})
     result, rows = repeat(run, tmp_path, output)
-    assert result["SAME"] == 1
-    assert rows["input", "LANDSLIDES"]["same"] == "yes"
+    assert (result["SAME"], rows["input", "LANDSLIDES"]["same"]) == (1, "yes")
     layer.dataProvider().deleteFeatures([first.id()])
     result, rows = repeat(run, tmp_path, output)
-    assert result["INPUTS_CHANGED"] == 1
-    assert rows["input", "LANDSLIDES"]["what"] == "90 features then, 89 now"
+    assert (result["INPUTS_CHANGED"], rows["input", "LANDSLIDES"]["what"]) == (1, "90 features then, 89 now")
 
 
 def test_temporary_layers_are_named_and_can_be_replaced(run, area, chain, tmp_path):
-    places = [(f"Point ({LEFT + CELL * (20.5 + 7 * number)} {TOP - CELL * 40.5})", ["small"]) for number in range(9)]
+    places = [(cell_point(40, 20 + 7 * number), ["small"]) for number in range(9)]
     layer = memory_layer("Point", "scale:string", places, name="sketched")
     output = label(run, chain, tmp_path, layer, RADII=RADII)
     with pytest.raises(QgsProcessingException, match='LANDSLIDES was the temporary layer "sketched".*REPLACE'):
         repeat(run, tmp_path, output)
     saved = write_layer(tmp_path / "sketched.gpkg", "Point", "scale:string", places)
     result, rows = repeat(run, tmp_path, output, REPLACE=f"LANDSLIDES={saved}")
-    assert result["SAME"] == 1
-    assert rows["input", "LANDSLIDES"]["same"] == "yes"
+    assert (result["SAME"], rows["input", "LANDSLIDES"]["same"]) == (1, "yes")
 
 
 def test_selected_features_are_refused(run, area, chain, tmp_path):
-    layer = QgsVectorLayer(str(area / "landslides.gpkg"), "slides", "ogr")
-    QgsProject.instance().addMapLayer(layer)
-    try:
+    with in_project(QgsVectorLayer(str(area / "landslides.gpkg"), "slides", "ogr")) as layer:
         layer.selectByIds([1, 2, 3])
         output = label(run, chain, tmp_path, QgsProcessingFeatureSourceDefinition(layer.id(), True))
-    finally:
-        QgsProject.instance().removeMapLayer(layer)
     with pytest.raises(QgsProcessingException, match="LANDSLIDES was only the selected features"):
         repeat(run, tmp_path, output)
 
@@ -171,8 +150,7 @@ def test_a_subset_of_features_is_repeated(run, area, chain, tmp_path):
     output = label(run, chain, tmp_path, f'{area / "landslides.gpkg"}|subset="year" < 2040', RADII=RADII)
     assert record_of(output)["call"]["layers"]["LANDSLIDES"]["features"] == 40
     result, rows = repeat(run, tmp_path, output)
-    assert result["SAME"] == 1
-    assert rows["input", "LANDSLIDES"]["what"] == "the same 40 features"
+    assert (result["SAME"], rows["input", "LANDSLIDES"]["what"]) == (1, "the same 40 features")
 
 
 def test_a_moved_folder_is_found_beside_its_record(run, chain, tmp_path):
@@ -183,8 +161,7 @@ def test_a_moved_folder_is_found_beside_its_record(run, chain, tmp_path):
     first.rename(moved)
     listener = Listener()
     result, _ = repeat(run, tmp_path, moved / "zones.tif", listener)
-    assert result["SAME"] == 1
-    assert any("instead" in line for line in listener.lines)
+    assert result["SAME"] == 1 and any("instead" in line for line in listener.lines)
     (moved / "map.tif").unlink()
     with pytest.raises(QgsProcessingException, match="SUSCEPTIBILITY: .*map.tif does not exist any more.*REPLACE"):
         repeat(run, tmp_path, moved / "zones.tif")
@@ -204,8 +181,7 @@ def test_changed_and_missing_earlier_outputs_are_distinguished(run, chain, tmp_p
     shutil.copy(tmp_path / "again0" / "zones.tif", tmp_path / "zones.tif")
     with rasterio.open(tmp_path / "zones.tif", "r+") as zones:
         cells = zones.read(1)
-        place = tuple(np.argwhere(cells == 3)[0])
-        cells[place] = 5
+        cells[tuple(np.argwhere(cells == 3)[0])] = 5
         zones.write(cells, 1)
     result, _ = repeat(run, tmp_path, tmp_path / "zones.tif")
     assert result["SAME"] == 1, "the repetition is what was made then, whatever became of the file"
@@ -242,16 +218,12 @@ def test_a_record_of_others_writes_and_calls_nowhere_else(run, chain, tmp_path):
 
 
 def test_layers_in_memory_are_compared_by_their_content(run, chain, tmp_path):
-    outputs = {"OUTPUT": tmp_path / "model.safetensors", "OUTPUT_WINDOWS": QgsProcessing.TEMPORARY_OUTPUT}
-    result = run("trainpcum", STACK=chain["stack"], LABELS=chain["labels"], PHYSICS="none", **outputs, **TRAINING)
-    assert result["OUTPUT_WINDOWS"]
+    outputs = {"OUTPUT": tmp_path / "model.safetensors", "OUTPUT_WINDOWS": "TEMPORARY_OUTPUT"}
+    run("trainpcum", STACK=chain["stack"], LABELS=chain["labels"], PHYSICS="none", **outputs, **TRAINING)
     _, rows = repeat(run, tmp_path, tmp_path / "model.safetensors")
     assert rows["output", "OUTPUT_WINDOWS"]["same"] == "yes"
 
 
-def test_a_password_is_not_kept(plugin):
-    from scarp.algorithms.base.parameters import strip_password
-
+def test_a_password_is_not_kept():
     kept = strip_password("dbname='slides' host=db.example.org user='anna' password='hush' table=\"a\".\"b\" (geom)")
-    assert "hush" not in kept
-    assert "anna" in kept
+    assert "hush" not in kept and "anna" in kept

@@ -82,10 +82,7 @@ def algorithms(shown: dict) -> dict:
 
 def test_every_text_is_translated_and_says_the_same(tmp_path):
     """``tools/make_translations.py --check`` finds no new text, no fault in the code and no fault in a translation."""
-    code = (
-        "import sys; from scarp.tools.make_translations import main; sys.argv = ['x']; code = main(['--check']); "
-        "sys.stdout.flush(); sys.exit(code)"
-    )
+    code = "import sys; from scarp.tools.make_translations import main; sys.argv = ['x']; sys.exit(main(['--check']))"
     assert "0 to do" in child(tmp_path, code)
 
 
@@ -114,10 +111,8 @@ def test_what_programs_read_is_the_same_in_every_language(shown):
     assert list(english) == list(chinese)
     for name, algorithm in english.items():
         other = chinese[name]
-        assert algorithm["group id"] == other["group id"]
-        assert algorithm["choices"] == other["choices"]
-        assert list(algorithm["parameters"]) == list(other["parameters"])
-        assert list(algorithm["outputs"]) == list(other["outputs"])
+        assert all(algorithm[part] == other[part] for part in ("group id", "choices")), name
+        assert all(list(algorithm[part]) == list(other[part]) for part in ("parameters", "outputs")), name
         assert algorithm["title"] != other["title"]
         # The default that closes a help text is said in both.
         assert len(re.findall("Default: ", algorithm["help"])) == len(re.findall("默认值：", other["help"])), name
@@ -145,11 +140,9 @@ def test_qgis_process_speaks_chinese(tmp_path):
     settings.parent.mkdir(parents=True)
     settings.write_text("[locale]\nuserLocale=zh-Hans\noverrideFlag=true\n[PythonPlugins]\nscarp=true\n")
     environment, command = child_environment(tmp_path, LC_ALL="C.UTF-8"), [PROGRAM, "help", "scarp:trainpcum"]
-    result = subprocess.run(command, capture_output=True, env=environment, timeout=120, check=False)
-    text = result.stdout.decode("utf-8")
-    assert result.returncode == 0, text
-    for word in ("训练 PCUM", "因子栈", "LEARNING_RATE", "hinge"):
-        assert word in text
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=120, check=False)
+    assert result.returncode == 0, result.stdout
+    assert not [word for word in ("训练 PCUM", "因子栈", "LEARNING_RATE", "hinge") if word not in result.stdout]
 
 
 def message(source: str, translation: str) -> list[str]:
@@ -178,8 +171,7 @@ def message(source: str, translation: str) -> list[str]:
     ],
 )
 def test_a_translation_must_keep_what_users_type_and_click(source, right, wrong):
-    assert message(source, right) == []
-    assert message(source, wrong)
+    assert message(source, right) == [] and message(source, wrong)
 
 
 def test_a_file_keeps_its_translations_and_their_order(tmp_path):
@@ -189,10 +181,8 @@ def test_a_file_keeps_its_translations_and_their_order(tmp_path):
     path = tmp_path / "scarp_zh.ts"
     path.write_text(translation_file.as_xml(first, "zh_CN"), encoding="utf-8")
     read = translation_file.read(path)
-    assert list(read) == sorted(texts)
-    assert [read[item.source] for item in first] == first
-    assert read["Old"].translation == "旧"
-    assert read['New & <odd> "text"'].state == UNFINISHED
+    assert list(read) == sorted(texts) and [read[item.source] for item in first] == first
+    assert read["Old"].translation == "旧" and read['New & <odd> "text"'].state == UNFINISHED
     del texts["Gone"]
     second = translation_file.merged(texts, read)
     assert {item.source: item.state for item in second}["Gone"] == VANISHED
@@ -206,25 +196,16 @@ def test_a_file_keeps_its_translations_and_their_order(tmp_path):
 def test_files_are_what_linguist_reads():
     for path in TRANSLATIONS.glob("*.ts"):
         root = ElementTree.parse(path).getroot()
-        assert root.tag == "TS"
-        assert root.get("language", "").startswith(path.stem[len("scarp_") :])
+        assert root.tag == "TS" and root.get("language", "").startswith(path.stem[len("scarp_") :])
         assert [name.text for name in root.iter("name")] == [translation_file.CONTEXT]
 
 
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ("tr('A text')", None),
-        ("tr('A ' 'text')", None),
-        ("tr('A' if x else 'B')", None),
-        ("tr(NAMED)", None),
-        ("tr(text)", "literal"),
-        ("tr('A' if x else text)", "literal"),
-        ("tr(f'{n} files')", "literal"),
-        ("tr('{n} files'.format(n=n))", "literal"),
-        ("self.tr('A text')", "import tr"),
-    ],
-)
+FOUND = ["tr('A text')", "tr('A ' 'text')", "tr('A' if x else 'B')", "tr(NAMED)"]
+MISSED = ["tr(text)", "tr('A' if x else text)", "tr(f'{n} files')", "tr('{n} files'.format(n=n))"]
+FAULTS = {**dict.fromkeys(FOUND), **dict.fromkeys(MISSED, "literal"), "self.tr('A text')": "import tr"}
+
+
+@pytest.mark.parametrize(("line", "fault"), FAULTS.items())
 def test_texts_that_no_translator_would_see_are_found(monkeypatch, tmp_path, line, fault):
     (tmp_path / "gui").mkdir()
     code = f"x = n = text = 3; NAMED = 'A text'\nprint({line})\n"
@@ -252,5 +233,4 @@ def test_a_text_put_together_before_it_is_translated_is_found(plugin):
 
     found, composed = translation_texts.in_algorithms(Provider())
     assert "Cuts into 5 zones." in found
-    assert len(composed) == 1
-    assert "Cuts into 5 zones." in composed[0]
+    assert ["Cuts into 5 zones." in text for text in composed] == [True]
