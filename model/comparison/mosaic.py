@@ -17,12 +17,18 @@ from rasterio.warp import transform_bounds
 
 from ..errors import NoOverlap, ParameterInvalid
 from ..grid import BLOCK, Block, Grid
-from ..inputs.rasters import GDAL_ERRORS, open_raster, read_block, read_window, region_name
+from ..inputs.rasters import (
+    GDAL_ERRORS,
+    declare_nodata,
+    met_undeclared_nodata,
+    open_raster,
+    read_block,
+    read_window,
+    region_name,
+)
+from ..inputs.undeclared_nodata import MARKS
 from ..progress import Progress, WarningLog, stop_if_cancelled
 from ..validation.map_layers import MapBlock, MapLayers, Regions, SubsetMap, ZoneSource, natural_sort_key
-
-NODATA_SENTINELS = np.array([-9999, -99999, -32768, np.finfo(np.float32).min], dtype=np.float32)
-"""Values that rasters use for no data without declaring it; no susceptibility has such a value."""
 
 
 class Source:
@@ -38,24 +44,23 @@ class Source:
         self.grid = Grid.from_dataset(dataset, f'susceptibility ("{name}")')
         self.label = region_name(dataset) or Path(dataset.name).stem
         """Name of the piece: the region that the raster states, else its file's name."""
-        self.nodata_undeclared = dataset.nodata is None
-        self.has_sentinel_values = False
-        """Whether cells with one of ``NODATA_SENTINELS`` were read."""
+        self._opened: list[rasterio.DatasetReader] = []
+        self.take_marks_out(dataset)
+
+    @property
+    def undeclared_nodata(self) -> list[float]:
+        """Values that stand for no data without being declared, of those cells that were read."""
+        return sorted({value for one in self._opened for value in met_undeclared_nodata(one)})
+
+    def take_marks_out(self, dataset: rasterio.DatasetReader) -> None:
+        """Let usual marks of no data count as such in the raster or a view of it: no susceptibility is like them."""
+        declare_nodata(dataset, 1, MARKS)
+        self._opened.append(dataset)
 
     @property
     def cell_size(self) -> float:
         """Side of a cell in metres on the ground."""
         return self.grid.cell_size() / self.grid.scale_factor()
-
-    def mask_nodata(self, cells: np.ndarray) -> np.ndarray:
-        """Return values (float32) with NaN for no data; changes its input."""
-        if self.nodata_undeclared:
-            sentinels = np.isin(cells, NODATA_SENTINELS)
-            if sentinels.any():
-                self.has_sentinel_values = True
-                cells[sentinels] = np.nan
-        cells[~np.isfinite(cells)] = np.nan
-        return cells
 
 
 class ResampledSource:
@@ -72,6 +77,7 @@ class ResampledSource:
             target = {"crs": grid.crs, "transform": grid.transform, "width": grid.width, "height": grid.height}
             values = {"src_nodata": nodata, "nodata": np.nan, "dtype": "float32", "resampling": Resampling.nearest}
             self._view = stack.enter_context(WarpedVRT(source.dataset, **target, **values))
+            source.take_marks_out(self._view)
         left, bottom, right, top = bounds_in(source.grid, grid)
         t = grid.transform
         self._columns = (left - t.c) / t.a, (right - t.c) / t.a
@@ -86,14 +92,13 @@ class ResampledSource:
         """Return the values of a block, float32, NaN where there are none."""
         mine, theirs = self._source.grid, self._grid
         if self._view is not None or mine == theirs:
-            raster = self._view or self._source.dataset
-            return self._source.mask_nodata(read_block(raster, block))
+            return read_block(self._view or self._source.dataset, block)
         a, b = mine.transform, theirs.transform
         columns = np.floor((b.c + b.a * (block.column + np.arange(block.width) + 0.5) - a.c) / a.a).astype(np.int64)
         rows = np.floor((b.f + b.e * (block.row + np.arange(block.height) + 0.5) - a.f) / a.e).astype(np.int64)
         size = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
         cells = read_window(self._source.dataset, int(rows[0]), int(columns[0]), *size, [1])[0]
-        return self._source.mask_nodata(cells)[np.ix_(rows - rows[0], columns - columns[0])]
+        return cells[np.ix_(rows - rows[0], columns - columns[0])]
 
 
 @contextlib.contextmanager
@@ -168,9 +173,9 @@ class Mosaic:
         return self.pieces[self.anchor].cell_size
 
     @property
-    def has_sentinel_values(self) -> bool:
-        """Whether a piece holds values such as -9999 that it does not declare as no data."""
-        return any(piece.has_sentinel_values for piece in self.pieces)
+    def undeclared_nodata(self) -> list[float]:
+        """Values that stand for no data without being declared, of those cells that were read."""
+        return sorted({value for piece in self.pieces for value in piece.undeclared_nodata})
 
 
 def group_into_mosaics(sources: Sequence[Source]) -> list[Mosaic]:

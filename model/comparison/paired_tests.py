@@ -212,11 +212,9 @@ def warn_about_inputs(comparison: Comparison) -> None:
             )
         if without:
             warn(f'{without:,} of the landslides lie where "{one.name}" has no data; no map is evaluated on them.')
-        if one.has_sentinel_values:
-            warn(
-                f'The map "{one.name}" does not declare which value means no data, and holds values such as '
-                "-9999; these count as no data."
-            )
+        if one.undeclared_nodata:
+            values = ", ".join(f"{value:.10g}" for value in one.undeclared_nodata)
+            warn(f'The map "{one.name}" holds {values} without declaring it as nodata; these cells count as no data.')
         bands = max(piece.dataset.count for piece in one.pieces)
         if bands > 1:
             warn(f'The map "{one.name}" has {bands} bands; the first one is used.')

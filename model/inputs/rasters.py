@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,9 +59,11 @@ class _Reading:
     QGIS with an older GDAL that one answers."""
     south_up: bool = False
     mirrored: bool = False
-    undeclared: dict[int, tuple[float, ...]] = field(
-        default_factory=dict
-    )  # stored values that stand for nodata, by band
+    undeclared: dict[int, frozenset[float]] = field(default_factory=dict)
+    """By band, stored values that stand for no data without being declared."""
+    met: set[float] = field(default_factory=set)  # those of them that were read so far
+    refused: dict[int, tuple[frozenset[float], str]] = field(default_factory=dict)
+    """By band, stored values that must not be there, and why."""
 
 
 _readings: WeakKeyDictionary[rasterio.DatasetReader, _Reading] = WeakKeyDictionary()
@@ -195,14 +197,29 @@ def north_up_transform(dataset: rasterio.DatasetReader) -> Affine | None:
     return Affine(abs(a), 0, c + min(a, 0) * dataset.width, 0, -abs(e), f + max(e, 0) * dataset.height)
 
 
-def declare_nodata(dataset: rasterio.DatasetReader, band: int, values: Sequence[float]) -> None:
+def declare_nodata(dataset: rasterio.DatasetReader, band: int, values: Iterable[float]) -> None:
     """Let stored values of a band of an open raster count as no data, besides what the file declares."""
-    _reading(dataset).undeclared[band] = tuple(values)
+    _reading(dataset).undeclared[band] = _stored(values)
 
 
-def undeclared_nodata(dataset: rasterio.DatasetReader, band: int = 1) -> tuple[float, ...]:
+def met_undeclared_nodata(dataset: rasterio.DatasetReader) -> list[float]:
+    """Return the values of :func:`declare_nodata` that were met in what was read so far."""
+    return sorted(_reading(dataset).met)
+
+
+def refuse_values(dataset: rasterio.DatasetReader, band: int, values: Iterable[float], why: str) -> None:
+    """Let reading raise :class:`InputCorrupt` where a band of an open raster holds one of some stored values."""
+    _reading(dataset).refused[band] = _stored(values), why
+
+
+def _stored(values: Iterable[float]) -> frozenset[float]:
+    # As float32, in which all cells are read.
+    return frozenset(float(np.float32(value)) for value in values)
+
+
+def undeclared_nodata(dataset: rasterio.DatasetReader, band: int = 1) -> frozenset[float]:
     """Return the values that :func:`declare_nodata` was given for a band."""
-    return _reading(dataset).undeclared.get(band, ())
+    return _reading(dataset).undeclared.get(band, frozenset())
 
 
 def has_signed_bytes(dataset: rasterio.DatasetReader, band: int = 1) -> bool:
@@ -245,13 +262,11 @@ def read_window(
     how = _reading(dataset)
     window = stored_window(dataset, Window(left, top, right - left, bottom - top))
     try:
-        cells = _read_cells(dataset, how, numbers, window, scaled)
+        cells = _read_cells(dataset, how, numbers, window, mask_implausible, scaled)
     except GDAL_ERRORS as error:
         # Not left to open_raster: code that reads while it writes would take it for an error of the output.
         raise _read_error(how.role, how.path or dataset.name, error) from error
     cells = north_up(dataset, cells)
-    if mask_implausible:
-        cells = _mask_implausible(cells)
     if cells.shape[1:] == (height, width):
         return cells
     result = np.full((len(numbers), height, width), np.nan, dtype=np.float32)
@@ -268,24 +283,44 @@ def _read_error(role: str, path: str | os.PathLike, error: BaseException) -> Inp
 
 
 def _read_cells(
-    dataset: rasterio.DatasetReader, how: _Reading, numbers: Sequence[int], window: Window, scaled: bool
+    dataset: rasterio.DatasetReader,
+    how: _Reading,
+    numbers: Sequence[int],
+    window: Window,
+    mask_implausible: bool,
+    scaled: bool,
 ) -> np.ndarray:
     if any(how.masked[number - 1] for number in numbers):
         cells = dataset.read(numbers, window=window, masked=True).astype(np.float32).filled(np.nan)
     else:
         cells = dataset.read(numbers, window=window, out_dtype="float32")
-    return _to_values(cells, how, numbers, scaled)
+    return _to_values(dataset, cells, how, numbers, mask_implausible, scaled)
 
 
-def _to_values(cells: np.ndarray, how: _Reading, numbers: Sequence[int], scaled: bool) -> np.ndarray:
+def _to_values(
+    dataset: rasterio.DatasetReader,
+    cells: np.ndarray,
+    how: _Reading,
+    numbers: Sequence[int],
+    mask_implausible: bool = True,
+    scaled: bool = True,
+) -> np.ndarray:
     """Turn stored numbers of some bands, float32 of shape (bands, rows, columns), into values in place."""
     for band, number in zip(cells, numbers):
-        nodata, scale, offset = how.nodata[number - 1], how.scales[number - 1], how.offsets[number - 1]
+        nodata = how.nodata[number - 1]
         if nodata is not None and not np.isnan(nodata):
             with np.errstate(over="ignore"):
                 band[band == np.float32(nodata)] = np.nan
-        for value in how.undeclared.get(number, ()):
-            band[band == np.float32(value)] = np.nan
+    if mask_implausible or how.undeclared or how.refused:
+        # Finding the extremes is several times as fast as testing each cell, and mostly enough.
+        lowest, highest = (find.reduce(cells, axis=None, initial=0) for find in (np.fmin, np.fmax))
+        if how.undeclared or how.refused:
+            _look_for_marks(dataset, how, numbers, cells, float(lowest), float(highest))
+        if mask_implausible and (lowest < -MAX_PLAUSIBLE_VALUE or highest > MAX_PLAUSIBLE_VALUE):
+            with np.errstate(invalid="ignore"):
+                cells[np.abs(cells) > MAX_PLAUSIBLE_VALUE] = np.nan
+    for band, number in zip(cells, numbers):
+        scale, offset = how.scales[number - 1], how.offsets[number - 1]
         if how.signed_bytes[number - 1]:
             band[band > 127] -= 256
         if scaled and scale != 1:
@@ -295,16 +330,46 @@ def _to_values(cells: np.ndarray, how: _Reading, numbers: Sequence[int], scaled:
     return cells
 
 
+def _look_for_marks(
+    dataset: rasterio.DatasetReader,
+    how: _Reading,
+    numbers: Sequence[int],
+    cells: np.ndarray,
+    lowest: float,
+    highest: float,
+) -> None:
+    """Set undeclared nodata to NaN in place, and refuse what :func:`refuse_values` refuses.
+
+    ``lowest`` and ``highest`` are of all bands, and enough to know most windows as good.
+    """
+    for band, number in zip(cells, numbers):
+        taken, (refused, why) = how.undeclared.get(number, frozenset()), how.refused.get(number, (frozenset(), ""))
+        for value in sorted(taken | refused):
+            if not lowest <= value <= highest:
+                continue
+            found = band == np.float32(value)
+            if not found.any():
+                continue
+            if value in refused:
+                name = dataset.descriptions[number - 1] or f"band {number}"
+                raise InputCorrupt(
+                    f"The {how.role} raster {how.path or dataset.name} holds {value:.10g} in {name} "
+                    f"({np.count_nonzero(found):,} cells of the part that was read), not declared as nodata. {why}"
+                )
+            band[found] = np.nan
+            how.met.add(value)
+
+
 def read_reduced(
     dataset: rasterio.DatasetReader, window: Window, shape: tuple[int, int], resampling: Resampling
 ) -> np.ndarray:
     """Read a window of the first band, as stored, in a smaller shape for pictures; float32 with NaN for no data."""
     how = _reading(dataset)
-    if how.undeclared.get(1):
+    if how.met:
         # Averages would mix values with those that stand for no data.
         resampling = Resampling.nearest
     cells = dataset.read([1], window=window, out_shape=(1, *shape), masked=True, resampling=resampling)
-    return _to_values(cells.astype(np.float32).filled(np.nan), how, [1], True)[0]
+    return _to_values(dataset, cells.astype(np.float32).filled(np.nan), how, [1])[0]
 
 
 def stored_window(dataset: rasterio.DatasetReader, window: Window) -> Window:
@@ -321,15 +386,6 @@ def north_up(dataset: rasterio.DatasetReader, cells: np.ndarray) -> np.ndarray:
     if not (how.south_up or how.mirrored):
         return cells
     return np.ascontiguousarray(cells[..., :: -1 if how.south_up else 1, :: -1 if how.mirrored else 1])
-
-
-def _mask_implausible(cells: np.ndarray) -> np.ndarray:
-    # Finding the extremes is several times as fast as testing each cell, and mostly enough.
-    lowest, highest = (find.reduce(cells, axis=None, initial=0) for find in (np.fmin, np.fmax))
-    if lowest < -MAX_PLAUSIBLE_VALUE or highest > MAX_PLAUSIBLE_VALUE:
-        with np.errstate(invalid="ignore"):
-            cells[np.abs(cells) > MAX_PLAUSIBLE_VALUE] = np.nan
-    return cells
 
 
 def read_block(dataset: rasterio.DatasetReader, block: Block, band: int = 1) -> np.ndarray:

@@ -76,6 +76,16 @@ class MarkCounter:
         return result
 
 
+def marks_far_from(low: float, high: float) -> list[float]:
+    """Return the marks that would be isolated among values between two."""
+    counter = MarkCounter()
+    counter.add(np.array([low, high]))
+    if low in MARKS or high in MARKS:
+        return []
+    counter.add(np.array(MARKS))
+    return list(counter.isolated())
+
+
 def isolated_marks(values: Any, limits: Limits = NO_LIMITS) -> dict[float, int]:
     """Return the marks among values that are isolated, with their counts; see the head of this module."""
     counter = MarkCounter(limits)
@@ -128,7 +138,7 @@ def described_marks(found: dict[float, int], unit: str = "cells") -> str:
     return f"{named}, far from all other values and not declared as nodata"
 
 
-def only_nodata(dataset: rasterio.DatasetReader, undeclared: tuple[float, ...], role: str, band: int = 1) -> Any:
+def only_nodata(dataset: rasterio.DatasetReader, undeclared: Iterable[float], role: str, band: int = 1) -> Any:
     """Return the one stored value of a band that stands for no data, None without any: GDAL's warper knows no second.
 
     Raises:

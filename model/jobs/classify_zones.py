@@ -12,6 +12,7 @@ import rasterio
 from ..errors import LayerEmpty, ParameterInvalid
 from ..grid import Grid
 from ..inputs.rasters import open_raster, region_name
+from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import landslide_points
 from ..memory import retain_freed_memory
@@ -90,6 +91,7 @@ def classify_zones(
     with retain_freed_memory(), open_raster(susceptibility, "susceptibility") as dataset:
         grid = Grid.from_dataset(dataset, "susceptibility")
         region = region_name(dataset, options.region)
+        take_out_undeclared_nodata(dataset, grid, "susceptibility", progress)
         summary = _find_breaks(dataset, grid, scheme, landslides, SubProgress(progress, 0.0, 0.6))
         for text in read_warnings(dataset.tags()):
             progress.report(0.6, f"Warning stored in the map: {text}")

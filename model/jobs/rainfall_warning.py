@@ -17,6 +17,7 @@ from ..factors.climate import ContinuousRaster
 from ..factors.source_rasters import scan_source
 from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster
+from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.units import PRECIPITATION
 from ..inputs.vectors import Polygons
 from ..memory import retain_freed_memory
@@ -90,6 +91,7 @@ def rainfall_warning(
         opened.enter_context(retain_freed_memory())
         dataset = opened.enter_context(open_raster(inputs.susceptibility, "susceptibility"))
         grid = Grid.from_dataset(dataset, "susceptibility")
+        take_out_undeclared_nodata(dataset, grid, "susceptibility", progress, limits=(0.0, 1.0))
         if dataset.count > 1:
             progress.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
         warn_inconsistent_layers(dataset, record.inputs() or {}, progress, inputs.zones)

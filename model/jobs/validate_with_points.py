@@ -11,6 +11,7 @@ import numpy as np
 
 from ..grid import Grid
 from ..inputs.rasters import open_raster, region_name
+from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
@@ -111,6 +112,7 @@ def validate_with_points(
         dataset = stack.enter_context(open_raster(susceptibility, "susceptibility"))
         region = region_name(dataset, options.region)
         grid = Grid.from_dataset(dataset, "susceptibility")
+        take_out_undeclared_nodata(dataset, grid, "susceptibility", warning_log, limits=(0.0, 1.0))
         if dataset.count > 1:
             warning_log.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
         if dem is not None and relief is not None and not relief_covers(relief, grid.crs, grid.bounds):

@@ -59,6 +59,10 @@ class Ensemble:
         self.specs: list[list[FactorSpec]] = [
             [spec for model in models for spec in model.factors if spec.name == name] for name in self.factor_names
         ]
+        for name, specs in zip(self.factor_names, self.specs):
+            if not specs[0].is_categorical:
+                lowest, highest = min(spec.minimum for spec in specs), max(spec.maximum for spec in specs)
+                stack.refuse_undeclared_nodata(name, lowest, highest)
         if samples and not any(float(model.architecture.get("dropout", 0)) > 0 for model in models):
             progress.warn(
                 "SAMPLES asks for dropout samples, but no model was trained with DROPOUT above 0, so all "

@@ -67,9 +67,8 @@ def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRank
 def _read(source: Source, bounds: Bounds) -> MapImage:
     # Classes and undeclared nodata must not be averaged.
     whole_numbers = np.issubdtype(np.dtype(source.dataset.dtypes[0]), np.integer)
-    categorical = whole_numbers or source.has_sentinel_values
-    image = read_map(source.dataset, source.grid, categorical, bounds, MAX_SIDE)
-    return replace(image, cells=source.mask_nodata(image.cells))
+    categorical = whole_numbers or bool(source.undeclared_nodata)
+    return read_map(source.dataset, source.grid, categorical, bounds, MAX_SIDE)
 
 
 def _onto(one: Mosaic, grid: Grid, frame: MapImage) -> np.ndarray:

@@ -10,6 +10,7 @@ from ..errors import TooFewData
 from ..grid import Block
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress
+from ..stack import UndeclaredNodataCheck
 from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, BlockSplit, TrainingRasters, read_labels
 
 MAX_CELLS = 30_000  # of each class in each subset; neighbours are alike, so more cells add little
@@ -51,15 +52,17 @@ def sample_cells(
     sample. So the memory is bounded. Without a split, cells are assigned to the subsets at random.
 
     Raises:
-        InputCorrupt: labels are not 0, 1 or 255.
+        InputCorrupt: labels are not 0, 1 or 255, or a factor holds undeclared nodata.
         TooFewData: the training subset has no landslide cell or no stable one.
     """
     generator = np.random.default_rng([seed, 6])
     kept = {(subset, label): _KeySample(max_cells) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}
+    marks = UndeclaredNodataCheck(rasters.stack)
     for block in rasters.grid.blocks_with_progress(progress):
         labels = read_labels(rasters.labels, block)
         if (labels != UNKNOWN).any():
-            _add(kept, rasters, labels, block, split, generator)
+            _add(kept, rasters, labels, block, split, generator, marks)
+    marks.require_none()
     return _merge_samples(kept, len(rasters.factors))
 
 
@@ -103,9 +106,11 @@ def _add(
     block: Block,
     split: BlockSplit | None,
     generator: np.random.Generator,
+    marks: UndeclaredNodataCheck,
 ) -> None:
     values = rasters.stack.read(block)
     row, column = np.nonzero((labels != UNKNOWN) & np.isfinite(values).all(axis=0))
+    marks.add(values[:, row, column])
     label, keys = labels[row, column], generator.random(len(row))
     if split is None:
         subset = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(len(row)), side="right")

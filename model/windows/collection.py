@@ -14,6 +14,7 @@ from ..grid import Block, Grid
 from ..inputs.rasters import TILE, read_window
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..stack import UndeclaredNodataCheck
 from .cells import MAX_CELLS, CellSet, sample_cells
 from .split import (
     NO_SUBSET,
@@ -138,6 +139,7 @@ def read_windows(
 
     Raises:
         TooFewData: a subset is left without landslide cells or without stable ones.
+        InputCorrupt: a factor holds undeclared nodata.
     """
     padded = plan.padded_side(side)
     margin = (padded - side) // 2
@@ -150,10 +152,12 @@ def read_windows(
     kept: list[int] = []
     inner = np.zeros((padded, padded), dtype=bool)
     inner[margin : margin + side, margin : margin + side] = True
+    marks = UndeclaredNodataCheck(rasters.stack)
     for index, (row, column) in enumerate(origins.tolist()):
         stop_if_cancelled(progress)
         block = Block(row - margin, column - margin, padded, padded)
         labels, values = read_labels(rasters.labels, block), rasters.stack.read(block)
+        marks.add(values)
         valid = np.isfinite(values).all(axis=0)
         labels[~inner | ~valid] = UNKNOWN
         mine, place = inner, len(kept)
@@ -171,6 +175,7 @@ def read_windows(
             kept.append(index)
         if index % 16 == 0:
             progress.report(index / len(origins))
+    marks.require_none()
     count = len(kept)
     if split is None and assign_subsets:
         subsets[:count] = _random_subsets((label_values[:count] == LANDSLIDE).any(axis=(1, 2)), plan.seed)

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from scarp.model.comparison.mosaic import (
     Mosaic,
     ResampledMosaic,
-    Source,
+    ResampledSource,
     finest_raster,
     group_into_mosaics,
     open_sources,
@@ -259,8 +259,10 @@ def test_regions_far_apart_cost_little(case, tmp_path):
     slides = Points(name="slides", xy=np.concatenate([case.slides.xy, np.add(case.slides.xy, [600000.0, -600000.0])]))
     reads = []
     with pytest.MonkeyPatch.context() as patch:
-        read = Source.mask_nodata
-        patch.setattr(Source, "mask_nodata", lambda self, cells: reads.append(cells.size) or read(self, cells))
+        read = ResampledSource.read
+        patch.setattr(
+            ResampledSource, "read", lambda self, block: reads.append(math.prod(block.shape)) or read(self, block)
+        )
         summary = run(case, tmp_path, [near, far], ["PCUM"] * 2, landslides=slides, repeats=20)
     assert [result[0].landslides for result in summary.results.values()] == [300, 150, 150]
     assert sum(reads) < 2e7

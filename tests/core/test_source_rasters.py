@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import subprocess
 import zipfile
@@ -16,6 +17,7 @@ from rasterio.enums import ColorInterp
 from scarp.model.errors import CrsMissing, InputCorrupt, InputMissing, NoOverlap
 from scarp.model.factors.categorical import RasterClasses
 from scarp.model.factors.climate import ContinuousRaster
+from scarp.model.factors.definitions import CONTINUOUS
 from scarp.model.factors.source_rasters import scan_source, split_bands
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import open_raster, read_window
@@ -23,7 +25,11 @@ from scarp.model.inputs.undeclared_nodata import isolated_marks
 from scarp.model.inputs.units import find_conversion
 from scarp.model.progress import NullProgress
 from scarp.model.raster_name import RasterName, raster_file
-from scarp.tests.core.conftest import degree_grid, utm_grid, write_raster
+from scarp.model.stack import StackFactor, open_stack
+from scarp.model.windows.cells import sample_cells
+from scarp.model.windows.collection import WindowPlan, read_windows
+from scarp.model.windows.split import open_training_rasters
+from scarp.tests.core.conftest import degree_grid, utm_grid, write_raster, write_stack
 
 GRID = utm_grid(40, 50)
 RAIN = np.random.default_rng(0).uniform(900, 1100, (12, 15)).astype(np.float32)
@@ -360,3 +366,37 @@ def test_doubtful_units_are_asked_about():
     assert "was chosen and counts" in warning("elevation", "m", "ft")
     assert 'states the unit "furlong"' in warning("elevation", "auto", "furlong")
     assert not warning("elevation", "ft", "", crs_unit=0.3048)
+
+
+NAMED = [StackFactor(name, CONTINUOUS, "", name) for name in ("slope", "ndvi")]
+
+
+def stack_with_marks(folder, mark, share=0.1):
+    """Return a stack of two factors, one with a mark in part of its cells, and labels."""
+    random = np.random.default_rng(0)
+    values = random.uniform(10, 40, (2, 60, 60)).astype(np.float32)
+    labels = (random.random((60, 60)) < 0.3).astype(np.uint8)
+    values[0] += 30 * labels
+    clean = write_stack(folder / "clean.tif", values.copy(), NAMED)
+    values[1][random.random((60, 60)) < share] = mark
+    marked = write_stack(folder / "marked.tif", values, NAMED)
+    return clean, marked, write_raster(folder / "labels.tif", labels, Grid.from_file(clean, "stack"), nodata=255)
+
+
+@pytest.mark.parametrize("mark", [-9999, 32767, -99999])
+def test_a_stack_with_undeclared_nodata_is_neither_learned_from_nor_mapped(tmp_path, mark):
+    clean, marked, labels = stack_with_marks(tmp_path, mark)
+    message = rf"holds {mark} in ndvi.*Declare it"
+    with open_training_rasters(marked, labels) as rasters, pytest.raises(InputCorrupt, match=rf"ndvi holds {mark} in"):
+        sample_cells(rasters, None, 1000, 0, NullProgress())
+    plan = WindowPlan(600, 900)
+    with open_training_rasters(marked, labels) as rasters, pytest.raises(InputCorrupt, match=rf"ndvi holds {mark} in"):
+        read_windows(rasters, np.array([[0, 0], [20, 20]]), 20, plan, None, NullProgress())
+    with open_training_rasters(clean, labels) as rasters:
+        cells = sample_cells(rasters, None, 1000, 0, NullProgress())
+    for path, refused in ((clean, False), (marked, True)):
+        with open_stack(path) as stack:
+            low, high = float(cells.values[:, 1].min()), float(cells.values[:, 1].max())
+            stack.refuse_undeclared_nodata("ndvi", low, high)
+            with pytest.raises(InputCorrupt, match=message) if refused else contextlib.nullcontext():
+                stack.read(stack.grid.whole)
