@@ -191,28 +191,6 @@ def test_natural_breaks_against_kmeans():
     assert sum(((part - part.mean()) ** 2).sum() for part in parts) <= fitted.inertia_ * 1.0005
 
 
-@pytest.mark.parametrize("source", ["given", *"zones.tif zones.tif.run.json t.csv t.json t.csv.run.json".split()])
-@pytest.mark.parametrize("tied_shares", [False, True])
-def test_breaks_of_an_earlier_run(tmp_path, source, tied_shares):
-    """Whatever that run left behind cuts its own map into the same zones, to the cell, also where breaks are equal."""
-    values = random_map(5)
-    if tied_shares:
-        values[10:60] = 0.2
-    found = classify(tmp_path, values, output_table=tmp_path / "t.csv")
-    assert (len(set(found.breaks)) < 4) == tied_shares
-    breaks = {"breaks": found.breaks} if source == "given" else {"breaks_from": tmp_path / source}
-    if source == "given" and tied_shares:
-        return
-    outputs = tmp_path / "b.tif", tmp_path / "b.csv"
-    again = classify_zones(tmp_path / "p.tif", outputs[0], method="breaks", output_table=outputs[1], **breaks)
-    assert (again.breaks, again.cells) == (found.breaks, found.cells)
-    assert np.array_equal(read_band(tmp_path / "zones.tif"), read_band(outputs[0]))
-    assert outputs[1].read_text() == (tmp_path / "t.csv").read_text()
-    record = json.loads((tmp_path / "b.tif.run.json").read_text())
-    assert record["parameters"]["BREAKS"] == found.breaks == record["summary"]["breaks"]
-    assert source == "given" or record["inputs"]["BREAKS_FROM"]["sha256"]
-
-
 def test_files_without_breaks(tmp_path):
     path = susceptibility(tmp_path / "a.tif", random_map(5))
     files = {
