@@ -19,8 +19,8 @@ from collections.abc import Iterator
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _RETAINED = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 1 << 30, _TOP_PAD: 64 << 20}
 _DEFAULTS = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 128 << 10, _TOP_PAD: 128 << 10}
+# Parts of torch's messages in lower case, on CPUs under Linux, macOS and Windows, and on GPUs.
 _OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
-"""Parts of torch's messages in lower case, on CPUs under Linux, macOS and Windows, and on GPUs."""
 
 _lock = threading.Lock()
 _users = 0
@@ -28,10 +28,7 @@ _users = 0
 
 @contextlib.contextmanager
 def retain_freed_memory() -> Iterator[None]:
-    """Keep freed memory for the next allocation, and return it to the system at the end.
-
-    May be entered by several threads at once; the last one out restores glibc's defaults. No effect without glibc.
-    """
+    """Keep freed memory for the next allocation until the last thread leaves; no effect without glibc."""
     global _users
     library = _glibc()
     if library is None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-MAX_BYTES = 64 * 1024 * 1024
-"""Bytes of a file; the longest run records, of stacks with thousands of inputs, have some megabytes."""
+MAX_BYTES = 64 * 1024 * 1024  # of a file; the longest run records, of stacks with thousands of inputs, have some MB
 MAX_DEPTH = 60  # levels of lists and tables; Scarp itself writes at most ten. Python's own limit depends on who calls
 MAX_DIGITS = 40  # of a whole number. Reading takes time by the square of it, and no number here needs more than 19
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
@@ -18,15 +17,10 @@ _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 def parse_json(text: str | bytes, nan: bool = True) -> Any:
-    """Return the value of a JSON text.
+    """Return the value of a JSON text; with ``nan`` also ``NaN`` and ``Infinity``, which JSON does not define.
 
-    Args:
-        text: the JSON, as text or in UTF-8.
-        nan: whether to accept ``NaN`` and ``Infinity``, which Python writes and JSON does not define.
-
-    Raises:
-        ValueError: it is no JSON, has a duplicate key, is nested too deeply, or contains a lone surrogate or a whole
-            number of very many digits.
+    Raises ValueError if it is no JSON, has a duplicate key, is nested too deeply, or contains a lone surrogate or a
+    whole number of very many digits.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8")
@@ -46,14 +40,8 @@ def parse_json(text: str | bytes, nan: bool = True) -> Any:
 
 
 def read_json(path: str | os.PathLike, nan: bool = True) -> Any:
-    """Return the value of a JSON file; see :func:`parse_json`.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: see :func:`parse_json`, or it is longer than :data:`MAX_BYTES` bytes.
-    """
-    source = Path(path)
-    with open(source, "rb") as stream:
+    """Return the value of a JSON file; raises OSError or ValueError, also for more than :data:`MAX_BYTES` bytes."""
+    with open(path, "rb") as stream:
         # Limited while reading, so that an endless device is not read to its end.
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -70,8 +58,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # Two readers might each use another of the duplicates.
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        duplicate = next(name for name in names if names.count(name) > 1)
+        counts = collections.Counter(name for name, _ in pairs)
+        duplicate = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"it has {duplicate[:40]!r} twice")
     return content
 
@@ -79,7 +67,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _nesting_depth(content: Any) -> int:
     depth, level = 0, [content]
     while level and depth <= MAX_DEPTH:
-        level = [item for value in level if isinstance(value, (dict, list)) for item in _items(value)]
+        level = [item for value in level for item in _children(value)]
         depth += 1
     return depth
 
@@ -90,14 +78,11 @@ def _iter_strings(content: Any) -> Iterator[str]:
         value = rest.pop()
         if isinstance(value, str):
             yield value
-        elif isinstance(value, (dict, list)):
-            rest.extend(_items(value))
-            if isinstance(value, dict):
-                rest.extend(value)
+        rest.extend(_children(value))
 
 
-def _items(value: dict[str, Any] | list[Any]) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value
+def _children(value: Any) -> list[Any]:
+    return [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
 def _is_encodable(text: str) -> bool:

@@ -19,8 +19,7 @@ def read_numbers(
 ) -> list[float]:
     """Read a list of numbers: text such as ``"30, 20, 20"``, or a sequence; empty text or ``None`` gives none.
 
-    Raises:
-        ParameterInvalid: an entry of the parameter ``name`` is not a finite number within the bounds.
+    Raises ParameterInvalid if an entry of the parameter ``name`` is not a finite number within the bounds.
     """
     return [_number(entry, name, minimum, maximum) for entry in _entries(value)]
 
@@ -35,12 +34,8 @@ def read_pairs(
 ) -> dict[str, float]:
     """Read a table of a text and a number column: ``"giant, 600, large, 500"``, a flat list, or rows of two.
 
-    Returns:
-        The numbers by text, in the order given, white space around the text removed.
-
-    Raises:
-        ParameterInvalid: the entries of the parameter ``name`` are not pairs, a number is no number within the bounds,
-            or a text occurs twice.
+    Returns the numbers by text, stripped, in the order given. Raises ParameterInvalid if the entries of the parameter
+    ``name`` are not pairs, a number is no number within the bounds, or a text occurs twice.
     """
     entries = _entries(value)
     if len(entries) % 2:
@@ -71,12 +66,6 @@ def _entries(value: str | Sequence[Any] | None) -> list[Any]:
     return flat
 
 
-def _describe_bounds(minimum: float, maximum: float) -> str:
-    if math.isinf(maximum):
-        return "a finite number" if math.isinf(minimum) else f"a number from {minimum:g} up"
-    return f"a number from {minimum:g} to {maximum:g}"
-
-
 def _number(entry: Any, name: str, minimum: float, maximum: float) -> float:
     try:
         number = float(str(entry).strip())
@@ -86,7 +75,10 @@ def _number(entry: Any, name: str, minimum: float, maximum: float) -> float:
             "point for decimals and a comma between entries."
         ) from None
     if not math.isfinite(number) or not minimum <= number <= maximum:
-        raise ParameterInvalid(f"{name} holds {entry}. Write {_describe_bounds(minimum, maximum)} there.")
+        allowed = f"a number from {minimum:g} to {maximum:g}"
+        if math.isinf(maximum):
+            allowed = "a finite number" if math.isinf(minimum) else f"a number from {minimum:g} up"
+        raise ParameterInvalid(f"{name} holds {entry}. Write {allowed} there.")
     return number
 
 
@@ -97,15 +89,9 @@ DIGITS = 10  # significant digits of a number; what is beyond is rounding of the
 def write_table(output: str | os.PathLike, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table as CSV and, beside it under the same name, as ``.json`` with one object per row; each atomically.
 
-    Args:
-        output: path of the CSV file.
-        columns: names.
-        rows: values by column: text, numbers, truth values or ``None``. A number that is not finite becomes an empty
-            cell and ``null`` in JSON. Texts come from untrusted layers, and a spreadsheet would evaluate those that
-            look like a formula: in the CSV they begin with an apostrophe.
-
-    Raises:
-        OutputNotWritable: a file cannot be written.
+    Cells are text, numbers, truth values or ``None``. A number that is not finite becomes an empty cell and ``null`` in
+    JSON. Texts come from untrusted layers, and a spreadsheet would evaluate those that look like a formula: in the CSV
+    they begin with an apostrophe. Raises OutputNotWritable.
     """
     plain = [[_json_value(value) for value in row] for row in rows]
     with (
@@ -123,9 +109,8 @@ def prepend_region(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], region: str
 ) -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows with a region column in front, unless the region is empty."""
-    if not region:
-        return list(columns), [list(row) for row in rows]
-    return ["region", *columns], [[region, *row] for row in rows]
+    column, cell = (["region"], [region]) if region else ([], [])
+    return [*column, *columns], [[*cell, *row] for row in rows]
 
 
 def json_sibling(output: str | os.PathLike) -> Path:

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO, Callable, cast
 from ..model.errors import Cancelled, MessageInvalid
 from ..model.outputs.atomic import DISK_ERRORS
 from ..model.outputs.lock import held_lock_descriptors
+from ..model.outputs.transaction import undo_unfinished_run
 from ..model.progress import Progress
-from ..model.worker import journal
 from ..model.worker import protocol as messages
 from ..model.worker.protocol import SEARCH_PATH, Channel, read_message
 from ..translation import tr
@@ -42,11 +42,7 @@ class SubprocessCore:
     """One process, for the calls of one run."""
 
     def __init__(self, runtime: Runtime, progress: Progress) -> None:
-        """Start the process; ``progress`` is asked whether to stop, also in calls that do not report to it.
-
-        Raises:
-            CoreProcessError: it cannot be started.
-        """
+        """Start the process, or raise CoreProcessError; ``progress`` is asked whether to stop in all calls."""
         self._progress = progress
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._stderr_tail: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
@@ -64,11 +60,6 @@ class SubprocessCore:
         self._threads = [threading.Thread(target=read, args=(stream,), daemon=True) for read, stream in self._readers]
         for thread in self._threads:
             thread.start()
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
 
     def call(self, job: str, *values: Any, **named: Any) -> Any:
         """Run a job; see :meth:`.Core.call`."""
@@ -148,7 +139,7 @@ class SubprocessCore:
         """Kill the process and undo what it had begun."""
         self._process.kill()
         self._process.wait()
-        journal.undo_unfinished_run(self._folder)
+        undo_unfinished_run(self._folder)
 
     def _ended(self) -> CoreProcessError:
         try:
@@ -156,7 +147,7 @@ class SubprocessCore:
         except subprocess.TimeoutExpired:
             self._kill()
             return failures.connection_closed("\n".join(self._stderr_tail))
-        journal.undo_unfinished_run(self._folder)
+        undo_unfinished_run(self._folder)
         self._threads[1].join(EXIT_TIMEOUT)
         return failures.process_exited(self._process.returncode, "\n".join(self._stderr_tail))
 
@@ -171,21 +162,15 @@ class SubprocessCore:
 
 
 def _make_run_folder(search_path: Sequence[str]) -> Path:
-    """Create the folder of a run with the search path of the process, if it has one.
-
-    Raises:
-        CoreProcessError: the folder for temporary files is full or cannot be written.
-    """
-    folder = None
+    folder = ""
     try:
-        folder = Path(tempfile.mkdtemp(prefix="scarp-"))
+        folder = tempfile.mkdtemp(prefix="scarp-")
         if search_path:
-            (folder / SEARCH_PATH).write_text(json.dumps(search_path), encoding="utf-8")
+            Path(folder, SEARCH_PATH).write_text(json.dumps(search_path), encoding="utf-8")
     except OSError as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         raise temp_folder_error(error) from error
-    return folder
+    return Path(folder)
 
 
 def _process_environment(variables: dict[str, str], folder: Path) -> dict[str, str]:
@@ -203,7 +188,6 @@ def _start(command: Sequence[str], variables: dict[str, str]) -> subprocess.Pope
     # On Windows a console program would open a console, and its priority is set here. It gets a session of its own for
     # Ctrl+C in a terminal: that ends QGIS, which closes the channel, and then this process stops and cleans up.
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
-    # A list of arguments and no shell.
     pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     more: Any = {"start_new_session": True, "creationflags": flags, "pass_fds": held_lock_descriptors()}
     return subprocess.Popen(command, env=variables, **pipes, **more)  # nosec B603

@@ -21,10 +21,7 @@ def atomic_output(output: str | os.PathLike, permanent: bool = False) -> Iterato
     """Yield a temporary path in the output's folder that is renamed to the output only if the block succeeds.
 
     A block that raises, is cancelled or is killed leaves nothing under the final name; an older file stays as it was.
-    A ``permanent`` file stays even if the run fails later; see :mod:`.transaction`.
-
-    Raises:
-        OutputNotWritable: the folder does not exist or cannot be written, or the disk is full.
+    A ``permanent`` file stays even if the run fails later; see :mod:`.transaction`. Raises OutputNotWritable.
     """
     final = Path(output)
     if final.is_dir():
@@ -44,12 +41,9 @@ def atomic_output(output: str | os.PathLike, permanent: bool = False) -> Iterato
 
 @contextlib.contextmanager
 def atomic_output_folder(output: str | os.PathLike) -> Iterator[Path]:
-    """Yield an empty folder whose files are moved into the output folder when the block succeeds.
+    """Yield an empty folder whose files are moved into the output folder if the block succeeds; others there stay.
 
-    Files of other names in an existing folder stay.
-
-    Raises:
-        OutputNotWritable: the parent folder does not exist or cannot be written.
+    Raises OutputNotWritable if the parent folder does not exist or cannot be written.
     """
     final = Path(output)
     if final.is_file():

@@ -40,11 +40,7 @@ _held_locks: ContextVar[dict[str, int | None] | None] = ContextVar("locks of thi
 def output_lock(outputs: Iterable[str | os.PathLike]) -> Iterator[None]:
     """Lock outputs while the block runs, and remove what killed runs left of them; a nested run may lock them again.
 
-    Args:
-        outputs: files and folders, in existing folders.
-
-    Raises:
-        OutputNotWritable: another run is writing one of them; the message says which run.
+    They are files and folders, in existing folders. Raises OutputNotWritable if another run is writing one of them.
     """
     held = dict(_held_locks.get() or {})
     with contextlib.ExitStack() as locks:
@@ -94,9 +90,10 @@ def _lock(final: Path) -> int | None:
                     f"{final} is being written by another run{owner}. Wait until that is done, or choose another name."
                 ) from error
             return None
-        if _is_same_file(descriptor, path):
-            _write_owner(descriptor)
-            return descriptor
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                _write_owner(descriptor)
+                return descriptor
         # The previous owner has just removed the file.
         os.close(descriptor)
     return None
@@ -113,23 +110,14 @@ def _acquire(descriptor: int) -> None:
 def _release(final: Path, descriptor: int | None) -> None:
     if descriptor is None:
         return
-    path = lock_file(final)
-    if fcntl is not None:
-        # Before the lock is released, so that the next run's file is never the one removed.
-        with contextlib.suppress(OSError):
-            path.unlink()
-    os.close(descriptor)
+    # Removed before the lock is released, so that the next run's file is never the one removed; but Windows cannot
+    # remove an open file.
     if fcntl is None:
-        # Windows cannot remove an open file.
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
-def _is_same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except OSError:
-        return False
+        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        lock_file(final).unlink()
+    if fcntl is not None:
+        os.close(descriptor)
 
 
 def _write_owner(descriptor: int) -> None:

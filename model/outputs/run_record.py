@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 import threading
 import time
@@ -64,10 +65,7 @@ class RunRecord:
             self._inputs.set_exception(error)
 
     def write(self, outputs: Mapping[str, str | os.PathLike | None], **results: Any) -> None:
-        """Write ``OUTPUT.run.json`` beside every output that was written; results must be JSON-able.
-
-        ``outputs`` are paths by output name, ``None`` for those not requested.
-        """
+        """Write ``OUTPUT.run.json`` beside every output by name that is not ``None``; results must be JSON-able."""
         written = {name: str(path) for name, path in outputs.items() if path is not None}
         content = {
             **self.content,
@@ -85,12 +83,7 @@ class RunRecord:
 
 
 def read_record(output: str | os.PathLike) -> dict[str, Any]:
-    """Return the (untrusted) run record beside an output.
-
-    Raises:
-        OSError: there is none, or it cannot be read.
-        ValueError: it is no run record.
-    """
+    """Return the (untrusted) run record beside an output; raises OSError, or ValueError if it is no run record."""
     content = read_json(f"{output}{RECORD_SUFFIX}")
     if not isinstance(content, dict):
         raise ValueError("it is no run record")
@@ -153,10 +146,9 @@ def versions() -> dict[str, str]:
 
 def scarp_version() -> str:
     """Return the version that ``metadata.txt`` states, the only place where it is written."""
-    for line in (Path(__file__).parent.parent.parent / "metadata.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("version="):
-            return line.partition("=")[2].strip()
-    return "unknown"
+    text = (Path(__file__).parent.parent.parent / "metadata.txt").read_text(encoding="utf-8")
+    found = re.search("^version=(.*)$", text, re.MULTILINE)
+    return found[1].strip() if found else "unknown"
 
 
 def _compute_info(results: Mapping[str, Any]) -> dict[str, Any]:

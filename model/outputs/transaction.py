@@ -1,33 +1,33 @@
-"""Temporary files of a run and the transaction of its outputs: commit together, or roll back."""
+"""Temporary files of a run, the transaction of its outputs (commit together, or roll back), and its journal."""
 
 from __future__ import annotations
 
 import contextlib
 import glob
 import hashlib
+import json
 import os
 import re
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
+from typing import Any
+
+from ..safe_json import parse_json
 
 RECORD_SUFFIX = ".run.json"
 SIDECAR_SUFFIXES = (RECORD_SUFFIX, ".aux.xml", ".ovr", ".msk")  # added to the name of the file that they describe
 SIBLING_SUFFIXES = (".json", ".qml")  # a table as JSON and a style; also in the place of the output's own suffix
 _TEMP_NAME = re.compile(r"\..{0,40}\.([0-9a-f]{8})[0-9a-f]{8}\.(part|parts|earlier)\b.*", re.DOTALL)
 _PROBE_NAME = re.compile(r"\.scarp-[0-9a-f]{8}\.probe")
-_temp_file_listeners: list[Callable[[Path], None]] = []
-
-
-def sidecar_files(final: Path) -> list[Path]:
-    """Return the paths of all files that describe the content of an output."""
-    sidecars = [Path(f"{final}{suffix}") for suffix in SIDECAR_SUFFIXES]
-    # A table as JSON, written after the CSV.
-    return [*sidecars, final.with_suffix(".json")] if final.suffix.lower() == ".csv" else sidecars
+JOURNAL_NAME = "unfinished.jsonl"  # in the run's folder, one temporary file or commit per line
+_TEMPORARY, _COMMITTED, _KEPT = "temporary", "taken", "kept"
+_journal: Path | None = None
+_journal_lock = threading.Lock()
 
 
 def is_sidecar(final: Path) -> bool:
@@ -35,13 +35,47 @@ def is_sidecar(final: Path) -> bool:
     return final.name.endswith((*SIDECAR_SUFFIXES, *SIBLING_SUFFIXES))
 
 
-def add_temp_file_listener(listener: Callable[[Path], None]) -> None:
-    """Call a function with every temporary file and folder from now on, before it is created."""
-    _temp_file_listeners.append(listener)
+def start_journal(folder: Path) -> None:
+    """Record this process's temporary files and commits in its run's folder, before each is made."""
+    global _journal
+    _journal = folder / JOURNAL_NAME
+
+
+def undo_unfinished_run(folder: Path) -> None:
+    """Roll back what a killed process committed and remove its temporary files, but not tiles to resume from."""
+    temporaries, committed = _read_journal(folder / JOURNAL_NAME)
+    # First: the older files that are restored are among the temporary ones.
+    roll_back(committed)
+    for temporary in temporaries:
+        remove_temp_file(temporary)
+
+
+def _record(kind: str, *values: Any) -> None:
+    if _journal is not None:
+        # A full disk of temporary files must not fail the run: the next run of the same output removes orphans, too.
+        with _journal_lock, contextlib.suppress(OSError), open(_journal, "a", encoding="utf-8") as stream:
+            stream.write(f"{json.dumps([kind, *values])}\n")
+
+
+def _read_journal(path: Path) -> tuple[list[Path], list[CommittedFile]]:
+    temporaries: list[Path] = []
+    committed: list[CommittedFile] = []
+    with contextlib.suppress(OSError, ValueError):
+        # The last line may be cut short if the process was killed.
+        for text in path.read_text(encoding="utf-8").splitlines():
+            kind, *values = parse_json(text)
+            if kind == _TEMPORARY:
+                temporaries.append(Path(values[0]))
+            elif kind == _COMMITTED:
+                final, backup, file_id = values
+                committed.append(CommittedFile(Path(final), backup and Path(backup), file_id and tuple(file_id)))
+            else:
+                committed.clear()
+    return temporaries, committed
 
 
 def temp_path_beside(final: Path, ending: str) -> Path:
-    """Return a hidden name for a temporary file or folder in the output's folder, and notify the listeners.
+    """Return a hidden name for a temporary file or folder in the output's folder, and record it in the journal.
 
     The name contains a hash of the output's name, so that :func:`remove_orphans` removes only this output's files.
     The ending is ``.part``, ``.parts`` or ``.earlier``, and a suffix.
@@ -50,8 +84,7 @@ def temp_path_beside(final: Path, ending: str) -> Path:
     outer = _TEMP_NAME.fullmatch(final.name)
     owner = outer[1] if outer else name_hash(final.name)
     path = final.with_name(f".{final.stem[:40]}.{owner}{uuid.uuid4().hex[:8]}{ending}")
-    for listener in _temp_file_listeners:
-        listener(path)
+    _record(_TEMPORARY, str(path.absolute()))
     return path
 
 
@@ -67,10 +100,7 @@ def remove_temp_file(temporary: Path) -> None:
 
 
 def remove_orphans(final: Path) -> None:
-    """Remove the temporary files that killed runs left of an output (a file or folder) and its sidecar files.
-
-    Call it only while holding the output's lock (:mod:`.lock`).
-    """
+    """Remove the temporary files that killed runs left of a (locked) output and its sidecar files."""
     _remove_orphans_of(final.parent, [final])
     if final.is_dir():
         with contextlib.suppress(OSError):
@@ -108,15 +138,6 @@ class CommittedFile:
 
 
 _committed: ContextVar[list[CommittedFile] | None] = ContextVar("committed files", default=None)
-_listeners: list[Callable[[CommittedFile | None], None]] = []
-
-
-def add_commit_listener(listener: Callable[[CommittedFile | None], None]) -> None:
-    """Call a function before every commit, and with ``None`` when all commits so far become permanent.
-
-    With that another process can :func:`roll_back` the commits of a killed one.
-    """
-    _listeners.append(listener)
 
 
 @contextlib.contextmanager
@@ -147,11 +168,7 @@ def commit_partial() -> None:
 
 
 def commit(temporary: Path, final: Path) -> None:
-    """Rename a complete temporary file to its final name; inside :func:`output_transaction` this can be rolled back.
-
-    Raises:
-        OSError: the file cannot be renamed.
-    """
+    """Rename a complete temporary file to its final name; inside :func:`output_transaction` this can be rolled back."""
     committed = _committed.get()
     if committed is None:
         os.replace(temporary, final)
@@ -169,7 +186,7 @@ def commit(temporary: Path, final: Path) -> None:
         _remove_stale_sidecars(final, committed)
     if can_be_undone:
         # A file keeps its id when it is renamed.
-        _notify(CommittedFile(final, backup, _file_id(temporary)))
+        _record_commit(CommittedFile(final, backup, _file_id(temporary)))
     try:
         os.replace(temporary, final)
     except OSError:
@@ -189,12 +206,14 @@ def _remove_stale_sidecars(final: Path, committed: list[CommittedFile]) -> None:
     file beside its output.
     """
     own = {one.final for one in committed}
-    for sidecar in sidecar_files(final):
+    sidecars = [Path(f"{final}{suffix}") for suffix in SIDECAR_SUFFIXES]
+    # A table as JSON, written after the CSV.
+    for sidecar in [*sidecars, *([final.with_suffix(".json")] if final.suffix.lower() == ".csv" else [])]:
         if sidecar in own or not sidecar.is_file():
             continue
         backup = temp_path_beside(sidecar, ".earlier")
         one = CommittedFile(sidecar, backup, None)
-        _notify(one)
+        _record_commit(one)
         try:
             os.replace(sidecar, backup)
         except OSError:
@@ -208,7 +227,7 @@ def register_folder(folder: Path) -> None:
     committed = _committed.get()
     if committed is not None:
         committed.append(CommittedFile(folder, None, _file_id(folder)))
-        _notify(committed[-1])
+        _record_commit(committed[-1])
 
 
 def roll_back(committed: Sequence[CommittedFile]) -> None:
@@ -234,7 +253,7 @@ def _restore(one: CommittedFile) -> None:
 
 
 def _discard_backups(committed: Sequence[CommittedFile]) -> None:
-    _notify(None)
+    _record(_KEPT)
     for one in committed:
         _discard_backup(one.backup)
 
@@ -245,9 +264,9 @@ def _discard_backup(backup: Path | None) -> None:
             backup.unlink()
 
 
-def _notify(one: CommittedFile | None) -> None:
-    for listener in _listeners:
-        listener(one)
+def _record_commit(one: CommittedFile) -> None:
+    backup = None if one.backup is None else str(one.backup.absolute())
+    _record(_COMMITTED, str(one.final.absolute()), backup, one.file_id)
 
 
 def _file_id(path: Path) -> tuple[int, int]:

@@ -57,8 +57,7 @@ INPUTS: dict[str, Any] = {
 """The only classes of which a message can create objects."""
 CHUNK_LENGTH = 1000  # items of a list that are read and written at once
 _ALIGNED = 64  # bytes to which the offsets of arrays in the file are rounded up
-_NUMBERS, _SCALARS = "biufc", "biufU"
-"""Kinds of NumPy types that arrays may have, and of those that stand for a plain value."""
+_NUMBERS, _SCALARS = "biufc", "biufU"  # kinds of NumPy types that arrays may have, and that stand for plain values
 _TYPE = re.compile(rf"[<>|=]?[{_NUMBERS}][0-9]{{1,2}}")  # how NumPy names the types of such arrays
 _PLAIN = frozenset((type(None), bool, int, float, str))
 
@@ -75,10 +74,7 @@ class Record(SimpleNamespace):
 
 
 class MessageEncoder:
-    """Encodes the values of one message as JSON, and collects the content of the file beside it.
-
-    With ``records`` dataclasses other than :data:`INPUTS` are allowed, as results are.
-    """
+    """Encodes a message as JSON and a file beside it; with ``records`` also dataclasses other than :data:`INPUTS`."""
 
     def __init__(self, records: bool) -> None:
         self.records = records
@@ -87,11 +83,7 @@ class MessageEncoder:
         self.size = 0  # bytes of that file so far
 
     def encode(self, value: Any, where: str = "value") -> Any:
-        """Return the JSON for a value, which messages call ``where``.
-
-        Raises:
-            MessageInvalid: it contains a type that cannot be sent.
-        """
+        """Return the JSON for a value, ``where`` in messages; raises MessageInvalid if a type in it cannot be sent."""
         try:
             return self._encode(value)
         except _NotSerializable as error:
@@ -189,12 +181,8 @@ class MessageDecoder:
     def __init__(
         self, content: bytes | bytearray = b"", function: Callable[[int], Callable[..., Any]] | None = None
     ) -> None:
-        """Keep the content of the file beside the message and what returns the function of a number, if there are any.
-
-        Arrays share the memory of the content, and are writable if it is.
-        """
-        self._content = memoryview(content)
-        self._function = function
+        """Keep the content of the file beside the message, whose memory arrays share, and what returns a function."""
+        self._content, self._function = memoryview(content), function
 
     def decode(self, value: Any) -> Any:
         """Return the value that :class:`MessageEncoder` encoded; raise :class:`MessageInvalid` for anything else."""
@@ -258,13 +246,10 @@ SEARCH_PATH = "search_path.json"  # file in the run's folder with the folders wh
 
 
 class Channel:
-    """Sends messages; may be used by several threads."""
+    """Sends messages; may be used by several threads. ``records`` as for :class:`MessageEncoder`."""
 
     def __init__(self, stream: BinaryIO, folder: Path, name: str, records: bool) -> None:
-        """Send lines to a stream, and the files beside them, named after this end, to a folder private to both ends.
-
-        ``records`` as for :class:`MessageEncoder`.
-        """
+        """Send lines to a stream, and the files beside them, named after this end, to a folder private to both ends."""
         self._stream, self._folder, self._name, self._records = stream, folder, name, records
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -272,9 +257,7 @@ class Channel:
     def send(self, kind: str, content: Any = None) -> list[Callable[..., Any]]:
         """Send a message of one of the kinds above, and return the functions in it by their number.
 
-        Raises:
-            MessageInvalid: the content has a type that cannot be sent.
-            OSError: the other end is gone, or the disk is full.
+        Raises MessageInvalid if a type in it cannot be sent, OSError if the other end is gone or the disk is full.
         """
         encoder = MessageEncoder(self._records)
         message = {"kind": kind, "content": encoder.encode(content, kind)}
@@ -292,11 +275,7 @@ class Channel:
 def read_message(
     line: bytes, folder: Path, function: Callable[[int], Callable[..., Any]] | None = None
 ) -> tuple[str, Any]:
-    """Return kind and content of a message, and delete the file beside it; see :class:`MessageDecoder`.
-
-    Raises:
-        MessageInvalid: it is no message.
-    """
+    """Return kind and content of a message, and delete the file beside it; raises MessageInvalid if it is none."""
     try:
         message = json.loads(line)
         kind, name = str(message["kind"]), message.get("file")

@@ -17,8 +17,7 @@ from ..errors import Cancelled, MessageInvalid, OutputNotWritable, ScarpError
 from ..jobs import job
 from ..memory import is_out_of_memory
 from ..outputs.atomic import DISK_ERRORS
-from ..outputs.transaction import add_commit_listener, add_temp_file_listener
-from . import journal
+from ..outputs.transaction import start_journal, undo_unfinished_run
 from .protocol import ANSWER, CALL, CANCEL, ERROR, FUNCTION, HEARTBEAT, PROGRESS, RESULT, WARNING, Channel, read_message
 
 SHUTDOWN_TIMEOUT = 5.0  # seconds that a job may take to stop once QGIS is gone; then the process ends in any case
@@ -27,13 +26,9 @@ MIN_PROGRESS_STEP = 0.001  # smallest change of progress that is sent: a progres
 
 
 def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
-    """Run calls until QGIS closes the channel; never returns, so as not to wait for the end of torch's threads.
-
-    The folder, for the files beside messages, is private to this run.
-    """
+    """Run calls until QGIS closes the channel; never returns, so as not to wait for the end of torch's threads."""
     worker = _Worker(outgoing, folder)
-    add_temp_file_listener(lambda temporary: journal.record_temp_file(folder, temporary))
-    add_commit_listener(lambda committed: journal.record_commit(folder, committed))
+    start_journal(folder)
     threading.Thread(target=worker.listen, args=(incoming,), daemon=True).start()
     threading.Thread(target=worker.send_heartbeats, daemon=True).start()
     worker.run_calls()
@@ -72,7 +67,7 @@ class _Worker:
         self._calls.put(None)
         # A job that does not check for Cancel must not outlive QGIS.
         time.sleep(SHUTDOWN_TIMEOUT)
-        journal.undo_unfinished_run(self._folder)
+        undo_unfinished_run(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(1)
 

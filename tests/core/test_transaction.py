@@ -14,8 +14,7 @@ import rasterio
 from scarp.model.errors import Cancelled, OutputNotWritable
 from scarp.model.inputs.rasters import create_raster, is_complete, read_window
 from scarp.model.outputs.atomic import atomic_output_folder, write_text
-from scarp.model.outputs.transaction import commit_partial, output_transaction
-from scarp.model.worker.journal import undo_unfinished_run
+from scarp.model.outputs.transaction import commit_partial, output_transaction, undo_unfinished_run
 from scarp.tests.core.conftest import utm_grid
 
 
@@ -156,13 +155,10 @@ ENDED = """
 import os, sys
 from pathlib import Path
 from scarp.model.outputs import transaction
-from scarp.model.outputs.transaction import temp_path_beside, add_temp_file_listener
-from scarp.model.outputs.transaction import output_transaction, commit_partial, commit, add_commit_listener
-from scarp.model.worker import journal
+from scarp.model.outputs.transaction import commit, commit_partial, output_transaction, start_journal, temp_path_beside
 
 run, out, moment = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-add_temp_file_listener(lambda path: journal.record_temp_file(run, path))
-add_commit_listener(lambda taken: journal.record_commit(run, taken))
+start_journal(run)
 
 def make(name):
     temporary = temp_path_beside(out / name, ".part")
