@@ -22,10 +22,8 @@ RESOURCES = Path(__file__).resolve().parent.parent / "resources" / "environment"
 LIBRARIES = RESOURCES / "libraries.txt"
 
 CPU = "cpu"
-BUILD_OF_SOURCE = "offered"
-"""Whatever build of torch the source has; the only choice where the user chooses the source."""
-GPU_QUERIES = ("name,driver_version,memory.total,compute_cap", "name,driver_version,memory.total")
-"""Fields of ``nvidia-smi``; old drivers do not know the last one."""
+BUILD_OF_SOURCE = "offered"  # whatever build of torch the source has; the only choice where the user chooses the source
+GPU_FIELDS = "name,driver_version,memory.total"
 
 
 @dataclass(frozen=True)
@@ -35,14 +33,14 @@ class Card:
     name: str
     driver: str
     memory: str = ""
-    capability: float | None = None
-    """Compute capability; None when the driver is too old to report it."""
+    capability: float | None = None  # compute capability; None when the driver is too old to report it
 
 
 def cards() -> list[Card]:
     """Return the NVIDIA cards; empty without a card or driver."""
     program = _nvidia_smi()
-    for fields in GPU_QUERIES if program else ():
+    # Old drivers do not know the compute capability.
+    for fields in (f"{GPU_FIELDS},compute_cap", GPU_FIELDS) if program else ():
         code, text = capture_output([str(program), f"--query-gpu={fields}", "--format=csv,noheader"], seconds=20)
         if code == 0:
             return parse(text)

@@ -46,12 +46,8 @@ def report(
 ) -> str:
     """Return the whole report. Starts programs and takes some seconds, so never call it in the window's thread.
 
-    Args:
-        environment: the private environment.
-        qgis: items that only QGIS knows, queried beforehand in the window's thread.
-        where: returns where Scarp computes.
-        proxy: of QGIS; only its kind and port are reported.
-        redact: by default for the running user.
+    ``qgis`` has items that only QGIS knows, queried beforehand in the window's thread; ``where`` returns where Scarp
+    computes; of QGIS's ``proxy`` only kind and port are reported. By default redacted for the running user.
     """
     proxy = proxy or Proxy()
     redact = redact or Redactor(secrets=proxy.secrets())

@@ -14,11 +14,9 @@ from .i18n import tr
 from .sources import SourceKind
 
 GIGABYTE = 1e9
-LONGEST_RELATIVE_PATH = 192
-"""Characters of the longest path within an environment: 189 in torch 2.13, among its licences."""
+LONGEST_RELATIVE_PATH = 192  # characters of the longest path in an environment: 189 in torch 2.13, among its licences
 WINDOWS_LIMIT = 259
-RESERVED_GIGABYTES = 0.3
-"""Disk space that stays free."""
+RESERVED_GIGABYTES = 0.3  # disk space that stays free
 
 
 def required_gigabytes(build: Build, kind: SourceKind) -> float:
@@ -49,10 +47,7 @@ def problem(folder: Path, gigabytes: float) -> str | None:
 
 
 def path_problem(folder: Path, platform: str = sys.platform, long_paths: bool | None = None) -> str | None:
-    """Return an error text when paths in the environment get too long for Windows.
-
-    Whether Windows allows ``long_paths`` is looked up by default.
-    """
+    """Return an error text for paths too long for Windows; ``long_paths``: whether it allows them, by default asked."""
     length = len(str(folder)) + 1 + LONGEST_RELATIVE_PATH
     if platform != "win32" or length <= WINDOWS_LIMIT:
         return None

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from .i18n import tr
 
-TAIL_LINES = 80
-"""Lines at the end of the output that are searched."""
+TAIL_LINES = 80  # lines at the end of the output that are searched
 
 
 class InstallFailed(Exception):

@@ -13,8 +13,7 @@ from .processes import capture_output
 from .sources import parse_configuration, read_configuration
 
 SCRIPT = Path(__file__).resolve().parent / "inspect_python.py"
-MIN_PIP_WITH_PYTHON_OPTION = (22, 3)
-"""From this version on, pip can install into another Python's environment (``--python``)."""
+MIN_PIP_WITH_PYTHON_OPTION = (22, 3)  # from here on pip can install into another Python's environment (--python)
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,11 @@ class PythonInfo:
     interpreter: Interpreter
     version: tuple[int, ...]
     target: Target
-    base_python: str
-    """Executable that environments are linked to."""
+    base_python: str  # executable that environments are linked to
     venv: bool
     ensurepip: bool
-    pip: str
-    """Version; empty without pip."""
-    configuration: dict[str, str] = field(default_factory=dict)
-    """Settings of pip on this computer."""
+    pip: str  # version; empty without pip
+    configuration: dict[str, str] = field(default_factory=dict)  # settings of pip on this computer
 
     @property
     def pip_can_target_others(self) -> bool:
@@ -45,11 +41,7 @@ class InterpreterStartError(Exception):
 
 
 def probe(interpreter: Interpreter) -> PythonInfo:
-    """Start a Python and inspect it.
-
-    Raises:
-        InterpreterStartError: it does not start or cannot be used.
-    """
+    """Start a Python and inspect it; raises InterpreterStartError when it does not start or cannot be used."""
     variables = clean_environment(interpreter.variables())
     executable = str(interpreter.executable)
     # -I ignores PYTHONHOME as well, through which some Pythons find their standard library.

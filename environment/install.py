@@ -21,18 +21,22 @@ from .processes import capture_output, run
 from .redaction import Redactor
 from .sources import SourceKind
 
-ProgressCallback = Callable[[float, str], None]
-"""Receives the done fraction of the whole work, 0 to 1, and the current step."""
+MAX_NAMED_FILES = 12  # in a message
 
 
 class Installer:
     """One installation. Run another one after a failure or cancellation: completed steps are not repeated.
 
-    ``line`` receives each line of output, without passwords; ``cancelled`` is called ten times a second.
+    ``line`` receives each line of output, without passwords; ``report`` the done fraction of the whole, 0 to 1, and the
+    current step; ``cancelled`` is called ten times a second.
     """
 
     def __init__(
-        self, request: Request, line: Callable[[str], None], report: ProgressCallback, cancelled: Callable[[], bool]
+        self,
+        request: Request,
+        line: Callable[[str], None],
+        report: Callable[[float, str], None],
+        cancelled: Callable[[], bool],
     ) -> None:
         self.request, self.environment = request, request.environment
         self._line, self._report, self._cancelled = line, report, cancelled
@@ -58,19 +62,14 @@ class Installer:
             raise InstallFailed(found)
 
     def run(self) -> dict[str, Any]:
-        """Do all steps that are not done yet.
+        """Do all steps not done yet and return the completion record: build, versions of the libraries, size.
 
-        Returns:
-            The completion record: build, versions of the libraries, size.
-
-        Raises:
-            InstallFailed: with the reason; the log has the details.
-            InstallCancelled: by the user.
+        Raises InstallFailed with the reason, the log having the details, or InstallCancelled.
         """
         self.check()
         started = time.monotonic()
         try:
-            with self._exclusive_lock(), self._logging():
+            with self._exclusive_lock(), open(self.environment.log, "w", encoding="utf-8") as self._log:
                 self._log_line(f"Scarp's environment in {self.environment.folder}, {time.strftime('%Y-%m-%d %H:%M')}")
                 try:
                     return self._run(started)
@@ -140,10 +139,15 @@ class Installer:
         source chosen by the user may offer others, such as builds of an organisation; the log lists them.
         """
         found = lock.compare(self.request.wheels)
-        self._log_line(lock.verified_message(found))
+        count = len(found.verified) + len(found.other) + len(found.unknown)
+        text = tr("{count} of {all} wheels are in Scarp's list of hashes.")
+        self._log_line(text.format(count=len(found.verified), all=count))
         if self.request.source.kind is not SourceKind.INTERNET:
-            if found.other or found.unknown:
-                self._log_line(lock.unverified_message(found))
+            names = [path.name for path in (*found.other, *found.unknown)]
+            if names:
+                shown = names[:MAX_NAMED_FILES] + (["…"] if len(names) > MAX_NAMED_FILES else [])
+                text = tr("Not in the list, but used because you chose the source: {files}")
+                self._log_line(text.format(files=", ".join(shown)))
             return
         changed = found.unmatched_files()
         for path in found.other:
@@ -231,16 +235,8 @@ class Installer:
         self._line(text)
 
     def _write(self, text: str) -> None:
-        if self._log is not None:
-            self._log.write(text + "\n")
-            self._log.flush()
-
-    @contextlib.contextmanager
-    def _logging(self) -> Iterator[None]:
-        self.environment.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.environment.log, "w", encoding="utf-8") as self._log:
-            yield
-        self._log = None
+        self._log.write(text + "\n")
+        self._log.flush()
 
     @contextlib.contextmanager
     def _exclusive_lock(self) -> Iterator[None]:

@@ -22,9 +22,7 @@ from typing import Callable
 
 from .i18n import tr
 
-OLDEST = (3, 9)
-NEWEST = (3, 14)
-"""Python versions for which Scarp's list of libraries has builds."""
+OLDEST, NEWEST = (3, 9), (3, 14)  # Python versions for which Scarp's list of libraries has builds
 
 PYTHON_VARIABLES = frozenset(
     "PYTHONHOME PYTHONPATH PYTHONEXECUTABLE PYTHONSTARTUP PYTHONPLATLIBDIR PYTHONUSERBASE PYTHONINSPECT PYTHONDEBUG "
@@ -68,10 +66,8 @@ class Interpreter:
     """A Python to create an environment with."""
 
     executable: Path
-    home: Path | None = None
-    """The ``PYTHONHOME`` that it needs to find its standard library; None for most."""
-    is_qgis_python: bool = True
-    """Whether QGIS runs on it."""
+    home: Path | None = None  # the PYTHONHOME that it needs to find its standard library; None for most
+    is_qgis_python: bool = True  # whether QGIS runs on it
 
     def variables(self) -> dict[str, str]:
         """Return the variables it needs in addition to :func:`clean_environment`."""
@@ -79,7 +75,7 @@ class Interpreter:
 
 
 def qgis_python() -> Path | None:
-    """Return the Python executable that QGIS runs on, None when it is not found."""
+    """Return the executable of :func:`qgis_interpreter`, None when it is not found."""
     found = qgis_interpreter()
     return found.executable if found else None
 
@@ -94,10 +90,9 @@ def qgis_interpreter(layout: Layout | None = None) -> Interpreter | None:
 
 
 def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
-    """Return other Pythons, for when QGIS's own cannot create an environment.
+    """Return other Pythons in the usual places, for when QGIS's own cannot create an environment.
 
-    The worker is a separate process, so any supported Python serves. Only the usual places of Python's installers,
-    Homebrew and Linux distributions are searched.
+    The worker is a separate process, so any supported Python serves.
     """
     here = layout or Layout()
     own = qgis_interpreter(here)

@@ -9,24 +9,17 @@ from functools import lru_cache
 from pathlib import Path
 
 from .builds import RESOURCES
-from .i18n import tr
 
-LOCK = RESOURCES / "libraries.lock"
-"""Made by ``tools/make_lock.py``; pip reads it as a list of requirements."""
-MAX_NAMED_FILES = 12
-"""In a message."""
+LOCK = RESOURCES / "libraries.lock"  # made by tools/make_lock.py; pip reads it as a list of requirements
 
 
 @dataclass(frozen=True)
 class WheelVerification:
     """Wheels in a folder, compared with the lock."""
 
-    verified: list[Path]
-    """Their hashes are in the lock."""
-    other: list[Path]
-    """The lock has other files of that library."""
-    unknown: list[Path]
-    """The lock does not have that library: torch, and what only its CUDA builds need."""
+    verified: list[Path]  # their hashes are in the lock
+    other: list[Path]  # the lock has other files of that library
+    unknown: list[Path]  # the lock does not have that library: torch, and what only its CUDA builds need
 
     def unmatched_files(self) -> list[Path]:
         """Return the other files of libraries without a verified file."""
@@ -60,19 +53,6 @@ def compare(folder: Path) -> WheelVerification:
         else:
             found.other.append(path)
     return found
-
-
-def verified_message(found: WheelVerification) -> str:
-    """Return how many wheels were verified, for the log."""
-    total = len(found.verified) + len(found.other) + len(found.unknown)
-    return tr("{count} of {all} wheels are in Scarp's list of hashes.").format(count=len(found.verified), all=total)
-
-
-def unverified_message(found: WheelVerification) -> str:
-    """Return the names of the unverified wheels, for the log of an installation from a source that the user chose."""
-    names = [path.name for path in (*found.other, *found.unknown)]
-    shown = names[:MAX_NAMED_FILES] + (["…"] if len(names) > MAX_NAMED_FILES else [])
-    return tr("Not in the list, but used because you chose the source: {files}").format(files=", ".join(shown))
 
 
 @lru_cache(maxsize=1)

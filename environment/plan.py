@@ -15,8 +15,7 @@ from .private import PrivateEnvironment
 from .sources import Source, SourceKind
 
 SELF_TEST_SCRIPT = Path(__file__).resolve().parent / "self_test.py"
-SYSTEM_WHEELS = Path("/usr/share/python-wheels")
-"""Where Debian and its derivatives keep a wheel of pip."""
+SYSTEM_WHEELS = Path("/usr/share/python-wheels")  # where Debian and its derivatives keep a wheel of pip
 
 SITECUSTOMIZE = '''"""Written by Scarp: Python from OSGeo4W finds its DLLs only with this."""
 import os
@@ -37,8 +36,7 @@ class InstallStep:
     command: tuple[str, ...]
     variables: dict[str, str] = field(repr=False)
     weight: float
-    growing_folders: tuple[Path, ...] = ()
-    """Folders whose size shows the progress; ``gigabytes`` is their final size."""
+    growing_folders: tuple[Path, ...] = ()  # their size shows the progress; gigabytes is their final size
     gigabytes: float = 0
 
 
@@ -83,11 +81,7 @@ class Request:
 
 
 def steps(request: Request) -> list[InstallStep]:
-    """Return the steps of an installation.
-
-    Raises:
-        InstallFailed: this Python has neither pip nor a way to get it.
-    """
+    """Return the steps of an installation; raises InstallFailed when this Python has neither pip nor a way to it."""
     info, environment, source = request.python, request.environment, request.source
     plain = sources.without_pip(clean_environment(info.interpreter.variables()))
     temporary = {name: str(request.temporary) for name in ("TMPDIR", "TEMP", "TMP")}

@@ -20,12 +20,10 @@ from . import builds
 from .i18n import tr
 from .interpreter import clean_environment
 
-NAME = f"py{sys.version_info[0]}{sys.version_info[1]}"
-"""One environment for each version of Python, because several QGIS share a user's folders."""
-COMPLETE_FILE = "scarp-environment.json"
-"""Completion record, written last."""
+NAME = f"py{sys.version_info[0]}{sys.version_info[1]}"  # one environment for each Python: several QGIS share a folder
+COMPLETE_FILE = "scarp-environment.json"  # completion record, written last
+# Progress record, written first: marks the folder as Scarp's and lists the completed steps.
 PROGRESS_FILE = "scarp-environment.begun"
-"""Progress record, written first: marks the folder as Scarp's and lists the completed steps."""
 LOG = "scarp-install.log"
 FORMAT = 1
 
@@ -153,13 +151,10 @@ class PrivateEnvironment:
         _write(self.folder / COMPLETE_FILE, {"format": FORMAT, "list": builds.requirements_hash(), **record})
 
     def remove(self) -> None:
-        """Delete the environment, if there is one.
+        """Delete the environment, if there is one; raises OSError for a file in use or a folder that is not Scarp's.
 
         The completion record goes first, so that a removal that fails midway leaves nothing that looks complete, and
         the progress record last, so that the removal can be repeated.
-
-        Raises:
-            OSError: a file is in use or may not be deleted, or the folder is not Scarp's.
         """
         if not self.folder.exists():
             return

@@ -15,20 +15,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-TERMINATE_TIMEOUT = 3.0
-"""Seconds that a program gets to exit before it is killed."""
-POLL_INTERVAL = 0.1
-"""Seconds between two checks for cancellation."""
+TERMINATE_TIMEOUT = 3.0  # seconds that a program gets to exit before it is killed
+POLL_INTERVAL = 0.1  # seconds between two checks for cancellation
 
 
 def capture_output(
     command: Sequence[str], seconds: float, variables: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
-    """Run a program that answers quickly.
-
-    Returns:
-        The exit code and the output with errors; -1 and the reason when it did not start or took too long.
-    """
+    """Run a program that answers quickly; return exit code and output with errors, or -1 and why there is none."""
     options = {"env": variables, "timeout": seconds, **_common_options()}
     try:
         done = subprocess.run(list(command), check=False, **options)  # nosec B603
@@ -49,16 +43,9 @@ def run(
 ) -> int | None:
     """Run a program until it ends or the user cancels; raises OSError when it cannot be started.
 
-    Args:
-        command: program and arguments.
-        variables: its whole environment.
-        line: receives each line of output and errors, without its newline.
-        cancelled: called ten times a second.
-        idle: called while there is no output, at most ten times a second.
-        folder: working directory.
-
-    Returns:
-        The exit code, or None when it was cancelled.
+    ``variables`` are its whole environment, ``folder`` its working directory. ``line`` receives each line of output and
+    errors, without its newline; ``cancelled`` is called ten times a second, ``idle`` so often while there is no output.
+    Returns the exit code, or None when it was cancelled.
     """
     # A process group of its own, so that all of its children can be terminated with it.
     options = {**_common_options(), "bufsize": 1, "start_new_session": sys.platform != "win32"}

@@ -11,20 +11,16 @@ from pathlib import Path
 
 USER = "<user>"
 REDACTED = "***"
-COMMON_NAMES = frozenset(
+COMMON_NAMES = frozenset(  # names that are also words: redacted in paths only
     "root user users admin administrator home qgis python python3 scarp local localhost debian ubuntu linux windows "
     "share default profile torch data test".split()
 )
-"""Names that are also words: redacted in paths only."""
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 FOLDER = re.compile(r"((?:^|[\\/])(?:Users|home|Benutzer|Documents and Settings)[\\/]+)([^\\/:\"'<>|\s]+)", re.I)
 
 
 class Redactor:
-    """Replaces everything that identifies the user.
-
-    Names and home folder are by default those of the running user; ``secrets`` are passwords and the like.
-    """
+    """Replaces what identifies a user, by default the running one, and ``secrets``: passwords and the like."""
 
     def __init__(
         self, home: str | None = None, user: str | None = None, computer: str | None = None, secrets: Iterable[str] = ()

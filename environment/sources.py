@@ -12,14 +12,13 @@ from urllib.parse import quote
 
 from .i18n import tr
 
+# Settings of pip that name another source than the public index, and those about the way to any source.
 INDEX_OPTIONS = ("index-url", "extra-index-url", "find-links", "no-index", "index")
-"""Settings of pip that name another source than the public index."""
 INHERITED_OPTIONS = ("cert", "client-cert", "proxy", "timeout", "retries", "trusted-host", "default-timeout")
-"""Settings of pip about the way to a source; they also apply to the Internet."""
 _SWITCHES = "NO_INPUT DISABLE_PIP_VERSION_CHECK NO_CACHE_DIR NO_COLOR NO_PYTHON_VERSION_WARNING".split()
 _VALUES = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_PROGRESS_BAR": "off", "PIP_ONLY_BINARY": ":all:"}
+# pip never asks, never compiles, and keeps no second copy in a cache.
 ALWAYS = {**_VALUES, **{f"PIP_{name}": "1" for name in _SWITCHES}}
-"""pip never asks, never compiles, and keeps no second copy in a cache."""
 
 
 class SourceKind(enum.Enum):
@@ -82,7 +81,7 @@ class Source:
         return None
 
     def variables(self, configuration: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return pip's settings for downloads as environment variables: all users can see passwords in arguments.
+        """Return pip's settings for downloads, as variables: all users can see passwords in arguments.
 
         ``configuration`` is pip's on this computer, from :func:`parse_configuration`.
         """
