@@ -21,19 +21,14 @@ class FunctionTask(QgsTask):
     """
 
     line_received = pyqtSignal(str)
-    progressed = pyqtSignal(float, str)
-    """The done fraction, 0 to 1, and the current step."""
-    finished_with = pyqtSignal(object, object)
-    """The function's result and None, or None and the exception."""
-
-    _running: set[FunctionTask] = set()
-    """Keeps the Python side of a task alive as long as QGIS's side, whatever happens to the window."""
+    progressed = pyqtSignal(float, str)  # the done fraction, 0 to 1, and the current step
+    finished_with = pyqtSignal(object, object)  # the function's result and None, or None and the exception
+    _running: set[FunctionTask] = set()  # keeps the Python side of a task alive as long as QGIS's side
 
     def __init__(self, title: str, function: Callable[[FunctionTask], Any]) -> None:
         super().__init__(title, QgsTask.Flag.CanCancel)
         self._function = function
-        self._result: Any = None
-        self._error: Exception | None = None
+        self._outcome: tuple[Any, Exception | None] = (None, None)
 
     def start(self) -> None:
         """Start through QGIS's task manager."""
@@ -44,19 +39,17 @@ class FunctionTask(QgsTask):
     def run(self) -> bool:
         """Call the function; QGIS calls this in another thread."""
         try:
-            self._result = self._function(self)
+            self._outcome = self._function(self), None
         except Exception as error:  # passed on to the window, which shows it; an exception here would end QGIS
-            self._error = error
-            self._trace = traceback.format_exc()
-            return False
-        return True
+            self._outcome, self._trace = (None, error), traceback.format_exc()
+        return self._outcome[1] is None
 
     def finished(self, successful: bool) -> None:
         """Pass on the result; QGIS calls this in the thread of the window."""
         FunctionTask._running.discard(self)
-        if self._error is not None:
+        if self._outcome[1] is not None:
             QgsMessageLog.logMessage(self._trace, "Scarp", Qgis.MessageLevel.Info)
-        self.finished_with.emit(self._result, self._error)
+        self.finished_with.emit(*self._outcome)
 
 
 class TaskDialog(QDialog):

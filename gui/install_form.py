@@ -23,8 +23,7 @@ from .function_task import wrapped_label
 class InstallForm(QtWidgets.QWidget):
     """Starts no program: what it shows was found in the background."""
 
-    python_chosen = pyqtSignal(object)
-    """Another :class:`Interpreter` was chosen and must be inspected."""
+    python_chosen = pyqtSignal(object)  # another :class:`Interpreter`, which must be inspected
 
     def __init__(self, folder: Path, proxy: Proxy, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,13 +46,10 @@ class InstallForm(QtWidgets.QWidget):
         row.addWidget(other)
         form = QtWidgets.QFormLayout()
         form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(tr("Python"), row)
-        form.addRow(tr("From"), self.source)
-        form.addRow(self._wheels_label, self.wheels)
-        form.addRow(tr("Build of torch"), self.build)
-        form.addRow("", self.card)
-        form.addRow(tr("Into"), self.folder)
-        form.addRow("", self.space_label)
+        rows = [(tr("Python"), row), (tr("From"), self.source), (self._wheels_label, self.wheels)]
+        rows += [(tr("Build of torch"), self.build), ("", self.card), (tr("Into"), self.folder), ("", self.space_label)]
+        for label, content in rows:
+            form.addRow(label, content)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)

@@ -11,11 +11,8 @@ from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 
 from ..algorithms.base.parameters import live_validation_message, plain
 
-DEBOUNCE_MS = 300
-"""Milliseconds without a change after which the values are checked."""
-MAX_CHECK_SECONDS = 0.1
-"""A slower check is left to *Run*: files may lie on a slow drive."""
-_ICON = 16
+DEBOUNCE_MS = 300  # milliseconds without a change after which the values are checked
+MAX_CHECK_SECONDS = 0.1  # a slower check is left to *Run*: files may lie on a slow drive
 
 
 class ProblemLine(QWidget):
@@ -24,7 +21,7 @@ class ProblemLine(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         sign, self.label = QLabel(self), QLabel(self)
-        sign.setPixmap(QgsApplication.getThemeIcon("/mIconWarning.svg").pixmap(_ICON, _ICON))
+        sign.setPixmap(QgsApplication.getThemeIcon("/mIconWarning.svg").pixmap(16, 16))
         self.label.setObjectName("scarpProblem")
         self.label.setWordWrap(True)
         layout = QHBoxLayout(self)
@@ -40,10 +37,7 @@ class ProblemLine(QWidget):
 
 
 class LiveValidator(QObject):
-    """Checks the values of a dialog a moment after each change by the user, and adds the line above its buttons.
-
-    ``wrappers`` are those of the parameters' widgets by name; files stay open in ``context``.
-    """
+    """Checks a dialog's values a moment after each change by the user; ``wrappers`` are the parameters' by name."""
 
     def __init__(self, algorithm: Any, wrappers: dict[str, Any], context: Any, dialog: QDialog) -> None:
         super().__init__(dialog)

@@ -9,17 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from qgis.core import (
-    QgsApplication,
-    QgsMapLayer,
-    QgsProcessingParameterDefinition,
-    QgsProcessingParameterField,
-    QgsProcessingUtils,
-    QgsProject,
-    QgsRasterLayer,
-    QgsVectorLayer,
-    QgsWkbTypes,
-)
+from qgis import core
 from qgis.PyQt.QtCore import QObject, QStringListModel, Qt
 from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QLineEdit, QWidget
 
@@ -43,15 +33,13 @@ _KEYWORDS = {
 }
 KEYWORDS = {parameter: tuple(text.split(", ")) for parameter, text in _KEYWORDS.items()}
 """Likely names of the field of a parameter; the likeliest first."""
-_MIN_PREFIX_LENGTH = 5
-"""Letters from which a field may be a truncated word: Shapefiles keep ten."""
+_MIN_PREFIX_LENGTH = 5  # letters from which a field may be a truncated word: Shapefiles keep ten
 
 
 def guess_field(parameter: str, fields: Sequence[str]) -> str | None:
     """Return the field that a parameter such as ``SCALE_FIELD`` probably means; None without a unique match.
 
-    A name equal to a keyword comes before one that contains it as a word, and that before one with the keyword as a
-    part or truncated.
+    A name equal to a keyword comes before one with it as a word, and that before one with it as a part or truncated.
     """
     words = {field: _words(field) for field in fields}
     for matches in (_matches_whole_name, _has_word, _has_part):
@@ -139,14 +127,6 @@ def _is_stack(layer: LayerInfo) -> bool:
     return len(set(layer.bands) & set(FACTORS)) > 1
 
 
-def _is_windows(layer: LayerInfo) -> bool:
-    return layer.geometry == POLYGON and {"subset", "kind", "landslide_share"} <= set(layer.fields)
-
-
-def _is_climate(layer: LayerInfo) -> bool:
-    return layer.geometry == POLYGON and {"alpha", "beta"} <= {field.lower() for field in layer.fields}
-
-
 _LANDFORM = ("landform", "geomorphology", "地貌")
 _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "STACK": _is_stack,
@@ -155,8 +135,8 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "SAFETY_FACTOR": _band("safety factor"),
     "SUSCEPTIBILITY": _band("relative landslide susceptibility", "landslide susceptibility"),
     "ZONES": _band("susceptibility zone"),
-    "WINDOWS": _is_windows,
-    "CLIMATE": _is_climate,
+    "WINDOWS": lambda layer: layer.geometry == POLYGON and {"subset", "kind", "landslide_share"} <= set(layer.fields),
+    "CLIMATE": lambda layer: layer.geometry == POLYGON and {"alpha", "beta"} <= set(map(str.lower, layer.fields)),
     "DEM": _named("dem", "dtm", "elevation", "srtm", "高程", raster=True),
     "RAIN": _named("rain", "rainfall", "降雨", raster=True),
     "PRECIPITATION": _named("precipitation", "降水", geometries=(POINT,), raster=True),
@@ -174,26 +154,26 @@ _SCARP_PRODUCTS = ("STACK", "LABELS", "SAFETY_FACTOR", "SUSCEPTIBILITY", "ZONES"
 SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES"}
 """Optional inputs that are filled in: those that improve a result, not those that change its subject."""
 
-_KINDS: Any = QgsWkbTypes.GeometryType
+_KINDS: Any = core.QgsWkbTypes.GeometryType
 _GEOMETRIES = {_KINDS.PointGeometry: POINT, _KINDS.LineGeometry: LINE, _KINDS.PolygonGeometry: POLYGON}
-_FLAGS: Any = QgsProcessingParameterDefinition.Flag
+_FLAGS: Any = core.QgsProcessingParameterDefinition.Flag
 _ONE_LAYER = ("raster", "source", "layer", "vector")
-_MAX_BANDS = 100
-"""A raster with more bands is no factor stack but a cube, whose names take long to read."""
+_MAX_BANDS = 100  # a raster with more is no factor stack but a cube, whose names take long to read
 
 
-def describe_layer(layer: QgsMapLayer) -> LayerInfo:
+def describe_layer(layer: core.QgsMapLayer) -> LayerInfo:
     """Return what is known of a layer without reading its data."""
-    if isinstance(layer, QgsRasterLayer):
+    if isinstance(layer, core.QgsRasterLayer):
         count = layer.bandCount() if layer.bandCount() <= _MAX_BANDS else 0
         names = (layer.bandName(number) for number in range(1, count + 1))
         # QGIS writes "Band 1: slope" or "Band 1: slope (Gray)"; without a description only "Band 1".
         bands = tuple(re.sub(r" \(\w+\)$", "", name.partition(": ")[2]) for name in names)
         return LayerInfo(layer.id(), layer.name(), bands=bands)
-    if isinstance(layer, QgsVectorLayer):
-        geometry = _GEOMETRIES.get(layer.geometryType(), "other")
+    geometry = "other"
+    if isinstance(layer, core.QgsVectorLayer):
+        geometry = _GEOMETRIES.get(layer.geometryType(), geometry)
         return LayerInfo(layer.id(), layer.name(), geometry, fields=tuple(layer.fields().names()))
-    return LayerInfo(layer.id(), layer.name(), "other")
+    return LayerInfo(layer.id(), layer.name(), geometry)
 
 
 class FieldCompleter:
@@ -207,7 +187,7 @@ class FieldCompleter:
         self._completer = QCompleter(self._names, box)
         self._completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         box.setCompleter(self._completer)
-        icon = QgsApplication.getThemeIcon("/mActionArrowDown.svg")
+        icon = core.QgsApplication.getThemeIcon("/mActionArrowDown.svg")
         self._action = box.addAction(icon, QLineEdit.ActionPosition.TrailingPosition)
         self._action.setToolTip(tr("Fields of the layer"))
         self._action.triggered.connect(self._show_all)
@@ -228,10 +208,9 @@ class Suggestions(QObject):
 
     def __init__(self, algorithm: Any, wrappers: dict[str, Any], context: Any, parent: QObject) -> None:
         super().__init__(parent)
-        self.paused = False
-        """While true, changes of layers fill in no fields: a program is filling the dialog."""
+        self.paused = False  # while true, changes of layers fill in no fields: a program is filling the dialog
         self._wrappers, self._context = wrappers, context
-        self._layers: list[QgsProcessingParameterDefinition] = []
+        self._layers: list[core.QgsProcessingParameterDefinition] = []
         self._fields: dict[str, list[str]] = defaultdict(list)  # field parameters by their layer parameter
         self._completers: dict[str, FieldCompleter] = {}
         self._suggested: dict[str, str] = {}  # fields, which may be replaced when the layer changes
@@ -241,7 +220,7 @@ class Suggestions(QObject):
                 continue
             if definition.type() in _ONE_LAYER:
                 self._layers.append(definition)
-            elif isinstance(definition, QgsProcessingParameterField):
+            elif isinstance(definition, core.QgsProcessingParameterField):
                 self._fields[definition.parentLayerParameterName()].append(name)
             elif definition.type() == "string" and name.endswith(RASTER_OR_VECTOR_FIELD):
                 self._fields[name[: -len(RASTER_OR_VECTOR_FIELD)]].append(name)
@@ -254,14 +233,14 @@ class Suggestions(QObject):
 
     def suggest(self) -> None:
         """Fill a new dialog from the layers of the project."""
-        project: Any = QgsProject.instance()
+        project: Any = core.QgsProject.instance()
         layers = [describe_layer(layer) for layer in project.mapLayers().values() if layer.isValid()]
         for definition in self._layers:
             self._suggest_layer(definition, layers)
         for layer in self._fields:
             self._layer_changed(layer)
 
-    def _suggest_layer(self, definition: QgsProcessingParameterDefinition, layers: list[LayerInfo]) -> None:
+    def _suggest_layer(self, definition: core.QgsProcessingParameterDefinition, layers: list[LayerInfo]) -> None:
         name, value = definition.name(), self._value(definition.name())
         if definition.flags() & _FLAGS.FlagOptional and (
             name not in SUGGESTED_WHEN_OPTIONAL or value not in (None, "")
@@ -278,9 +257,9 @@ class Suggestions(QObject):
 
     def _layer_changed(self, layer_parameter: str, suggest: bool = True) -> None:
         layer = self._value(layer_parameter)
-        if not isinstance(layer, QgsMapLayer):
-            layer = QgsProcessingUtils.mapLayerFromString(str(layer or ""), self._context)
-        names = layer.fields().names() if isinstance(layer, QgsVectorLayer) else []
+        if not isinstance(layer, core.QgsMapLayer):
+            layer = core.QgsProcessingUtils.mapLayerFromString(str(layer or ""), self._context)
+        names = layer.fields().names() if isinstance(layer, core.QgsVectorLayer) else []
         for parameter in self._fields[layer_parameter]:
             if parameter in self._completers:
                 self._completers[parameter].set_fields(names)
@@ -296,5 +275,5 @@ class Suggestions(QObject):
         return plain(self._wrappers[name].parameterValue())
 
 
-def _accepts(definition: QgsProcessingParameterDefinition, layer: LayerInfo) -> bool:
+def _accepts(definition: core.QgsProcessingParameterDefinition, layer: LayerInfo) -> bool:
     return definition.type() == "layer" or (not layer.geometry) == (definition.type() == "raster")

@@ -1,18 +1,286 @@
-"""The four charts of a training, and their legend."""
+"""The four charts of a training in the colours of the window, with the ticks of their axes and a legend."""
 
 from __future__ import annotations
 
-from qgis.PyQt.QtCore import QRectF, QSize, Qt
-from qgis.PyQt.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
+import math
+from typing import Any
+
+from qgis.PyQt import QtGui
+from qgis.PyQt.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ..model.history.reading import Follower, History
 from ..model.history.writing import NUMBERS, RUNNING
 from ..translation import tr
-from .line_chart import ChartColours, LineChart
 
-_MIN_CHART_WIDTH_EM = 26
-"""Widths of a letter M from which two charts stand side by side; more than two charts need at least."""
+_MIN_CHART_WIDTH_EM = 26  # widths of a letter M from which two charts stand side by side
+_SUBSETS = ("train", "validation")
+_GAP = 6  # pixels between the parts of a chart
+
+
+def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
+    """Return round, or whole, numbers between ``low`` and ``high``: at most ``most``, which is 2 or more."""
+    least = 10.0 ** math.floor(math.log10((high - low) / most))
+    steps = [max(least, 1.0) * factor if whole else least * factor for factor in (1, 2, 5, 10, 20, 50)]
+    step = next(step for step in steps if _count(low, high, step) <= most)
+    first = math.ceil(low / step - 1e-9)
+    return [number * step for number in range(first, first + _count(low, high, step))]
+
+
+def value_range(low: float, high: float, share: bool) -> tuple[float, float]:
+    """Return the ends of an axis for values from ``low`` to ``high``, with some room; shares lie between 0 and 1."""
+    room = 0.06 * (high - low) or max(0.05, 0.1 * abs(high))
+    if not share:
+        return low - room, high + room
+    # In a damaged file a share may be anything.
+    return max(low - room, min(low, -0.02)), min(high + room, max(high, 1.02))
+
+
+def value_text(value: float | None, share: bool) -> str:
+    """Return a value as text; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f} %" if share else f"{value:.4f}" if abs(value) < 100 else f"{value:.4g}"
+
+
+def tick_texts(values: list[float], share: bool) -> list[str]:
+    """Return the labels of ticks, all with the same number of digits."""
+    if share:
+        values = [100 * value for value in values]
+    step = values[1] - values[0] if len(values) > 1 else 1.0
+    digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+    # Without the minus of a rounded zero.
+    return [f"{value + 0.0:.{digits}f}{' %' if share else ''}".replace("-0 ", "0 ") for value in values]
+
+
+def _count(low: float, high: float, step: float) -> int:
+    return math.floor(high / step + 1e-9) - math.ceil(low / step - 1e-9) + 1
+
+
+class ChartColours:
+    """The colours of the reports (Okabe and Ito 2008), and brighter ones on a dark window.
+
+    QGIS's dark themes are style sheets that leave parts of the palette as they were. Only the text colour of a label is
+    reliable, so widgets with these colours are a ``QLabel``.
+    """
+
+    def __init__(self, palette: QtGui.QPalette) -> None:
+        self.text = palette.color(QtGui.QPalette.ColorRole.WindowText)
+        self.background = palette.color(QtGui.QPalette.ColorRole.Base)
+        self.dark = self.text.lightness() > 128
+        if self.background.alpha() < 255 or (self.background.lightness() < 128) != self.dark:
+            self.background = QtGui.QColor("#222222" if self.dark else "#ffffff")
+        self.train = QtGui.QColor("#56b4e9" if self.dark else "#0072b2")
+        self.validation = QtGui.QColor("#3ecf9f" if self.dark else "#009e73")
+        self.muted = self.blended(0.45)
+        self.grid = self.blended(0.12)
+        self.band = self.blended(0.06)
+
+    def blended(self, share: float) -> QtGui.QColor:
+        """Return the text's colour, faded into the background."""
+        parts = zip(self.text.getRgb()[:3], self.background.getRgb()[:3])
+        return QtGui.QColor(*(round(share * text + (1 - share) * background) for text, background in parts))
+
+
+class AxisTransform:
+    """Converts epochs and values to points in the rectangle of a plot, and back."""
+
+    def __init__(self, plot: QRectF, epochs: tuple[float, float], values: tuple[float, float]) -> None:
+        self._plot, self._first, self._low = plot, epochs[0], values[0]
+        self._x_factor = plot.width() / (epochs[1] - epochs[0])
+        self._y_factor = plot.height() / (values[1] - values[0])
+
+    def to_pixel(self, epoch: float, value: float) -> QPointF:
+        """Return the point of a value."""
+        return QPointF(self.x(epoch), self._plot.bottom() - (value - self._low) * self._y_factor)
+
+    def x(self, epoch: float) -> float:
+        """Return the horizontal position of an epoch."""
+        return self._plot.left() + (epoch - self._first) * self._x_factor
+
+    def epoch_at(self, x: float) -> int:
+        """Return the epoch nearest to a horizontal position."""
+        return round(self._first + (x - self._plot.left()) / self._x_factor) if self._x_factor else 1
+
+
+class LineChart(QLabel):
+    """One measure by epoch: training and validation, the best epoch, and until when a better one may come."""
+
+    hovered = pyqtSignal(int)  # the epoch under the mouse; 0 for none
+
+    def __init__(self, name: str, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name, self.title, self.share = name, title, name != "loss"
+        self.history: History | None = None
+        self.placeholder_text = ""
+        self._running, self._hovered_epoch = False, 0
+        self._plot, self._scale = QRectF(), AxisTransform(QRectF(), (1.0, 2.0), (0.0, 1.0))
+        self._paths: tuple[Any, list[QtGui.QPainterPath]] = (None, [])
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def sizeHint(self) -> QSize:
+        """Return a size at which everything is readable."""
+        return QSize(240, 9 * self.fontMetrics().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the minimum size."""
+        return QSize(10 * self.fontMetrics().horizontalAdvance("M"), 7 * self.fontMetrics().height())
+
+    def show_history(self, history: History | None, state: str) -> None:
+        """Draw another training, or the new epochs of the same one."""
+        self.history, self._running = history, state == RUNNING
+        self.update()
+
+    def show_epoch(self, epoch: int) -> None:
+        """Mark an epoch and show its values; 0 marks none."""
+        if epoch != self._hovered_epoch:
+            self._hovered_epoch = epoch
+            self.update()
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
+        """Emit the epoch under the mouse."""
+        if self.history is not None and self.history.epoch and self._plot.width():
+            self.hovered.emit(min(max(self._scale.epoch_at(event.pos().x()), 1), self.history.epoch))
+
+    def leaveEvent(self, event: Any) -> None:
+        """Emit that the mouse has left."""
+        self.hovered.emit(0)
+        super().leaveEvent(event)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        """Draw."""
+        colours = ChartColours(self.palette())
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colours.background)
+        painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        self._draw_title(painter, colours)
+        history = self.history
+        if history is None or not self._has_data(history):
+            painter.setPen(colours.muted)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(_GAP, 0, -_GAP, 0), flags, self.placeholder_text)
+        else:
+            self._draw_axes(painter, colours, history)
+            self._draw_curves(painter, colours, history)
+        painter.end()
+
+    def _has_data(self, history: History) -> bool:
+        return not all(self._series(history, subset).empty for subset in _SUBSETS)
+
+    def _series(self, history: History, subset: str) -> Any:
+        return history.series[f"{subset}_{self.name}"]
+
+    def _epochs(self, history: History) -> tuple[float, float]:
+        """Return the ends of the axis; for a running training up to the epoch at which it would stop."""
+        last = history.last_epoch if self._running and history.head.patience else 0
+        return 1.0, float(max(history.epoch, last, 2))
+
+    def _draw_title(self, painter: QtGui.QPainter, colours: ChartColours) -> None:
+        """Draw the title, and the values of the marked or last epoch in the colours of their curves."""
+        metrics, font, small = QtGui.QFontMetrics(self.font()), self.font(), self._small_font()
+        painter.setFont(small)
+        baseline, right = _GAP + metrics.ascent(), self.width() - _GAP
+        if self.history is not None and self._has_data(self.history):
+            epoch = self._hovered_epoch or self.history.epoch
+            for subset, colour in (("validation", colours.validation), ("train", colours.train)):
+                text = value_text(self._series(self.history, subset).value_at(epoch), self.share)
+                right -= painter.fontMetrics().horizontalAdvance(text)
+                painter.setPen(colour)
+                painter.drawText(QPointF(right, baseline), text)
+                right -= _GAP + 3
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(colours.text)
+        title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, int(right))
+        painter.drawText(QPointF(_GAP, baseline), title)
+        painter.setFont(self.font())
+
+    def _small_font(self) -> QtGui.QFont:
+        font = QtGui.QFont(self.font())
+        # A font that was set in pixels has no size in points.
+        if font.pointSizeF() > 0:
+            font.setPointSizeF(max(6.0, 0.87 * font.pointSizeF()))
+        return font
+
+    def _draw_axes(self, painter: QtGui.QPainter, colours: ChartColours, history: History) -> None:
+        painter.setFont(self._small_font())
+        metrics = painter.fontMetrics()
+        top = 2 * _GAP + QtGui.QFontMetrics(self.font()).height()
+        height = self.height() - top - metrics.height() - _GAP
+        some = [series for series in (self._series(history, subset) for subset in _SUBSETS) if not series.empty]
+        low, high = value_range(min(item.lowest for item in some), max(item.highest for item in some), self.share)
+        values = ticks(low, high, max(2, int(height / (1.4 * metrics.height()))))
+        texts = tick_texts(values, self.share)
+        left = _GAP + max((metrics.horizontalAdvance(text) for text in texts), default=0) + _GAP
+        self._plot = plot = QRectF(left, top, max(1.0, self.width() - left - 2 * _GAP), max(1.0, height - _GAP / 2))
+        first, last = self._epochs(history)
+        self._scale = scale = AxisTransform(plot, (first, last), (low, high))
+        for value, text in zip(values, texts):
+            point = scale.to_pixel(first, value)
+            painter.setPen(QtGui.QPen(colours.grid, 1))
+            painter.drawLine(point, QPointF(plot.right(), point.y()))
+            painter.setPen(colours.muted)
+            x = left - _GAP - metrics.horizontalAdvance(text)
+            painter.drawText(QPointF(x, point.y() + metrics.ascent() / 2 - 1), text)
+        most = max(2, int(plot.width() / (1.5 * metrics.horizontalAdvance(str(int(last))) + 8)))
+        painter.setPen(colours.muted)
+        for epoch in ticks(first, last, most, whole=True):
+            text = str(int(epoch))
+            x = scale.x(epoch) - metrics.horizontalAdvance(text) / 2
+            painter.drawText(QPointF(x, plot.bottom() + _GAP / 2 + metrics.ascent()), text)
+        painter.setFont(self.font())
+
+    def _draw_curves(self, painter: QtGui.QPainter, colours: ChartColours, history: History) -> None:
+        subsets = {"train": colours.train, "validation": colours.validation}
+        best = history.best_epoch
+        if best:
+            if self._running and history.head.patience:
+                left, right = self._scale.x(best), self._scale.x(history.last_epoch)
+                painter.fillRect(QRectF(left, self._plot.top(), right - left, self._plot.height()), colours.band)
+            self._draw_epoch(painter, QtGui.QPen(colours.muted, 1, Qt.PenStyle.DashLine), best)
+        cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+        for path, colour, width in zip(self._lines(history), subsets.values(), (1.3, 2.0)):
+            painter.setPen(QtGui.QPen(colour, width, Qt.PenStyle.SolidLine, cap, join))
+            painter.drawPath(path)
+        dots = [("validation", best, 4.0)]
+        if self._hovered_epoch and self._hovered_epoch <= history.epoch:
+            self._draw_epoch(painter, QtGui.QPen(colours.muted, 1), self._hovered_epoch)
+            dots += [(subset, self._hovered_epoch, 3.0) for subset in subsets]
+        for subset, epoch, radius in dots:
+            value = self._series(history, subset).value_at(epoch)
+            if value is not None:
+                painter.setPen(QtGui.QPen(colours.background, 1.5))
+                painter.setBrush(subsets[subset])
+                painter.drawEllipse(self._scale.to_pixel(epoch, value), radius, radius)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _draw_epoch(self, painter: QtGui.QPainter, pen: QtGui.QPen, epoch: int) -> None:
+        painter.setPen(pen)
+        x = self._scale.x(epoch)
+        painter.drawLine(QPointF(x, self._plot.top()), QPointF(x, self._plot.bottom()))
+
+    def _lines(self, history: History) -> list[QtGui.QPainterPath]:
+        """Return the curves of training and validation, cached until something changes."""
+        key = (id(history), history.epoch, self._epochs(history), self._plot.getRect())
+        if self._paths[0] != key:
+            self._paths = key, [self._line(history, subset) for subset in _SUBSETS]
+        return self._paths[1]
+
+    def _line(self, history: History, subset: str) -> QtGui.QPainterPath:
+        path = QtGui.QPainterPath()
+        for line in self._series(history, subset).polylines(max(200, 2 * int(self._plot.width()))):
+            points = [self._scale.to_pixel(epoch, value) for epoch, value in line]
+            path.moveTo(points[0])
+            for point in points[1:]:
+                path.lineTo(point)
+            if len(points) == 1:
+                # A single epoch becomes a dot, through the round caps of a very short line.
+                path.lineTo(points[0] + QPointF(0.01, 0.0))
+        return path
 
 
 class TrainingCharts(QWidget):
@@ -57,7 +325,7 @@ class TrainingCharts(QWidget):
             chart.show_epoch(epoch)
         self.legend.show_epoch(epoch)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Arrange the charts in one column or two."""
         super().resizeEvent(event)
         self._arrange(2 if self.width() >= _MIN_CHART_WIDTH_EM * self.fontMetrics().horizontalAdvance("M") else 1)
@@ -97,15 +365,15 @@ class Legend(QLabel):
         self._epoch = epoch
         self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         """Draw as many signs and words as there is room for, from the left."""
-        colours, painter = ChartColours(self.palette()), QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours, painter = ChartColours(self.palette()), QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         middle, x, metrics = self.height() / 2, 4.0, self.fontMetrics()
         signs = [
-            (QPen(colours.train, 1.5), tr("training")),
-            (QPen(colours.validation, 2.5), tr("validation")),
-            (QPen(colours.muted, 1, Qt.PenStyle.DashLine), tr("best epoch")),
+            (QtGui.QPen(colours.train, 1.5), tr("training")),
+            (QtGui.QPen(colours.validation, 2.5), tr("validation")),
+            (QtGui.QPen(colours.muted, 1, Qt.PenStyle.DashLine), tr("best epoch")),
             *([(None, tr("patience"))] if self._patience else []),
         ]
         room = self.width()

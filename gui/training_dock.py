@@ -16,11 +16,9 @@ from ..model.history.reading import Follower, History, HistoryFolder, history_of
 from ..model.history.writing import RUNNING, SUFFIX, histories_folder, request_stop
 from ..translation import tr
 from .training_charts import TrainingCharts
-from .training_list import TrainingList
-from .training_text import status_text
+from .training_list import TrainingList, status_text
 
-POLL_MS, SOON_MS = 1000, 20
-"""Milliseconds to the next poll of the files, and to the one after a poll that did not read everything."""
+POLL_MS, SOON_MS = 1000, 20  # milliseconds to the next poll of the files, and after one that did not read everything
 
 
 class TrainingDock(QtWidgets.QDockWidget):

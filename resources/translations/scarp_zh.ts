@@ -182,7 +182,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>AUC {value}</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>AUC {value}</translation>
     </message>
     <message>
@@ -399,7 +399,7 @@ The stack may cover another area than the one trained on, if it has the factors 
     </message>
     <message>
         <source>Cancelled after epoch {n}. There is no model.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>在第 {n} 轮后取消。没有模型。</translation>
     </message>
     <message>
@@ -737,7 +737,7 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     </message>
     <message>
         <source>Epoch {n} of at most {most} is done; epoch {best} is the best.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>最多 {most} 轮，已完成第 {n} 轮；其中第 {best} 轮最佳。</translation>
     </message>
     <message>
@@ -791,7 +791,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Failed after epoch {n}: {reason}</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>在第 {n} 轮后失败：{reason}</translation>
     </message>
     <message>
@@ -886,12 +886,12 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Finished after all {n} epochs.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>全部 {n} 轮已完成。</translation>
     </message>
     <message>
         <source>Finished after epoch {n}, {patience} epochs without improvement.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>在第 {n} 轮后结束，连续 {patience} 轮没有改善。</translation>
     </message>
     <message>
@@ -1098,7 +1098,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>In the first of at most {most} epochs: {percent} % done.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>最多 {most} 轮，第一轮已完成 {percent} %。</translation>
     </message>
     <message>
@@ -1413,7 +1413,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>No update since epoch {n}: its program was closed or killed.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>自第 {n} 轮起没有更新：其程序已关闭或被终止。</translation>
     </message>
     <message>
@@ -1428,7 +1428,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Not in the list, but used because you chose the source: {files}</source>
-        <extracomment>environment/lock.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>以下文件不在清单中，但因来源由您选择而予以使用：{files}</translation>
     </message>
     <message>
@@ -1923,7 +1923,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Reading windows; then at most {most} epochs.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>正在读取窗口；随后最多 {most} 轮。</translation>
     </message>
     <message>
@@ -2360,17 +2360,17 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Stopped by the user after epoch {n}.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>在第 {n} 轮后由用户停止。</translation>
     </message>
     <message>
         <source>Stopping after the first epoch (no weights saved yet).</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>将在第一轮之后停止（尚未保存权重）。</translation>
     </message>
     <message>
         <source>Stopping now. The model gets the weights of epoch {n}.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>正在停止。模型将采用第 {n} 轮的权重。</translation>
     </message>
     <message>
@@ -2460,7 +2460,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Test windows: {numbers}.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>测试窗口：{numbers}。</translation>
     </message>
     <message>
@@ -2635,7 +2635,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>The model has the weights of epoch {n}.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>模型采用第 {n} 轮的权重。</translation>
     </message>
     <message>
@@ -3174,7 +3174,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>accuracy {n} %</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>准确率 {n} %</translation>
     </message>
     <message>
@@ -3224,7 +3224,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>cancelled</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>已取消</translation>
     </message>
     <message>
@@ -3284,7 +3284,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>failed</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>失败</translation>
     </message>
     <message>
@@ -3299,7 +3299,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>finished</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>已完成</translation>
     </message>
     <message>
@@ -3379,7 +3379,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>lost</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>失去联系</translation>
     </message>
     <message>
@@ -3484,7 +3484,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>recall {n} %</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>召回率 {n} %</translation>
     </message>
     <message>
@@ -3494,7 +3494,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>running</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>运行中</translation>
     </message>
     <message>
@@ -3544,17 +3544,17 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>stopped</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>已停止</translation>
     </message>
     <message>
         <source>stopping</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>正在停止</translation>
     </message>
     <message>
         <source>temporary model</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>临时模型</translation>
     </message>
     <message>
@@ -3614,7 +3614,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>unnamed</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>未命名</translation>
     </message>
     <message>
@@ -3629,7 +3629,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>violation rate {n} %</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>违反率 {n} %</translation>
     </message>
     <message>
@@ -3654,7 +3654,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>{count} of {all} wheels are in Scarp&apos;s list of hashes.</source>
-        <extracomment>environment/lock.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>{all} 个 wheel 文件中有 {count} 个在 Scarp 的哈希清单中。</translation>
     </message>
     <message>
@@ -3679,7 +3679,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>{hours} h {minutes} min</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>{hours} 小时 {minutes} 分钟</translation>
     </message>
     <message>
@@ -3691,7 +3691,7 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{latest} left at most, {each} per epoch.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>最多还需 {latest}，每轮 {each}。</translation>
     </message>
     <message>
@@ -3706,12 +3706,12 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{name} ({kind})</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>{name}（{kind}）</translation>
     </message>
     <message>
         <source>{name} ({kind}, {part})</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>{name}（{kind}，{part}）</translation>
     </message>
     <message>
@@ -3791,17 +3791,17 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{n} min</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>{n} 分钟</translation>
     </message>
     <message>
         <source>{n} of {patience} epochs without improvement.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>已连续 {n} 轮没有改善，至 {patience} 轮即停止。</translation>
     </message>
     <message>
         <source>{n} s</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>{n} 秒</translation>
     </message>
     <message>
@@ -3846,7 +3846,7 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{sooner} left without further improvement, {latest} at most; {each} per epoch.</source>
-        <extracomment>gui/training_text.py</extracomment>
+        <extracomment>gui/training_list.py</extracomment>
         <translation>若不再改善还需 {sooner}，最多还需 {latest}；每轮 {each}。</translation>
     </message>
     <message>

@@ -16,7 +16,7 @@ from qgis.PyQt.QtGui import QColor, QMouseEvent, QPalette
 from qgis.PyQt.QtWidgets import QApplication
 
 from scarp.gui import training_dock
-from scarp.gui.line_chart import ChartColours, tick_texts, ticks, value_range
+from scarp.gui.training_charts import ChartColours, tick_texts, ticks, value_range
 from scarp.model.artifact_header import read_header_of_file
 from scarp.model.history import writing
 from scarp.model.history.writing import CANCELLED, END, EPOCHS, FAILED, HEAD, PATIENCE, SERIES, STOPPED, RunInfo
