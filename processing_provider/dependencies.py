@@ -35,10 +35,7 @@ def _is_importable(module: str) -> bool:
 
 
 def install_hint(packages: Iterable[str], link: bool = False) -> str:
-    """Return the message for missing packages, at least one, named as :func:`missing` returns them.
-
-    With ``link`` the menu entry is a link, for windows that show HTML; ``gui/menu.py`` opens it.
-    """
+    """Return the message for missing packages, named as by :func:`missing`; with ``link`` as HTML with a link."""
     from ..environment.interpreter import qgis_python
     from ..environment.private import EnvironmentState, PrivateEnvironment, default_folder
 

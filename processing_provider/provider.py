@@ -6,14 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from qgis.core import (
-    Qgis,
-    QgsApplication,
-    QgsMessageLog,
-    QgsProcessingContext,
-    QgsProcessingModelAlgorithm,
-    QgsProcessingProvider,
-)
+from qgis import core
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon
 
@@ -21,10 +14,13 @@ from ..algorithms.base.algorithm import ScarpAlgorithm, help_page, translate_hel
 from ..translation import tr
 from . import settings
 
-ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
+PACKAGE = Path(__file__).resolve().parent.parent
+ICONS, MODELS = PACKAGE / "resources" / "icons", PACKAGE / "resources" / "models"
+ICON = ICONS / "scarp.svg"
+ALGORITHMS = PACKAGE / "algorithms"
 
 
-class ScarpModel(QgsProcessingModelAlgorithm):
+class ScarpModel(core.QgsProcessingModelAlgorithm):
     """A graphical model whose id is its file name, so that its title can be a sentence and may change."""
 
     def __init__(self, path: Path) -> None:
@@ -38,18 +34,15 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         if not model.fromFile(str(path)):
             return None
         model.setSourceFilePath(str(path))
-        if not model._is_english():
+        # QGIS in English, as the file is, needs nothing: replacing every step takes time.
+        labels = [model.displayName(), model.group(), *(item.description() for item in model.parameterDefinitions())]
+        if [tr(label) for label in labels] != labels:
             model.translate_texts()
         # The file keeps the help of parameters where dialogs and qgis_process do not look.
         texts = model.helpContent()
         for definition in model.parameterDefinitions():
             definition.setHelp(texts.get(definition.name(), ""))
         return model
-
-    def _is_english(self) -> bool:
-        """Whether QGIS runs in English, as the file is: replacing every step takes time."""
-        labels = [self.displayName(), self.group(), *(item.description() for item in self.parameterDefinitions())]
-        return [tr(label) for label in labels] == labels
 
     def translate_texts(self) -> None:
         """Translate what the file holds in English: title, group, help, steps, parameters and outputs."""
@@ -76,7 +69,6 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         return QIcon(self.svgIconPath())
 
     def svgIconPath(self) -> str:
-        """Return the icon's file: the model's own or the common one."""
         own = ICONS / f"{self.name()}.svg"
         return str(own if own.is_file() else ICONS / "model.svg")
 
@@ -85,10 +77,9 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         return str(self.helpContent().get("ALG_DESC", "")).split("\n")[0]
 
     def helpUrl(self) -> str:
-        """Return the page that the dialog's Help button opens."""
         return help_page(self.name())
 
-    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: Any) -> dict[str, Any]:
+    def postProcessAlgorithm(self, context: core.QgsProcessingContext, feedback: Any) -> dict[str, Any]:
         """Name the layers by the titles of the outputs; QGIS uses the short names that scripts need."""
         outputs = self.destinationParameterDefinitions()
         titles: Any = {output.name().split(":")[-1]: output.description() for output in outputs}
@@ -110,13 +101,6 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         return model
 
 
-RESOURCES = Path(__file__).resolve().parent.parent / "resources"
-ICON = RESOURCES / "icons" / "scarp.svg"
-MODELS = RESOURCES / "models"
-
-ALGORITHMS = Path(__file__).resolve().parent.parent / "algorithms"
-
-
 def algorithms() -> list[type[ScarpAlgorithm]]:
     """Return the class in each module of ``algorithms/``."""
     names = sorted(path.stem for path in ALGORITHMS.glob("[!_]*.py"))
@@ -125,7 +109,7 @@ def algorithms() -> list[type[ScarpAlgorithm]]:
     return [item for item in classes if issubclass(item, ScarpAlgorithm) and item is not ScarpAlgorithm]
 
 
-class ScarpProvider(QgsProcessingProvider):
+class ScarpProvider(core.QgsProcessingProvider):
     """All of Scarp in the Toolbox."""
 
     def id(self) -> str:
@@ -161,13 +145,10 @@ class ScarpProvider(QgsProcessingProvider):
         super().unload()
 
     def loadAlgorithms(self) -> None:
-        """Add the algorithms; once the provider is registered, show the settings and add the graphical models too.
-
-        A graphical model can only be read when the algorithms in it are registered.
-        """
+        """Add the algorithms, and the graphical models once the provider is registered: they can only be read then."""
         for algorithm in algorithms():
             self.addAlgorithm(algorithm())
-        registry: Any = QgsApplication.processingRegistry()
+        registry: Any = core.QgsApplication.processingRegistry()
         if registry.providerById(self.id()) is None:
             return
         settings.register(self.name(), self.icon())
@@ -196,4 +177,4 @@ class ScarpProvider(QgsProcessingProvider):
             self.addAlgorithm(model)
             return
         message = tr("The graphical model {path} cannot be read.").format(path=path)
-        QgsMessageLog.logMessage(message, "Scarp", Qgis.MessageLevel.Warning)
+        core.QgsMessageLog.logMessage(message, "Scarp", core.Qgis.MessageLevel.Warning)

@@ -8,6 +8,7 @@ another Python.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -22,11 +23,8 @@ from ..processing_provider import dependencies
 from ..processing_provider.dependencies import install_hint, load_error_message
 from ..processing_provider.settings import AUTOMATIC, INSIDE, PROCESS, has_window, where_to_run
 
-RUN, PYTHON = "SCARP_RUN", "SCARP_PYTHON"
-"""Environment variables for tests and scripts: ``auto``, ``process`` or ``inside``, and the worker's Python."""
+RUN, PYTHON = "SCARP_RUN", "SCARP_PYTHON"  # environment variables for tests and scripts: mode, and the worker's Python
 _MODES = {"auto": AUTOMATIC, "process": PROCESS, "inside": INSIDE}
-
-
 FindMissing = Callable[[Iterable[str]], list[str]]
 
 
@@ -57,7 +55,7 @@ class RuntimeChoice:
 def choose_runtime(needs: Iterable[str]) -> RuntimeChoice:
     """Return where to run jobs that import some modules, such as ``torch``; fast enough to call before every run."""
     modules = list(needs)
-    found = [(runtime, runtime.missing(modules)) for runtime in candidate_runtimes(_configured_mode(), has_window())]
+    found = [(runtime, runtime.missing(modules)) for runtime in _candidates(_configured_mode())]
     if not found:
         return RuntimeChoice(_in_process(), tuple(_packages(modules)))
     ready = [runtime for runtime, missing_packages in found if not missing_packages]
@@ -68,8 +66,8 @@ def choose_runtime(needs: Iterable[str]) -> RuntimeChoice:
     return RuntimeChoice(ready[0], (), fallback)
 
 
-def candidate_runtimes(mode: str, window: bool) -> list[Runtime]:
-    """Return where the core may run in a mode (``automatic``, ``process``, ``inside``), the best runtime first."""
+def _candidates(mode: str) -> list[Runtime]:
+    """Return where the core may run in a mode, the best runtime first."""
     if mode == INSIDE:
         return [_in_process()]
     named = os.environ.get(PYTHON)
@@ -77,7 +75,7 @@ def candidate_runtimes(mode: str, window: bool) -> list[Runtime]:
     processes = [runtime for runtime in found if runtime is not None]
     if mode == PROCESS:
         return processes
-    return [*processes, _in_process()] if window else [_in_process(), *processes]
+    return [*processes, _in_process()] if has_window() else [_in_process(), *processes]
 
 
 def _configured_mode() -> str:
@@ -89,9 +87,9 @@ def _in_process() -> Runtime:
 
 
 def _from_variable(python: str) -> Runtime:
-    """Return the Python that the environment variable names; what it lacks is known only when it runs."""
     from ..environment.interpreter import clean_environment
 
+    # What it lacks is known only when it runs.
     return _subprocess(python, clean_environment(), lambda modules: [])
 
 
@@ -102,11 +100,8 @@ def _private_environment() -> Runtime | None:
     environment = PrivateEnvironment(default_folder())
     if environment.python is None:
         return None
-
-    def missing(modules: Iterable[str]) -> list[str]:
-        return _packages(environment.missing(list(modules)))
-
-    return _subprocess(str(environment.python), environment.variables(), missing)
+    python, variables = str(environment.python), environment.variables()
+    return _subprocess(python, variables, lambda modules: _packages(environment.missing(modules)))
 
 
 def _qgis_python() -> Runtime | None:
@@ -153,7 +148,7 @@ class Core:
 
     def __init__(self, needs: Sequence[str], progress: Progress, choice: RuntimeChoice | None = None) -> None:
         """Keep what a run needs; nothing is started yet, and by default where to run is chosen at the first call."""
-        self._needs, self._progress, self._choice = needs, progress, choice
+        self._needs, self._progress, self._given_choice = needs, progress, choice
         self._backend: Any = None
 
     def __enter__(self) -> Core:
@@ -163,25 +158,26 @@ class Core:
         if self._backend is not None:
             self._backend.close()
 
+    @functools.cached_property
+    def _choice(self) -> RuntimeChoice:
+        return self._given_choice or choose_runtime(self._needs)
+
     def missing(self, modules: Iterable[str]) -> list[str]:
         """Return the packages to install for modules that are missing where the run takes place."""
-        return self._runtime_choice().runtime.missing(modules)
+        return self._choice.runtime.missing(modules)
 
     def require(self) -> None:
         """Raise :class:`LibraryMissing` before any work if a library is missing."""
-        if self._runtime_choice().missing_packages:
-            raise LibraryMissing(install_hint(self._runtime_choice().missing_packages))
+        if packages := self._choice.missing_packages:
+            raise LibraryMissing(install_hint(packages))
 
     def call(self, job: str, *values: Any, **named: Any) -> Any:
-        """Run a job of the core.
+        """Run a job of the core and return its result; dataclasses of a worker process come without their methods.
 
         Args:
             job: name of a function in ``model/jobs``.
             *values: its arguments: plain values, paths, arrays and the classes in ``model.worker.protocol.INPUTS``.
             **named: further ones; ``progress`` receives progress and warnings, and functions are called in this thread.
-
-        Returns:
-            Its result. From a worker process, dataclasses come as records with the same fields and no methods.
 
         Raises:
             LibraryMissing: a library is missing.
@@ -192,21 +188,16 @@ class Core:
         """
         if self._backend is None:
             self.require()
-            self._open_backend(self._runtime_choice().runtime)
+            self._open_backend(self._choice.runtime)
         try:
             return self._backend.call(job, *values, **named)
         except ImportError as error:
-            fallback = self._runtime_choice().fallback
+            fallback = self._choice.fallback
             if fallback is None or not isinstance(self._backend, InProcessCore):
                 raise
             self._progress.warn(load_error_message(error))
             self._open_backend(fallback)
             return self._backend.call(job, *values, **named)
-
-    def _runtime_choice(self) -> RuntimeChoice:
-        if self._choice is None:
-            self._choice = choose_runtime(self._needs)
-        return self._choice
 
     def _open_backend(self, runtime: Runtime) -> None:
         if runtime.inside:

@@ -10,25 +10,23 @@ from typing import Any
 from ..model import errors
 from ..translation import tr
 
+# Exit codes of Windows, NTSTATUS values as Microsoft documents them.
 _WINDOWS_MEMORY, _WINDOWS_CRASH = {0xC0000017, 0xC000012D, 0xC00000FD}, {0xC0000005, 0xC0000374, 0xC0000409}
 _WINDOWS_PROCESSOR, _WINDOWS_LIBRARY = {0xC000001D}, {0xC0000135, 0xC0000139, 0xC0000142, 0xC000007B}
-"""Exit codes of Windows, NTSTATUS values as Microsoft documents them."""
 
 
-class CoreProcessError(errors.ScarpError):
-    """The worker process could not be started, or ended before its work was done; ``log`` is its last output."""
-
+class _LoggedError(Exception):
     def __init__(self, text: str, log: str = "") -> None:
         super().__init__(text)
         self.log = log
 
 
-class UnexpectedCoreError(Exception):
-    """An error in the worker process that Scarp did not expect; ``log`` is its traceback."""
+class CoreProcessError(_LoggedError, errors.ScarpError):
+    """The worker process could not be started, or ended before its work was done; ``log`` is its last output."""
 
-    def __init__(self, text: str, log: str) -> None:
-        super().__init__(text)
-        self.log = log
+
+class UnexpectedCoreError(_LoggedError):
+    """An error in the worker process that Scarp did not expect; ``log`` is its traceback."""
 
 
 def rebuild_error(payload: dict[str, Any]) -> Exception:

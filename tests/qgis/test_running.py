@@ -195,7 +195,7 @@ def train(run, chain, tmp_path, listener, **more: Any) -> Any:
 
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGKILL, "memory ran out"), (signal.SIGSEGV, "crashed")])
 def test_a_crash_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process, started, number, words):
-    listener = Striker(lambda: os.kill(started[-1].pid, number))
+    listener = Striker(lambda: os.kill(started[-1]._process.pid, number))
     with pytest.raises(QgsProcessingException, match=words):
         train(run, chain, tmp_path, listener)
     assert number != signal.SIGSEGV or "Fatal Python error" in listener.textLog(), "the log says where"
@@ -207,7 +207,7 @@ def test_a_crash_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process,
 def test_cancel_ends_the_process_even_if_it_ignores_that(run, chain, tmp_path, in_a_process, started, ignored):
     def strike() -> None:
         if ignored:
-            os.kill(started[-1].pid, signal.SIGSTOP)
+            os.kill(started[-1]._process.pid, signal.SIGSTOP)
         threading.Timer(1.0, listener.cancel).start()
 
     listener = Striker(strike)
@@ -215,7 +215,7 @@ def test_cancel_ends_the_process_even_if_it_ignores_that(run, chain, tmp_path, i
         train(run, chain, tmp_path, listener)
     assert not ignored or time.perf_counter() - listener.when > CANCEL_TIMEOUT, "it was given time to stop"
     with pytest.raises(ProcessLookupError):
-        os.kill(started[-1].pid, 0)
+        os.kill(started[-1]._process.pid, 0)
 
 
 def test_a_callback_that_fails_stops_the_job_and_is_raised_here(tmp_path, in_a_process):
