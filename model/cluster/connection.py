@@ -14,13 +14,12 @@ from typing import Any, Callable, TypeVar
 
 from ..errors import ClusterUnreachable, ClusterUnsuitable, LibraryMissing
 from ..progress import Progress, stop_if_cancelled
-from .tasks import Cluster, StorageCheck, WorkerInfo, check_storage, drop_cache, worker_info
+from .tasks import Cluster, WorkerInfo, check_storage, drop_cache, worker_info
 
 Answer = TypeVar("Answer")
 CONNECT_TIMEOUT = 10.0  # seconds to reach the scheduler
 WORKER_TIMEOUT = 20.0  # seconds to wait for the first worker
-RESPONSE_TIMEOUT = 60.0
-"""Seconds for all workers to answer a question; the first one makes them import Scarp from the storage."""
+RESPONSE_TIMEOUT = 60.0  # seconds for all workers to answer; the first question makes them import Scarp
 START_HINT = (
     "Start workers on each machine, with Scarp under the name scarp in a folder of PYTHONPATH: "
     "dask worker {address} --nthreads 1 --nworkers N. Scarp's docs/cluster.md shows how."
@@ -60,7 +59,8 @@ def connect(
     cluster = Cluster(client, uuid.uuid4().hex)
     try:
         threads = _await_workers(client, address, progress)
-        workers = _check_versions(_call_on_all_workers(client, progress, worker_info), address, progress)
+        workers = _call_on_all_workers(client, progress, worker_info)
+        _check_versions(workers, address, progress)
         _log_workers(workers, threads, progress)
         _check_storage(client, [Path(path) for path in reads], folder, progress)
         yield cluster
@@ -91,8 +91,7 @@ def _client(distributed: Any, address: str) -> Any:
 
 def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, int]:
     """Return the threads of each worker as soon as there is one."""
-    deadline = time.monotonic() + WORKER_TIMEOUT
-    reported = False
+    deadline, reported = time.monotonic() + WORKER_TIMEOUT, False
     peer = f"the scheduler at {address}"
     while not (threads := _call_with_timeout(client.nthreads, progress, RESPONSE_TIMEOUT, peer)):
         if time.monotonic() > deadline:
@@ -106,14 +105,14 @@ def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, i
 
 
 def _call_on_all_workers(
-    client: Any, progress: Progress, function: Callable[..., Answer], *arguments: Any
+    client: Any, progress: Progress, function: Callable[..., Any], *arguments: Any
 ) -> dict[str, Any]:
     """Call a function on all workers at once and return the answers, or exceptions, by worker."""
     call = functools.partial(client.run, function, *arguments, on_error="return")
     return _call_with_timeout(call, progress, RESPONSE_TIMEOUT, "the workers")
 
 
-def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> dict[str, WorkerInfo]:
+def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> None:
     mine = worker_info()
     for worker, other in found.items():
         # Dask passes on the text of a failed import, not its class.
@@ -138,7 +137,6 @@ def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> 
                 f"Workers have {library} {', '.join(others)}, this computer has {version}; results may "
                 "differ in the last digits."
             )
-    return found
 
 
 def _log_workers(found: dict[str, WorkerInfo], threads: dict[str, int], progress: Progress) -> None:
@@ -159,26 +157,27 @@ def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | N
     except OSError as error:
         raise ClusterUnsuitable(f"The folder {folder} cannot be written ({error.strerror or error}).") from error
     finally:
-        if token is not None:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if token is not None:
                 token.unlink()
     for worker, found in answers.items():
         if isinstance(found, BaseException):
             raise ClusterUnsuitable(f"The worker {worker} cannot check the storage: {_first_line(found)}.") from found
-        _require_shared_storage(worker, found, folder)
+        _require_shared_storage(worker, folder, *found)
 
 
-def _require_shared_storage(worker: str, found: StorageCheck, folder: str | os.PathLike | None) -> None:
-    if found.differing_files:
+def _require_shared_storage(
+    worker: str, folder: str | os.PathLike | None, differing: list[str], unwritable: str
+) -> None:
+    if differing:
         raise ClusterUnsuitable(
-            f"The worker {worker} does not see {len(found.differing_files)} of the input files as this computer does: "
-            f"{'; '.join(found.differing_files[:3])}. Put the inputs on storage that all machines share, mounted at "
-            "the same path."
+            f"The worker {worker} does not see {len(differing)} of the input files as this computer does: "
+            f"{'; '.join(differing[:3])}. Put the inputs on storage that all machines share, mounted at the same path."
         )
-    if found.unwritable:
+    if unwritable:
         raise ClusterUnsuitable(
-            f"The worker {worker} cannot write to the folder of the output, {folder} ({found.unwritable}). Choose an "
-            "output on storage that all machines share, mounted at the same path and writable for the workers."
+            f"The worker {worker} cannot write to the folder of the output, {folder} ({unwritable}). Choose an output "
+            "on storage that all machines share, mounted at the same path and writable for the workers."
         )
 
 
@@ -189,10 +188,7 @@ def _call_with_timeout(
     peer: str,
     on_late_result: Callable[[Answer], None] | None = None,
 ) -> Answer:
-    """Return the result of a call that cannot be interrupted; stop waiting for ``peer`` on cancel or timeout.
-
-    ``on_late_result`` receives a result that arrives when nobody waits any more.
-    """
+    """Return a call's result, or stop waiting for ``peer`` on cancel or timeout; a late result goes to the callback."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="scarp-cluster")
     deadline = time.monotonic() + seconds
     future = pool.submit(call)

@@ -19,17 +19,12 @@ from ..errors import Cancelled, OutputNotWritable, WorkerFailed
 from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.transaction import temp_path_beside
 
-VISIBILITY_TIMEOUT = 10.0
-"""Seconds until a file written by one machine is visible to another; network file systems cache that it is missing."""
+VISIBILITY_TIMEOUT = 10.0  # seconds until another machine sees a file: network file systems cache that it is missing
 
 
 @contextlib.contextmanager
 def partial_results_folder(output: str | os.PathLike) -> Iterator[Path]:
-    """Create a hidden folder beside an output, and remove it with its content at the end.
-
-    Raises:
-        OutputNotWritable: the output's folder does not exist or cannot be written.
-    """
+    """Create a hidden folder beside an output, and remove it at the end; raises OutputNotWritable."""
     final = Path(output).absolute()
     check_writable(final)
     folder = temp_path_beside(final, ".parts")
@@ -54,9 +49,7 @@ def partial_results_folder(output: str | os.PathLike) -> Iterator[Path]:
 def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
     """Write an array atomically; an existing file, of a worker that was believed dead, is replaced.
 
-    Raises:
-        Cancelled: the folder is gone, so nobody waits for the result any more.
-        OutputNotWritable: it cannot be written.
+    Raises Cancelled if the folder is gone, so that nobody waits for the result any more; else OutputNotWritable.
     """
     final = Path(path)
     temporary = final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}")
@@ -76,11 +69,7 @@ def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
 
 
 def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.ndarray:
-    """Return the array of :func:`save_partial_result`, and delete its file if ``remove``.
-
-    Raises:
-        WorkerFailed: the file is missing or damaged.
-    """
+    """Return the array of :func:`save_partial_result`; raises WorkerFailed if its file is missing or damaged."""
     _await_file(path)
     try:
         with open(path, "rb") as stream:
@@ -130,11 +119,7 @@ def share_object(value: Any, path: Path) -> SharedObject:
 
 
 def open_shared(shared: SharedObject) -> Any:
-    """Return the object; meant for ``cached(open_shared, shared)`` on a worker.
-
-    Raises:
-        WorkerFailed: the file is missing, or is another one.
-    """
+    """Return the object, on a worker through :func:`.cached`; raises WorkerFailed if its file is missing or another."""
     from distributed.protocol import deserialize_bytes
 
     _await_file(shared.path)

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
@@ -27,8 +27,7 @@ Cached = TypeVar("Cached")
 
 VERSION = scarp_version()  # of the code that this process runs; a later installation changes the files, not the process
 LIBRARIES = ("torch", "rasterio", "numpy")  # those whose version may change numbers
-MAX_CACHED_RUNS = 3
-"""Runs for which something is kept at the same time. Whoever was killed never says that the run is over."""
+MAX_CACHED_RUNS = 3  # for which something is kept at once: whoever was killed never says that the run is over
 
 _runs: dict[str, dict[Any, Any]] = {}
 _lock = threading.RLock()
@@ -46,15 +45,6 @@ class WorkerInfo:
 
 
 @dataclass
-class StorageCheck:
-    """What one worker sees of the shared storage."""
-
-    differing_files: list[str] = field(default_factory=list)
-    """Files that are missing there or have another size, and how."""
-    unwritable: str = ""  # why it cannot write to the folder of the output; empty when it can
-
-
-@dataclass
 class JobFailure:
     """A failed job; returned, because exceptions lose their class where Dask cannot rebuild them."""
 
@@ -69,20 +59,16 @@ def worker_info(dask_worker: Any = None) -> WorkerInfo:
     return WorkerInfo(VERSION, libraries, platform.node(), limit or None)
 
 
-def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> StorageCheck:
-    """Check that this worker sees the same files, with their sizes in bytes, and can write to the output's folder.
-
-    ``token`` is a file in that folder, beside which another is created; ``None`` skips that.
-    """
-    found = StorageCheck()
+def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> tuple[list[str], str]:
+    """Return files that this worker sees with other sizes in bytes, and why it cannot write beside ``token``, if so."""
+    differing, unwritable = [], ""
     for path, size in sizes:
         try:
             here = os.path.getsize(path)
+            if here != size:
+                differing.append(f"{path} ({here:,} bytes instead of {size:,})")
         except OSError as error:
-            found.differing_files.append(f"{path} ({error.strerror or error})")
-            continue
-        if here != size:
-            found.differing_files.append(f"{path} ({here:,} bytes instead of {size:,})")
+            differing.append(f"{path} ({error.strerror or error})")
     if token is not None:
         probe = Path(f"{token}.{uuid.uuid4().hex[:8]}")
         try:
@@ -90,8 +76,8 @@ def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> Storag
             probe.touch(exist_ok=False)
             probe.unlink()
         except OSError as error:
-            found.unwritable = error.strerror or str(error)
-    return found
+            unwritable = error.strerror or str(error)
+    return differing, unwritable
 
 
 def run_job(run: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
@@ -131,18 +117,13 @@ def drop_cache(run: str) -> None:
         _runs.pop(run, None)
 
 
+# Pending jobs per thread: one runs, the others are ready when it is done. Far fewer than there are jobs, because the
+# scheduler slows down with hundreds of thousands.
 JOBS_PER_THREAD = 3
-"""Pending jobs per thread: one runs, the others are ready when it is done. Far fewer than there are jobs, because the
-scheduler slows down with hundreds of thousands."""
-
-ORDERED_WINDOW = 2
-"""Times as many jobs may be begun beyond the first that is not done, where results are wanted in order."""
-
+ORDERED_WINDOW = 2  # so many times as many jobs may be begun beyond the first not done, for results wanted in order
 POLL = 0.25  # seconds between two looks at whether the user asked to stop
 COUNT_INTERVAL = 5.0  # seconds between two counts of the workers: some may have come or gone
-RETRIES = 2
-"""Times that a job which fails without a reason that Scarp knows (a hiccup of the storage, say) is tried again."""
-
+RETRIES = 2  # of a job that fails without a reason that Scarp knows: a hiccup of the storage, say
 WORKER_TIMEOUT = 600.0  # seconds to wait for a worker when all are gone
 RETRY_HINT = "No output was written. Check that the scheduler runs, then run this step again."
 
@@ -170,10 +151,9 @@ class Cluster:
                 that is not done, so that few results have to wait.
 
         Raises:
-            Cancelled: the user asked to stop.
             ClusterUnreachable: the scheduler was lost, or all workers for ten minutes.
             WorkerFailed: a job failed with an error that is not Scarp's, or ended several workers.
-            ScarpError: as the function raised it.
+            ScarpError: as the function raised it; :class:`Cancelled` when the user asked to stop.
         """
         pending = _PendingJobs(self._client, self.name, function, jobs, progress)
         results: dict[int, Any] = {}

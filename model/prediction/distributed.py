@@ -85,10 +85,7 @@ def compute_remotely(
     """Let a cluster compute all tiles that are not cached yet, and yield all of them in the order of the tiling.
 
     The cache of ``remote`` has begun; ``work``, of this computer, gives the tiles and the shapes of their arrays.
-
-    Raises:
-        WorkerFailed: a worker reported a tile as written, and it is not there.
-        ScarpError: as ``Cluster.run`` raises it.
+    Raises WorkerFailed if a tile was reported as written and is not there, and as :meth:`.Cluster.run` does.
     """
     tiles, cache = list(work.tiling), remote.cache
     cached_numbers = cache.known() & set(range(len(tiles)))

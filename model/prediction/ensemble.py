@@ -38,11 +38,8 @@ class Ensemble:
     ) -> None:
         """Compare the models, ``names`` in messages, with the stack, and warn of differences.
 
-        With ``samples`` each model is computed so often with dropout; with 0 once without.
-
-        Raises:
-            FactorMissing: the stack lacks factors.
-            ParameterInvalid: a factor is of another kind in the stack than in a model.
+        With ``samples`` each model is computed so often with dropout; with 0 once without. Raises FactorMissing if the
+        stack lacks factors, ParameterInvalid if a factor is of another kind there than in a model.
         """
         self.models, self.samples = list(models), samples
         self.factor_names = list(dict.fromkeys(name for model in models for name in model.factor_names))
@@ -119,13 +116,9 @@ class Ensemble:
     def pack(self, raw: np.ndarray, into: Sequence[CompactTile], first: int) -> list[list[np.ndarray]]:
         """Convert rows of a tile to the form that the models read.
 
-        Args:
-            raw: values of the stack, shape (factors, rows, width), in the order of ``factor_names``.
-            into: from :meth:`packed`; filled from row ``first`` on.
-            first: row of the tile where ``raw`` begins.
-
-        Returns:
-            For each factor its class numbers for each model that uses it, uint8 (rows, width); none if continuous.
+        Values of the stack, shape (factors, rows, width) in the order of ``factor_names``, go from row ``first`` on
+        into tiles of :meth:`packed`. Returns for each factor its class numbers for each model that uses it, uint8
+        (rows, width); none if continuous.
         """
         found: list[list[np.ndarray]] = [[] for _ in self.factors]
         last = first + raw.shape[1]

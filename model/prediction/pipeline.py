@@ -52,9 +52,7 @@ def choose_compute_setup(
     """Choose device and precision, and check that they give the map of the CPU in fp32; warn if fp32 is used instead.
 
     For ``device`` auto is CUDA, else Apple's GPU, else the CPU; for ``precision`` bf16 where the device computes in it.
-
-    Raises:
-        DeviceUnavailable: the device does not exist or does not support the precision.
+    Raises DeviceUnavailable if the device does not exist or does not support the precision.
     """
     device, cpu = choose_device(options.device), torch.device("cpu")
     if options.device == "auto" and device == cpu and torch.backends.mps.is_available():
@@ -183,11 +181,7 @@ class Plan:
 
 
 def make_plan(grid: Grid, ensemble: Ensemble, setup: ComputeSetup, side: int = 0) -> Plan:
-    """Choose tiles, of a ``side`` in cells or (0) those expected to be fastest, and threads.
-
-    Raises:
-        ParameterInvalid: no tile suits all models.
-    """
+    """Choose threads, and tiles of a side in cells or (0) the fastest; raises ParameterInvalid if none suits all."""
     align, device = ensemble.align, setup.device
     if align > SIDES[0]:
         raise ParameterInvalid(
@@ -280,17 +274,10 @@ def write_tiles(
 def compute_tiles(
     stack: Stack, work: TileWork, plan: Plan, progress: Progress, cache: TileCache | None = None
 ) -> Generator[tuple[Tile, TileResult], None, None]:
-    """Compute all tiles and yield them in the order of the tiling, whatever the threads do.
+    """Compute all tiles of an open stack and yield them in the order of the tiling, whatever the threads do.
 
-    Args:
-        stack: open.
-        work: computes a tile.
-        plan: tiles and threads.
-        progress: 0 to 1 over the tiles; asked ten times a second whether to stop.
-        cache: holds tiles of an earlier run and receives new ones; ``None`` to keep none.
-
-    Raises:
-        Cancelled: the user asked to stop.
+    ``progress`` goes from 0 to 1 over the tiles, and is asked ten times a second whether to stop (raising Cancelled).
+    The cache has tiles of an earlier run and receives new ones.
     """
     known = cache.known() if cache is not None else set()
     counter = _ProgressCounter(len(plan.tiling), progress)

@@ -35,10 +35,7 @@ class TileCache:
     """The folder of a run's tiles."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        """Choose the cache's path in the folder of the output; nothing is written yet.
-
-        ``settings``, JSON-able, are all that the tiles depend on, except the content of large files.
-        """
+        """Choose a path in the output's folder by all that tiles depend on, JSON-able, but for large files' content."""
         text = json.dumps({"scarp": scarp_version(), **settings}, sort_keys=True, default=str)
         self.path = folder / f".scarp-{hashlib.sha256(text.encode()).hexdigest()[:20]}.unfinished"
 
@@ -65,11 +62,7 @@ class TileCache:
         self._write(self.path / HASHES, json.dumps(dict(hashes)).encode())
 
     def save(self, number: int, arrays: Mapping[str, np.ndarray | None], facts: Mapping[str, Any]) -> None:
-        """Write a tile atomically, without arrays that are ``None``; facts are JSON-able.
-
-        Raises:
-            OutputNotWritable: it cannot be written.
-        """
+        """Write a tile atomically, without arrays that are ``None``; facts are JSON-able. Raises OutputNotWritable."""
         present = {name: np.ascontiguousarray(array) for name, array in arrays.items() if array is not None}
         file_metadata = {FACTS: json.dumps(dict(facts)), CHECKSUM: str(checksum(present))}
         self._write(self._file(number), save(present, metadata=file_metadata))
@@ -137,8 +130,7 @@ def tile_cache_for(
 ) -> TileCache | None:
     """Return the tile cache of a run, beside its output; ``None`` if the stack is not a file.
 
-    The stack is identified by path, size and time here, and by its hash in :func:`resuming`; ``settings`` are all else
-    that the tiles depend on, JSON-able.
+    The stack is known by path, size and time here, by its hash in :func:`resuming`; ``settings`` are all other inputs.
     """
     if not os.path.isfile(stack):
         return None

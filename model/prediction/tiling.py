@@ -110,9 +110,7 @@ def coarse_block(block: Block, patch: int) -> Block:
 def coarsen(values: np.ndarray, patch: int) -> np.ndarray:
     """Return one value for each patch of cells that share it: NaN where less than half of its cells have it.
 
-    Args:
-        values: float (height, width), NaN nodata, starting at the corner of a patch; it may end within patches.
-        patch: cells along the side of a patch.
+    ``values`` are float (height, width), NaN nodata, from the corner of a patch on, and may end within patches.
     """
     if patch == 1:
         return values

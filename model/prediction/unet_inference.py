@@ -182,9 +182,8 @@ class FastUNet:
     ) -> Iterator[tuple[int, int, torch.Tensor]]:
         """Compute a tile whose sides are multiples of ``2 ** depth``, and that extends the halo beyond the core wanted.
 
-        Yields:
-            First and last row (not included) of a strip of the core, counted in the tile, and its logits, float32,
-            shape (rows, columns of the core).
+        Yields first and last row (not included) of a strip of the core, counted in the tile, and its logits, float32
+        (rows, columns of the core).
         """
         reported = 0.0
 
@@ -325,11 +324,7 @@ def _masked(weight: torch.Tensor, level: Any, number: int) -> torch.Tensor:
 def as_transposed_convolution(weight: torch.Tensor) -> torch.Tensor:
     """Return the transposed convolution that equals a 3 × 3 convolution over a nearest interpolation by two.
 
-    Args:
-        weight: shape (outputs, inputs, 3, 3), of a convolution with a padding of one.
-
-    Returns:
-        Shape (inputs, outputs, 4, 4), for a stride of 2 and a padding of 1.
+    From shape (outputs, inputs, 3, 3) and a padding of 1 to (inputs, outputs, 4, 4), a stride of 2 and that padding.
     """
     # Tap t of output row r reads fine row r + t - 1, which belongs to coarse row 0 when that is 0 or 1; row k of the
     # result is output row k - 1. So it adds up the taps from 2 - k to 1 - k + 2 that exist.

@@ -282,14 +282,15 @@ def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
     with connect(whole, NullProgress(), [file, "/vsicurl/x", tmp_path / "none"], tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == ["dem.tif"]
     # Here everything is shared, so the workers are asked for what only this computer could have.
-    sight = tasks.check_storage([(str(file), 4), (str(tmp_path / "none"), 1)], str(tmp_path / "other" / "token"))
-    assert "3 bytes instead of 4" in sight.differing_files[0]
-    assert "No such file" in sight.differing_files[1]
-    assert sight.unwritable
+    sizes, token = [(str(file), 4), (str(tmp_path / "none"), 1)], str(tmp_path / "other" / "token")
+    differing, unwritable = tasks.check_storage(sizes, token)
+    assert "3 bytes instead of 4" in differing[0]
+    assert "No such file" in differing[1]
+    assert unwritable
     with pytest.raises(ClusterUnsuitable, match="2 of the input files.*same path"):
-        connection._require_shared_storage("tcp://w:1", sight, tmp_path)
+        connection._require_shared_storage("tcp://w:1", tmp_path, differing, unwritable)
     with pytest.raises(ClusterUnsuitable, match="cannot write to the folder of the output.*same path"):
-        connection._require_shared_storage("tcp://w:1", tasks.StorageCheck(unwritable="Permission denied"), tmp_path)
+        connection._require_shared_storage("tcp://w:1", tmp_path, [], "Permission denied")
 
 
 def test_partial_results_are_complete_and_removed_after_the_run(tmp_path):
