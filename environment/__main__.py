@@ -10,9 +10,8 @@ from pathlib import Path
 from . import builds
 from .failures import InstallCancelled, InstallFailed
 from .inspection import InterpreterStartError, probe
-from .install import Installer
+from .install import Installer, Request
 from .interpreter import Interpreter
-from .plan import Request
 from .private import PrivateEnvironment
 from .sources import Proxy, Source, SourceKind, custom_index_settings
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 from . import builds, disk_space
+from .install import SELF_TEST_SCRIPT
 from .interpreter import PYTHON_VARIABLES, qgis_interpreter
-from .plan import SELF_TEST_SCRIPT
 from .private import EnvironmentState, PrivateEnvironment
 from .processes import capture_output
 from .redaction import Redactor

@@ -12,7 +12,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source> (recommended)</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>（推荐）</translation>
     </message>
     <message>
@@ -127,7 +127,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>A folder of wheels, without network</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>存放 wheel 文件的文件夹，无需网络</translation>
     </message>
     <message>
@@ -202,7 +202,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>Add pip</source>
-        <extracomment>environment/plan.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>添加 pip</translation>
     </message>
     <message>
@@ -299,7 +299,7 @@ The stack may cover another area than the one trained on, if it has the factors 
     </message>
     <message>
         <source>As pip is configured on this computer</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>按此计算机上 pip 的配置</translation>
     </message>
     <message>
@@ -374,7 +374,7 @@ The stack may cover another area than the one trained on, if it has the factors 
     </message>
     <message>
         <source>Build of torch</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>torch 的构建版本</translation>
     </message>
     <message>
@@ -439,7 +439,7 @@ The stack may cover another area than the one trained on, if it has the factors 
     </message>
     <message>
         <source>Check that every library works</source>
-        <extracomment>environment/plan.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>检查每个库能否工作</translation>
     </message>
     <message>
@@ -463,12 +463,12 @@ It never stops at the first problem, and changes nothing.</source>
     </message>
     <message>
         <source>Choose another Python on this computer, version 3.9 to 3.14</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>选择此计算机上的另一个 Python，版本 3.9 到 3.14</translation>
     </message>
     <message>
         <source>Choose the executable of a Python</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>选择 Python 的可执行文件</translation>
     </message>
     <message>
@@ -575,7 +575,7 @@ R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水�
     </message>
     <message>
         <source>Create the environment</source>
-        <extracomment>environment/plan.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>创建环境</translation>
     </message>
     <message>
@@ -682,17 +682,17 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     </message>
     <message>
         <source>Download the other libraries</source>
-        <extracomment>environment/plan.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>下载其他库</translation>
     </message>
     <message>
         <source>Download torch</source>
-        <extracomment>environment/plan.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>下载 torch</translation>
     </message>
     <message>
         <source>Downloads about {size:.1f} GB. </source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>下载约 {size:.1f} GB。</translation>
     </message>
     <message>
@@ -921,12 +921,12 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Folder of the environment</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>环境所在文件夹</translation>
     </message>
     <message>
         <source>Folder with wheels (*.whl)</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>存放 wheel 文件的文件夹 (*.whl)</translation>
     </message>
     <message>
@@ -951,7 +951,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>From</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>来源</translation>
     </message>
     <message>
@@ -1053,7 +1053,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Host</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>主机</translation>
     </message>
     <message>
@@ -1113,7 +1113,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Inspecting this computer…</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>正在检查此计算机…</translation>
     </message>
     <message>
@@ -1138,12 +1138,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Internet</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>互联网</translation>
     </message>
     <message>
         <source>Into</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>安装到</translation>
     </message>
     <message>
@@ -1398,12 +1398,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Needs {needed:.1f} GB during the installation and {stays:.1f} GB afterwards; {free:.0f} GB are free.</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>安装过程中需要 {needed:.1f} GB，安装后占用 {stays:.1f} GB；可用空间 {free:.0f} GB。</translation>
     </message>
     <message>
         <source>No NVIDIA graphics card was found.</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>没有找到 NVIDIA 显卡。</translation>
     </message>
     <message>
@@ -1553,7 +1553,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Other…</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>其他…</translation>
     </message>
     <message>
@@ -1593,7 +1593,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Password</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>密码</translation>
     </message>
     <message>
@@ -1718,7 +1718,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Port</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>端口</translation>
     </message>
     <message>
@@ -1763,12 +1763,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Proxy</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>代理</translation>
     </message>
     <message>
         <source>Proxy (from QGIS&apos;s options)</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>代理（取自 QGIS 选项）</translation>
     </message>
     <message>
@@ -1778,7 +1778,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Python</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>Python</translation>
     </message>
     <message>
@@ -1798,7 +1798,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>QGIS&apos;s own ({path})</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>QGIS 自带（{path}）</translation>
     </message>
     <message>
@@ -2954,7 +2954,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Unpack and install</source>
-        <extracomment>environment/plan.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>解包并安装</translation>
     </message>
     <message>
@@ -2964,7 +2964,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>User</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>用户名</translation>
     </message>
     <message>
@@ -3044,7 +3044,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Wheels</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>Wheel 文件</translation>
     </message>
     <message>
@@ -3414,7 +3414,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>none</source>
-        <extracomment>algorithms/base/arguments.py, algorithms/base/parameters.py, gui/install_form.py</extracomment>
+        <extracomment>algorithms/base/arguments.py, algorithms/base/parameters.py, gui/install_dialog.py</extracomment>
         <translation>无</translation>
     </message>
     <message>
@@ -3756,7 +3756,7 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{name} with driver {driver}</source>
-        <extracomment>gui/install_form.py</extracomment>
+        <extracomment>gui/install_dialog.py</extracomment>
         <translation>{name}，驱动 {driver}</translation>
     </message>
     <message>
@@ -3836,7 +3836,7 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{python} has no pip and cannot create one. On Debian and Ubuntu: sudo apt install python3-venv. In a Flatpak, or without administrator rights, put a wheel of pip (pip-….whl) into a folder of wheels and install from that, or choose another Python.</source>
-        <extracomment>environment/plan.py</extracomment>
+        <extracomment>environment/install.py</extracomment>
         <translation>{python} 没有 pip，也无法创建 pip。在 Debian 和 Ubuntu 上：sudo apt install python3-venv。在 Flatpak 中或没有管理员权限时，请把 pip 的 wheel 文件（pip-….whl）放入存放 wheel 文件的文件夹并从中安装，或选择其他 Python。</translation>
     </message>
     <message>

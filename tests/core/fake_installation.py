@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from scarp.environment import builds, lock, plan, sources
+from scarp.environment import builds, install, lock, sources
 from scarp.environment.inspection import PythonInfo, probe
-from scarp.environment.install import Installer
+from scarp.environment.install import Installer, Request
 from scarp.environment.interpreter import clean_environment, qgis_interpreter
-from scarp.environment.plan import Request
 from scarp.environment.private import PrivateEnvironment
 from scarp.environment.sources import Source
 
@@ -113,7 +112,7 @@ def use_fakes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "libraries.txt").write_text(LIST)
     (folder / "self_test.py").write_text(SELF_TEST)
     monkeypatch.setattr(builds, "LIBRARIES", folder / "libraries.txt")
-    monkeypatch.setattr(plan, "SELF_TEST_SCRIPT", folder / "self_test.py")
+    monkeypatch.setattr(install, "SELF_TEST_SCRIPT", folder / "self_test.py")
     monkeypatch.setattr(lock, "LOCK", folder / "libraries.lock")
     write_lock(lock.LOCK, folder / "none")
 

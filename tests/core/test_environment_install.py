@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from scarp.environment import builds, disk_space, plan, processes, sources
+from scarp.environment import builds, disk_space, install, processes, sources
 from scarp.environment.__main__ import main
 from scarp.environment.failures import InstallCancelled, InstallFailed
 from scarp.environment.inspection import InterpreterStartError, probe
+from scarp.environment.install import Request
 from scarp.environment.interpreter import Interpreter, clean_environment, qgis_interpreter
-from scarp.environment.plan import Request
 from scarp.environment.private import COMPLETE_FILE, EnvironmentState, PrivateEnvironment
 from scarp.environment.sources import Proxy, Source, SourceKind
 from scarp.tests.core import fake_installation as fake
@@ -274,7 +274,7 @@ def test_the_proxy_is_used_and_its_password_is_in_neither_log_nor_arguments(atte
     server.close()
     assert requests[0].startswith(b"CONNECT download.pytorch.org:443")
     assert b"proxy-authorization: basic" in requests[0].lower()
-    arguments = [part for step in plan.steps(made.request) for part in step.command]
+    arguments = [part for step in install.steps(made.request) for part in step.command]
     assert "s3cr3t" not in "\n".join([made.text, made.environment.log.read_text(), *arguments])
 
 
@@ -285,11 +285,11 @@ def test_the_proxy_is_used_and_its_password_is_in_neither_log_nor_arguments(atte
 def test_pip_comes_from_where_there_is_one(python_info, tmp_path, monkeypatch, ensurepip, pip, expected):
     wheel = tmp_path / "pip-25.0-py3-none-any.whl"
     wheel.touch()
-    monkeypatch.setattr(plan, "SYSTEM_WHEELS", tmp_path / "none")
+    monkeypatch.setattr(install, "SYSTEM_WHEELS", tmp_path / "none")
     info = replace(python_info, ensurepip=ensurepip, pip=pip)
     source = Source(SourceKind.FOLDER, tmp_path)
     request = Request(info, builds.BUILD_OF_SOURCE, source, PrivateEnvironment(tmp_path / "py"))
-    command = plan.pip_command(request)
+    command = install.pip_command(request)
     own = str(request.environment.executable)
     assert {
         "own": command == (own, "-m", "pip"),
@@ -299,7 +299,7 @@ def test_pip_comes_from_where_there_is_one(python_info, tmp_path, monkeypatch, e
     wheel.unlink()
     if expected == "wheel":
         with pytest.raises(InstallFailed, match="python3-venv"):
-            plan.steps(request)
+            install.steps(request)
 
 
 def test_without_ensurepip_the_pip_of_the_base_python_installs_into_the_environment(python_info, attempt, wheels):
@@ -316,9 +316,9 @@ def test_without_ensurepip_the_pip_of_the_base_python_installs_into_the_environm
 
 def test_osgeo4w_gets_the_file_that_finds_its_dlls(attempt, monkeypatch):
     made = attempt(Source())
-    assert plan.site_file(made.request) is None
-    monkeypatch.setattr(plan, "dll_folder", lambda interpreter: r"C:\OSGeo4W\bin")
-    path, content = plan.site_file(made.request)
+    assert install.site_file(made.request) is None
+    monkeypatch.setattr(install, "dll_folder", lambda interpreter: r"C:\OSGeo4W\bin")
+    path, content = install.site_file(made.request)
     assert path == made.environment.site_packages / "sitecustomize.py"
     added: list[str] = []
     monkeypatch.setattr(os, "add_dll_directory", added.append, raising=False)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scarp.environment import builds, lock, plan
+from scarp.environment import builds, install, lock
 from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Target
 from scarp.environment.failures import InstallCancelled, InstallFailed
-from scarp.environment.plan import Request
+from scarp.environment.install import Request
 from scarp.environment.private import PrivateEnvironment
 from scarp.environment.sources import Source, SourceKind
 from scarp.tests.core import fake_installation as fake
@@ -215,7 +215,7 @@ def test_a_new_lock_restarts_the_download_and_keeps_complete_environments(python
 
 def test_only_the_lock_decides_what_is_downloaded_from_the_internet(python_info):
     request = Request(python_info, CPU, Source(), PrivateEnvironment(Path("/nowhere")))
-    commands = {step.name: step.command for step in plan.steps(request)}
+    commands = {step.name: step.command for step in install.steps(request)}
     assert {"--require-hashes", "--no-deps", str(lock.LOCK)} <= set(commands["download"])
     assert str(builds.LIBRARIES) not in commands["download"]
     assert "--no-deps" in commands["torch"]

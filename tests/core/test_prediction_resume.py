@@ -177,7 +177,7 @@ def test_a_full_disk_is_one_clear_message(area, monkeypatch):
 def test_cached_tiles_are_complete_or_absent(tmp_path):
     cache = TileCache(tmp_path, {"a": 1})
     assert cache.path != TileCache(tmp_path, {"a": 2}).path
-    assert not cache.has_previous_run
+    assert not cache.path.exists()
     assert cache.hashes() == {}
     cache.begin()
     arrays = {"mean": np.random.default_rng(0).random((5, 7)).astype(np.float32), "spread": None}
