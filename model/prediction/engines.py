@@ -122,8 +122,8 @@ class StripEncoder:
         return flat.view(1, last - first, width, self._channels).permute(0, 3, 1, 2)
 
 
+# Network types that gain from 16-bit arithmetic; the others look up or add, which 16 bits would only blur.
 REDUCED_PRECISION_NETWORKS = ("unet", "additive_unet", "bpnn", "resnet")
-"""Network types that gain from 16-bit arithmetic; the others look up or add, which 16 bits would only blur."""
 BYTES_MODULE = 24  # memory for a cell and channel of a strip, for networks that are run as they were trained
 CURVE_CELLS = 8192  # computed at once, so that all pieces of all curves stay in the cache of a processor
 
@@ -186,7 +186,10 @@ class UNetEngine:
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""
-        unet, height, width = self._sampled(sample), *tile.shape
+        unet = self._plain
+        if sample is not None:
+            unet = FastUNet(_sampled(self._unet, sample), self._device, self._dtype)
+        height, width = tile.shape
         tile = tile.to(self._device)
         result = torch.empty((core.height, core.width), device=self._device)
         with torch.inference_mode():
@@ -196,13 +199,6 @@ class UNetEngine:
                     logit += self._curves.logit(tile, first, last, core.left, core.right)
                 result[first - core.top : last - core.top] = logit
         return result.cpu().numpy()
-
-    def _sampled(self, sample: int | None) -> FastUNet:
-        if sample is None:
-            return self._plain
-        unet = copy.deepcopy(self._unet)
-        set_sample(unet, sample)
-        return FastUNet(unet, self._device, self._dtype)
 
 
 class ModuleEngine:
@@ -218,11 +214,7 @@ class ModuleEngine:
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""
-        network = self._network
-        if sample is not None:
-            # A copy, because masks are set in its layers.
-            network = copy.deepcopy(network)
-            set_sample(network, sample)
+        network = self._network if sample is None else _sampled(self._network, sample)
         height, width = tile.shape
         tile = tile.to(self._device)
         result = torch.empty((height, width), device=self._device)
@@ -243,8 +235,8 @@ class FastCurves:
     """
 
     def __init__(self, curves: Curves, tables: ClassTables, encoding: Encoding, device: torch.device) -> None:
-        weight = _difference(curves.linear.weight.detach()[:, :, 0, 0])
         linear: Any = curves.linear
+        weight = _difference(linear.weight.detach()[:, :, 0, 0])
         bias = float(_difference(linear.bias.detach()[:, None])[0])
         knots = curves.knots.detach().double().cpu().numpy()
         heights = _difference(curves.heights.detach().transpose(0, 1))
@@ -287,6 +279,13 @@ class FastCurves:
             torch.minimum(reach, self._length, out=reach)
             total[start : start + size] += torch.mv(reach.reshape(len(self._slopes), -1).t(), self._slopes)
         return total.reshape(shape)
+
+
+def _sampled(network: Any, sample: int) -> Any:
+    """Return a copy, because masks are set in its layers."""
+    network = copy.deepcopy(network)
+    set_sample(network, sample)
+    return network
 
 
 def _difference(two: torch.Tensor) -> np.ndarray:

@@ -77,12 +77,12 @@ def choose_compute_setup(
                 "it is not used, and the map takes longer."
             )
             continue
-        if found is not None and found.is_acceptable:
-            progress.report(0.01, f"{fast.name} on {device} against float32 on the processor: {found}.")
-            return fast
         if found is None and wanted == torch.float32:
             return fast
         if found is not None:
+            if found.difference < MAX_DIFFERENCE and found.rank_correlation > MIN_RANK_CORRELATION:
+                progress.report(0.01, f"{fast.name} on {device} against float32 on the processor: {found}.")
+                return fast
             progress.warn(
                 f"{fast.name} on {device} does not give the map that float32 on the processor gives: {found}; "
                 f"accepted are a difference under {MAX_DIFFERENCE} and a correlation over "
@@ -98,11 +98,6 @@ class Agreement:
     cells: int
     difference: float  # mean difference of the susceptibility
     rank_correlation: float
-
-    @property
-    def is_acceptable(self) -> bool:
-        """Whether the faster way may be used."""
-        return self.difference < MAX_DIFFERENCE and self.rank_correlation > MIN_RANK_CORRELATION
 
     def __str__(self) -> str:
         correlation = f"rank correlation {self.rank_correlation:.5f}"
@@ -159,10 +154,9 @@ MEMORY = 1.05e9  # bytes that tiles may take on a CPU; with libraries and caches
 CPU_SHARE = 0.25  # share of a small computer's memory that tiles may take
 GPU_SHARE = 0.5  # share of a GPU's free memory that tiles may take
 GPU_WORKERS = 2  # tiles at once on a GPU: one is copied while the other is computed
-SIDES = (2048, 1536, 1024, 768, 512, 384, 256)
-"""Sides for the automatic choice, largest first; multiples of a GeoTIFF block where possible."""
+SIDES = (2048, 1536, 1024, 768, 512, 384, 256)  # of the automatic choice; multiples of a GeoTIFF block where possible
+# Heights of a tile in widths: a U-Net is computed in rows, so tall tiles have less halo and hardly more memory.
 HEIGHT_RATIOS = (4, 2, 1)
-"""Heights of a tile in widths: a U-Net is computed in rows, so tall tiles have less halo and hardly more memory."""
 SHARED_THREAD_EFFICIENCY = 0.85  # speed of threads that share a tile, relative to threads that have their own
 FIRST_READ = 0.1  # time to read a tile, relative to the time to compute one
 READ_AHEAD = 1  # tiles that are read while others are computed
@@ -279,13 +273,12 @@ def compute_tiles(
     ``progress`` goes from 0 to 1 over the tiles, and is asked ten times a second whether to stop (raising Cancelled).
     The cache has tiles of an earlier run and receives new ones.
     """
-    known = cache.known() if cache is not None else set()
+    known = set() if cache is None else cache.known()
     counter = _ProgressCounter(len(plan.tiling), progress)
 
     def one(number: int, tile: Tile, read: Future) -> TileResult:
         if number in known and cache is not None:
-            found = cache.load(number, work.shapes(tile))
-            if found is not None:
+            if (found := cache.load(number, work.shapes(tile))) is not None:
                 counter.step(1.0)
                 return TileResult(found[0], {**found[1], "taken": 1})
             # Damaged: compute it anew.
@@ -301,10 +294,12 @@ def compute_tiles(
     # GDAL datasets are not thread-safe; a single reader also reuses the block cache.
     with (
         retain_freed_memory(),
-        _threads(plan),
+        contextlib.ExitStack() as restoring,
         ThreadPoolExecutor(1) as reader,
         ThreadPoolExecutor(plan.workers) as pool,
     ):
+        restoring.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(plan.threads)
         waiting: deque[tuple[Tile, Future]] = deque()
         try:
             for number, tile in enumerate(plan.tiling):
@@ -324,10 +319,8 @@ class _ProgressCounter:
     """Adds up what the threads have done, and makes them stop."""
 
     def __init__(self, tiles: int, progress: Progress) -> None:
-        self.stop = threading.Event()
-        self._tiles, self._progress = max(tiles, 1), progress
-        self._done = 0.0
-        self._lock = threading.Lock()
+        self.stop, self._lock = threading.Event(), threading.Lock()
+        self._tiles, self._progress, self._done = max(tiles, 1), progress, 0.0
 
     def step(self, share: float) -> None:
         """Count a share of a tile; raise :class:`Cancelled` in the calling thread if it is to stop."""
@@ -347,13 +340,3 @@ def _next_result(waiting: deque[tuple[Tile, Future]], counter: _ProgressCounter)
     while not wait([future], timeout=POLL).done:
         counter.report_progress()
     return tile, future.result()
-
-
-@contextlib.contextmanager
-def _threads(plan: Plan) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(plan.threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -39,11 +39,6 @@ class TileCache:
         text = json.dumps({"scarp": scarp_version(), **settings}, sort_keys=True, default=str)
         self.path = folder / f".scarp-{hashlib.sha256(text.encode()).hexdigest()[:20]}.unfinished"
 
-    @property
-    def has_previous_run(self) -> bool:
-        """Whether an earlier run left tiles."""
-        return self.path.is_dir()
-
     def hashes(self) -> dict[str, str]:
         """Return the hashes of the inputs from which the cached tiles were computed; empty if not known."""
         try:
@@ -95,11 +90,6 @@ class TileCache:
         for leftover in (gone, self.path):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def remove_orphans(self) -> None:
-        """Remove what runs that were killed while removing their tiles have left in the folder."""
-        for gone in self.path.parent.glob(f"{FOLDER_PATTERN}.????????"):
-            shutil.rmtree(gone, ignore_errors=True)
-
     def _file(self, number: int) -> Path:
         return self.path / f"{number}.tile"
 
@@ -145,8 +135,10 @@ def resuming(cache: TileCache, record: RunRecord, progress: Progress) -> Iterato
 
     The record hashes the inputs in the background. Tiles kept and unfinished runs found in the folder are reported.
     """
-    cache.remove_orphans()
-    if cache.has_previous_run:
+    # What runs that were killed while removing their tiles have left in the folder.
+    for gone in cache.path.parent.glob(f"{FOLDER_PATTERN}.????????"):
+        shutil.rmtree(gone, ignore_errors=True)
+    if cache.path.is_dir():
         progress.report(0.02, "An earlier run of this prediction was stopped; checking that its inputs were the same.")
         if cache.hashes() != _hashes(record.inputs() or {}):
             cache.remove()

@@ -39,8 +39,7 @@ class FactorExtrapolation:
     cells: int = 0  # cells outside
     lowest: float = np.inf  # least value below the trained range (continuous factors); infinite when there is none
     highest: float = -np.inf  # greatest value above it
-    unseen: Counter = field(default_factory=Counter)
-    """Cells by label of the classes that training never saw (categorical factors)."""
+    unseen: Counter = field(default_factory=Counter)  # cells by label of classes that training never saw (categorical)
 
 
 class Applicability:
@@ -50,8 +49,7 @@ class Applicability:
         """Start counting; ``specs`` has for each factor of the stack its specification in the models that use it."""
         self._factors, self._specs = factors, specs
         self.outside = [FactorExtrapolation(factor.name) for factor in factors]
-        self.cells = 0
-        self.cells_outside = 0
+        self.cells = self.cells_outside = 0
         for found, known in zip(self.outside, specs):
             if not known[0].is_categorical:
                 found.trained = max(spec.minimum for spec in known), min(spec.maximum for spec in known)
@@ -200,8 +198,7 @@ class TileWork:
         self.tiling, self.names, self.patch = tiling, tuple(names), ensemble.patch
         self.applicability = Applicability(ensemble.factors, ensemble.specs)
         self._ensemble, self._setup, self._mask, self._progress = ensemble, setup, mask, progress
-        self._lock = threading.Lock()
-        self._streams = threading.local()
+        self._lock, self._streams = threading.Lock(), threading.local()
         self._free_tiles: list[list[CompactTile]] = []
 
     def read(self, stack: Stack, tile: Tile) -> TileInput:

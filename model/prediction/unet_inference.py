@@ -59,10 +59,9 @@ class RowBuffer:
             self._pieces.popleft()
 
 
+# Rows of a strip of the first level, halved from level to level, and the fewest. Two rows are computed twice; more rows
+# would take more of the processor's cache, and keep more rows of the levels above waiting.
 STRIP_ROWS, MIN_ROWS = 96, 8
-"""Rows of a strip of the first level, halved from level to level, and the fewest. Two rows are computed twice; more
-rows would take more of the processor's cache, and keep more rows of the levels above waiting."""
-
 GPU_STRIP_ROWS = 1024  # the same on a GPU, which wants large pieces of work
 Step = Callable[[float], None]  # receives the share of the work done since the last call; may raise to stop
 
@@ -104,13 +103,10 @@ def rows_of_strip(level: int, device: torch.device) -> int:
 
 
 MARGIN = CONVOLUTIONS  # cells beyond its output that the convolutions of a level read
-PADDING = (0, 1)
-"""Padding of rows and columns: rows beyond a strip are there, and no output depends on cells beyond the sides."""
-
+PADDING = (0, 1)  # of rows and columns: rows beyond a strip are there, and no output depends on cells beyond the sides
+# Memory for the rows that wait, and feature maps of a strip that are alive at once; measured, including what the C
+# library holds back: twice the sum of what is alive.
 WAITING_ROWS_FACTOR, LIVE_MAPS_FACTOR = 2.4, 8.0
-"""Memory for the rows that wait, and feature maps of a strip that are alive at once; measured, including what the C
-library holds back: twice the sum of what is alive."""
-
 Weights = tuple[torch.Tensor, torch.Tensor]  # of a convolution: weight and bias
 Image = Callable[[int, int], torch.Tensor]
 """Returns rows first … last (not included) of an image, shape (1, channels, rows, width), channels last."""
