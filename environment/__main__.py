@@ -9,9 +9,8 @@ from pathlib import Path
 
 from . import builds
 from .failures import InstallCancelled, InstallFailed
-from .inspection import InterpreterStartError, probe
 from .install import Installer, Request
-from .interpreter import Interpreter
+from .interpreter import Interpreter, InterpreterStartError, probe
 from .private import PrivateEnvironment
 from .sources import Proxy, Source, SourceKind, custom_index_settings
 

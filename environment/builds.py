@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from .i18n import tr
-from .interpreter import version_problem
 from .processes import capture_output
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources" / "environment"
 LIBRARIES = RESOURCES / "libraries.txt"
 
+OLDEST, NEWEST = (3, 9), (3, 14)  # Python versions for which the lists have builds
 CPU = "cpu"
 BUILD_OF_SOURCE = "offered"  # whatever build of torch the source has; the only choice where the user chooses the source
 GPU_FIELDS = "name,driver_version,memory.total"
@@ -38,7 +38,10 @@ class Card:
 
 def cards() -> list[Card]:
     """Return the NVIDIA cards; empty without a card or driver."""
-    program = _nvidia_smi()
+    program = shutil.which("nvidia-smi")
+    if program is None and sys.platform == "win32":
+        # Drivers before 2019 put it in a folder that is not in PATH.
+        program = os.path.join(os.environ.get("PROGRAMFILES", ""), "NVIDIA Corporation", "NVSMI", "nvidia-smi.exe")
     # Old drivers do not know the compute capability.
     for fields in (f"{GPU_FIELDS},compute_cap", GPU_FIELDS) if program else ():
         code, text = capture_output([str(program), f"--query-gpu={fields}", "--format=csv,noheader"], seconds=20)
@@ -60,15 +63,6 @@ def parse(text: str) -> list[Card]:
             capability = None
         found.append(Card(cells[0], cells[1], cells[2], capability))
     return found
-
-
-def _nvidia_smi() -> str | None:
-    found = shutil.which("nvidia-smi")
-    if found or sys.platform != "win32":
-        return found
-    # Drivers before 2019 put it in a folder that is not in PATH.
-    older = os.path.join(os.environ.get("PROGRAMFILES", ""), "NVIDIA Corporation", "NVSMI", "nvidia-smi.exe")
-    return older if os.path.isfile(older) else None
 
 
 @dataclass(frozen=True)
@@ -109,6 +103,11 @@ def labels(target: Target | None = None) -> dict[str, str]:
     }
 
 
+def dotted(version: tuple[int, ...]) -> str:
+    """Return a version as text: ``3.12``."""
+    return ".".join(map(str, version))
+
+
 def torch_version(target: Target) -> str | None:
     """Return the version of torch for a computer, None when there is none."""
     return (_torch_entry(target) or {}).get("torch")
@@ -116,15 +115,16 @@ def torch_version(target: Target) -> str | None:
 
 def problem(target: Target) -> str | None:
     """Return an error text when there are no libraries for a computer."""
-    unsupported = version_problem(target.version)
-    if unsupported or _torch_entry(target):
-        return unsupported
+    if not OLDEST <= target.version <= NEWEST:
+        text = tr("Python {version} is not supported: Scarp's libraries exist for Python {oldest} to {newest}.")
+        return text.format(version=dotted(target.version), oldest=dotted(OLDEST), newest=dotted(NEWEST))
+    if _torch_entry(target):
+        return None
     text = tr(
         "torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). "
         "Choose another Python."
     )
-    version = ".".join(map(str, target.version))
-    return text.format(version=version, system=target.platform, machine=target.machine)
+    return text.format(version=dotted(target.version), system=target.platform, machine=target.machine)
 
 
 def available(target: Target) -> list[Build]:

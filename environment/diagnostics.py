@@ -135,7 +135,6 @@ def _scarp_version() -> str:
 
 
 def _version(package: str) -> str:
-    """Return a library's version without importing it."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -36,7 +36,7 @@ def explain(lines: Sequence[str], code: int | None = None) -> str:
 
 
 def _explanations() -> dict[str, str]:
-    """Return the explanations by pattern, the most specific first."""
+    # The most specific patterns first.
     return {
         r"No space left on device|not enough space on the disk|\[Errno 28\]|Disk quota exceeded": tr(
             "The disk is full. Make room, or choose a folder on another disk, and try again."

@@ -18,8 +18,7 @@ from . import builds, disk_space, lock, sources
 from .disk_space import GIGABYTE
 from .failures import InstallCancelled, InstallFailed, explain
 from .i18n import tr
-from .inspection import PythonInfo
-from .interpreter import clean_environment, dll_folder
+from .interpreter import PythonInfo, clean_environment, dll_folder
 from .private import PrivateEnvironment
 from .processes import capture_output, run
 from .redaction import Redactor
@@ -95,7 +94,8 @@ class Request:
 def steps(request: Request) -> list[InstallStep]:
     """Return the steps of an installation; raises InstallFailed when this Python has neither pip nor a way to it."""
     info, environment, source = request.python, request.environment, request.source
-    plain = sources.without_pip(clean_environment(info.interpreter.variables()))
+    inherited = clean_environment(info.interpreter.variables())
+    plain = {name: value for name, value in inherited.items() if not name.upper().startswith("PIP_")}
     temporary = {name: str(request.temporary) for name in ("TMPDIR", "TEMP", "TMP")}
     loading = {**plain, **source.variables(info.configuration), **temporary}
     isolated = {**plain, **sources.isolated_pip_settings(), **temporary}
@@ -220,7 +220,7 @@ class Installer:
         plan = steps(self.request)
         done = self._completed_steps()
         whole, share = sum(step.weight for step in plan), 0.0
-        self_test_result: dict[str, Any] = {}
+        output: list[str] = []
         for step in plan:
             if step.name in done:
                 self._log_line(tr("{title}: already done").format(title=step.title))
@@ -231,12 +231,15 @@ class Installer:
                 output = self._run_step(step, share, step.weight / whole)
                 if step.name == "make":
                     self._configure_environment()
-                if step.name == "prove":
-                    self_test_result = self._self_test_result(output)
-                else:
+                if step.name != "prove":
                     done.append(step.name)
                     self._save_progress(done)
             share += step.weight / whole
+        # The self-test, which is never skipped, is the last step.
+        try:
+            self_test_result = json.loads(output[-1])
+        except (IndexError, ValueError) as error:
+            raise InstallFailed(explain(output)) from error
         return self._write_completion(self_test_result, time.monotonic() - started)
 
     def _completed_steps(self) -> list[str]:
@@ -298,12 +301,6 @@ class Installer:
             )
             raise InstallFailed(text.format(files=", ".join(path.name for path in changed)))
 
-    def _self_test_result(self, output: list[str]) -> dict[str, Any]:
-        try:
-            return json.loads(output[-1])
-        except (IndexError, ValueError) as error:
-            raise InstallFailed(explain(output)) from error
-
     def _run_step(self, step: InstallStep, share: float, weight: float) -> list[str]:
         """Run a step and return its output; ``share`` of the whole is done before it, and it adds ``weight``."""
         meter, self._output = disk_space.SizeMeter(*step.growing_folders), []
@@ -330,8 +327,7 @@ class Installer:
 
     def _configure_environment(self) -> None:
         """Write what the new Python needs, and check that it starts."""
-        file = site_file(self.request)
-        if file is not None:
+        if file := site_file(self.request):
             file[0].write_text(file[1], encoding="utf-8")
         command = [str(self.environment.executable), "-c", "import encodings, zlib, ctypes"]
         code, text = capture_output(command, seconds=60, variables=self.environment.variables())
@@ -358,8 +354,7 @@ class Installer:
         self._report(1.0, tr("Done"))
         text = tr("\nDone in {minutes:.1f} minutes. The environment takes {size:.1f} GB.")
         self._log_line(text.format(minutes=seconds / 60, size=record["gigabytes"]))
-        problem = self_test_result.get("device_problem")
-        if problem:
+        if problem := self_test_result.get("device_problem"):
             text = tr("The graphics card cannot be used: {problem}. Scarp will compute on the processor.")
             self._log_line(text.format(problem=problem))
         return record

@@ -13,6 +13,7 @@ issue 66672), and starting that opens a second QGIS. The rules below follow the 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -20,10 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Callable
 
+from .builds import NEWEST, OLDEST, Target, dotted
 from .i18n import tr
+from .processes import capture_output
+from .sources import parse_configuration, read_configuration
 
-OLDEST, NEWEST = (3, 9), (3, 14)  # Python versions for which Scarp's list of libraries has builds
-
+SCRIPT = Path(__file__).resolve().parent / "inspect_python.py"
+MIN_PIP_WITH_PYTHON_OPTION = (22, 3)  # from here on pip can install into another Python's environment (--python)
 PYTHON_VARIABLES = frozenset(
     "PYTHONHOME PYTHONPATH PYTHONEXECUTABLE PYTHONSTARTUP PYTHONPLATLIBDIR PYTHONUSERBASE PYTHONINSPECT PYTHONDEBUG "
     "PYTHONWARNINGS __PYVENV_LAUNCHER__ VIRTUAL_ENV CONDA_PREFIX QGIS_PREFIX_PATH QT_PLUGIN_PATH GDAL_DATA "
@@ -53,7 +57,7 @@ class Layout:
     @property
     def dotted(self) -> str:
         """The version as in ``python3.12``."""
-        return _dotted(self.version)
+        return dotted(self.version)
 
     @property
     def prefixes(self) -> list[str]:
@@ -83,10 +87,8 @@ def qgis_python() -> Path | None:
 def qgis_interpreter(layout: Layout | None = None) -> Interpreter | None:
     """Return the Python that QGIS runs on, by default in the layout of the running one."""
     here = layout or Layout()
-    for candidate in _own_candidates(here):
-        if here.is_file(str(candidate)):
-            return Interpreter(Path(str(candidate)), _home(here, candidate))
-    return None
+    found = next((candidate for candidate in _own_candidates(here) if here.is_file(str(candidate))), None)
+    return None if found is None else Interpreter(Path(str(found)), _home(here, found))
 
 
 def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
@@ -134,25 +136,12 @@ def dll_folder(
     return None if has_own else Path(str(shared))
 
 
-def version_problem(version: tuple[int, ...]) -> str | None:
-    """Return an error text for a Python version that is not supported."""
-    if OLDEST <= tuple(version[:2]) <= NEWEST:
-        return None
-    text = tr("Python {version} is not supported: Scarp's libraries exist for Python {oldest} to {newest}.")
-    return text.format(version=_dotted(version[:2]), oldest=_dotted(OLDEST), newest=_dotted(NEWEST))
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
-
-
 def _own_candidates(layout: Layout) -> list[PurePath]:
     """Return where QGIS's Python may be, the best place first."""
     name, path = f"python{layout.dotted}", layout.path
     if layout.platform == "win32":
         places = [path(prefix, "python.exe") for prefix in layout.prefixes]
-        root = layout.variables.get("OSGEO4W_ROOT")
-        if root:
+        if root := layout.variables.get("OSGEO4W_ROOT"):
             places.append(path(root, "apps", f"Python{layout.dotted.replace('.', '')}", "python.exe"))
         return places
     running = [path(text) for text in (layout.base_executable, layout.executable) if text]
@@ -173,7 +162,6 @@ def _own_candidates(layout: Layout) -> list[PurePath]:
 
 
 def _app_bundle_contents(layout: Layout) -> list[str]:
-    """Return the ``Contents`` folders of the application bundle of the running Python."""
     found = []
     for path in (layout.executable, layout.prefix, layout.base_prefix):
         parts = layout.path(path).parts if path else ()
@@ -208,3 +196,54 @@ def _other_candidates(layout: Layout) -> list[PurePath]:
     return [
         layout.path(folder.format(version=version), f"python{version}") for version in versions for folder in folders
     ]
+
+
+@dataclass(frozen=True)
+class PythonInfo:
+    """What a Python is and has."""
+
+    interpreter: Interpreter
+    version: tuple[int, ...]
+    target: Target
+    base_python: str  # executable that environments are linked to
+    venv: bool
+    ensurepip: bool
+    pip: str  # version; empty without pip
+    configuration: dict[str, str] = field(default_factory=dict)  # settings of pip on this computer
+
+    @property
+    def pip_can_target_others(self) -> bool:
+        """Whether its pip can install into an environment that has none."""
+        numbers = [int(part) for part in self.pip.split(".")[:2] if part.isdigit()]
+        return tuple(numbers) >= MIN_PIP_WITH_PYTHON_OPTION
+
+
+class InterpreterStartError(Exception):
+    """A Python that does not start, or a program that is no Python."""
+
+
+def probe(interpreter: Interpreter) -> PythonInfo:
+    """Start a Python and inspect it; raises InterpreterStartError when it does not start or cannot be used."""
+    variables = clean_environment(interpreter.variables())
+    executable = str(interpreter.executable)
+    # -I ignores PYTHONHOME as well, through which some Pythons find their standard library.
+    code, text = capture_output([executable, "-s" if interpreter.home else "-I", str(SCRIPT)], 60, variables)
+    try:
+        info = json.loads(text[text.index("{") :]) if code == 0 else {}
+    except ValueError:
+        info = {}
+    if not info:
+        message = tr("{python} does not start as a Python: {reason}")
+        raise InterpreterStartError(message.format(python=executable, reason=text.strip()[-300:] or code))
+    if info["bits"] != 64:
+        message = tr("{python} is a 32-bit Python, for which there is no torch.")
+        raise InterpreterStartError(message.format(python=executable))
+    version = tuple(info["version"])
+    configuration: dict[str, str] = {}
+    if info["pip"]:
+        code, text = capture_output([executable, "-m", "pip", "config", "list"], 60, variables)
+        named = read_configuration(variables["PIP_CONFIG_FILE"]) if variables.get("PIP_CONFIG_FILE") else {}
+        configuration = {**named, **(parse_configuration(text) if code == 0 else {})}
+    target = Target(version[:2], info["platform"], info["machine"])
+    found = (info["base"], info["venv"], info["ensurepip"], info["pip"])
+    return PythonInfo(interpreter, version, target, *found, configuration)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,15 +30,12 @@ class WheelVerification:
 
 def read() -> dict[str, frozenset[str]]:
     """Return the allowed hashes by library."""
-    text = LOCK.read_text(encoding="utf-8").replace("\\\n", " ")
-    allowed: dict[str, frozenset[str]] = {}
-    for line in text.splitlines():
+    allowed: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for line in LOCK.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
         name, pinned, _ = line.partition("==")
         if pinned and not line.startswith("#"):
-            hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})\b", line)
-            library = _normalize_name(name)
-            allowed[library] = allowed.get(library, frozenset()).union(hashes)
-    return allowed
+            allowed[_normalize_name(name)] |= set(re.findall(r"--hash=sha256:([0-9a-f]{64})\b", line))
+    return dict(allowed)
 
 
 def compare(folder: Path) -> WheelVerification:

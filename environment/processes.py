@@ -38,7 +38,7 @@ def run(
     variables: Mapping[str, str],
     line: Callable[[str], None],
     cancelled: Callable[[], bool],
-    idle: Callable[[], None] | None = None,
+    idle: Callable[[], None] = lambda: None,
     folder: str | None = None,
 ) -> int | None:
     """Run a program until it ends or the user cancels; raises OSError when it cannot be started.
@@ -64,8 +64,7 @@ def run(
                 # A grandchild may hold the pipe open after the program itself has ended.
                 if process.poll() is not None and not reader.is_alive():
                     return process.returncode
-                if idle is not None:
-                    idle()
+                idle()
                 continue
             if text is None:
                 return process.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
@@ -50,8 +51,7 @@ class Redactor:
 
 
 def _user() -> str:
-    try:
+    # A process may run under a number without an account, as in containers.
+    with contextlib.suppress(KeyError, OSError, ImportError):
         return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        # The process runs under a number without an account, as in containers.
-        return os.environ.get("USERNAME", "")
+    return os.environ.get("USERNAME", "")

@@ -104,11 +104,6 @@ def isolated_pip_settings() -> dict[str, str]:
     return {"PIP_CONFIG_FILE": os.devnull, **ALWAYS}
 
 
-def without_pip(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return environment variables without pip's own."""
-    return {name: value for name, value in variables.items() if not name.upper().startswith("PIP_")}
-
-
 def parse_configuration(text: str) -> dict[str, str]:
     """Parse ``pip config list``: environment variables override files; sections of other commands are left out."""
     found: dict[str, str] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from qgis.core import Qgis, QgsApplication
 from qgis.PyQt import QtWidgets
@@ -14,7 +13,7 @@ from ..environment.diagnostics import DiagnosticItems, constants, report
 from ..environment.private import PrivateEnvironment, default_folder
 from ..translation import language, tr
 from .function_task import FunctionTask, TaskDialog, program_output, wrapped_label
-from .network import proxy_of_qgis
+from .install_dialog import proxy_of_qgis
 
 
 class DiagnosticsDialog(TaskDialog):
@@ -30,11 +29,9 @@ class DiagnosticsDialog(TaskDialog):
         )
         self.text = program_output()
         self.text.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
-        self.report_buttons = [QtWidgets.QPushButton(tr("Copy")), QtWidgets.QPushButton(tr("Save…"))]
-        self.report_buttons[0].clicked.connect(self.copy)
-        self.report_buttons[1].clicked.connect(self._choose_file)
-        buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
+        slots = {tr("Copy"): self.copy, tr("Save…"): self._choose_file}
+        self.report_buttons = [QtWidgets.QPushButton(text, clicked=slot) for text, slot in slots.items()]
+        buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.StandardButton.Close, rejected=self.reject)
         for button in self.report_buttons:
             buttons.addButton(button, QtWidgets.QDialogButtonBox.ButtonRole.ActionRole)
         layout = QtWidgets.QVBoxLayout(self)
@@ -83,11 +80,17 @@ class DiagnosticsDialog(TaskDialog):
 
 def qgis_items() -> DiagnosticItems:
     """Return items that only QGIS knows, already queried."""
+    try:
+        from osgeo import gdal
+    except ImportError as error:
+        version = f"cannot be loaded: {error}"
+    else:
+        version = gdal.__version__
     values = {
         "version": f"{Qgis.version()} ({Qgis.devVersion()})",
         "Qt": qVersion(),
         "PyQt": PYQT_VERSION_STR,
-        "GDAL": _gdal(),
+        "GDAL": version,
         "operating system": QSysInfo.prettyProductName(),
         "language": language(),
         "profile": QgsApplication.qgisSettingsDirPath(),
@@ -96,16 +99,7 @@ def qgis_items() -> DiagnosticItems:
     return constants(values)
 
 
-def _gdal() -> str:
-    try:
-        from osgeo import gdal
-    except ImportError as error:
-        return f"cannot be loaded: {error}"
-    return str(gdal.__version__)
-
-
-def _where_scarp_computes() -> Any:
-    """Return where the next run would take place."""
+def _where_scarp_computes() -> str:
     try:
         from ..running.core import choose_runtime
 

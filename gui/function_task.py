@@ -79,8 +79,7 @@ class TaskDialog(QDialog):
             cls._open = None
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowIcon(QIcon(str(ICON)))
+        super().__init__(parent, windowIcon=QIcon(str(ICON)))
         self.task: FunctionTask | None = None
 
     def refresh(self) -> None:
@@ -94,14 +93,9 @@ class TaskDialog(QDialog):
 
 def wrapped_label(text: str = "") -> QLabel:
     """Return a label that wraps its text."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    return label
+    return QLabel(text, wordWrap=True)
 
 
 def program_output() -> QPlainTextEdit:
     """Return a box for the output of programs."""
-    box = QPlainTextEdit()
-    box.setReadOnly(True)
-    box.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-    return box
+    return QPlainTextEdit(readOnly=True, font=QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))

@@ -7,23 +7,29 @@ from html import escape
 from pathlib import Path
 from typing import Any, Callable
 
-from qgis.core import QgsSettings
+from qgis.core import QgsNetworkAccessManager, QgsSettings
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget, QgsMessageBar, QgsPasswordLineEdit
 from qgis.PyQt import QtWidgets
 from qgis.PyQt.QtCore import Qt, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices
+from qgis.PyQt.QtNetwork import QNetworkProxy, QNetworkProxyFactory, QNetworkProxyQuery
 
 from ..environment import builds, disk_space
 from ..environment.failures import InstallCancelled, InstallFailed
-from ..environment.inspection import InterpreterStartError, PythonInfo, probe
 from ..environment.install import Installer, Request
-from ..environment.interpreter import Interpreter, other_interpreters, qgis_interpreter
+from ..environment.interpreter import (
+    Interpreter,
+    InterpreterStartError,
+    PythonInfo,
+    other_interpreters,
+    probe,
+    qgis_interpreter,
+)
 from ..environment.private import EnvironmentState, PrivateEnvironment, default_folder
 from ..environment.sources import Proxy, Source, SourceKind, custom_index_settings
 from ..processing_provider.dependencies import installation_title
 from ..translation import tr
 from .function_task import FunctionTask, TaskDialog, program_output, wrapped_label
-from .network import proxy_of_qgis
 
 FOLDER = "scarp/environment/folder"
 
@@ -41,13 +47,13 @@ class InstallDialog(TaskDialog):
         self.form = InstallForm(default_folder(), proxy_of_qgis(), self)
         self.form.python_chosen.connect(self.probe_python)
         self.form.folder.fileChanged.connect(self._show_state)
-        self.step, self.progress, self.output = QtWidgets.QLabel(), QtWidgets.QProgressBar(), program_output()
-        self.progress.setRange(0, 1000)
+        self.step, self.progress = QtWidgets.QLabel(), QtWidgets.QProgressBar(minimum=0, maximum=1000)
+        self.output = program_output()
         self.output.setMaximumBlockCount(5000)
         self.output.setPlaceholderText(tr("The output of pip appears here."))
         roles = QtWidgets.QDialogButtonBox.ButtonRole
-        self.buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.StandardButton.Close)
-        self.buttons.rejected.connect(self.reject)
+        close = QtWidgets.QDialogButtonBox.StandardButton.Close
+        self.buttons = QtWidgets.QDialogButtonBox(close, rejected=self.reject)
         self.install_button = self._button(tr("Install"), roles.ActionRole, self.install)
         self.cancel_button = self._button(tr("Cancel"), roles.ActionRole, self.cancel)
         self.remove_button = self._button(tr("Remove…"), roles.ResetRole, self.remove)
@@ -220,9 +226,7 @@ class InstallDialog(TaskDialog):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(log)))
 
     def _button(self, text: str, role: Any, slot: Callable[[], None]) -> QtWidgets.QPushButton:
-        button = QtWidgets.QPushButton(text)
-        button.clicked.connect(slot)
-        button.setAutoDefault(False)
+        button = QtWidgets.QPushButton(text, autoDefault=False, clicked=slot)
         self.buttons.addButton(button, role)
         return button
 
@@ -238,9 +242,8 @@ class InstallForm(QtWidgets.QWidget):
         self._cards: Sequence[builds.Card] = ()
         self.python = QtWidgets.QComboBox()
         self.python.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        other = QtWidgets.QPushButton(tr("Other…"))
-        other.setToolTip(tr("Choose another Python on this computer, version 3.9 to 3.14"))
-        other.clicked.connect(self._choose_python)
+        tip = tr("Choose another Python on this computer, version 3.9 to 3.14")
+        other = QtWidgets.QPushButton(tr("Other…"), toolTip=tip, clicked=self._choose_python)
         self.build, self.source = QtWidgets.QComboBox(), QtWidgets.QComboBox()
         self.card, self.space_label = wrapped_label(), wrapped_label()
         self.wheels = _folder_widget(tr("Folder with wheels (*.whl)"))
@@ -375,12 +378,9 @@ class InstallForm(QtWidgets.QWidget):
     def _proxy_box(self, proxy: Proxy) -> QgsCollapsibleGroupBox:
         box = QgsCollapsibleGroupBox(tr("Proxy (from QGIS's options)") if proxy.host else tr("Proxy"))
         self._scheme = proxy.scheme
-        self.host, self.user = QtWidgets.QLineEdit(proxy.host), QtWidgets.QLineEdit(proxy.user)
-        self.port, self.password = QtWidgets.QSpinBox(), QgsPasswordLineEdit()
-        self.password.setText(proxy.password)
-        self.port.setRange(0, 65535)
-        self.port.setValue(proxy.port)
-        self.host.setPlaceholderText(tr("none"))
+        self.host = QtWidgets.QLineEdit(proxy.host, placeholderText=tr("none"))
+        self.user, self.password = QtWidgets.QLineEdit(proxy.user), QgsPasswordLineEdit(text=proxy.password)
+        self.port = QtWidgets.QSpinBox(maximum=65535, value=proxy.port)
         row = QtWidgets.QHBoxLayout()
         row.addWidget(self.host, 1)
         row.addWidget(QtWidgets.QLabel(tr("Port")))
@@ -404,3 +404,20 @@ def _folder_widget(title: str) -> QgsFileWidget:
     widget.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
     widget.setDialogTitle(title)
     return widget
+
+
+def proxy_of_qgis() -> Proxy:
+    """Return the proxy of *Settings > Options > Network*, or the system's when QGIS uses that; empty for none."""
+    manager: Any = QgsNetworkAccessManager.instance()
+    found = manager.fallbackProxy()
+    kinds = QNetworkProxy.ProxyType
+    if found.type() == kinds.DefaultProxy:
+        # QGIS leaves it to the system, which may name several and uses the first.
+        found = next(
+            iter(QNetworkProxyFactory.systemProxyForQuery(QNetworkProxyQuery(QUrl("https://download.pytorch.org")))),
+            found,
+        )
+    if found.type() in (kinds.NoProxy, kinds.DefaultProxy) or not found.hostName():
+        return Proxy()
+    scheme = "socks5" if found.type() == kinds.Socks5Proxy else "http"
+    return Proxy(found.hostName(), found.port(), found.user(), found.password(), scheme)

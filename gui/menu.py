@@ -99,7 +99,6 @@ class ScarpMenu:
         dialog.open_for(self.iface.mainWindow())
 
     def _add(self, title: str, slot: Callable[[], None]) -> QAction:
-        action = QAction(QIcon(str(ICON)), title, self.iface.mainWindow())
-        action.triggered.connect(slot)
+        action = QAction(QIcon(str(ICON)), title, self.iface.mainWindow(), triggered=slot)
         self.iface.addPluginToMenu(NAME, action)
         return action

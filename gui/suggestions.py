@@ -246,7 +246,9 @@ class Suggestions(QObject):
             name not in SUGGESTED_WHEN_OPTIONAL or value not in (None, "")
         ):
             return
-        found = guess_layer(name, [layer for layer in layers if _accepts(definition, layer)])
+        kind = definition.type()
+        fitting = [layer for layer in layers if kind == "layer" or (not layer.geometry) == (kind == "raster")]
+        found = guess_layer(name, fitting)
         if found is not None and value != found:
             self._wrappers[name].setParameterValue(found, self._context)
         elif found is None and name != "REFERENCE":
@@ -273,7 +275,3 @@ class Suggestions(QObject):
 
     def _value(self, name: str) -> Any:
         return plain(self._wrappers[name].parameterValue())
-
-
-def _accepts(definition: core.QgsProcessingParameterDefinition, layer: LayerInfo) -> bool:
-    return definition.type() == "layer" or (not layer.geometry) == (definition.type() == "raster")

@@ -82,27 +82,6 @@ class ChartColours:
         return QtGui.QColor(*(round(share * text + (1 - share) * background) for text, background in parts))
 
 
-class AxisTransform:
-    """Converts epochs and values to points in the rectangle of a plot, and back."""
-
-    def __init__(self, plot: QRectF, epochs: tuple[float, float], values: tuple[float, float]) -> None:
-        self._plot, self._first, self._low = plot, epochs[0], values[0]
-        self._x_factor = plot.width() / (epochs[1] - epochs[0])
-        self._y_factor = plot.height() / (values[1] - values[0])
-
-    def to_pixel(self, epoch: float, value: float) -> QPointF:
-        """Return the point of a value."""
-        return QPointF(self.x(epoch), self._plot.bottom() - (value - self._low) * self._y_factor)
-
-    def x(self, epoch: float) -> float:
-        """Return the horizontal position of an epoch."""
-        return self._plot.left() + (epoch - self._first) * self._x_factor
-
-    def epoch_at(self, x: float) -> int:
-        """Return the epoch nearest to a horizontal position."""
-        return round(self._first + (x - self._plot.left()) / self._x_factor) if self._x_factor else 1
-
-
 class LineChart(QLabel):
     """One measure by epoch: training and validation, the best epoch, and until when a better one may come."""
 
@@ -114,7 +93,7 @@ class LineChart(QLabel):
         self.history: History | None = None
         self.placeholder_text = ""
         self._running, self._hovered_epoch = False, 0
-        self._plot, self._scale = QRectF(), AxisTransform(QRectF(), (1.0, 2.0), (0.0, 1.0))
+        self._plot, self._scale = QRectF(), QtGui.QTransform()  # of epoch and value to a point of the plot
         self._paths: tuple[Any, list[QtGui.QPainterPath]] = (None, [])
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -141,7 +120,8 @@ class LineChart(QLabel):
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
         """Emit the epoch under the mouse."""
         if self.history is not None and self.history.epoch and self._plot.width():
-            self.hovered.emit(min(max(self._scale.epoch_at(event.pos().x()), 1), self.history.epoch))
+            epoch = round((event.pos().x() - self._scale.dx()) / self._scale.m11())
+            self.hovered.emit(min(max(epoch, 1), self.history.epoch))
 
     def leaveEvent(self, event: Any) -> None:
         """Emit that the mouse has left."""
@@ -218,9 +198,10 @@ class LineChart(QLabel):
         left = _GAP + max((metrics.horizontalAdvance(text) for text in texts), default=0) + _GAP
         self._plot = plot = QRectF(left, top, max(1.0, self.width() - left - 2 * _GAP), max(1.0, height - _GAP / 2))
         first, last = self._epochs(history)
-        self._scale = scale = AxisTransform(plot, (first, last), (low, high))
+        across, up = plot.width() / (last - first), plot.height() / (high - low)
+        self._scale = QtGui.QTransform(across, 0, 0, -up, plot.left() - first * across, plot.bottom() + low * up)
         for value, text in zip(values, texts):
-            point = scale.to_pixel(first, value)
+            point = self._point(first, value)
             painter.setPen(QtGui.QPen(colours.grid, 1))
             painter.drawLine(point, QPointF(plot.right(), point.y()))
             painter.setPen(colours.muted)
@@ -230,7 +211,7 @@ class LineChart(QLabel):
         painter.setPen(colours.muted)
         for epoch in ticks(first, last, most, whole=True):
             text = str(int(epoch))
-            x = scale.x(epoch) - metrics.horizontalAdvance(text) / 2
+            x = self._point(epoch).x() - metrics.horizontalAdvance(text) / 2
             painter.drawText(QPointF(x, plot.bottom() + _GAP / 2 + metrics.ascent()), text)
         painter.setFont(self.font())
 
@@ -239,7 +220,7 @@ class LineChart(QLabel):
         best = history.best_epoch
         if best:
             if self._running and history.head.patience:
-                left, right = self._scale.x(best), self._scale.x(history.last_epoch)
+                left, right = self._point(best).x(), self._point(history.last_epoch).x()
                 painter.fillRect(QRectF(left, self._plot.top(), right - left, self._plot.height()), colours.band)
             self._draw_epoch(painter, QtGui.QPen(colours.muted, 1, Qt.PenStyle.DashLine), best)
         cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
@@ -255,13 +236,16 @@ class LineChart(QLabel):
             if value is not None:
                 painter.setPen(QtGui.QPen(colours.background, 1.5))
                 painter.setBrush(subsets[subset])
-                painter.drawEllipse(self._scale.to_pixel(epoch, value), radius, radius)
+                painter.drawEllipse(self._point(epoch, value), radius, radius)
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _draw_epoch(self, painter: QtGui.QPainter, pen: QtGui.QPen, epoch: int) -> None:
         painter.setPen(pen)
-        x = self._scale.x(epoch)
+        x = self._point(epoch).x()
         painter.drawLine(QPointF(x, self._plot.top()), QPointF(x, self._plot.bottom()))
+
+    def _point(self, epoch: float, value: float = 0.0) -> QPointF:
+        return self._scale.map(QPointF(epoch, value))
 
     def _lines(self, history: History) -> list[QtGui.QPainterPath]:
         """Return the curves of training and validation, cached until something changes."""
@@ -273,13 +257,9 @@ class LineChart(QLabel):
     def _line(self, history: History, subset: str) -> QtGui.QPainterPath:
         path = QtGui.QPainterPath()
         for line in self._series(history, subset).polylines(max(200, 2 * int(self._plot.width()))):
-            points = [self._scale.to_pixel(epoch, value) for epoch, value in line]
-            path.moveTo(points[0])
-            for point in points[1:]:
-                path.lineTo(point)
-            if len(points) == 1:
-                # A single epoch becomes a dot, through the round caps of a very short line.
-                path.lineTo(points[0] + QPointF(0.01, 0.0))
+            points = [self._point(epoch, value) for epoch, value in line]
+            # A single epoch becomes a dot, through the round caps of a very short line.
+            path.addPolygon(QtGui.QPolygonF([*points, *([points[0] + QPointF(0.01, 0.0)] if len(points) == 1 else [])]))
         return path
 
 

@@ -25,19 +25,15 @@ class TrainingDock(QtWidgets.QDockWidget):
     """List, curves and a stop button. It only reads files, while it is visible, so it follows any process."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(tr("Training"), parent)
-        self.setObjectName("ScarpTrainingDock")
+        super().__init__(tr("Training"), parent, objectName="ScarpTrainingDock")
         self.trainings = HistoryFolder(_folder())
         self.list, self.charts = TrainingList(), TrainingCharts()
         self.status_text, self.message = QtWidgets.QLabel(), QtWidgets.QLabel()
-        self.stop_button = QtWidgets.QPushButton(tr("Stop and keep best"))
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.poll)
+        self.stop_button = QtWidgets.QPushButton(tr("Stop and keep best"), clicked=self.stop)
+        self._timer = QTimer(self, singleShot=True, timeout=self.poll)
         self._drawn: Any = None
         self.setWidget(self._body())
-        self.list.chosen.connect(self._clear_message)
-        self.stop_button.clicked.connect(self.stop)
+        self.list.chosen.connect(lambda _: self._show_message(""))
         self._refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -124,10 +120,9 @@ class TrainingDock(QtWidgets.QDockWidget):
         self._removal.setShortcut(QKeySequence(QKeySequence.StandardKey.Delete))
         self._removal.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.list.addAction(self._removal)
-        bar = QtWidgets.QToolBar()
-        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         size = self.fontMetrics().height()
-        bar.setIconSize(QSize(size, size))
+        bar = QtWidgets.QToolBar(iconSize=QSize(size, size))
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         bar.addActions([self._open, self._report, self._shown_folder, self._removal])
         for label in (self.status_text, self.message):
             label.setWordWrap(True)
@@ -137,21 +132,18 @@ class TrainingDock(QtWidgets.QDockWidget):
         # Room for the longest text, so that the charts do not jump.
         self.status_text.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
         self.stop_button.setToolTip(tr("Stop the training now and save the model with the weights of its best epoch"))
-        area = QtWidgets.QScrollArea()
-        area.setWidgetResizable(True)
+        area = QtWidgets.QScrollArea(widgetResizable=True)
         area.setFrameShape(QtWidgets.QScrollArea.Shape.NoFrame)
         area.setWidget(self.charts)
-        split = QtWidgets.QSplitter(Qt.Orientation.Vertical)
+        split = QtWidgets.QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         split.addWidget(_column(bar, self.list))
         split.addWidget(_column(self.status_text, self.stop_button, self.message, area))
         split.setStretchFactor(1, 3)
         split.setSizes([170, 600])
-        split.setChildrenCollapsible(False)
         return split
 
     def _action(self, icon: str, text: str, tip: str, slot: Callable[[], None]) -> QtWidgets.QAction:
-        action = QtWidgets.QAction(QgsApplication.getThemeIcon(icon), text, self)
-        action.setToolTip(tip)
+        action = QtWidgets.QAction(QgsApplication.getThemeIcon(icon), text, self, toolTip=tip)
         # Qt passes on whether the action is checked.
         action.triggered.connect(lambda _checked=False: slot())
         return action
@@ -183,9 +175,6 @@ class TrainingDock(QtWidgets.QDockWidget):
         self._shown_folder.setEnabled(history is not None and bool(history.head.output))
         self._removal.setEnabled(ended)
 
-    def _clear_message(self) -> None:
-        self._show_message("")
-
     def _show_message(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
@@ -214,9 +203,8 @@ def _is_report(path: str) -> bool:
 
 def _column(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:
     whole = QtWidgets.QWidget()
-    layout = QtWidgets.QVBoxLayout(whole)
+    layout = QtWidgets.QVBoxLayout(whole, spacing=4)
     layout.setContentsMargins(4, 2, 4, 4)
-    layout.setSpacing(4)
     for widget in widgets:
         layout.addWidget(widget)
     return whole

@@ -9,7 +9,7 @@ from typing import Any
 
 from qgis.PyQt.QtCore import QDateTime, QLocale, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
-from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
+from qgis.PyQt.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from ..model.history.reading import Follower, History
 from ..model.history.writing import CANCELLED, EPOCHS, FAILED, LOST, PATIENCE, RUNNING, STOPPED
@@ -28,23 +28,17 @@ class TrainingList(QTreeWidget):
     chosen = pyqtSignal(str)  # the key of the training that the user or :meth:`choose` selected
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, rootIsDecorated=False, uniformRowHeights=True, alternatingRowColors=True)
         self._items: dict[str, QTreeWidgetItem] = {}
-        self._started: dict[str, float] = {}
         self._shown: dict[str, tuple[Any, ...]] = {}
-        self.setColumnCount(5)
         self.setHeaderLabels([tr("Training"), tr("State"), tr("Epoch"), tr("Best"), tr("Started")])
-        self.setRootIsDecorated(False)
-        self.setUniformRowHeights(True)
-        self.setAlternatingRowColors(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column in (STATE, EPOCH, BEST, STARTED):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.currentItemChanged.connect(self._emit_chosen)
+        self.currentItemChanged.connect(lambda *_: self.chosen.emit(self.current))
 
     @property
     def current(self) -> str:
@@ -65,19 +59,18 @@ class TrainingList(QTreeWidget):
             self.takeTopLevelItem(self.indexOfTopLevelItem(self._items.pop(key)))
             self._shown.pop(key, None)
         new = sorted(histories.keys() - self._items, key=lambda key: histories[key].started)
-        self._started = {key: history.started for key, history in histories.items()}
         for key in new:
-            self._add(key)
+            self._add(key, histories)
         for key, history in histories.items():
             self._update(key, followers[key], history)
         return new
 
-    def _add(self, key: str) -> None:
+    def _add(self, key: str, histories: Mapping[str, History]) -> None:
         item = QTreeWidgetItem()
         item.setData(NAME, _KEY, key)
         for column in (EPOCH, BEST):
             item.setTextAlignment(column, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
-        newer = [other for other in self._items if self._started[other] > self._started[key]]
+        newer = [other for other in self._items if histories[other].started > histories[key].started]
         self._items[key] = item
         self.insertTopLevelItem(len(newer), item)
 
@@ -94,9 +87,6 @@ class TrainingList(QTreeWidget):
         item.setText(STARTED, start_text(history))
         item.setIcon(STATE, status_dot(_STATE_COLOURS.get(state, "#8a8f94")))
         item.setToolTip(NAME, history.head.output)
-
-    def _emit_chosen(self) -> None:
-        self.chosen.emit(self.current)
 
 
 def status_dot(colour: str) -> QIcon:

@@ -26,9 +26,8 @@ from ..model.progress import Progress
 from ..model.worker import protocol as messages
 from ..model.worker.protocol import SEARCH_PATH, Channel, read_message
 from ..translation import tr
-from . import failures
-from .core import Runtime
-from .failures import CoreProcessError, temp_folder_error
+from . import core
+from .core import CoreProcessError, Runtime, temp_folder_error
 
 WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "model" / "worker" / "start.py"
 POLL_INTERVAL = 0.05  # seconds between two checks whether the user cancelled
@@ -52,7 +51,7 @@ class SubprocessCore:
             self._process = _start(command, _process_environment(dict(runtime.variables), self._folder))
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
-            raise failures.cannot_start(runtime.command[0], error) from error
+            raise core.cannot_start(runtime.command[0], error) from error
         process = self._process
         self._stdin, stdout, stderr = (cast(BinaryIO, one) for one in (process.stdin, process.stdout, process.stderr))
         self._channel = Channel(self._stdin, self._folder, "qgis", records=False)
@@ -117,7 +116,7 @@ class SubprocessCore:
             if kind == messages.RESULT:
                 return content
             if kind == messages.ERROR:
-                raise callback_error or failures.rebuild_error(content)
+                raise callback_error or core.rebuild_error(content)
             if kind == messages.FUNCTION:
                 try:
                     self._channel.send(messages.ANSWER, functions[content["number"]](*content["values"]))
@@ -146,10 +145,10 @@ class SubprocessCore:
             self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._kill()
-            return failures.connection_closed("\n".join(self._stderr_tail))
+            return core.connection_closed("\n".join(self._stderr_tail))
         undo_unfinished_run(self._folder)
         self._threads[1].join(EXIT_TIMEOUT)
-        return failures.process_exited(self._process.returncode, "\n".join(self._stderr_tail))
+        return core.process_exited(self._process.returncode, "\n".join(self._stderr_tail))
 
     def _read_stdout(self, stream: BinaryIO) -> None:
         for line in iter(stream.readline, b""):

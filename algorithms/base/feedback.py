@@ -13,7 +13,7 @@ from ...model.errors import ScarpError
 from ...model.memory import is_out_of_memory
 from ...model.progress import FEW_SECONDS, duration
 from ...processing_provider.dependencies import load_error_message
-from ...running.failures import UnexpectedCoreError
+from ...running.core import UnexpectedCoreError
 from ...translation import tr
 
 SMOOTHING = 0.3  # share of the elapsed time over which the rate is smoothed

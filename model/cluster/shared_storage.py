@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
 
 def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.ndarray:
     """Return the array of :func:`save_partial_result`; raises WorkerFailed if its file is missing or damaged."""
-    _await_file(path)
+    await_visible(Path(path).parent, lambda: os.path.isfile(path))
     try:
         with open(path, "rb") as stream:
             values = np.load(stream, allow_pickle=False)
@@ -89,13 +89,15 @@ def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.nda
     return values
 
 
-def _await_file(path: str | os.PathLike) -> None:
+def await_visible(folder: str | os.PathLike, look: Callable[[], Any]) -> Any:
+    """Return what ``look`` finds in a folder that another machine wrote to, or nothing after a timeout."""
     deadline = time.monotonic() + VISIBILITY_TIMEOUT
-    while not os.path.isfile(path) and time.monotonic() < deadline:
+    while not (found := look()) and time.monotonic() < deadline:
         # Listing the folder makes network file systems look again.
         with contextlib.suppress(OSError):
-            os.listdir(Path(path).parent)
+            os.listdir(folder)
         time.sleep(0.1)
+    return found
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def open_shared(shared: SharedObject) -> Any:
     """Return the object, on a worker through :func:`.cached`; raises WorkerFailed if its file is missing or another."""
     from distributed.protocol import deserialize_bytes
 
-    _await_file(shared.path)
+    await_visible(Path(shared.path).parent, lambda: os.path.isfile(shared.path))
     try:
         content = Path(shared.path).read_bytes()
     except OSError as error:

@@ -44,13 +44,6 @@ class WorkerInfo:
     memory: int | None  # bytes that Dask lets it use; None for no limit
 
 
-@dataclass
-class JobFailure:
-    """A failed job; returned, because exceptions lose their class where Dask cannot rebuild them."""
-
-    error: ScarpError
-
-
 def worker_info(dask_worker: Any = None) -> WorkerInfo:
     """Return a description of this worker; Dask passes its own worker object."""
     found = versions()
@@ -81,13 +74,13 @@ def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> tuple[
 
 
 def run_job(run: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    """Do one job of a run; a :class:`JobFailure` instead of a result when it raises a ``ScarpError``."""
+    """Do one job of a run; a ``ScarpError`` is returned, because Dask raises some errors as others."""
     before = getattr(_current, "run", None)
     _current.run = run
     try:
         return function(*arguments)
     except ScarpError as error:
-        return JobFailure(error)
+        return error
     finally:
         _current.run = before
 
@@ -242,8 +235,8 @@ class _PendingJobs:
                 ) from error
             except Exception as error:
                 raise self._failed(error, number) from error
-        if isinstance(result, JobFailure):
-            raise result.error
+        if isinstance(result, ScarpError):
+            raise result
         return result
 
     def _failed(self, error: BaseException, number: int) -> WorkerFailed:

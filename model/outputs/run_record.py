@@ -92,8 +92,11 @@ def read_record(output: str | os.PathLike) -> dict[str, Any]:
 
 def write_record(output: str | os.PathLike, content: Mapping[str, Any]) -> None:
     """Write the run record of an output beside it; raises ``OutputNotWritable``."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, default=_json_default, allow_nan=True)
-    write_text(f"{output}{RECORD_SUFFIX}", text)
+
+    def plain(value: Any) -> Any:
+        return value.tolist() if hasattr(value, "tolist") else str(value)
+
+    write_text(f"{output}{RECORD_SUFFIX}", json.dumps(content, indent=1, ensure_ascii=False, default=plain))
 
 
 def describe_input(source: str | os.PathLike) -> dict[str, Any]:
@@ -157,7 +160,3 @@ def _compute_info(results: Mapping[str, Any]) -> dict[str, Any]:
     summary = results.get("summary")
     on_device = "device" in results or (isinstance(summary, Mapping) and "device" in summary)
     return {"threads": torch.get_num_threads()} if on_device and torch is not None else {}
-
-
-def _json_default(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -108,17 +108,14 @@ def remove_orphans(final: Path) -> None:
 
 
 def _remove_orphans_of(folder: Path, outputs: list[Path]) -> None:
-    hashes = {name_hash(name) for output in outputs for name in _names_beside(output)}
+    names = [f"{output.name}{suffix}" for output in outputs for suffix in ("", *SIDECAR_SUFFIXES, ".json")]
+    names += [f"{output.stem}{suffix}" for output in outputs for suffix in SIBLING_SUFFIXES]
+    hashes = set(map(name_hash, names))
     with contextlib.suppress(OSError):
         for item in folder.glob(".*"):
             found = _TEMP_NAME.fullmatch(item.name)
             if (found and found[1] in hashes) or _PROBE_NAME.fullmatch(item.name):
                 _remove(item)
-
-
-def _names_beside(final: Path) -> list[str]:
-    suffixes = ("", *SIDECAR_SUFFIXES, ".json")
-    return [f"{final.name}{suffix}" for suffix in suffixes] + [f"{final.stem}{suffix}" for suffix in SIBLING_SUFFIXES]
 
 
 def _remove(path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ import rasterio
 import torch
 
 from ..artifact import load_model
-from ..cluster.shared_storage import VISIBILITY_TIMEOUT, SharedObject, open_shared, share_object
+from ..cluster.shared_storage import SharedObject, await_visible, open_shared, share_object
 from ..cluster.tasks import Cluster, cached
 from ..errors import WorkerFailed
 from ..factors.polygons import AreaMask
@@ -94,25 +93,20 @@ def compute_remotely(
     jobs = [(shared, number) for number in range(len(tiles)) if number not in known]
     with contextlib.closing(cluster.run(predict_tile, jobs, progress, ordered=True)) as results:
         for number, tile in enumerate(tiles):
-            if number in known:
-                done = _load(cache, number, tile, work)
-                done.facts["taken"] = 1
-                yield tile, done
+            if number not in known and next(results)[1]["skipped"]:
+                yield tile, work.empty(tile)
                 continue
-            facts = next(results)[1]
-            yield tile, work.empty(tile) if facts["skipped"] else _load(cache, number, tile, work)
+            done = _load(cache, number, tile, work)
+            if number in known:
+                done.facts["taken"] = 1
+            yield tile, done
 
 
 def _load(cache: TileCache, number: int, tile: Tile, work: TileWork) -> TileResult:
-    """Return a tile that was reported as written; network storage may take a while to show it."""
-    deadline = time.monotonic() + VISIBILITY_TIMEOUT
-    while (found := cache.load(number, work.shapes(tile))) is None:
-        if time.monotonic() > deadline:
-            raise WorkerFailed(
-                f"A worker wrote tile {number} to {cache.path}, but it cannot be read from here. Is the folder of "
-                "the output on storage that all machines share?"
-            )
-        with contextlib.suppress(OSError):
-            os.listdir(cache.path)
-        time.sleep(0.1)
+    found = await_visible(cache.path, lambda: cache.load(number, work.shapes(tile)))
+    if found is None:
+        raise WorkerFailed(
+            f"A worker wrote tile {number} to {cache.path}, but it cannot be read from here. Is the folder of the "
+            "output on storage that all machines share?"
+        )
     return TileResult(*found)

@@ -205,9 +205,8 @@ class TileWork:
         """Read a tile, some rows at a time; one thread at a time for one stack."""
         shape = tile.core.height, tile.core.width
         read = TileInput([], np.zeros(shape, dtype=bool), np.full(shape, NOT_APPLICABLE, dtype=np.uint8), [])
-        if not self._mask.may_intersect(tile.core):
-            return read
-        read.wanted = self._mask.read(tile.core)
+        if self._mask.may_intersect(tile.core):
+            read.wanted = self._mask.read(tile.core)
         if not read.wanted.any():
             return read
         row, column = tile.offset
@@ -284,11 +283,10 @@ class TileWork:
 
     def _allocate_tiles(self, height: int, width: int) -> list[CompactTile]:
         """Return an earlier tile of this size, or a new one: the first use of fresh memory is slow."""
-        while self._free_tiles:
-            with contextlib.suppress(IndexError):
-                spare = self._free_tiles.pop()
-                if spare[0].shape == (height, width):
-                    return spare
+        with contextlib.suppress(IndexError):
+            while (spare := self._free_tiles.pop())[0].shape != (height, width):
+                pass
+            return spare
         return self._ensemble.packed(height, width)
 
     def _predict(self, tile: Tile, read: TileInput, step: Step) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1783,7 +1783,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Python {version} is not supported: Scarp&apos;s libraries exist for Python {oldest} to {newest}.</source>
-        <extracomment>environment/interpreter.py</extracomment>
+        <extracomment>environment/builds.py</extracomment>
         <translation>不支持 Python {version}：Scarp 的库适用于 Python {oldest} 到 {newest}。</translation>
     </message>
     <message>
@@ -1793,7 +1793,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>QGIS is not affected, and nothing was left under the names of the outputs.</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>QGIS 未受影响，输出文件名下没有留下任何内容。</translation>
     </message>
     <message>
@@ -2490,12 +2490,12 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>The Python of the worker process cannot be started: {python} ({reason}). Open Plugins &gt; Scarp &gt; Install what Scarp needs… and install again.</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>无法启动计算进程的 Python：{python}（{reason}）。请打开“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装。</translation>
     </message>
     <message>
         <source>The Python that Scarp computes with is incomplete ({code}). Install again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>Scarp 计算所用的 Python 不完整（{code}）。请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装。</translation>
     </message>
     <message>
@@ -2560,7 +2560,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>The folder for temporary files {folder} cannot be written ({reason}), so the worker process cannot be used. Make room on its disk, or set another folder in the variable TMPDIR.</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>无法写入临时文件夹 {folder}（{reason}），因此无法使用计算进程。请在其磁盘上腾出空间，或用环境变量 TMPDIR 指定另一个文件夹。</translation>
     </message>
     <message>
@@ -2715,17 +2715,17 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>The worker process crashed ({code}). The log says where. If it happens again, install the libraries again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>计算进程崩溃（{code}）。崩溃位置见日志。如果再次发生，请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装各个库。</translation>
     </message>
     <message>
         <source>The worker process crashed because a library uses instructions that this computer&apos;s processor does not have. Install an older version of torch with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>计算进程崩溃，因为某个库使用了本计算机处理器不具备的指令。请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”安装较旧版本的 torch。</translation>
     </message>
     <message>
         <source>The worker process ended without a result ({code}). The log has its last output.</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>计算进程没有给出结果就结束了（{code}）。其最后的输出见日志。</translation>
     </message>
     <message>
@@ -2735,12 +2735,12 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>The worker process stopped responding and was ended. Start again; if it happens again, install the libraries again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>计算进程停止响应，已被结束。请重新运行；如果再次发生，请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装各个库。</translation>
     </message>
     <message>
         <source>The worker process was ended by the system, most likely because memory ran out. Choose a smaller TILE, BATCH or area, or close other programs.</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>计算进程被系统终止，很可能是内存耗尽。请减小 TILE、BATCH 或区域，或关闭其他程序。</translation>
     </message>
     <message>
@@ -3269,12 +3269,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>exit code unknown</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>退出代码未知</translation>
     </message>
     <message>
         <source>exit code {code}</source>
-        <extracomment>running/failures.py</extracomment>
+        <extracomment>running/core.py</extracomment>
         <translation>退出代码 {code}</translation>
     </message>
     <message>
@@ -3831,7 +3831,7 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{python} does not start as a Python: {reason}</source>
-        <extracomment>environment/inspection.py</extracomment>
+        <extracomment>environment/interpreter.py</extracomment>
         <translation>{python} 不能作为 Python 启动：{reason}</translation>
     </message>
     <message>
@@ -3841,7 +3841,7 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{python} is a 32-bit Python, for which there is no torch.</source>
-        <extracomment>environment/inspection.py</extracomment>
+        <extracomment>environment/interpreter.py</extracomment>
         <translation>{python} 是 32 位 Python，没有适用于它的 torch。</translation>
     </message>
     <message>

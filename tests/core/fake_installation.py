@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from scarp.environment import builds, install, lock, sources
-from scarp.environment.inspection import PythonInfo, probe
 from scarp.environment.install import Installer, Request
-from scarp.environment.interpreter import clean_environment, qgis_interpreter
+from scarp.environment.interpreter import PythonInfo, clean_environment, probe, qgis_interpreter
 from scarp.environment.private import PrivateEnvironment
 from scarp.environment.sources import Source
 

@@ -17,9 +17,8 @@ import pytest
 from scarp.environment import builds, disk_space, install, processes, sources
 from scarp.environment.__main__ import main
 from scarp.environment.failures import InstallCancelled, InstallFailed
-from scarp.environment.inspection import InterpreterStartError, probe
 from scarp.environment.install import Request
-from scarp.environment.interpreter import Interpreter, clean_environment, qgis_interpreter
+from scarp.environment.interpreter import Interpreter, InterpreterStartError, clean_environment, probe, qgis_interpreter
 from scarp.environment.private import COMPLETE_FILE, EnvironmentState, PrivateEnvironment
 from scarp.environment.sources import Proxy, Source, SourceKind
 from scarp.tests.core import fake_installation as fake

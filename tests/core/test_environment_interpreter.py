@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from scarp.environment import interpreter
+from scarp.environment import builds, interpreter
 from scarp.environment.interpreter import PYTHON_VARIABLES, Interpreter, Layout, clean_environment, qgis_interpreter
 
 WINDOWS = r"C:\Program Files\QGIS 3.40.9"
@@ -178,4 +178,6 @@ def test_only_osgeo4w_needs_a_folder_for_its_dlls(executable, names, expected):
     ("version", "supported"), [((3, 8), False), ((3, 9), True), ((3, 14, 2), True), ((3, 15), False)]
 )
 def test_versions_without_builds_are_refused(version, supported):
-    assert (interpreter.version_problem(version) is None) == supported
+    problem = builds.problem(builds.Target(version[:2], "linux", "x86_64"))
+    assert (problem is None) == supported
+    assert supported or "is not supported" in problem

@@ -35,7 +35,7 @@ def dialog(run, qgis_iface, monkeypatch):
     browser = QgsBrowserGuiModel()
     monkeypatch.setattr(qgis_iface, "browserModel", lambda: browser, raising=False)
     # On a busy machine every check is slow.
-    monkeypatch.setattr(live_validation, "MAX_CHECK_SECONDS", float("inf"))
+    monkeypatch.setattr("scarp.gui.algorithm_dialog.MAX_CHECK_SECONDS", float("inf"))
 
     def open_dialog(name, parameters=None):
         opened.append(processing.createAlgorithmDialog(f"scarp:{name}", parameters or {}))
@@ -215,17 +215,19 @@ def test_empty_inputs_are_no_error(dialog, run):
 
 def test_after_a_slow_check_there_is_no_other(dialog, layers, monkeypatch):
     # It validates too, a moment after the dialog is shown.
-    monkeypatch.setattr(live_validation.LiveValidator, "open_files", lambda check: None)
-    monkeypatch.setattr(live_validation, "MAX_CHECK_SECONDS", 0.1)
+    from scarp.gui import algorithm_dialog
+
+    monkeypatch.setattr(algorithm_dialog.LiveValidator, "open_files", lambda check: None)
+    monkeypatch.setattr(algorithm_dialog, "MAX_CHECK_SECONDS", 0.1)
     window = dialog("classifyzones")
     window.show()
     looks = []
 
     def slow(*_):
-        looks.append(time.sleep(2 * live_validation.MAX_CHECK_SECONDS))
+        looks.append(time.sleep(2 * algorithm_dialog.MAX_CHECK_SECONDS))
         return "The shares are wrong."
 
-    monkeypatch.setattr(live_validation, "live_validation_message", slow)
+    monkeypatch.setattr(algorithm_dialog, "live_validation_message", slow)
     set_value(window, "SHARES", [50, 40])
     assert message(window) == "The shares are wrong."
     # Without another check the message may be outdated.

@@ -160,8 +160,8 @@ WINDOWS_CODES |= {-1073741819: "0xC0000005", 1: "0x00000001"}
 
 @pytest.mark.parametrize(("code", "words"), WINDOWS_CODES.items())
 def test_windows_exit_codes_are_explained(monkeypatch, code, words):
-    monkeypatch.setattr(failures.sys, "platform", "win32")
-    assert words in str(failures.process_exited(code, ""))
+    monkeypatch.setattr(core.sys, "platform", "win32")
+    assert words in str(core.process_exited(code, ""))
 
 
 @pytest.mark.parametrize("kind", [TooFewData, Cancelled, MemoryError, KeyError, ImportError])
