@@ -17,11 +17,8 @@ def tr(text: str) -> str:
 
 
 def language() -> str:
-    """Return the language that QGIS speaks, such as ``zh_CN``, ``zh_Hans`` or ``de``.
-
-    QGIS writes the language it starts with into this setting, also when the system chose it. Its list of languages has
-    names with a hyphen (``zh-Hans``), the system's have none.
-    """
+    """Return the language that QGIS speaks, such as ``zh_CN``, ``zh_Hans`` or ``de``."""
+    # QGIS writes it here when it starts, also when the system chose it; names from its own list have a hyphen.
     chosen = QgsSettings().value("locale/userLocale", "")
     return (str(chosen) if chosen else QLocale.system().name()).replace("-", "_")
 
@@ -29,8 +26,8 @@ def language() -> str:
 def install() -> QTranslator | None:
     """Load the translation for QGIS's language; None when there is none, or for English.
 
-    A region or script without a translation of its own takes that of the language: ``zh_TW`` and ``zh_Hant`` take
-    ``zh``, which is in simplified characters. The caller keeps the translator and hands it to :func:`remove`.
+    A region or script without one of its own takes that of the language: ``zh_TW`` and ``zh_Hant`` take ``zh``. The
+    caller keeps the translator and hands it to :func:`remove`.
     """
     name = language()
     for candidate in dict.fromkeys((name, name.split("_")[0])):

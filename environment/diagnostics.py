@@ -1,7 +1,4 @@
-"""Collects the information that a bug report needs, redacted.
-
-Each item is queried separately: one that fails is reported as such and does not affect the others.
-"""
+"""Collects what a bug report needs, redacted; an item whose query fails is reported as such."""
 
 from __future__ import annotations
 

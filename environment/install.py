@@ -199,10 +199,7 @@ class Installer:
             raise InstallFailed(found)
 
     def run(self) -> dict[str, Any]:
-        """Do all steps not done yet and return the completion record: build, versions of the libraries, size.
-
-        Raises InstallFailed with the reason, the log having the details, or InstallCancelled.
-        """
+        """Do all steps not done yet and return the completion record; raises InstallFailed or InstallCancelled."""
         self.check()
         started = time.monotonic()
         try:

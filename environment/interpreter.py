@@ -92,10 +92,7 @@ def qgis_interpreter(layout: Layout | None = None) -> Interpreter | None:
 
 
 def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
-    """Return other Pythons in the usual places, for when QGIS's own cannot create an environment.
-
-    The worker is a separate process, so any supported Python serves.
-    """
+    """Return other Pythons in the usual places: any supported one serves, as the worker is a separate process."""
     here = layout or Layout()
     own = qgis_interpreter(here)
     found = [Path(str(path)) for path in _other_candidates(here) if here.is_file(str(path))]
@@ -105,12 +102,9 @@ def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
 def clean_environment(
     extra: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return environment variables for a Python that is not QGIS's embedded one.
-
-    Inherits ``variables``, by default ``os.environ``, and adds ``extra``. ``PATH`` stays as it is: on Windows the C
-    runtime that Python itself is linked to is found through it.
-    """
+    """Return the variables, by default ``os.environ``, without QGIS's and with ``extra``, for another Python."""
     inherited = os.environ if variables is None else variables
+    # PATH stays as it is: on Windows the C runtime that Python itself is linked to is found through it.
     # Windows ignores the case of names, and os.environ there has them in capitals.
     kept = {name: value for name, value in inherited.items() if name.upper() not in PYTHON_VARIABLES}
     # Packages in the user's own folder must not shadow those of the environment.

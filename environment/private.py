@@ -46,11 +46,8 @@ class Status:
 
 
 def default_folder() -> Path:
-    """Return the folder of the environment: the one chosen in the dialog, or one in the user's QGIS profile.
-
-    On Windows it is in the user's local data instead: paths in the QGIS profile get too long there, and roaming
-    profiles are copied from computer to computer. This is the only function here that uses QGIS.
-    """
+    """Return the folder of the environment: the one chosen in the dialog, or one in the user's QGIS profile."""
+    # On Windows, paths in the profile get too long, and roaming profiles are copied from computer to computer.
     local = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
     try:
         from qgis.core import QgsApplication, QgsSettings
@@ -151,15 +148,13 @@ class PrivateEnvironment:
         _write(self.folder / COMPLETE_FILE, {"format": FORMAT, "list": builds.requirements_hash(), **record})
 
     def remove(self) -> None:
-        """Delete the environment, if there is one; raises OSError for a file in use or a folder that is not Scarp's.
-
-        The completion record goes first, so that a removal that fails midway leaves nothing that looks complete, and
-        the progress record last, so that the removal can be repeated.
-        """
+        """Delete the environment, if there is one; raises OSError for a file in use or a folder that is not Scarp's."""
         if not self.folder.exists():
             return
         if not self.is_scarp_environment():
             raise OSError(tr("{folder} was not created by Scarp and stays as it is.").format(folder=self.folder))
+        # The completion record goes first, so that a removal that fails midway leaves nothing that looks complete, and
+        # the progress record last, so that the removal can be repeated.
         record = self.folder / PROGRESS_FILE
         if not record.is_file():
             _write(record, {})

@@ -1,7 +1,4 @@
-"""QGIS's dialog of an algorithm with suggestions from the project, live validation, and illustrated help.
-
-The rest is QGIS's own, so that runs, batch, history and log work as everywhere in Processing.
-"""
+"""QGIS's own dialog of an algorithm with suggestions from the project, live validation, and illustrated help."""
 
 from __future__ import annotations
 
@@ -19,6 +16,7 @@ from qgis.utils import iface
 
 from ..algorithms.base.parameters import live_validation_message, plain
 from ..translation import tr
+from .function_task import filled
 from .suggestions import Suggestions
 
 PICTURES = Path(__file__).resolve().parent.parent / "resources" / "help"
@@ -105,10 +103,7 @@ class ProblemLine(QWidget):
         super().__init__(parent)
         sign = QLabel(self, pixmap=QgsApplication.getThemeIcon("/mIconWarning.svg").pixmap(16, 16))
         self.label = QLabel(self, objectName="scarpProblem", wordWrap=True)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(sign)
-        layout.addWidget(self.label, 1)
+        filled(QHBoxLayout(self), sign, (self.label, 1)).setContentsMargins(0, 0, 0, 0)
         self.hide()
 
     def show_problem(self, text: str) -> None:

@@ -12,7 +12,7 @@ from qgis.PyQt.QtGui import QGuiApplication
 from ..environment.diagnostics import DiagnosticItems, constants, report
 from ..environment.private import PrivateEnvironment, default_folder
 from ..translation import language, tr
-from .function_task import FunctionTask, TaskDialog, program_output, wrapped_label
+from .function_task import FunctionTask, TaskDialog, filled, program_output, wrapped_label
 from .install_dialog import proxy_of_qgis
 
 
@@ -34,10 +34,7 @@ class DiagnosticsDialog(TaskDialog):
         buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.StandardButton.Close, rejected=self.reject)
         for button in self.report_buttons:
             buttons.addButton(button, QtWidgets.QDialogButtonBox.ButtonRole.ActionRole)
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.addWidget(wrapped_label(about))
-        layout.addWidget(self.text, 1)
-        layout.addWidget(buttons)
+        filled(QtWidgets.QVBoxLayout(self), wrapped_label(about), (self.text, 1), buttons)
 
     def refresh(self) -> None:
         """Collect the report in the background."""

@@ -96,6 +96,15 @@ def wrapped_label(text: str = "") -> QLabel:
     return QLabel(text, wordWrap=True)
 
 
+def filled(layout: Any, *parts: Any) -> Any:
+    """Return a layout with widgets and layouts added to it, each alone or in a pair with its stretch."""
+    for part in parts:
+        item, stretch = part if isinstance(part, tuple) else (part, 0)
+        add = layout.addWidget if isinstance(item, QWidget) else layout.addLayout
+        add(item, stretch)
+    return layout
+
+
 def program_output() -> QPlainTextEdit:
     """Return a box for the output of programs."""
     return QPlainTextEdit(readOnly=True, font=QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))

@@ -29,7 +29,7 @@ from ..environment.private import EnvironmentState, PrivateEnvironment, default_
 from ..environment.sources import Proxy, Source, SourceKind, custom_index_settings
 from ..processing_provider.dependencies import installation_title
 from ..translation import tr
-from .function_task import FunctionTask, TaskDialog, program_output, wrapped_label
+from .function_task import FunctionTask, TaskDialog, filled, program_output, wrapped_label
 
 FOLDER = "scarp/environment/folder"
 
@@ -60,15 +60,8 @@ class InstallDialog(TaskDialog):
         self.log_button = self._button(tr("Open log"), roles.ResetRole, self._open_log)
         self.install_button.setDefault(True)
         self.install_button.setAutoDefault(True)
-        running = QtWidgets.QHBoxLayout()
-        running.addWidget(self.progress, 2)
-        running.addWidget(self.step, 3)
-        layout = QtWidgets.QVBoxLayout(self)
-        for widget in (self.bar, self.state, self.form):
-            layout.addWidget(widget)
-        layout.addLayout(running)
-        layout.addWidget(self.output, 1)
-        layout.addWidget(self.buttons)
+        running = filled(QtWidgets.QHBoxLayout(), (self.progress, 2), (self.step, 3))
+        filled(QtWidgets.QVBoxLayout(self), self.bar, self.state, self.form, running, (self.output, 1), self.buttons)
         self._show_state()
         self._set_task(None)
 
@@ -251,19 +244,14 @@ class InstallForm(QtWidgets.QWidget):
         self.folder.setFilePath(str(folder))
         self.proxy = self._proxy_box(proxy)
         self._wheels_label = QtWidgets.QLabel(tr("Wheels"))
-        row = QtWidgets.QHBoxLayout()
-        row.addWidget(self.python, 1)
-        row.addWidget(other)
+        row = filled(QtWidgets.QHBoxLayout(), (self.python, 1), other)
         form = QtWidgets.QFormLayout()
         form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows = [(tr("Python"), row), (tr("From"), self.source), (self._wheels_label, self.wheels)]
         rows += [(tr("Build of torch"), self.build), ("", self.card), (tr("Into"), self.folder), ("", self.space_label)]
         for label, content in rows:
             form.addRow(label, content)
-        layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.proxy)
+        filled(QtWidgets.QVBoxLayout(self), form, self.proxy).setContentsMargins(0, 0, 0, 0)
         self.python.activated.connect(lambda index: self.python_chosen.emit(self.python.itemData(index)))
         self.source.currentIndexChanged.connect(self._source_changed)
         self.build.currentIndexChanged.connect(self.show_disk_space)
@@ -381,10 +369,7 @@ class InstallForm(QtWidgets.QWidget):
         self.host = QtWidgets.QLineEdit(proxy.host, placeholderText=tr("none"))
         self.user, self.password = QtWidgets.QLineEdit(proxy.user), QgsPasswordLineEdit(text=proxy.password)
         self.port = QtWidgets.QSpinBox(maximum=65535, value=proxy.port)
-        row = QtWidgets.QHBoxLayout()
-        row.addWidget(self.host, 1)
-        row.addWidget(QtWidgets.QLabel(tr("Port")))
-        row.addWidget(self.port)
+        row = filled(QtWidgets.QHBoxLayout(), (self.host, 1), QtWidgets.QLabel(tr("Port")), self.port)
         form = QtWidgets.QFormLayout(box)
         form.addRow(tr("Host"), row)
         form.addRow(tr("User"), self.user)

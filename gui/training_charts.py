@@ -12,6 +12,7 @@ from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, Q
 from ..model.history.reading import Follower, History
 from ..model.history.writing import NUMBERS, RUNNING
 from ..translation import tr
+from .function_task import filled
 
 _MIN_CHART_WIDTH_EM = 26  # widths of a letter M from which two charts stand side by side
 _SUBSETS = ("train", "validation")
@@ -283,10 +284,7 @@ class TrainingCharts(QWidget):
         self.legend = Legend(self)
         self._grid, self._columns = QGridLayout(), 0
         self._grid.setSpacing(6)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.legend)
-        layout.addLayout(self._grid, 1)
+        filled(QVBoxLayout(self), self.legend, (self._grid, 1)).setContentsMargins(0, 0, 0, 0)
         self._arrange(1)
 
     def show_training(self, follower: Follower | None) -> None:

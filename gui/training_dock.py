@@ -15,6 +15,7 @@ from ..model.errors import ScarpError
 from ..model.history.reading import Follower, History, HistoryFolder, history_of_model, read_history
 from ..model.history.writing import RUNNING, SUFFIX, histories_folder, request_stop
 from ..translation import tr
+from .function_task import filled
 from .training_charts import TrainingCharts
 from .training_list import TrainingList, status_text
 
@@ -203,8 +204,5 @@ def _is_report(path: str) -> bool:
 
 def _column(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:
     whole = QtWidgets.QWidget()
-    layout = QtWidgets.QVBoxLayout(whole, spacing=4)
-    layout.setContentsMargins(4, 2, 4, 4)
-    for widget in widgets:
-        layout.addWidget(widget)
+    filled(QtWidgets.QVBoxLayout(whole, spacing=4), *widgets).setContentsMargins(4, 2, 4, 4)
     return whole

@@ -1,7 +1,4 @@
-"""What can go wrong, one named exception per kind of failure.
-
-Every message says what is wrong, in which input, and how to fix it: it is shown to the user as it stands.
-"""
+"""What can go wrong. Every message says what is wrong, in which input, and how to fix it: the user sees it as it is."""
 
 from __future__ import annotations
 

@@ -17,10 +17,7 @@ from .outputs.atomic import atomic_output, write_text
 def read_numbers(
     value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf, maximum: float = math.inf
 ) -> list[float]:
-    """Read a list of numbers: text such as ``"30, 20, 20"``, or a sequence; empty text or ``None`` gives none.
-
-    Raises ParameterInvalid if an entry of the parameter ``name`` is not a finite number within the bounds.
-    """
+    """Read ``"30, 20, 20"`` or a sequence; raises ParameterInvalid for what is no finite number within the bounds."""
     return [_number(entry, name, minimum, maximum) for entry in _entries(value)]
 
 

@@ -1,9 +1,8 @@
 """The core as an algorithm calls it: inside QGIS, where a call is a call, or in a worker process.
 
-In a window the core gets a worker process whenever there is a Python for it: the private environment, or the Python
-that QGIS runs on if it has the libraries. A crash then ends only that process, and its memory goes back to the system.
-Without a window (``qgis_process``, scripts) the core runs inside QGIS if the libraries are there, which saves starting
-another Python.
+In a window it gets a process if the private environment or QGIS's Python has the libraries: a crash then ends only that
+process, and its memory goes back to the system. Without a window (``qgis_process``, scripts) the core runs inside QGIS
+if the libraries are there, which saves starting another Python.
 """
 
 from __future__ import annotations
@@ -179,19 +178,17 @@ class Core:
             raise LibraryMissing(install_hint(packages))
 
     def call(self, job: str, *values: Any, **named: Any) -> Any:
-        """Run a job of the core and return its result; dataclasses of a worker process come without their methods.
+        """Run a function of ``model/jobs`` and return its result; a worker's dataclasses come without their methods.
 
-        Args:
-            job: name of a function in ``model/jobs``.
-            *values: its arguments: plain values, paths, arrays and the classes in ``model.worker.protocol.INPUTS``.
-            **named: further ones; ``progress`` receives progress and warnings, and functions are called in this thread.
+        Its arguments are plain values, paths, arrays and the classes in ``model.worker.protocol.INPUTS``; ``progress``
+        receives progress and warnings, and functions are called in this thread.
 
         Raises:
+            Exception: whatever the job raises.
             LibraryMissing: a library is missing.
             ImportError: one is installed and cannot be loaded.
             CoreProcessError: the process crashed, ran out of memory or cannot be started.
             UnexpectedCoreError: the job failed in the worker process with an error that Scarp did not expect.
-            Exception: whatever the job raises.
         """
         if self._backend is None:
             self.require()
@@ -259,22 +256,14 @@ def temp_folder_error(error: OSError) -> CoreProcessError:
     return CoreProcessError(text.format(folder=tempfile.gettempdir(), reason=error.strerror or error))
 
 
-def connection_closed(log: str) -> CoreProcessError:
-    """Return the error for a process that closed its channel but did not exit."""
+def process_ended(code: int | None, log: str, killed: bool = False) -> CoreProcessError:
+    """Return the error for a process that exited with a code (the negative signal) too early, or had to be killed."""
     text = tr(
         "The worker process stopped responding and was ended. Start again; if it happens again, install the libraries "
         "again with Plugins > Scarp > Install what Scarp needs…."
     )
-    return CoreProcessError(f"{text} {_recovery_hint()}", log)
-
-
-def process_exited(code: int | None, log: str) -> CoreProcessError:
-    """Return the error for a process that exited with a code (the negative signal if killed) too early."""
-    return CoreProcessError(f"{_exit_reason(code)} {_recovery_hint()}", log)
-
-
-def _recovery_hint() -> str:
-    return tr("QGIS is not affected, and nothing was left under the names of the outputs.")
+    hint = tr("QGIS is not affected, and nothing was left under the names of the outputs.")
+    return CoreProcessError(f"{text if killed else _exit_reason(code)} {hint}", log)
 
 
 def _exit_reason(code: int | None) -> str:

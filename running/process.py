@@ -141,14 +141,15 @@ class SubprocessCore:
         undo_unfinished_run(self._folder)
 
     def _ended(self) -> CoreProcessError:
+        killed = False
         try:
             self._process.wait(EXIT_TIMEOUT)
+            undo_unfinished_run(self._folder)
+            self._threads[1].join(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._kill()
-            return core.connection_closed("\n".join(self._stderr_tail))
-        undo_unfinished_run(self._folder)
-        self._threads[1].join(EXIT_TIMEOUT)
-        return core.process_exited(self._process.returncode, "\n".join(self._stderr_tail))
+            killed = True
+        return core.process_ended(self._process.returncode, "\n".join(self._stderr_tail), killed)
 
     def _read_stdout(self, stream: BinaryIO) -> None:
         for line in iter(stream.readline, b""):

@@ -14,7 +14,7 @@ from typing import Any, Callable, TypeVar
 
 from ..errors import ClusterUnreachable, ClusterUnsuitable, LibraryMissing
 from ..progress import Progress, stop_if_cancelled
-from .tasks import Cluster, WorkerInfo, check_storage, drop_cache, worker_info
+from .tasks import Cluster, check_storage, drop_cache, worker_info
 
 Answer = TypeVar("Answer")
 CONNECT_TIMEOUT = 10.0  # seconds to reach the scheduler
@@ -61,7 +61,11 @@ def connect(
         threads = _await_workers(client, address, progress)
         workers = _call_on_all_workers(client, progress, worker_info)
         _check_versions(workers, address, progress)
-        _log_workers(workers, threads, progress)
+        machines = len({one.machine for one in workers.values()})
+        limits = [one.memory for one in workers.values() if one.memory]
+        memory = f", {sum(limits) / 2**30:.1f} GiB of memory" if len(limits) == len(workers) else ""
+        where = f"{len(workers)} workers on {machines} machine{'s' if machines > 1 else ''}"
+        progress.report(0, f"Cluster: {where} with {threads} threads{memory}.")
         _check_storage(client, [Path(path) for path in reads], folder, progress)
         yield cluster
     finally:
@@ -89,8 +93,8 @@ def _client(distributed: Any, address: str) -> Any:
         ) from error
 
 
-def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, int]:
-    """Return the threads of each worker as soon as there is one."""
+def _await_workers(client: Any, address: str, progress: Progress) -> int:
+    """Return the threads of all workers as soon as there is one."""
     deadline, reported = time.monotonic() + WORKER_TIMEOUT, False
     peer = f"the scheduler at {address}"
     while not (threads := _call_with_timeout(client.nthreads, progress, RESPONSE_TIMEOUT, peer)):
@@ -101,7 +105,7 @@ def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, i
             reported = True
         stop_if_cancelled(progress)
         time.sleep(0.2)
-    return dict(threads)
+    return sum(threads.values())
 
 
 def _call_on_all_workers(
@@ -117,9 +121,8 @@ def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> 
     for worker, other in found.items():
         # Dask passes on the text of a failed import, not its class.
         if isinstance(other, BaseException) and "No module named 'scarp" in str(other):
-            raise ClusterUnsuitable(
-                f"The worker {worker} cannot import Scarp ({other}). {START_HINT.format(address=address)}"
-            )
+            hint = START_HINT.format(address=address)
+            raise ClusterUnsuitable(f"The worker {worker} cannot import Scarp ({other}). {hint}")
         if isinstance(other, BaseException):
             raise ClusterUnsuitable(
                 f"The worker {worker} cannot run Scarp: {_first_line(other)}. Install what Scarp "
@@ -131,20 +134,11 @@ def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> 
                 f"{mine.version}. Install the same version, then start the worker again."
             )
     for library, version in mine.libraries.items():
-        others = sorted({str(one.libraries.get(library, "none")) for one in found.values()} - {version})
-        if others:
+        if others := sorted({str(one.libraries.get(library, "none")) for one in found.values()} - {version}):
             progress.warn(
                 f"Workers have {library} {', '.join(others)}, this computer has {version}; results may "
                 "differ in the last digits."
             )
-
-
-def _log_workers(found: dict[str, WorkerInfo], threads: dict[str, int], progress: Progress) -> None:
-    machines = len({one.machine for one in found.values()})
-    limits = [one.memory for one in found.values() if one.memory]
-    memory = f", {sum(limits) / 2**30:.1f} GiB of memory" if len(limits) == len(found) else ""
-    where = f"{len(found)} workers on {machines} machine{'s' if machines > 1 else ''}"
-    progress.report(0, f"Cluster: {where} with {sum(threads.values())} threads{memory}.")
 
 
 def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | None, progress: Progress) -> None:

@@ -47,10 +47,7 @@ def partial_results_folder(output: str | os.PathLike) -> Iterator[Path]:
 
 
 def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
-    """Write an array atomically; an existing file, of a worker that was believed dead, is replaced.
-
-    Raises Cancelled if the folder is gone, so that nobody waits for the result any more; else OutputNotWritable.
-    """
+    """Write an array atomically, also over that of a worker believed dead; raises OutputNotWritable or Cancelled."""
     final = Path(path)
     temporary = final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}")
     try:
@@ -61,6 +58,7 @@ def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if not final.parent.exists():
+            # Nobody waits for the result any more.
             raise Cancelled() from error
         raise OutputNotWritable(
             f"A worker could not write {final}: {error.strerror or error}. Check that the shared "

@@ -1,7 +1,4 @@
-"""Running jobs on the workers of a cluster: few at a time, again if a worker dies, never more than are wanted.
-
-The first half runs on the workers and does not need Dask, so that jobs can be called anywhere.
-"""
+"""Running jobs on the workers of a cluster: few at a time, again if a worker dies, never more than are wanted."""
 
 from __future__ import annotations
 

@@ -41,10 +41,7 @@ def atomic_output(output: str | os.PathLike, permanent: bool = False) -> Iterato
 
 @contextlib.contextmanager
 def atomic_output_folder(output: str | os.PathLike) -> Iterator[Path]:
-    """Yield an empty folder whose files are moved into the output folder if the block succeeds; others there stay.
-
-    Raises OutputNotWritable if the parent folder does not exist or cannot be written.
-    """
+    """Yield an empty folder whose files are moved into the output folder if the block succeeds; others there stay."""
     final = Path(output)
     if final.is_file():
         raise OutputNotWritable(f"{final} is a file, so no folder can have this name. Choose another one.")

@@ -32,12 +32,8 @@ class RunRecord:
     def __init__(
         self, algorithm: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any], background: bool = False
     ) -> None:
-        """Start the clock, and hash the inputs; in the background, if they are large, in a thread beside the work.
-
-        Inputs are paths or layer sources, or lists of these, by parameter name; ``None`` values are left out.
-        """
-        self._started = time.time()
-        self._clock = time.perf_counter()
+        """Start the clock and hash inputs by parameter name: paths, layer sources, lists of these; not ``None``."""
+        self._started, self._clock = time.time(), time.perf_counter()
         self.content: dict[str, Any] = {"algorithm": f"scarp:{algorithm}", "parameters": dict(parameters)}
         self._inputs: Future = Future()
         if background:

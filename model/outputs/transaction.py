@@ -141,8 +141,7 @@ _committed: ContextVar[list[CommittedFile] | None] = ContextVar("committed files
 def output_transaction() -> Iterator[None]:
     """Run a block whose outputs stay only if it succeeds; see :func:`commit`.
 
-    A disk may fill up between the map and its record. A map without its record, or without the table requested with
-    it, would look like the result of a successful run.
+    The disk may fill up after the map: without its record or table it would look like that of a successful run.
     """
     committed: list[CommittedFile] = []
     token = _committed.set(committed)
@@ -187,8 +186,8 @@ def commit(temporary: Path, final: Path) -> None:
     try:
         os.replace(temporary, final)
     except OSError:
-        if previous is None:
-            _discard_backup(backup)
+        if previous is None and backup is not None:
+            _remove(backup)
         raise
     if previous is not None:
         committed.remove(previous)
@@ -197,11 +196,7 @@ def commit(temporary: Path, final: Path) -> None:
 
 
 def _remove_stale_sidecars(final: Path, committed: list[CommittedFile]) -> None:
-    """Remove sidecar files of an older output before the new one is renamed into place.
-
-    A run killed before it has written its own record must not leave the record, statistics or overviews of another
-    file beside its output.
-    """
+    """Remove sidecar files of an older output first: a run killed before it wrote its own must not leave them."""
     own = {one.final for one in committed}
     sidecars = [Path(f"{final}{suffix}") for suffix in SIDECAR_SUFFIXES]
     # A table as JSON, written after the CSV.
@@ -251,14 +246,8 @@ def _restore(one: CommittedFile) -> None:
 
 def _discard_backups(committed: Sequence[CommittedFile]) -> None:
     _record(_KEPT)
-    for one in committed:
-        _discard_backup(one.backup)
-
-
-def _discard_backup(backup: Path | None) -> None:
-    if backup is not None:
-        with contextlib.suppress(OSError):
-            backup.unlink()
+    for backup in (one.backup for one in committed if one.backup is not None):
+        _remove(backup)
 
 
 def _record_commit(one: CommittedFile) -> None:

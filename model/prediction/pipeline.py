@@ -1,7 +1,5 @@
 """How a prediction is organised: device and precision, tiles small enough for the memory, and threads.
 
-A faster device or precision is used if it gives the map that the CPU gives in fp32.
-
 On a CPU each thread computes tiles of its own: layers that several threads share make all of them wait for the slowest,
 and reading and writing always take one of them away for a while. Threads share a tile only where tiles would get so
 small that most of the work goes into their halos. One thread reads, some compute, and the caller's writes.
@@ -270,8 +268,7 @@ def compute_tiles(
 ) -> Generator[tuple[Tile, TileResult], None, None]:
     """Compute all tiles of an open stack and yield them in the order of the tiling, whatever the threads do.
 
-    ``progress`` goes from 0 to 1 over the tiles, and is asked ten times a second whether to stop (raising Cancelled).
-    The cache has tiles of an earlier run and receives new ones.
+    The cache has tiles of an earlier run and receives new ones. Raises Cancelled when the user asked to stop.
     """
     known = set() if cache is None else cache.known()
     counter = _ProgressCounter(len(plan.tiling), progress)

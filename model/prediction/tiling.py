@@ -2,8 +2,7 @@
 
 A network that halves its resolution sees cells in groups of ``align``; a tile that starts in the middle of a group sees
 other groups and gives other values, however much context it has. So every tile, halo included, starts at a multiple of
-``align`` counted from the raster's corner, and its halo is at least the network's receptive field. Cells outside the
-raster are nodata, for tiles as for the whole raster.
+``align`` counted from the raster's corner, and its halo is at least the network's receptive field.
 """
 
 from __future__ import annotations

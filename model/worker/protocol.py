@@ -63,10 +63,7 @@ _PLAIN = frozenset((type(None), bool, int, float, str))
 
 
 class _NotSerializable(Exception):
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-        self.key_path: list[str] = []
+    """Its arguments are what it is, and the names of the keys and fields that lead to it."""
 
 
 class Record(SimpleNamespace):
@@ -87,9 +84,9 @@ class MessageEncoder:
         try:
             return self._encode(value)
         except _NotSerializable as error:
-            name = ".".join([where, *error.key_path])
+            what, *names = error.args
             raise MessageInvalid(
-                f"{name} is {error.what}, which cannot be sent between QGIS and the worker process."
+                f"{'.'.join([where, *names])} is {what}, which cannot be sent between QGIS and the worker process."
             ) from error
 
     def _encode(self, value: Any) -> Any:
@@ -144,8 +141,8 @@ class MessageEncoder:
             try:
                 found[name] = self._encode(item)
             except _NotSerializable as error:
-                error.key_path.insert(0, name)
-                raise
+                what, *names = error.args
+                raise _NotSerializable(what, name, *names) from error
         return found
 
     def _array(self, array: np.ndarray) -> Any:
@@ -255,10 +252,7 @@ class Channel:
         self._lock = threading.Lock()
 
     def send(self, kind: str, content: Any = None) -> list[Callable[..., Any]]:
-        """Send a message of one of the kinds above, and return the functions in it by their number.
-
-        Raises MessageInvalid if a type in it cannot be sent, OSError if the other end is gone or the disk is full.
-        """
+        """Send a message of a kind above and return its functions by number; raises MessageInvalid or OSError."""
         encoder = MessageEncoder(self._records)
         message = {"kind": kind, "content": encoder.encode(content, kind)}
         if encoder.chunks:

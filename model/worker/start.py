@@ -1,7 +1,6 @@
 """Start the worker process: ``python -I -X utf8 start.py FOLDER``, with the channel on stdin and stdout.
 
-Run as a file by a Python that does not know Scarp. The package is imported by its path, not through the folder above
-it, which contains other plugins.
+The package is imported by its path, not through the folder above it, which contains other plugins.
 """
 
 from __future__ import annotations

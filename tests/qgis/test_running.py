@@ -161,7 +161,7 @@ WINDOWS_CODES |= {-1073741819: "0xC0000005", 1: "0x00000001"}
 @pytest.mark.parametrize(("code", "words"), WINDOWS_CODES.items())
 def test_windows_exit_codes_are_explained(monkeypatch, code, words):
     monkeypatch.setattr(core.sys, "platform", "win32")
-    assert words in str(core.process_exited(code, ""))
+    assert words in str(core.process_ended(code, ""))
 
 
 @pytest.mark.parametrize("kind", [TooFewData, Cancelled, MemoryError, KeyError, ImportError])
