@@ -10,7 +10,7 @@ from pathlib import Path
 from . import builds
 from .failures import InstallCancelled, InstallFailed
 from .install import Installer, Request
-from .interpreter import Interpreter, InterpreterStartError, probe
+from .interpreter import Interpreter, StartError, probe
 from .private import PrivateEnvironment
 from .sources import Proxy, Source, SourceKind, custom_index_settings
 
@@ -45,7 +45,7 @@ def _install(environment: PrivateEnvironment, given: argparse.Namespace) -> int:
             build = builds.recommended(info.target, builds.cards())
         request = Request(info, build, source, environment)
         Installer(request, print, lambda share, text: None, lambda: bool(stopped)).run()
-    except (InstallFailed, InterpreterStartError, InstallCancelled) as error:
+    except (InstallFailed, StartError, InstallCancelled) as error:
         return _fail(str(error))
     print(environment.executable)
     return 0

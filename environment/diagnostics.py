@@ -35,23 +35,18 @@ DiagnosticItems = Mapping[str, Callable[[], Any]]
 
 
 def report(
-    environment: PrivateEnvironment,
-    qgis: DiagnosticItems,
-    where: Callable[[], Any] | None = None,
-    proxy: Proxy | None = None,
-    redact: Redactor | None = None,
+    environment: PrivateEnvironment, qgis: DiagnosticItems, where: str, proxy: Proxy, redact: Redactor | None = None
 ) -> str:
     """Return the whole report. Starts programs and takes some seconds, so never call it in the window's thread.
 
-    ``qgis`` has items that only QGIS knows, queried beforehand in the window's thread; ``where`` returns where Scarp
+    ``qgis`` has items that only QGIS knows, queried beforehand in the window's thread; ``where`` says where Scarp
     computes; of QGIS's ``proxy`` only kind and port are reported. By default redacted for the running user.
     """
-    proxy = proxy or Proxy()
     redact = redact or Redactor(secrets=proxy.secrets())
     network = f"{proxy.scheme}, port {proxy.port}" if proxy.host else "none"
     sections: dict[str, DiagnosticItems] = {
-        "Scarp": {"version": _scarp_version, "folder": lambda: PACKAGE, **({"computes in": where} if where else {})},
-        "QGIS": qgis or {"version": lambda: "not running"},
+        "Scarp": {"version": _scarp_version, "folder": lambda: PACKAGE, "computes in": lambda: where},
+        "QGIS": qgis,
         "Computer": {
             "system": platform.platform,
             "processor": lambda: f"{platform.machine()}, {os.cpu_count()} threads",

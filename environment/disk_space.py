@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -74,22 +73,6 @@ def size(*folders: Path) -> int:
         except OSError:
             continue  # pip has just removed it
     return total
-
-
-class SizeMeter:
-    """Measures growing folders, spending at most a twentieth of the time on it."""
-
-    def __init__(self, *folders: Path) -> None:
-        self.folders, self.bytes, self._next = folders, 0, 0.0
-
-    def measure(self) -> bool:
-        """Measure when it is time to; return whether it was."""
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self.bytes, ended = size(*self.folders), time.monotonic()
-        self._next = ended + max(1.0, 20 * (ended - now))
-        return True
 
 
 def _long_paths_allowed() -> bool:

@@ -24,6 +24,7 @@ from .processes import capture_output, run
 from .redaction import Redactor
 from .sources import Source, SourceKind
 
+Report = Callable[[float, str], None]
 MAX_NAMED_FILES = 12  # in a message
 SELF_TEST_SCRIPT = Path(__file__).resolve().parent / "self_test.py"
 SYSTEM_WHEELS = Path("/usr/share/python-wheels")  # where Debian and its derivatives keep a wheel of pip
@@ -169,11 +170,7 @@ class Installer:
     """
 
     def __init__(
-        self,
-        request: Request,
-        line: Callable[[str], None],
-        report: Callable[[float, str], None],
-        cancelled: Callable[[], bool],
+        self, request: Request, line: Callable[[str], None], report: Report, cancelled: Callable[[], bool]
     ) -> None:
         self.request, self.environment = request, request.environment
         self._line, self._report, self._cancelled = line, report, cancelled
@@ -300,11 +297,15 @@ class Installer:
 
     def _run_step(self, step: InstallStep, share: float, weight: float) -> list[str]:
         """Run a step and return its output; ``share`` of the whole is done before it, and it adds ``weight``."""
-        meter, self._output = disk_space.SizeMeter(*step.growing_folders), []
+        next_look, self._output = 0.0, []
 
         def idle() -> None:
-            if step.growing_folders and meter.measure():
-                size = meter.bytes / GIGABYTE
+            nonlocal next_look
+            started = time.monotonic()
+            if step.growing_folders and started >= next_look:
+                size = disk_space.size(*step.growing_folders) / GIGABYTE
+                # At most a twentieth of the time goes into this.
+                next_look = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
                 text = tr("{title}: {size:.1f} of about {all:.1f} GB")
                 part = min(0.98, size / max(step.gigabytes, 0.01))
                 self._report(share + weight * part, text.format(title=step.title, size=size, all=step.gigabytes))
@@ -323,7 +324,6 @@ class Installer:
         return self._output
 
     def _configure_environment(self) -> None:
-        """Write what the new Python needs, and check that it starts."""
         if file := site_file(self.request):
             file[0].write_text(file[1], encoding="utf-8")
         command = [str(self.environment.executable), "-c", "import encodings, zlib, ctypes"]

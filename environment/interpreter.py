@@ -26,6 +26,7 @@ from .i18n import tr
 from .processes import capture_output
 from .sources import parse_configuration, read_configuration
 
+Variables = Mapping[str, str]
 SCRIPT = Path(__file__).resolve().parent / "inspect_python.py"
 MIN_PIP_WITH_PYTHON_OPTION = (22, 3)  # from here on pip can install into another Python's environment (--python)
 PYTHON_VARIABLES = frozenset(
@@ -80,8 +81,7 @@ class Interpreter:
 
 def qgis_python() -> Path | None:
     """Return the executable of :func:`qgis_interpreter`, None when it is not found."""
-    found = qgis_interpreter()
-    return found.executable if found else None
+    return getattr(qgis_interpreter(), "executable", None)
 
 
 def qgis_interpreter(layout: Layout | None = None) -> Interpreter | None:
@@ -99,9 +99,7 @@ def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
     return [Interpreter(path, is_qgis_python=False) for path in found if own is None or path != own.executable]
 
 
-def clean_environment(
-    extra: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def clean_environment(extra: Variables | None = None, variables: Variables | None = None) -> dict[str, str]:
     """Return the variables, by default ``os.environ``, without QGIS's and with ``extra``, for another Python."""
     inherited = os.environ if variables is None else variables
     # PATH stays as it is: on Windows the C runtime that Python itself is linked to is found through it.
@@ -113,16 +111,14 @@ def clean_environment(
 
 
 def dll_folder(
-    interpreter: Interpreter,
-    is_dir: Callable[[str], bool] = os.path.isdir,
-    names: Callable[[str], list[str]] = os.listdir,
+    python: Interpreter, is_dir: Callable[[str], bool] = os.path.isdir, names: Callable[[str], list[str]] = os.listdir
 ) -> Path | None:
     r"""Return the folder with the DLLs that OSGeo4W's Python shares with QGIS, None for any other Python.
 
     Its ``_ssl`` and ``_sqlite3`` need DLLs from ``<root>\bin``. QGIS's own Python adds that folder in a
     ``sitecustomize.py`` that an environment does not see, and since Python 3.8 ``PATH`` is not searched for DLLs.
     """
-    prefix = PureWindowsPath(str(interpreter.executable)).parent
+    prefix = PureWindowsPath(str(python.executable)).parent
     shared, own = prefix.parent.parent / "bin", str(prefix / "DLLs")
     if prefix.parent.name.lower() != "apps" or not is_dir(str(shared)):
         return None
@@ -185,11 +181,9 @@ def _other_candidates(layout: Layout) -> list[PurePath]:
         return [layout.path(*root, folder, "python.exe") for folder in folders for root in roots]
     folders = ["/usr/bin", "/usr/local/bin"]
     if layout.platform == "darwin":
-        framework = "/Library/Frameworks/Python.framework/Versions/{version}/bin"
+        framework = "/Library/Frameworks/Python.framework/Versions/{}/bin"
         folders = [framework, "/opt/homebrew/bin", "/usr/local/bin"]
-    return [
-        layout.path(folder.format(version=version), f"python{version}") for version in versions for folder in folders
-    ]
+    return [layout.path(folder.format(version), f"python{version}") for version in versions for folder in folders]
 
 
 @dataclass(frozen=True)
@@ -212,12 +206,12 @@ class PythonInfo:
         return tuple(numbers) >= MIN_PIP_WITH_PYTHON_OPTION
 
 
-class InterpreterStartError(Exception):
+class StartError(Exception):
     """A Python that does not start, or a program that is no Python."""
 
 
 def probe(interpreter: Interpreter) -> PythonInfo:
-    """Start a Python and inspect it; raises InterpreterStartError when it does not start or cannot be used."""
+    """Start a Python and inspect it; raises StartError when it does not start or cannot be used."""
     variables = clean_environment(interpreter.variables())
     executable = str(interpreter.executable)
     # -I ignores PYTHONHOME as well, through which some Pythons find their standard library.
@@ -228,10 +222,10 @@ def probe(interpreter: Interpreter) -> PythonInfo:
         info = {}
     if not info:
         message = tr("{python} does not start as a Python: {reason}")
-        raise InterpreterStartError(message.format(python=executable, reason=text.strip()[-300:] or code))
+        raise StartError(message.format(python=executable, reason=text.strip()[-300:] or code))
     if info["bits"] != 64:
         message = tr("{python} is a 32-bit Python, for which there is no torch.")
-        raise InterpreterStartError(message.format(python=executable))
+        raise StartError(message.format(python=executable))
     version = tuple(info["version"])
     configuration: dict[str, str] = {}
     if info["pip"]:

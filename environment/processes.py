@@ -19,13 +19,11 @@ TERMINATE_TIMEOUT = 3.0  # seconds that a program gets to exit before it is kill
 POLL_INTERVAL = 0.1  # seconds between two checks for cancellation
 
 
-def capture_output(
-    command: Sequence[str], seconds: float, variables: Mapping[str, str] | None = None
-) -> tuple[int, str]:
+def capture_output(command: list[str], seconds: float, variables: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run a program that answers quickly; return exit code and output with errors, or -1 and why there is none."""
     options = {"env": variables, "timeout": seconds, **_common_options()}
     try:
-        done = subprocess.run(list(command), check=False, **options)  # nosec B603
+        done = subprocess.run(command, check=False, **options)  # nosec B603
     except subprocess.TimeoutExpired:
         return -1, f"It did not answer within {seconds:g} seconds."
     except OSError as error:

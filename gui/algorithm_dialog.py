@@ -42,10 +42,8 @@ def help_html(algorithm: Any) -> str:
     summary = getattr(algorithm, "SUMMARY", None)
     text = tr(summary) if summary else str(algorithm.helpContent().get("ALG_DESC", ""))
     parts += [f"<p>{escape(line)}</p>" for line in text.split("\n") if line.strip()]
-    for title, is_output in ((tr("Parameters"), False), (tr("Outputs"), True)):
-        helped = [
-            item for item in algorithm.parameterDefinitions() if item.isDestination() == is_output and item.help()
-        ]
+    for title, output in ((tr("Parameters"), False), (tr("Outputs"), True)):
+        helped = [item for item in algorithm.parameterDefinitions() if item.isDestination() == output and item.help()]
         parts += [f"<h4>{escape(title)}</h4>"] if helped else []
         parts += [f"<p><b>{escape(item.description())}</b><br>{escape(item.help())}</p>" for item in helped]
     return "".join(parts)
@@ -96,22 +94,6 @@ class ScarpDialog(AlgorithmDialog):
             QTimer.singleShot(DEBOUNCE_MS, self._live_validator.open_files)
 
 
-class ProblemLine(QWidget):
-    """A sentence with a warning sign; hidden while there is no problem."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        sign = QLabel(self, pixmap=QgsApplication.getThemeIcon("/mIconWarning.svg").pixmap(16, 16))
-        self.label = QLabel(self, objectName="scarpProblem", wordWrap=True)
-        filled(QHBoxLayout(self), sign, (self.label, 1)).setContentsMargins(0, 0, 0, 0)
-        self.hide()
-
-    def show_problem(self, text: str) -> None:
-        """Show a sentence, or hide the line for an empty one."""
-        self.label.setText(text)
-        self.setVisible(bool(text))
-
-
 class LiveValidator(QObject):
     """Checks a dialog's values a moment after each change by the user; ``wrappers`` are the parameters' by name."""
 
@@ -119,7 +101,11 @@ class LiveValidator(QObject):
         super().__init__(dialog)
         self._algorithm, self._wrappers, self._context = algorithm, wrappers, context
         self._too_slow = False
-        self.line = ProblemLine(dialog)
+        # A sentence with a warning sign; hidden while there is no problem.
+        self.line, self.label = QWidget(dialog), QLabel(objectName="scarpProblem", wordWrap=True)
+        sign = QLabel(pixmap=QgsApplication.getThemeIcon("/mIconWarning.svg").pixmap(16, 16))
+        filled(QHBoxLayout(self.line), sign, (self.label, 1)).setContentsMargins(0, 0, 0, 0)
+        self._show("")
         layout = dialog.layout()
         if not isinstance(layout, QVBoxLayout):
             raise TypeError("This version of QGIS lays its dialogs out in another way.")
@@ -131,11 +117,11 @@ class LiveValidator(QObject):
     def forget(self) -> None:
         """Ignore the last changes; called after a program filled the dialog."""
         self._timer.stop()
-        self.line.show_problem("")
+        self._show("")
 
     def validate_now(self) -> None:
         """Check the values and show what is wrong."""
-        self.line.show_problem(self._problem())
+        self._show(self._problem())
 
     def open_files(self) -> None:
         """Open the layers filled in by a program, so that *Run* need not wait for that."""
@@ -151,9 +137,13 @@ class LiveValidator(QObject):
     def _changed(self, *_: Any) -> None:
         if self._too_slow:
             # The message on the earlier values may no longer apply.
-            self.line.show_problem("")
+            self._show("")
         else:
             self._timer.start()
+
+    def _show(self, text: str) -> None:
+        self.label.setText(text)
+        self.line.setVisible(bool(text))
 
     def _output_problem(self, values: dict[str, Any]) -> str:
         for definition in self._algorithm.destinationParameterDefinitions():

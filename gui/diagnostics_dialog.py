@@ -43,7 +43,7 @@ class DiagnosticsDialog(TaskDialog):
         # These may only be queried in the thread of the window.
         environment, qgis, proxy = PrivateEnvironment(default_folder()), qgis_items(), proxy_of_qgis()
         runtime = _where_scarp_computes()
-        self.task = FunctionTask(self.windowTitle(), lambda task: report(environment, qgis, lambda: runtime, proxy))
+        self.task = FunctionTask(self.windowTitle(), lambda task: report(environment, qgis, runtime, proxy))
         self.task.finished_with.connect(self._collected)
         self.task.start()
 

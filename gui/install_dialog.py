@@ -17,14 +17,7 @@ from qgis.PyQt.QtNetwork import QNetworkProxy, QNetworkProxyFactory, QNetworkPro
 from ..environment import builds, disk_space
 from ..environment.failures import InstallCancelled, InstallFailed
 from ..environment.install import Installer, Request
-from ..environment.interpreter import (
-    Interpreter,
-    InterpreterStartError,
-    PythonInfo,
-    other_interpreters,
-    probe,
-    qgis_interpreter,
-)
+from ..environment.interpreter import Interpreter, PythonInfo, StartError, other_interpreters, probe, qgis_interpreter
 from ..environment.private import EnvironmentState, PrivateEnvironment, default_folder
 from ..environment.sources import Proxy, Source, SourceKind, custom_index_settings
 from ..processing_provider.dependencies import installation_title
@@ -84,7 +77,7 @@ class InstallDialog(TaskDialog):
             cards = builds.cards()
             try:
                 return probe(interpreter), cards, ""
-            except InterpreterStartError as error:
+            except StartError as error:
                 return None, cards, str(error)
 
         self._start(FunctionTask(tr("Scarp: inspect Python"), inspect), self._interpreter_probed)
@@ -178,7 +171,6 @@ class InstallDialog(TaskDialog):
                 self.step.setText(text)
 
     def _show_state(self, *_: Any) -> None:
-        """Show the state of the chosen folder."""
         environment = PrivateEnvironment(self.form.environment_folder())
         status, record, button = environment.status(), environment.completion_record(), tr("Install")
         if status.state is EnvironmentState.READY:
@@ -205,7 +197,6 @@ class InstallDialog(TaskDialog):
         self.log_button.setVisible(environment.log.is_file())
 
     def _set_task(self, task: FunctionTask | None) -> None:
-        """Keep the running task, and enable the buttons accordingly."""
         self.task = task
         self.form.setEnabled(task is None)
         self.install_button.setEnabled(task is None and self.form.python_info is not None)
@@ -367,7 +358,8 @@ class InstallForm(QtWidgets.QWidget):
         box = QgsCollapsibleGroupBox(tr("Proxy (from QGIS's options)") if proxy.host else tr("Proxy"))
         self._scheme = proxy.scheme
         self.host = QtWidgets.QLineEdit(proxy.host, placeholderText=tr("none"))
-        self.user, self.password = QtWidgets.QLineEdit(proxy.user), QgsPasswordLineEdit(text=proxy.password)
+        self.user, self.password = QtWidgets.QLineEdit(proxy.user), QgsPasswordLineEdit()
+        self.password.setText(proxy.password)
         self.port = QtWidgets.QSpinBox(maximum=65535, value=proxy.port)
         row = filled(QtWidgets.QHBoxLayout(), (self.host, 1), QtWidgets.QLabel(tr("Port")), self.port)
         form = QtWidgets.QFormLayout(box)
@@ -398,10 +390,8 @@ def proxy_of_qgis() -> Proxy:
     kinds = QNetworkProxy.ProxyType
     if found.type() == kinds.DefaultProxy:
         # QGIS leaves it to the system, which may name several and uses the first.
-        found = next(
-            iter(QNetworkProxyFactory.systemProxyForQuery(QNetworkProxyQuery(QUrl("https://download.pytorch.org")))),
-            found,
-        )
+        query = QNetworkProxyQuery(QUrl("https://download.pytorch.org"))
+        found = next(iter(QNetworkProxyFactory.systemProxyForQuery(query)), found)
     if found.type() in (kinds.NoProxy, kinds.DefaultProxy) or not found.hostName():
         return Proxy()
     scheme = "socks5" if found.type() == kinds.Socks5Proxy else "http"

@@ -161,7 +161,6 @@ class LineChart(QLabel):
         return 1.0, float(max(history.epoch, last, 2))
 
     def _draw_title(self, painter: QtGui.QPainter, colours: ChartColours) -> None:
-        """Draw the title, and the values of the marked or last epoch in the colours of their curves."""
         metrics, font, small = QtGui.QFontMetrics(self.font()), self.font(), self._small_font()
         painter.setFont(small)
         baseline, right = _GAP + metrics.ascent(), self.width() - _GAP

@@ -157,7 +157,6 @@ class TrainingDock(QtWidgets.QDockWidget):
         return None if follower is None else follower.history
 
     def _refresh(self) -> None:
-        """Show the selected training, if anything about it has changed."""
         follower, history = self._follower(), self._history()
         if follower is None or history is None:
             sentences = [tr("Trainings appear here as soon as they start, also those started in a console.")]

@@ -52,7 +52,6 @@ def read_pairs(
 
 
 def _entries(value: str | Sequence[Any] | None) -> list[Any]:
-    """Return the entries of text or of a possibly nested sequence, flat."""
     if value is None:
         return []
     if isinstance(value, str):
@@ -91,10 +90,7 @@ def write_table(output: str | os.PathLike, columns: Sequence[str], rows: Iterabl
     they begin with an apostrophe. Raises OutputNotWritable.
     """
     plain = [[_json_value(value) for value in row] for row in rows]
-    with (
-        atomic_output(output) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8", errors="replace") as stream,
-    ):
+    with atomic_output(output) as part, open(part, "w", newline="", encoding="utf-8", errors="replace") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(columns)
         table.writerows([[_csv_cell(cell) for cell in row] for row in plain])
@@ -102,9 +98,7 @@ def write_table(output: str | os.PathLike, columns: Sequence[str], rows: Iterabl
     write_text(json_sibling(output), f"{content}\n")
 
 
-def prepend_region(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], region: str
-) -> tuple[list[str], list[list[Any]]]:
+def prepend_region(columns: Sequence[str], rows: Iterable[Sequence[Any]], region: str) -> tuple[list[str], list[list]]:
     """Return columns and rows with a region column in front, unless the region is empty."""
     column, cell = (["region"], [region]) if region else ([], [])
     return [*column, *columns], [[*cell, *row] for row in rows]

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from ..model import errors
+from ..model import errors, jobs
 from ..model.errors import LibraryMissing
-from ..model.jobs import job
 from ..model.progress import Progress
 from ..processing_provider import dependencies
 from ..processing_provider.dependencies import install_hint, load_error_message
@@ -73,7 +72,6 @@ def choose_runtime(needs: Iterable[str]) -> RuntimeChoice:
 
 
 def _candidates(mode: str) -> list[Runtime]:
-    """Return where the core may run in a mode, the best runtime first."""
     if mode == INSIDE:
         return [_in_process()]
     named = os.environ.get(PYTHON)
@@ -111,7 +109,6 @@ def _private_environment() -> Runtime | None:
 
 
 def _qgis_python() -> Runtime | None:
-    """Return the Python that QGIS runs on, with QGIS's search path for libraries."""
     from ..environment.interpreter import qgis_interpreter
 
     interpreter = qgis_interpreter()
@@ -126,27 +123,14 @@ def _qgis_python() -> Runtime | None:
     return _subprocess(str(interpreter.executable), variables, dependencies.missing, folders)
 
 
-def _subprocess(
-    python: str, variables: dict[str, str], missing: FindMissing, search_path: tuple[str, ...] = ()
-) -> Runtime:
+def _subprocess(python: str, variables: dict[str, str], missing: FindMissing, folders: tuple[str, ...] = ()) -> Runtime:
     # A Python that finds its standard library by a variable must read its variables.
     flags = ("-s",) if "PYTHONHOME" in variables else ("-I",)
-    return Runtime(missing, (python, *flags, "-X", "utf8"), tuple(variables.items()), search_path)
+    return Runtime(missing, (python, *flags, "-X", "utf8"), tuple(variables.items()), folders)
 
 
 def _packages(modules: Iterable[str]) -> list[str]:
     return [dependencies.PACKAGES.get(module, module) for module in modules]
-
-
-class InProcessCore:
-    """Calls jobs in the thread of the run."""
-
-    def call(self, name: str, *values: Any, **named: Any) -> Any:
-        """Run a job; see :meth:`Core.call`."""
-        return job(name)(*values, **named)
-
-    def close(self) -> None:
-        """Do nothing: no process was started."""
 
 
 class Core:
@@ -155,14 +139,14 @@ class Core:
     def __init__(self, needs: Sequence[str], progress: Progress, choice: RuntimeChoice | None = None) -> None:
         """Keep what a run needs; nothing is started yet, and by default where to run is chosen at the first call."""
         self._needs, self._progress, self._given_choice = needs, progress, choice
-        self._backend: Any = None
+        self._process: Any = None
 
     def __enter__(self) -> Core:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if self._backend is not None:
-            self._backend.close()
+        if self._process is not None:
+            self._process.close()
 
     @functools.cached_property
     def _choice(self) -> RuntimeChoice:
@@ -190,26 +174,19 @@ class Core:
             CoreProcessError: the process crashed, ran out of memory or cannot be started.
             UnexpectedCoreError: the job failed in the worker process with an error that Scarp did not expect.
         """
-        if self._backend is None:
+        if self._process is None:
             self.require()
-            self._open_backend(self._choice.runtime)
-        try:
-            return self._backend.call(job, *values, **named)
-        except ImportError as error:
-            fallback = self._choice.fallback
-            if fallback is None or not isinstance(self._backend, InProcessCore):
-                raise
-            self._progress.warn(load_error_message(error))
-            self._open_backend(fallback)
-            return self._backend.call(job, *values, **named)
+            if self._choice.runtime.inside:
+                try:
+                    return jobs.job(job)(*values, **named)
+                except ImportError as error:
+                    if self._choice.fallback is None:
+                        raise
+                    self._progress.warn(load_error_message(error))
+            from .process import SubprocessCore
 
-    def _open_backend(self, runtime: Runtime) -> None:
-        if runtime.inside:
-            self._backend = InProcessCore()
-            return
-        from .process import SubprocessCore
-
-        self._backend = SubprocessCore(runtime, self._progress)
+            self._process = SubprocessCore(self._choice.fallback or self._choice.runtime, self._progress)
+        return self._process.call(job, *values, **named)
 
 
 class _LoggedError(Exception):

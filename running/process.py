@@ -135,7 +135,6 @@ class SubprocessCore:
         return time.monotonic()
 
     def _kill(self) -> None:
-        """Kill the process and undo what it had begun."""
         self._process.kill()
         self._process.wait()
         undo_unfinished_run(self._folder)

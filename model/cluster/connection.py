@@ -10,13 +10,12 @@ import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable
 
 from ..errors import ClusterUnreachable, ClusterUnsuitable, LibraryMissing
 from ..progress import Progress, stop_if_cancelled
 from .tasks import Cluster, check_storage, drop_cache, worker_info
 
-Answer = TypeVar("Answer")
 CONNECT_TIMEOUT = 10.0  # seconds to reach the scheduler
 WORKER_TIMEOUT = 20.0  # seconds to wait for the first worker
 RESPONSE_TIMEOUT = 60.0  # seconds for all workers to answer; the first question makes them import Scarp
@@ -59,7 +58,7 @@ def connect(
     cluster = Cluster(client, uuid.uuid4().hex)
     try:
         threads = _await_workers(client, address, progress)
-        workers = _call_on_all_workers(client, progress, worker_info)
+        workers = _ask_workers(client, progress, worker_info)
         _check_versions(workers, address, progress)
         machines = len({one.machine for one in workers.values()})
         limits = [one.memory for one in workers.values() if one.memory]
@@ -108,10 +107,7 @@ def _await_workers(client: Any, address: str, progress: Progress) -> int:
     return sum(threads.values())
 
 
-def _call_on_all_workers(
-    client: Any, progress: Progress, function: Callable[..., Any], *arguments: Any
-) -> dict[str, Any]:
-    """Call a function on all workers at once and return the answers, or exceptions, by worker."""
+def _ask_workers(client: Any, progress: Progress, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
     call = functools.partial(client.run, function, *arguments, on_error="return")
     return _call_with_timeout(call, progress, RESPONSE_TIMEOUT, "the workers")
 
@@ -147,7 +143,7 @@ def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | N
     try:
         if token is not None:
             token.touch()
-        answers = _call_on_all_workers(client, progress, check_storage, sizes, None if token is None else str(token))
+        answers = _ask_workers(client, progress, check_storage, sizes, None if token is None else str(token))
     except OSError as error:
         raise ClusterUnsuitable(f"The folder {folder} cannot be written ({error.strerror or error}).") from error
     finally:
@@ -157,12 +153,10 @@ def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | N
     for worker, found in answers.items():
         if isinstance(found, BaseException):
             raise ClusterUnsuitable(f"The worker {worker} cannot check the storage: {_first_line(found)}.") from found
-        _require_shared_storage(worker, folder, *found)
+        _require_storage(worker, folder, *found)
 
 
-def _require_shared_storage(
-    worker: str, folder: str | os.PathLike | None, differing: list[str], unwritable: str
-) -> None:
+def _require_storage(worker: str, folder: str | os.PathLike | None, differing: list[str], unwritable: str) -> None:
     if differing:
         raise ClusterUnsuitable(
             f"The worker {worker} does not see {len(differing)} of the input files as this computer does: "
@@ -176,12 +170,8 @@ def _require_shared_storage(
 
 
 def _call_with_timeout(
-    call: Callable[[], Answer],
-    progress: Progress,
-    seconds: float,
-    peer: str,
-    on_late_result: Callable[[Answer], None] | None = None,
-) -> Answer:
+    call: Callable[[], Any], progress: Progress, seconds: float, peer: str, on_late: Callable[[Any], None] | None = None
+) -> Any:
     """Return a call's result, or stop waiting for ``peer`` on cancel or timeout; a late result goes to the callback."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="scarp-cluster")
     deadline = time.monotonic() + seconds
@@ -199,8 +189,8 @@ def _call_with_timeout(
         except OSError as error:
             raise ClusterUnreachable(f"The connection to {peer} was lost: {_first_line(error)}.") from error
     finally:
-        if on_late_result is not None and not future.done():
-            callback = on_late_result
+        if on_late is not None and not future.done():
+            callback = on_late
             future.add_done_callback(lambda done: None if done.exception() else callback(done.result()))
         pool.shutdown(wait=False)
 

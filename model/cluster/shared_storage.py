@@ -78,9 +78,8 @@ def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.nda
             "folder of the output on storage that all machines share?"
         ) from error
     except (OSError, ValueError, EOFError) as error:
-        raise WorkerFailed(
-            f"The file {path} that a worker wrote cannot be read: {error}. Check the shared storage."
-        ) from error
+        text = f"The file {path} that a worker wrote cannot be read: {error}. Check the shared storage."
+        raise WorkerFailed(text) from error
     if remove:
         with contextlib.suppress(OSError):
             os.unlink(path)

@@ -150,11 +150,8 @@ class Cluster:
         first = done = 0
         try:
             while done < len(jobs):
-                capacity = pending.capacity()
-                end = min(len(jobs), first + ORDERED_WINDOW * capacity) if ordered else len(jobs)
-                pending.submit_up_to(capacity, end)
-                number, result = pending.next_result()
-                results[number] = result
+                pending.submit(first if ordered else None)
+                number, results[number] = pending.next_result()
                 for ready in range(first, len(jobs)) if ordered else [number]:
                     if ready not in results:
                         break
@@ -166,8 +163,6 @@ class Cluster:
 
 
 class _PendingJobs:
-    """The jobs that were submitted and have not returned."""
-
     def __init__(
         self, client: Any, name: str, function: Callable[..., Any], jobs: Sequence[Sequence[Any]], progress: Progress
     ) -> None:
@@ -175,18 +170,16 @@ class _PendingJobs:
         self._progress = progress
         self._completed: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._submitted: dict[str, tuple[int, Any]] = {}
-        self._next = 0
-        self._threads = 0
+        self._next = self._threads = 0
         self._counted_at = self._workers_seen_at = self._warned_at = time.monotonic() - COUNT_INTERVAL
         # Dask shows the part before the last hyphen and takes equal keys for the same job.
         self._key = f"scarp_{function.__name__}-{uuid.uuid4().hex[:12]}"
 
-    def capacity(self) -> int:
+    def submit(self, first: int | None) -> None:
+        """Submit jobs until enough are pending; where results are wanted in order, few beyond the first not done."""
         self._count()
-        return max(4, JOBS_PER_THREAD * self._threads)
-
-    def submit_up_to(self, capacity: int, end: int) -> None:
-        """Submit jobs until ``capacity`` are pending, but none from number ``end`` on."""
+        capacity = max(4, JOBS_PER_THREAD * self._threads)
+        end = len(self._jobs) if first is None else min(len(self._jobs), first + ORDERED_WINDOW * capacity)
         while len(self._submitted) < capacity and self._next < end:
             number = self._next
             call, key = (run_job, self._name, self._function, tuple(self._jobs[number])), f"{self._key}-{number}"
@@ -218,7 +211,7 @@ class _PendingJobs:
 
     def _result(self, future: Any, number: int) -> Any:
         if future.status == "error":
-            raise self._failed(future.exception(), number)
+            raise self._failed(future.exception(), number) from future.exception()
         while True:
             try:
                 result = future.result(timeout=POLL)
@@ -244,12 +237,10 @@ class _PendingJobs:
                 f"{what} ended {times} workers. They most likely ran out of memory: give each worker more (fewer "
                 "workers a machine, --memory-limit), or choose smaller tiles. The log of the workers says more."
             )
-        problem = WorkerFailed(
+        return WorkerFailed(
             f"{what} failed on its worker, also when tried again: {type(error).__name__}: {error}. "
             "The log of the workers says more."
         )
-        problem.__cause__ = error
-        return problem
 
     def _count(self) -> None:
         """Count the threads now and then; give up if there are none for long."""

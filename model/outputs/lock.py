@@ -130,7 +130,6 @@ def _write_owner(descriptor: int) -> None:
 
 
 def _owner(descriptor: int) -> str:
-    """Return the owner in words; empty if it cannot be read."""
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
         content = parse_json(os.read(descriptor, 1000).decode())

@@ -23,15 +23,14 @@ from ..safe_json import read_json
 from .atomic import write_text
 from .transaction import RECORD_SUFFIX
 
+Values = Mapping[str, Any]
 LIBRARIES = ("torch", "numpy", "rasterio", "scikit-learn", "safetensors")
 
 
 class RunRecord:
     """What was run, on which inputs, with which settings; written as JSON beside each output when the run succeeds."""
 
-    def __init__(
-        self, algorithm: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any], background: bool = False
-    ) -> None:
+    def __init__(self, algorithm: str, parameters: Values, inputs: Values, background: bool = False) -> None:
         """Start the clock and hash inputs by parameter name: paths, layer sources, lists of these; not ``None``."""
         self._started, self._clock = time.time(), time.perf_counter()
         self.content: dict[str, Any] = {"algorithm": f"scarp:{algorithm}", "parameters": dict(parameters)}

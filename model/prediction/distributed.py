@@ -45,8 +45,6 @@ class RemotePrediction:
 
 
 class _OpenPrediction:
-    """A prediction as a worker keeps it open."""
-
     def __init__(self, shared: SharedObject) -> None:
         remote: RemotePrediction = open_shared(shared)
         # One thread per worker: a machine has as many workers as cores.

@@ -208,9 +208,8 @@ class ModuleEngine:
         self._network = copy.deepcopy(model.network).eval().to(device)
         self._device, self._dtype, self._align = device, dtype, model.align
         self._encoder = StripEncoder(tables, model.encoder, device, torch.float32)
-        self.bytes_per_column: float = (
-            max(rows_of_strip(0, device), model.align) * model.encoder.channels * BYTES_MODULE
-        )
+        rows = max(rows_of_strip(0, device), model.align)
+        self.bytes_per_column = float(rows * model.encoder.channels * BYTES_MODULE)
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,14 +19,6 @@ from .unet_inference import Span, Step
 PIXEL_TOLERANCE = 0.01  # relative difference between the cell sizes of stack and model from which a warning is given
 BYTES_RESULT = 30  # memory for a cell while maps are averaged in double precision; a little above the need
 _SEED_STEP = 1_000_003
-
-
-@dataclass
-class EnsembleResult:
-    """Prediction of the core of a tile, float32; any number where a factor has no data."""
-
-    mean: np.ndarray
-    spread: np.ndarray | None  # standard deviation over models and samples; None for a single member
 
 
 class Ensemble:
@@ -135,8 +126,10 @@ class Ensemble:
 
     def predict(
         self, engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span, step: Step
-    ) -> EnsembleResult:
-        """Return mean and standard deviation of all models and samples over the core of a tile.
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return mean and standard deviation (None for a single member) of all models and samples over a tile's core.
+
+        Both are float32, any number where a factor has no data.
 
         Sample ``s`` drops the same channels in every tile, so samples do not depend on the tiles either. Engines are
         those of :meth:`engines`, tiles those of :meth:`packed`, filled; ``step`` as for :class:`.engines.Engine`.
@@ -151,7 +144,7 @@ class Ensemble:
                 probability = torch.sigmoid_(torch.from_numpy(logit)).numpy()
                 count += 1
                 if self.members == 1:
-                    return EnsembleResult(probability, None)
+                    return probability, None
                 if mean is None:
                     mean = probability.astype(np.float64)
                     squares = np.zeros_like(mean)
@@ -162,7 +155,7 @@ class Ensemble:
                 squares += deviation * (probability - mean)
         if mean is None:
             raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
-        return EnsembleResult(mean.astype(np.float32), np.sqrt(squares / (count - 1)).astype(np.float32))
+        return mean.astype(np.float32), np.sqrt(squares / (count - 1)).astype(np.float32)
 
 
 @contextlib.contextmanager

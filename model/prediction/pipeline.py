@@ -32,7 +32,7 @@ from .engines import CompactTile, ComputeSetup, Engine
 from .ensemble import Ensemble
 from .settings import PredictionOptions
 from .tile_cache import TileCache
-from .tile_inference import OUTSIDE, READ_ROWS, Applicability, Mask, TileResult, TileWork
+from .tile_inference import OUTSIDE, READ_ROWS, Mask, TileResult, TileWork
 from .tiling import Tile, Tiling, coarse_block, round_up
 from .unet_inference import Span
 
@@ -236,19 +236,6 @@ class PredictionTotals:
     minimum: float = np.inf
     maximum: float = -np.inf
 
-    def add(self, facts: Mapping[str, Any], applicability: Applicability) -> None:
-        """Add one tile."""
-        self.tiles += 1
-        self.skipped += facts["skipped"]
-        self.reused += facts.get("taken", 0)
-        self.cells += facts["cells"]
-        self.lost += facts["lost"]
-        if facts["cells"]:
-            self.total += facts["total"]
-            self.minimum, self.maximum = min(self.minimum, facts["minimum"]), max(self.maximum, facts["maximum"])
-        for found in facts.get("outside", []):
-            applicability.add(found)
-
 
 def write_tiles(
     tiles: Iterable[tuple[Tile, TileResult]], rasters: Mapping[str, rasterio.io.DatasetWriter], work: TileWork
@@ -259,7 +246,18 @@ def write_tiles(
         coarse = coarse_block(tile.core, work.patch)
         for name, raster in rasters.items():
             raster.write(done.arrays[name], 1, window=(tile.core if name == OUTSIDE else coarse).window)
-        totals.add(done.facts, work.applicability)
+        facts = done.facts
+        totals.tiles += 1
+        totals.skipped += facts["skipped"]
+        totals.reused += facts.get("taken", 0)
+        totals.cells += facts["cells"]
+        totals.lost += facts["lost"]
+        if facts["cells"]:
+            totals.total += facts["total"]
+            totals.minimum = min(totals.minimum, facts["minimum"])
+            totals.maximum = max(totals.maximum, facts["maximum"])
+        for found in facts.get("outside", []):
+            work.applicability.add(found)
     return totals
 
 
@@ -302,9 +300,9 @@ def compute_tiles(
             for number, tile in enumerate(plan.tiling):
                 waiting.append((tile, pool.submit(one, number, tile, reader.submit(read, number, tile))))
                 if len(waiting) > plan.workers + READ_AHEAD:
-                    yield _next_result(waiting, counter)
+                    yield counter.next_result(waiting)
             while waiting:
-                yield _next_result(waiting, counter)
+                yield counter.next_result(waiting)
         finally:
             # After a failure or cancel, do not wait for what is still queued or under way.
             counter.stop.set()
@@ -313,8 +311,6 @@ def compute_tiles(
 
 
 class _ProgressCounter:
-    """Adds up what the threads have done, and makes them stop."""
-
     def __init__(self, tiles: int, progress: Progress) -> None:
         self.stop, self._lock = threading.Event(), threading.Lock()
         self._tiles, self._progress, self._done = max(tiles, 1), progress, 0.0
@@ -326,14 +322,12 @@ class _ProgressCounter:
         with self._lock:
             self._done += share
 
-    def report_progress(self) -> None:
-        stop_if_cancelled(self._progress)
-        self._progress.report(min(self._done / self._tiles, 1.0))
-
-
-def _next_result(waiting: deque[tuple[Tile, Future]], counter: _ProgressCounter) -> tuple[Tile, TileResult]:
-    tile, future = waiting.popleft()
-    counter.report_progress()
-    while not wait([future], timeout=POLL).done:
-        counter.report_progress()
-    return tile, future.result()
+    def next_result(self, waiting: deque[tuple[Tile, Future]]) -> tuple[Tile, TileResult]:
+        """Wait for the first tile and return it, reporting the progress meanwhile."""
+        tile, future = waiting.popleft()
+        done = False
+        while not done:
+            stop_if_cancelled(self._progress)
+            self._progress.report(min(self._done / self._tiles, 1.0))
+            done = bool(wait([future], timeout=POLL).done)
+        return tile, future.result()

@@ -21,7 +21,7 @@ from ..progress import Progress
 from ..stack import Stack, StackFactor
 from ..training.devices import is_device_failure
 from .engines import CompactTile, ComputeSetup
-from .ensemble import Ensemble, EnsembleResult
+from .ensemble import Ensemble
 from .tiling import Tile, Tiling, coarse_block, coarsen
 from .unet_inference import Span, Step
 
@@ -186,13 +186,7 @@ class TileWork:
     """Computes tiles; several threads may use one."""
 
     def __init__(
-        self,
-        ensemble: Ensemble,
-        setup: ComputeSetup,
-        tiling: Tiling,
-        mask: Mask,
-        names: Sequence[str],
-        progress: Progress,
+        self, ensemble: Ensemble, setup: ComputeSetup, tiling: Tiling, mask: Mask, names: Sequence, progress: Progress
     ) -> None:
         """Keep what all tiles need; ``names`` are the arrays wanted, ``progress`` is warned if a GPU fails."""
         self.tiling, self.names, self.patch = tiling, tuple(names), ensemble.patch
@@ -297,15 +291,15 @@ class TileWork:
         while waiting:
             piece, setup = waiting.pop(), self._setup
             try:
-                result = self._predict_piece(setup, tile, piece, read.tiles, step)
+                piece_mean, piece_spread = self._predict_piece(setup, tile, piece, read.tiles, step)
             except (RuntimeError, MemoryError) as error:
                 waiting += self._fallback(piece, setup.device, error)
                 continue
             row, column = piece.core.row - tile.core.row, piece.core.column - tile.core.column
             place = slice(row, row + piece.core.height), slice(column, column + piece.core.width)
-            mean[place] = result.mean
-            if spread is not None and result.spread is not None:
-                spread[place] = result.spread
+            mean[place] = piece_mean
+            if spread is not None:
+                spread[place] = piece_spread
         return mean, spread
 
     def _crop_to_wanted(self, tile: Tile, wanted: np.ndarray) -> Tile:
@@ -319,7 +313,7 @@ class TileWork:
 
     def _predict_piece(
         self, setup: ComputeSetup, tile: Tile, piece: Tile, tiles: list[CompactTile], step: Step
-    ) -> EnsembleResult:
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         row, column = piece.read.row - tile.read.row, piece.read.column - tile.read.column
         if piece.read != tile.read:
             tiles = [one.part(row, column, piece.read.height, piece.read.width) for one in tiles]

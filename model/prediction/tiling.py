@@ -88,10 +88,8 @@ class Tiling:
         )
 
 
-def _clip(row: int, column: int, height: int, width: int, outer: Block) -> Block:
-    return Block(
-        row, column, min(height, outer.row + outer.height - row), min(width, outer.column + outer.width - column)
-    )
+def _clip(row: int, column: int, height: int, width: int, box: Block) -> Block:
+    return Block(row, column, min(height, box.row + box.height - row), min(width, box.column + box.width - column))
 
 
 def coarse_grid(grid: Grid, patch: int) -> Grid:

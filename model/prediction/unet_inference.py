@@ -108,6 +108,7 @@ PADDING = (0, 1)  # of rows and columns: rows beyond a strip are there, and no o
 # library holds back: twice the sum of what is alive.
 WAITING_ROWS_FACTOR, LIVE_MAPS_FACTOR = 2.4, 8.0
 Weights = tuple[torch.Tensor, torch.Tensor]  # of a convolution: weight and bias
+Strips = Iterator[tuple[int, int, torch.Tensor]]  # first and last row (not included), and what is computed of them
 Image = Callable[[int, int], torch.Tensor]
 """Returns rows first … last (not included) of an image, shape (1, channels, rows, width), channels last."""
 
@@ -118,11 +119,7 @@ class _Level:
 
     first: Weights
     second: Weights
-
-
-@dataclass(frozen=True)
-class _DecoderLevel(_Level):
-    coarse: torch.Tensor  # transposed convolution over the level below; the bias is in first
+    coarse: Any = None  # of the decoder: transposed convolution over the level below; the bias is in first
 
 
 class FastUNet:
@@ -154,7 +151,7 @@ class FastUNet:
             skip = _masked(weight[:, : len(weight)], unet.encoder[place], 1)
             coarse = as_transposed_convolution(weight[:, len(weight) :]).to(dtype).to(device)
             coarse = coarse.contiguous(memory_format=torch.channels_last)
-            self.decoder.append(_DecoderLevel(ready(skip, bias), second(level), coarse))
+            self.decoder.append(_Level(ready(skip, bias), second(level), coarse))
             below = unet.encoder[last] if place + 1 == last else unet.decoder[place + 1]
             self.upsample.append(resampling(unet.up[place], below))
         head: Any = unet.head
@@ -173,9 +170,7 @@ class FastUNet:
             rows += WAITING_ROWS_FACTOR * lag + LIVE_MAPS_FACTOR * strip
         return torch.finfo(self._dtype).bits // 8 * self.width * rows
 
-    def logit(
-        self, image: Image, height: int, width: int, core: Span, step: Step
-    ) -> Iterator[tuple[int, int, torch.Tensor]]:
+    def logit(self, image: Image, height: int, width: int, core: Span, step: Step) -> Strips:
         """Compute a tile whose sides are multiples of ``2 ** depth``, and that extends the halo beyond the core wanted.
 
         Yields first and last row (not included) of a strip of the core, counted in the tile, and its logits, float32
@@ -223,7 +218,7 @@ class _StripForward:
         """Free all memory now: it is held in a reference cycle, which Python would collect only later."""
         self._upsampled.clear()
 
-    def up(self, level: int) -> Iterator[tuple[int, int, torch.Tensor]]:
+    def up(self, level: int) -> Strips:
         """Yield the features of a level on the way up, in strips: first and last row, columns wanted."""
         if level == self._unet.depth:
             yield from self._bottom()
@@ -251,7 +246,7 @@ class _StripForward:
         for _, _, features in self.up(level + 1):
             yield functional.conv2d(features, *self._unet.upsample[level])
 
-    def _bottom(self) -> Iterator[tuple[int, int, torch.Tensor]]:
+    def _bottom(self) -> Strips:
         depth, (top, bottom) = self._unet.depth, self._needed[-1]
         wanted, coarse = self._wanted[depth], self._coarse[depth - 1]
         for first, last in self._strips(depth, top, bottom):

@@ -55,6 +55,7 @@ INPUTS: dict[str, Any] = {
     kind.__name__: kind for kind in (*_LAYERS, *_LAYERS_OF_A_RUN, *_FACTOR_OPTIONS, *_MODEL_OPTIONS, *_MAP_OPTIONS)
 }
 """The only classes of which a message can create objects."""
+Function = Callable[..., Any]
 CHUNK_LENGTH = 1000  # items of a list that are read and written at once
 _ALIGNED = 64  # bytes to which the offsets of arrays in the file are rounded up
 _NUMBERS, _SCALARS = "biufc", "biufU"  # kinds of NumPy types that arrays may have, and that stand for plain values
@@ -75,7 +76,7 @@ class MessageEncoder:
 
     def __init__(self, records: bool) -> None:
         self.records = records
-        self.functions: list[Callable[..., Any]] = []
+        self.functions: list[Function] = []
         self.chunks: list[Any] = []  # bytes and arrays of the file beside the message, in their order
         self.size = 0  # bytes of that file so far
 
@@ -152,7 +153,6 @@ class MessageEncoder:
         return {"$array": [offset, array.dtype.str, list(array.shape)]}
 
     def _keep(self, content: Any) -> list[int]:
-        """Append bytes to the file and return their offset and number."""
         gap = -self.size % _ALIGNED
         if gap:
             self.chunks.append(bytes(gap))
@@ -175,9 +175,7 @@ class MessageEncoder:
 class MessageDecoder:
     """Decodes the JSON of one message."""
 
-    def __init__(
-        self, content: bytes | bytearray = b"", function: Callable[[int], Callable[..., Any]] | None = None
-    ) -> None:
+    def __init__(self, content: bytes | bytearray = b"", function: Callable[[int], Function] | None = None) -> None:
         """Keep the content of the file beside the message, whose memory arrays share, and what returns a function."""
         self._content, self._function = memoryview(content), function
 
@@ -251,7 +249,7 @@ class Channel:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
-    def send(self, kind: str, content: Any = None) -> list[Callable[..., Any]]:
+    def send(self, kind: str, content: Any = None) -> list[Function]:
         """Send a message of a kind above and return its functions by number; raises MessageInvalid or OSError."""
         encoder = MessageEncoder(self._records)
         message = {"kind": kind, "content": encoder.encode(content, kind)}
@@ -266,9 +264,7 @@ class Channel:
         return encoder.functions
 
 
-def read_message(
-    line: bytes, folder: Path, function: Callable[[int], Callable[..., Any]] | None = None
-) -> tuple[str, Any]:
+def read_message(line: bytes, folder: Path, function: Callable[[int], Function] | None = None) -> tuple[str, Any]:
     """Return kind and content of a message, and delete the file beside it; raises MessageInvalid if it is none."""
     try:
         message = json.loads(line)

@@ -38,8 +38,6 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
 
 
 class _Worker:
-    """Shared by two threads: one listens, the other works."""
-
     def __init__(self, outgoing: BinaryIO, folder: Path) -> None:
         self.channel = Channel(outgoing, folder, "core", records=True)
         self.cancelled = threading.Event()

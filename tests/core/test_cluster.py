@@ -288,9 +288,9 @@ def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
     assert "No such file" in differing[1]
     assert unwritable
     with pytest.raises(ClusterUnsuitable, match="2 of the input files.*same path"):
-        connection._require_shared_storage("tcp://w:1", tmp_path, differing, unwritable)
+        connection._require_storage("tcp://w:1", tmp_path, differing, unwritable)
     with pytest.raises(ClusterUnsuitable, match="cannot write to the folder of the output.*same path"):
-        connection._require_shared_storage("tcp://w:1", tmp_path, [], "Permission denied")
+        connection._require_storage("tcp://w:1", tmp_path, [], "Permission denied")
 
 
 def test_partial_results_are_complete_and_removed_after_the_run(tmp_path):

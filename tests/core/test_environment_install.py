@@ -18,7 +18,7 @@ from scarp.environment import builds, disk_space, install, processes, sources
 from scarp.environment.__main__ import main
 from scarp.environment.failures import InstallCancelled, InstallFailed
 from scarp.environment.install import Request
-from scarp.environment.interpreter import Interpreter, InterpreterStartError, clean_environment, probe, qgis_interpreter
+from scarp.environment.interpreter import Interpreter, StartError, clean_environment, probe, qgis_interpreter
 from scarp.environment.private import COMPLETE_FILE, EnvironmentState, PrivateEnvironment
 from scarp.environment.sources import Proxy, Source, SourceKind
 from scarp.tests.core import fake_installation as fake
@@ -327,7 +327,7 @@ def test_osgeo4w_gets_the_file_that_finds_its_dlls(attempt, monkeypatch):
 
 def test_a_program_that_is_no_python_is_named_in_the_error(tmp_path):
     for path in (tmp_path / "missing", Path("/bin/true"), Path("/bin/false")):
-        with pytest.raises(InterpreterStartError, match=path.name):
+        with pytest.raises(StartError, match=path.name):
             probe(Interpreter(path, is_qgis_python=False))
 
 

@@ -203,7 +203,7 @@ def test_the_report_is_complete_and_redacted(tmp_path, monkeypatch):
 
     redact = Redactor(str(home), "mayer", "laptop", proxy.secrets())
     items = {"version": lambda: "3.99", "broken": broken}
-    text = diagnostics.report(environment, items, lambda: "a process", proxy, redact)
+    text = diagnostics.report(environment, items, "a process", proxy, redact)
     for word in "3.99|a process|numpy|absent|line one|PYTHONPATH|8080|not known (RuntimeError".split("|"):
         assert word in text
     assert sys.version.split()[0] in text

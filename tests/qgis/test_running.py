@@ -112,14 +112,13 @@ def test_the_setting_is_registered_stored_by_number_and_removed(run, monkeypatch
 
 
 def test_a_library_that_cannot_be_loaded_inside_qgis_falls_back_to_the_worker(monkeypatch):
-    class Broken:
-        def call(self, *_: Any, **__: Any) -> Any:
-            raise ImportError("numpy.core.multiarray failed to import", name="torch")
+    def broken(name: str) -> Any:
+        raise ImportError("numpy.core.multiarray failed to import", name="torch")
 
     progress = NullProgress()
     chosen = core.RuntimeChoice(runtime("inside"), (), core._from_variable(sys.executable))
     with Core(["rasterio"], progress, chosen) as opened:
-        monkeypatch.setattr("scarp.running.core.InProcessCore", Broken)
+        monkeypatch.setattr("scarp.running.core.jobs.job", broken)
         with pytest.raises(Exception, match="does not exist"):
             opened.call("raster_extent", "/no/such.tif", "DEM")
     assert ["torch" in text for text in progress.warnings] == [True]
