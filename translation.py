@@ -24,11 +24,8 @@ def language() -> str:
 
 
 def install() -> QTranslator | None:
-    """Load the translation for QGIS's language; None when there is none, or for English.
-
-    A region or script without one of its own takes that of the language: ``zh_TW`` and ``zh_Hant`` take ``zh``. The
-    caller keeps the translator and hands it to :func:`remove`.
-    """
+    """Load the translation for QGIS's language and return it for :func:`remove`; None for English or without one."""
+    # A region or script without a translation of its own takes that of the language: zh_TW and zh_Hant take zh.
     name = language()
     for candidate in dict.fromkeys((name, name.split("_")[0])):
         path = TRANSLATIONS / f"scarp_{candidate}.qm"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -57,10 +58,9 @@ def parse(text: str) -> list[Card]:
         cells = [cell.strip() for cell in line.split(",")]
         if len(cells) < 3 or not cells[1][:1].isdigit():
             continue
-        try:
-            capability = float(cells[3]) if len(cells) > 3 else None
-        except ValueError:
-            capability = None
+        capability = None
+        with contextlib.suppress(ValueError, IndexError):
+            capability = float(cells[3])
         found.append(Card(cells[0], cells[1], cells[2], capability))
     return found
 
@@ -136,11 +136,9 @@ def available(target: Target) -> list[Build]:
 
 
 def recommended(target: Target, cards: Sequence[Card]) -> str:
-    """Return the newest CUDA build that the driver and one of the graphics cards can run, else the CPU build.
-
-    A driver runs builds of its own major version of CUDA from the first release on (NVIDIA, CUDA Compatibility, "minor
-    version compatibility"); the cards that a build of torch has code for are listed in PyTorch's RELEASE.md.
-    """
+    """Return the newest CUDA build that the driver and one of the graphics cards can run, else the CPU build."""
+    # A driver runs builds of its own major version of CUDA from the first release on (NVIDIA, CUDA Compatibility,
+    # "minor version compatibility"); the cards that a build of torch has code for are in PyTorch's RELEASE.md.
     table = _table()["builds"]
     names = [build.name for build in available(target) if "driver" in table[build.name]]
     suitable = [name for name in names if any(_supports(table[name], card, target) for card in cards)]

@@ -132,11 +132,7 @@ def steps(request: Request) -> list[InstallStep]:
 
 
 def pip_command(request: Request) -> tuple[str, ...]:
-    """Return the command of pip for the environment.
-
-    The environment's own pip where Python brings one; else the pip of the base Python, working on the environment only;
-    else a wheel of pip, which can be run as it is. Raises InstallFailed when there is none of these.
-    """
+    """Return the command of pip: the environment's own, the base Python's, or a wheel; raises InstallFailed."""
     python, base = str(request.environment.executable), str(request.python.interpreter.executable)
     if request.python.ensurepip:
         return (python, "-m", "pip")
@@ -267,11 +263,9 @@ class Installer:
                 shutil.rmtree(folder)
 
     def _verify(self, done: list[str]) -> None:
-        """Compare the wheels with the lock, right before they are unpacked.
-
-        From the Internet all must be in it; duplicates from torch's own index of what the lock names are deleted. A
-        source chosen by the user may offer others, such as builds of an organisation; the log lists them.
-        """
+        """Compare the wheels with the lock, right before they are unpacked."""
+        # From the Internet all must be in it; duplicates from torch's own index of what the lock names are deleted. A
+        # source chosen by the user may offer others, such as builds of an organisation; the log lists them.
         found = lock.compare(self.request.wheels)
         count = len(found.verified) + len(found.other) + len(found.unknown)
         text = tr("{count} of {all} wheels are in Scarp's list of hashes.")

@@ -113,11 +113,9 @@ def clean_environment(extra: Variables | None = None, variables: Variables | Non
 def dll_folder(
     python: Interpreter, is_dir: Callable[[str], bool] = os.path.isdir, names: Callable[[str], list[str]] = os.listdir
 ) -> Path | None:
-    r"""Return the folder with the DLLs that OSGeo4W's Python shares with QGIS, None for any other Python.
-
-    Its ``_ssl`` and ``_sqlite3`` need DLLs from ``<root>\bin``. QGIS's own Python adds that folder in a
-    ``sitecustomize.py`` that an environment does not see, and since Python 3.8 ``PATH`` is not searched for DLLs.
-    """
+    """Return the folder with the DLLs that OSGeo4W's Python shares with QGIS, None for any other Python."""
+    # Its _ssl and _sqlite3 need DLLs from <root>\bin. QGIS's own Python adds that folder in a sitecustomize.py that an
+    # environment does not see, and since Python 3.8 PATH is not searched for DLLs.
     prefix = PureWindowsPath(str(python.executable)).parent
     shared, own = prefix.parent.parent / "bin", str(prefix / "DLLs")
     if prefix.parent.name.lower() != "apps" or not is_dir(str(shared)):

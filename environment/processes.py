@@ -17,11 +17,15 @@ from typing import Any, Callable
 
 TERMINATE_TIMEOUT = 3.0  # seconds that a program gets to exit before it is killed
 POLL_INTERVAL = 0.1  # seconds between two checks for cancellation
+_PIPES = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+# On Windows without a console window for each program.
+_FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+_OPTIONS: dict[str, Any] = {**_PIPES, "encoding": "utf-8", "errors": "replace", "creationflags": _FLAGS}
 
 
 def capture_output(command: list[str], seconds: float, variables: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run a program that answers quickly; return exit code and output with errors, or -1 and why there is none."""
-    options = {"env": variables, "timeout": seconds, **_common_options()}
+    options = {"env": variables, "timeout": seconds, **_OPTIONS}
     try:
         done = subprocess.run(command, check=False, **options)  # nosec B603
     except subprocess.TimeoutExpired:
@@ -46,7 +50,7 @@ def run(
     Returns the exit code, or None when it was cancelled.
     """
     # A process group of its own, so that all of its children can be terminated with it.
-    options = {**_common_options(), "bufsize": 1, "start_new_session": sys.platform != "win32"}
+    options = {**_OPTIONS, "bufsize": 1, "start_new_session": sys.platform != "win32"}
     process: subprocess.Popen[str] = subprocess.Popen(list(command), env=variables, cwd=folder, **options)  # nosec B603
     lines: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
@@ -89,15 +93,6 @@ def terminate_tree(process: subprocess.Popen[str]) -> None:
         process.wait(TERMINATE_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-def _common_options() -> dict[str, Any]:
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    options: dict[str, Any] = {**pipes, "encoding": "utf-8", "errors": "replace"}
-    if sys.platform == "win32":
-        # No console window for each program.
-        options["creationflags"] = subprocess.CREATE_NO_WINDOW
-    return options
 
 
 def _signal_group(pid: int, number: int) -> None:

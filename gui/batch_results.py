@@ -12,18 +12,16 @@ import sys
 import time
 from typing import Any, Callable
 
+# QGIS's list of results; it is there once Processing is loaded, so nothing is imported for it.
 RESULTS_MODULE = "processing.core.ProcessingResults"
-"""QGIS's list of results; it is there once Processing is loaded, so nothing is imported for it."""
 
 
 def patch_results_list() -> Callable[[], None]:
     """Let the list of results accept a result without a time; return a function that restores it."""
     results: Any = getattr(sys.modules.get(RESULTS_MODULE), "ProcessingResults", None)
-    if results is None:
-        return lambda: None
-    original = results.addResult
-    parameters = inspect.signature(original).parameters
-    if "timestamp" not in parameters or parameters["timestamp"].default is not inspect.Parameter.empty:
+    original = getattr(results, "addResult", None)
+    time_parameter = inspect.signature(original).parameters.get("timestamp") if original else None
+    if time_parameter is None or time_parameter.default is not inspect.Parameter.empty:
         return lambda: None
 
     def add_result(self: Any, icon: Any, name: str, timestamp: Any = None, result: Any = None) -> None:

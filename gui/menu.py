@@ -1,7 +1,4 @@
-"""The menu *Plugins > Scarp*, and links in messages that open its windows, such as ``scarp:install``.
-
-Windows are imported when they are first opened, so that QGIS starts fast.
-"""
+"""The menu *Plugins > Scarp*, and links in messages that open its windows, such as ``scarp:install``."""
 
 from __future__ import annotations
 
@@ -69,6 +66,7 @@ class ScarpMenu:
 
     def show_install(self) -> None:
         """Open the dialog that installs torch and the other libraries."""
+        # Windows are imported when they are first opened, so that QGIS starts fast.
         from .install_dialog import InstallDialog
 
         self._show(InstallDialog)

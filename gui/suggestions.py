@@ -37,11 +37,9 @@ _MIN_PREFIX_LENGTH = 5  # letters from which a field may be a truncated word: Sh
 
 
 def guess_field(parameter: str, fields: Sequence[str]) -> str | None:
-    """Return the field that a parameter such as ``SCALE_FIELD`` probably means; None without a unique match.
-
-    A name equal to a keyword comes before one with it as a word, and that before one with it as a part or truncated.
-    """
+    """Return the field that a parameter such as ``SCALE_FIELD`` probably means; None without a unique match."""
     words = {field: _words(field) for field in fields}
+    # A name equal to a keyword comes before one with it as a word, and that before one with it as a part or truncated.
     for matches in (_matches_whole_name, _has_word, _has_part):
         for keyword in KEYWORDS.get(parameter, ()):
             found = [field for field in fields if matches(words[field], _words(keyword))]

@@ -59,13 +59,11 @@ def _count(low: float, high: float, step: float) -> int:
 
 
 class ChartColours:
-    """The colours of the reports (Okabe and Ito 2008), and brighter ones on a dark window.
-
-    QGIS's dark themes are style sheets that leave parts of the palette as they were. Only the text colour of a label is
-    reliable, so widgets with these colours are a ``QLabel``.
-    """
+    """The colours of the reports (Okabe and Ito 2008), and brighter ones on a dark window."""
 
     def __init__(self, palette: QtGui.QPalette) -> None:
+        # QGIS's dark themes are style sheets that leave parts of the palette as they were. Only the text colour of a
+        # label is reliable, so widgets with these colours are a QLabel.
         self.text = palette.color(QtGui.QPalette.ColorRole.WindowText)
         self.background = palette.color(QtGui.QPalette.ColorRole.Base)
         self.dark = self.text.lightness() > 128

@@ -31,11 +31,8 @@ def connect(
 ) -> Iterator[Cluster | None]:
     """Connect to a scheduler and check its workers; without an address, yield ``None``: compute on this computer.
 
-    Args:
-        address: such as ``tcp://10.0.0.1:8786`` or ``node1:8786``; may be empty.
-        progress: receives the cluster's size and differing versions.
-        reads: paths that jobs will read; those that are files must be the same everywhere.
-        folder: where jobs will write; must be shared, too.
+    The address is like ``tcp://10.0.0.1:8786`` or ``node1:8786``. Files among the paths that jobs will read must be the
+    same everywhere, and the folder where they will write must be shared, too.
 
     Raises:
         LibraryMissing: ``distributed`` is not installed here.

@@ -83,14 +83,11 @@ def run_job(run: str, function: Callable[..., Any], arguments: Sequence[Any]) ->
 
 
 def cached(load: Callable[..., Cached], *arguments: Any) -> Cached:
-    """Return ``load(*arguments)``, called once per process and run; outside a run it is called every time.
-
-    Several threads may use the cached object at the same time. The arguments must be hashable.
-    """
+    """Return ``load(*arguments)``, hashable, called once per process and run; outside a run it is called every time."""
     run = getattr(_current, "run", None)
     if run is None:
         return load(*arguments)
-    # Loading under the lock, so that two threads do not load the same.
+    # Loading under the lock, so that two threads do not load the same; they may use it at the same time.
     with _lock:
         of_run = _runs.setdefault(run, {})
         key = (load, arguments)
@@ -130,15 +127,10 @@ class Cluster:
     ) -> Generator[tuple[int, Any], None, None]:
         """Call a function for each job on the workers, and yield number and result of each when it is done.
 
-        A job whose worker dies is run again by another. Close the iterator (``contextlib.closing``) if you leave it
-        early; it then cancels what has not run.
-
-        Args:
-            function: of a module that workers can import; must give the same when called twice.
-            jobs: its arguments, one tuple per job; small and plain.
-            progress: 0 to 1 over the jobs; asked four times a second whether to stop.
-            ordered: in the order of the jobs instead of as completed. Jobs then run only a little ahead of the first
-                that is not done, so that few results have to wait.
+        The function is of a module that workers can import, and gives the same when called twice: a job whose worker
+        dies is run again by another. Jobs are its arguments, small and plain. With ``ordered`` results come in the
+        order of the jobs, which run only a little ahead of the first that is not done, so that few have to wait. Close
+        the iterator (``contextlib.closing``) if you leave it early; it then cancels what has not run.
 
         Raises:
             ClusterUnreachable: the scheduler was lost, or all workers for ten minutes.

@@ -76,10 +76,7 @@ def _output_errors(final: Path, temporary: Path, remedy: str) -> Iterator[None]:
 
 
 def check_writable(output: str | os.PathLike) -> None:
-    """Raise :class:`OutputNotWritable` if ``output`` cannot be created; call it before long work.
-
-    Permission bits prove little (an administrator passes them all, a read-only file system none), so a file is created.
-    """
+    """Raise :class:`OutputNotWritable` if ``output`` cannot be created; call it before long work."""
     final = Path(output)
     folder = final.parent
     if not os.path.isdir(folder):
@@ -87,6 +84,7 @@ def check_writable(output: str | os.PathLike) -> None:
             f"The folder {folder} for the output {final.name} does not exist. "
             "Create it, or choose another place for the output."
         )
+    # Permission bits prove little: an administrator passes them all, a read-only file system none.
     probe = folder / f".scarp-{uuid.uuid4().hex[:8]}.probe"
     try:
         probe.touch(exist_ok=False)

@@ -95,10 +95,7 @@ def write_record(output: str | os.PathLike, content: Mapping[str, Any]) -> None:
 
 
 def describe_input(source: str | os.PathLike) -> dict[str, Any]:
-    """Return path, size in bytes, modification time in ns and SHA-256 of an input; only its name if it is no file.
-
-    A memory layer is none, say. The time only serves to be compared with the file's own, whatever the clock was.
-    """
+    """Return path, size in bytes, modification time in ns and SHA-256 of an input; only its name if it is no file."""
     # QGIS appends a layer's name behind a bar, which a file's own name may contain as well. os.path returns False for
     # what cannot be a file, such as the long source of a database layer; pathlib raises.
     path = next(filter(os.path.isfile, (str(source), raster_file(source), str(source).split("|")[0])), None)

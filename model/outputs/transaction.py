@@ -43,7 +43,19 @@ def start_journal(folder: Path) -> None:
 
 def undo_unfinished_run(folder: Path) -> None:
     """Roll back what a killed process committed and remove its temporary files, but not tiles to resume from."""
-    temporaries, committed = _read_journal(folder / JOURNAL_NAME)
+    temporaries: list[Path] = []
+    committed: list[CommittedFile] = []
+    with contextlib.suppress(OSError, ValueError):
+        # The last line may be cut short if the process was killed.
+        for text in (folder / JOURNAL_NAME).read_text(encoding="utf-8").splitlines():
+            kind, *values = parse_json(text)
+            if kind == _TEMPORARY:
+                temporaries.append(Path(values[0]))
+            elif kind == _COMMITTED:
+                final, backup, file_id = values
+                committed.append(CommittedFile(Path(final), backup and Path(backup), file_id and tuple(file_id)))
+            else:
+                committed.clear()
     # First: the older files that are restored are among the temporary ones.
     roll_back(committed)
     for temporary in temporaries:
@@ -57,30 +69,10 @@ def _record(kind: str, *values: Any) -> None:
             stream.write(f"{json.dumps([kind, *values])}\n")
 
 
-def _read_journal(path: Path) -> tuple[list[Path], list[CommittedFile]]:
-    temporaries: list[Path] = []
-    committed: list[CommittedFile] = []
-    with contextlib.suppress(OSError, ValueError):
-        # The last line may be cut short if the process was killed.
-        for text in path.read_text(encoding="utf-8").splitlines():
-            kind, *values = parse_json(text)
-            if kind == _TEMPORARY:
-                temporaries.append(Path(values[0]))
-            elif kind == _COMMITTED:
-                final, backup, file_id = values
-                committed.append(CommittedFile(Path(final), backup and Path(backup), file_id and tuple(file_id)))
-            else:
-                committed.clear()
-    return temporaries, committed
-
-
 def temp_path_beside(final: Path, ending: str) -> Path:
-    """Return a hidden name for a temporary file or folder in the output's folder, and record it in the journal.
-
-    The name contains a hash of the output's name, so that :func:`remove_orphans` removes only this output's files.
-    The ending is ``.part``, ``.parts`` or ``.earlier``, and a suffix.
-    """
-    # A temporary file of a temporary file belongs to the same output.
+    """Return a hidden name ending in .part, .parts or .earlier, and a suffix, beside an output; the journal gets it."""
+    # With a hash of the output's name, so that remove_orphans removes only its files. A temporary file of a temporary
+    # file belongs to the same output.
     outer = _TEMP_NAME.fullmatch(final.name)
     owner = outer[1] if outer else name_hash(final.name)
     path = final.with_name(f".{final.stem[:40]}.{owner}{uuid.uuid4().hex[:8]}{ending}")
@@ -139,10 +131,8 @@ _committed: ContextVar[list[CommittedFile] | None] = ContextVar("committed files
 
 @contextlib.contextmanager
 def output_transaction() -> Iterator[None]:
-    """Run a block whose outputs stay only if it succeeds; see :func:`commit`.
-
-    The disk may fill up after the map: without its record or table it would look like that of a successful run.
-    """
+    """Run a block whose outputs stay only if it succeeds; see :func:`commit`."""
+    # The disk may fill up after the map: without its record or table it would look like that of a successful run.
     committed: list[CommittedFile] = []
     token = _committed.set(committed)
     try:

@@ -28,8 +28,6 @@ from .tile_cache import TileCache
 from .tile_inference import TileResult, TileWork
 from .tiling import Tile, Tiling
 
-JOB_FILE = "job"  # in the tile cache, with what all workers need
-
 
 @dataclass(frozen=True)
 class RemotePrediction:
@@ -87,7 +85,7 @@ def compute_remotely(
     tiles, cache = list(work.tiling), remote.cache
     cached_numbers = cache.known() & set(range(len(tiles)))
     known = {number for number in cached_numbers if cache.load(number, work.shapes(tiles[number])) is not None}
-    shared = share_object(remote, cache.path / JOB_FILE)
+    shared = share_object(remote, cache.path / "job")
     jobs = [(shared, number) for number in range(len(tiles)) if number not in known]
     with contextlib.closing(cluster.run(predict_tile, jobs, progress, ordered=True)) as results:
         for number, tile in enumerate(tiles):

@@ -134,16 +134,11 @@ class Engine(Protocol):
     bytes_per_column: float  # memory for a column of a tile while it is computed in rows, beside the tile itself
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
-        """Return the logit of landslide over stable.
+        """Return the logit of landslide over stable for the core of a tile, float32 (height, width).
 
-        Args:
-            tile: its sides are multiples of the model's ``align``, and it extends the model's halo beyond the core.
-            core: cells wanted.
-            sample: seed of a dropout sample; ``None`` for the network without dropout.
-            step: receives the share of the work done since its last call, 1 in all; may raise to stop.
-
-        Returns:
-            float32, shape (core.height, core.width).
+        The sides of the tile are multiples of the model's ``align``, and it extends the model's halo beyond the core.
+        ``sample`` is the seed of a dropout sample, ``None`` without dropout; ``step`` receives the share of the work
+        done since its last call, 1 in all, and may raise to stop.
         """
 
 
@@ -228,11 +223,9 @@ class ModuleEngine:
 
 
 class FastCurves:
-    """What curves and class weights add to the logit of landslide over stable: one number per cell, looked up.
+    """What curves and class weights add to the logit of landslide over stable: one number per cell, looked up."""
 
-    A curve is its value at the first knot plus, for each piece, the slope times how far a value reaches into the piece.
-    """
-
+    # A curve is its value at the first knot plus, for each piece, the slope times how far a value reaches into it.
     def __init__(self, curves: Curves, tables: ClassTables, encoding: Encoding, device: torch.device) -> None:
         linear: Any = curves.linear
         weight = _difference(linear.weight.detach()[:, :, 0, 0])

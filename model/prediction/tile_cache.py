@@ -118,10 +118,8 @@ def _explain_os_errors(path: Path) -> Iterator[None]:
 def tile_cache_for(
     output: str | os.PathLike, stack: str | os.PathLike, area: Polygons | None, settings: Mapping[str, Any]
 ) -> TileCache | None:
-    """Return the tile cache of a run, beside its output; ``None`` if the stack is not a file.
-
-    The stack is known by path, size and time here, by its hash in :func:`resuming`; ``settings`` are all other inputs.
-    """
+    """Return the tile cache of a run, by ``settings`` and all inputs, beside its output; ``None`` without a file."""
+    # The stack is known by path, size and time here, and by its hash in resuming.
     if not os.path.isfile(stack):
         return None
     found = os.stat(stack)
@@ -131,10 +129,7 @@ def tile_cache_for(
 
 @contextlib.contextmanager
 def resuming(cache: TileCache, record: RunRecord, progress: Progress) -> Iterator[None]:
-    """Keep the tiles of a run that is stopped, and remove them when the map is complete.
-
-    The record hashes the inputs in the background. Tiles kept and unfinished runs found in the folder are reported.
-    """
+    """Keep the tiles of a run that is stopped, and remove them when the map is complete; reports what is kept."""
     # What runs that were killed while removing their tiles have left in the folder.
     for gone in cache.path.parent.glob(f"{FOLDER_PATTERN}.????????"):
         shutil.rmtree(gone, ignore_errors=True)

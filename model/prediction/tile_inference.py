@@ -59,15 +59,10 @@ class Applicability:
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Find what lies outside in one tile; may be called by several threads.
 
-        Args:
-            raw: values of the stack, shape (factors, height, width).
-            numbers: for each categorical factor its class numbers (:meth:`Encoding.split`) for each of the models that
-                use it; nothing for continuous ones.
-            valid: cells to count, shape (height, width).
-
-        Returns:
-            Number of factors outside, uint8, shape (height, width), :data:`NOT_APPLICABLE` where not valid; and what
-            :meth:`add` takes, plain numbers by name.
+        ``raw`` are values of the stack (factors, height, width), ``numbers`` for each categorical factor its class
+        numbers (:meth:`Encoding.split`) for each of the models that use it, and ``valid`` cells to count. Returns the
+        number of factors outside, uint8 (height, width), :data:`NOT_APPLICABLE` where not valid; and what :meth:`add`
+        takes, plain numbers by name.
         """
         count = np.zeros(valid.shape, dtype=np.uint8)
         factors: dict[str, dict[str, Any]] = {}

@@ -125,11 +125,9 @@ class MessageEncoder:
     def _list(self, values: list[Any]) -> Any:
         if len(values) < CHUNK_LENGTH:
             return [self._encode(item) for item in values]
-        pieces = []
-        for start in range(0, len(values), CHUNK_LENGTH):
-            part = [self._encode(item) for item in values[start : start + CHUNK_LENGTH]]
-            pieces.append(self._keep(json.dumps(part).encode("ascii")))
-        return {"$pieces": pieces}
+        starts = range(0, len(values), CHUNK_LENGTH)
+        parts = ([self._encode(item) for item in values[start : start + CHUNK_LENGTH]] for start in starts)
+        return {"$pieces": [self._keep(json.dumps(part).encode("ascii")) for part in parts]}
 
     def _dict(self, values: dict[Any, Any]) -> Any:
         if all(type(key) is str and not key.startswith("$") for key in values):

@@ -1,7 +1,4 @@
-"""Start the worker process: ``python -I -X utf8 start.py FOLDER``, with the channel on stdin and stdout.
-
-The package is imported by its path, not through the folder above it, which contains other plugins.
-"""
+"""Start the worker process: ``python -I -X utf8 start.py FOLDER``, with the channel on stdin and stdout."""
 
 from __future__ import annotations
 
@@ -34,6 +31,7 @@ def main(folder: Path) -> None:
     search_path = folder / "search_path.json"
     if search_path.is_file():
         sys.path[:] = json.loads(search_path.read_text(encoding="utf-8"))
+    # By its path, not through the folder above it, which contains other plugins.
     spec = importlib.util.spec_from_file_location(PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
     if spec is None or spec.loader is None:
         raise ImportError(f"{ROOT} is no package", name=PACKAGE)
