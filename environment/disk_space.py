@@ -48,9 +48,7 @@ def problem(folder: Path, gigabytes: float) -> str | None:
 def path_problem(folder: Path, platform: str = sys.platform, long_paths: bool | None = None) -> str | None:
     """Return an error text for paths too long for Windows; ``long_paths``: whether it allows them, by default asked."""
     length = len(str(folder)) + 1 + LONGEST_RELATIVE_PATH
-    if platform != "win32" or length <= WINDOWS_LIMIT:
-        return None
-    if _long_paths_allowed() if long_paths is None else long_paths:
+    if platform != "win32" or length <= WINDOWS_LIMIT or (_long_paths_allowed() if long_paths is None else long_paths):
         return None
     text = tr(
         "The folder's path is {length} characters long. Windows allows {allowed} here, because torch has deeply nested "

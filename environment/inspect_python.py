@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import platform
@@ -16,15 +17,6 @@ def has(name: str) -> bool:
         return False
 
 
-def pip_version() -> str:
-    """Return pip's version, empty without pip."""
-    if not has("pip"):
-        return ""
-    import pip
-
-    return pip.__version__
-
-
 info = {
     "version": list(sys.version_info[:3]),
     "platform": sys.platform,
@@ -33,6 +25,6 @@ info = {
     "bits": 64 if sys.maxsize > 2**32 else 32,
     "venv": has("venv"),
     "ensurepip": has("ensurepip"),
-    "pip": pip_version(),
+    "pip": importlib.import_module("pip").__version__ if has("pip") else "",
 }
 json.dump(info, sys.stdout)

@@ -194,21 +194,19 @@ class Installer:
     def run(self) -> dict[str, Any]:
         """Do all steps not done yet and return the completion record; raises InstallFailed or InstallCancelled."""
         self.check()
-        started = time.monotonic()
         try:
             with self._exclusive_lock(), open(self.environment.log, "w", encoding="utf-8") as self._log:
                 self._log_line(f"Scarp's environment in {self.environment.folder}, {time.strftime('%Y-%m-%d %H:%M')}")
                 try:
-                    return self._run(started)
+                    return self._run()
                 except InstallFailed as failure:
                     self._write(str(failure))
                     raise
         except OSError as error:
             raise InstallFailed(explain([str(error)])) from error
 
-    def _run(self, started: float) -> dict[str, Any]:
-        plan = steps(self.request)
-        done = self._completed_steps()
+    def _run(self) -> dict[str, Any]:
+        started, plan, done = time.monotonic(), steps(self.request), self._completed_steps()
         whole, share = sum(step.weight for step in plan), 0.0
         output: list[str] = []
         for step in plan:

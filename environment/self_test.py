@@ -23,7 +23,10 @@ def main() -> None:
         found["seconds"][name] = round(time.perf_counter() - started, 2)
     found.update(_torch())
     found["gdal"] = _rasterio()
-    _sklearn()
+    from sklearn.linear_model import LogisticRegression
+
+    if LogisticRegression().fit([[0.0], [1.0]], [0, 1]).predict([[1.0]])[0] != 1:
+        raise RuntimeError("scikit-learn computes wrong results")
     print(json.dumps(found), flush=True)
 
 
@@ -63,13 +66,6 @@ def _rasterio() -> str:
             if raster.read().sum() != 4 or raster.crs.to_epsg() != 32633:
                 raise RuntimeError("rasterio does not read what it wrote")
     return rasterio.__gdal_version__
-
-
-def _sklearn() -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    if LogisticRegression().fit([[0.0], [1.0]], [0, 1]).predict([[1.0]])[0] != 1:
-        raise RuntimeError("scikit-learn computes wrong results")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ..model.errors import ScarpError
 from ..model.history.reading import Follower, History, HistoryFolder, history_of_model, read_history
 from ..model.history.writing import RUNNING, SUFFIX, histories_folder, request_stop
 from ..translation import tr
-from .function_task import filled
+from .function_task import filled, wrapped_label
 from .training_charts import TrainingCharts
 from .training_list import TrainingList, status_text
 
@@ -29,7 +29,7 @@ class TrainingDock(QtWidgets.QDockWidget):
         super().__init__(tr("Training"), parent, objectName="ScarpTrainingDock")
         self.trainings = HistoryFolder(_folder())
         self.list, self.charts = TrainingList(), TrainingCharts()
-        self.status_text, self.message = QtWidgets.QLabel(), QtWidgets.QLabel()
+        self.status_text, self.message = wrapped_label(), wrapped_label()
         self.stop_button = QtWidgets.QPushButton(tr("Stop and keep best"), clicked=self.stop)
         self._timer = QTimer(self, singleShot=True, timeout=self.poll)
         self._drawn: Any = None
@@ -126,7 +126,6 @@ class TrainingDock(QtWidgets.QDockWidget):
         bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         bar.addActions([self._open, self._report, self._shown_folder, self._removal])
         for label in (self.status_text, self.message):
-            label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status_text.setAlignment(Qt.AlignmentFlag.AlignTop)

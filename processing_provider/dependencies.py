@@ -49,8 +49,8 @@ def install_hint(packages: Iterable[str], link: bool = False) -> str:
         text = tr("This needs {names}, which Scarp does not install by itself. Add it with: {command}")
         return text.format(names=listed, command=f'"{python}" -m pip install {" ".join(names)}')
     need = tr("Scarp needs {names} for this step.").format(names=listed)
-    manager: Any = QgsApplication.taskManager()
-    if has_window() and any(task.description() == installation_title() for task in manager.activeTasks()):
+    manager: Any = QgsApplication.taskManager() if has_window() else None
+    if manager and any(task.description() == installation_title() for task in manager.activeTasks()):
         wait = tr(
             "It is being installed; the bar at the bottom of QGIS's window shows the progress. Open the step "
             "again when that is done."

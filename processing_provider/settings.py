@@ -43,8 +43,7 @@ def results_group() -> str:
 
 def register(provider: str, icon: QIcon) -> None:
     """Put the settings into the dialog, below name and icon of the provider; does nothing without a window."""
-    config = _config()
-    if config is None:
+    if (config := _config()) is None:
         return
     ways = [tr("Automatic"), tr("In a process of its own"), tr("Inside QGIS")]
     config.ProcessingConfig.setGroupIcon(provider, icon)
@@ -60,18 +59,16 @@ def register(provider: str, icon: QIcon) -> None:
 
 def unregister() -> None:
     """Take the settings out of the dialog."""
-    config = _config()
-    if config is not None:
+    if (config := _config()) is not None:
         for name in (_RUN, _GROUPS):
             config.ProcessingConfig.settings.pop(name, None)
 
 
 def _config() -> Any:
     """Return QGIS's module of Processing settings, None where there is no window or Processing is switched off."""
-    if not has_window():
-        return None
-    try:
-        from processing.core import ProcessingConfig
-    except ImportError:
-        return None
-    return ProcessingConfig
+    with contextlib.suppress(ImportError):
+        if has_window():
+            from processing.core import ProcessingConfig
+
+            return ProcessingConfig
+    return None

@@ -54,8 +54,11 @@ class RunRecord:
         self._inputs.add_done_callback(on_done)
 
     def _hash_inputs(self, inputs: Mapping[str, Any]) -> None:
+        def describe(value: Any) -> Any:
+            return list(map(describe, value)) if isinstance(value, (list, tuple)) else describe_input(value)
+
         try:
-            self._inputs.set_result({name: _describe(value) for name, value in inputs.items() if value is not None})
+            self._inputs.set_result({name: describe(value) for name, value in inputs.items() if value is not None})
         except OSError as error:
             self._inputs.set_exception(error)
 
@@ -103,10 +106,6 @@ def describe_input(source: str | os.PathLike) -> dict[str, Any]:
         return {"source": str(source)}
     status = os.stat(path)
     return {"source": str(source), "bytes": status.st_size, "modified_ns": status.st_mtime_ns, "sha256": sha256(path)}
-
-
-def _describe(value: Any) -> Any:
-    return [describe_input(item) for item in value] if isinstance(value, (list, tuple)) else describe_input(value)
 
 
 def sha256(path: str | os.PathLike) -> str:

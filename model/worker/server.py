@@ -51,8 +51,7 @@ class _Worker:
             try:
                 kind, content = read_message(line, self._folder, self._callback_proxy)
             except ScarpError as error:
-                self._calls.put(error)
-                continue
+                kind, content = CALL, error
             if kind == CALL:
                 self._calls.put(content)
             elif kind == ANSWER:
