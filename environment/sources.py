@@ -81,7 +81,7 @@ class Source:
         return None
 
     def variables(self, configuration: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return pip's settings, with those on this computer, as variables: all users can see arguments."""
+        """Return pip's settings, with this computer's, as variables: all users can see passwords in arguments."""
         if self.kind is SourceKind.FOLDER:
             return isolated_pip_settings()
         if self.kind is SourceKind.INTERNET:

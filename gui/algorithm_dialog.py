@@ -95,7 +95,7 @@ class ScarpDialog(AlgorithmDialog):
 
 
 class LiveValidator(QObject):
-    """Checks a dialog's values a moment after each change by the user; ``wrappers`` are the parameters' by name."""
+    """Checks a dialog's values a moment after each change by the user; ``wrappers`` of the widgets are by name."""
 
     def __init__(self, algorithm: Any, wrappers: dict[str, Any], context: Any, dialog: QDialog) -> None:
         super().__init__(dialog)

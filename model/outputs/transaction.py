@@ -70,7 +70,7 @@ def _record(kind: str, *values: Any) -> None:
 
 
 def temp_path_beside(final: Path, ending: str) -> Path:
-    """Return a hidden name ending in .part, .parts or .earlier, and a suffix, beside an output; the journal gets it."""
+    """Return a hidden name beside an output, and record it; it ends in .part, .parts or .earlier, and a suffix."""
     # With a hash of the output's name, so that remove_orphans removes only its files. A temporary file of a temporary
     # file belongs to the same output.
     outer = _TEMP_NAME.fullmatch(final.name)

@@ -129,10 +129,9 @@ class Ensemble:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return mean and standard deviation (None for a single member) of all models and samples over a tile's core.
 
-        Both are float32, any number where a factor has no data.
-
-        Sample ``s`` drops the same channels in every tile, so samples do not depend on the tiles either. Engines are
-        those of :meth:`engines`, tiles those of :meth:`packed`, filled; ``step`` as for :class:`.engines.Engine`.
+        Both are float32, any number where a factor has no data. Sample ``s`` drops the same channels in every tile, so
+        samples do not depend on the tiles either. Engines are those of :meth:`engines`, tiles those of :meth:`packed`,
+        filled; ``step`` as for :class:`.engines.Engine`.
         """
         mean: np.ndarray | None = None
         squares = np.zeros(0, dtype=np.float64)

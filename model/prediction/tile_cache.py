@@ -35,7 +35,7 @@ class TileCache:
     """The folder of a run's tiles."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        """Choose a path in the output's folder by all that tiles depend on, JSON-able, but for large files' content."""
+        """Choose a path in the output's folder by ``settings``: all that tiles depend on but the stack's content."""
         text = json.dumps({"scarp": scarp_version(), **settings}, sort_keys=True, default=str)
         self.path = folder / f".scarp-{hashlib.sha256(text.encode()).hexdigest()[:20]}.unfinished"
 
@@ -118,7 +118,7 @@ def _explain_os_errors(path: Path) -> Iterator[None]:
 def tile_cache_for(
     output: str | os.PathLike, stack: str | os.PathLike, area: Polygons | None, settings: Mapping[str, Any]
 ) -> TileCache | None:
-    """Return the tile cache of a run, by ``settings`` and all inputs, beside its output; ``None`` without a file."""
+    """Return the tile cache of a run beside its output, by inputs and settings; ``None`` if the stack is no file."""
     # The stack is known by path, size and time here, and by its hash in resuming.
     if not os.path.isfile(stack):
         return None
