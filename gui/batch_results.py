@@ -19,7 +19,7 @@ RESULTS_MODULE = "processing.core.ProcessingResults"
 def patch_results_list() -> Callable[[], None]:
     """Let the list of results accept a result without a time; return a function that restores it."""
     results: Any = getattr(sys.modules.get(RESULTS_MODULE), "ProcessingResults", None)
-    original = getattr(results, "addResult", None)
+    original: Any = getattr(results, "addResult", None)
     time_parameter = inspect.signature(original).parameters.get("timestamp") if original else None
     if time_parameter is None or time_parameter.default is not inspect.Parameter.empty:
         return lambda: None

@@ -154,7 +154,7 @@ SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES"}
 
 _KINDS: Any = core.QgsWkbTypes.GeometryType
 _GEOMETRIES = {_KINDS.PointGeometry: POINT, _KINDS.LineGeometry: LINE, _KINDS.PolygonGeometry: POLYGON}
-_OPTIONAL: Any = core.QgsProcessingParameterDefinition.Flag.FlagOptional
+_FLAG: Any = core.QgsProcessingParameterDefinition.Flag
 _ONE_LAYER = ("raster", "source", "layer", "vector")
 _MAX_BANDS = 100  # a raster with more is no factor stack but a cube, whose names take long to read
 
@@ -240,7 +240,7 @@ class Suggestions(QObject):
 
     def _suggest_layer(self, definition: core.QgsProcessingParameterDefinition, layers: list[LayerInfo]) -> None:
         name, value = definition.name(), self._value(definition.name())
-        if definition.flags() & _OPTIONAL and (name not in SUGGESTED_WHEN_OPTIONAL or value not in (None, "")):
+        if definition.flags() & _FLAG.FlagOptional and (name not in SUGGESTED_WHEN_OPTIONAL or value not in (None, "")):
             return
         kind = definition.type()
         fitting = [layer for layer in layers if kind == "layer" or (not layer.geometry) == (kind == "raster")]

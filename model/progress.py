@@ -20,11 +20,14 @@ class Progress(Protocol):
         """Whether the user asked to stop."""
 
 
-class NullProgress(Progress):
+class NullProgress:
     """Reports nothing and never cancels; keeps the warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """Ignore the report."""
 
     def warn(self, text: str) -> None:
         """Keep the warning."""

@@ -325,9 +325,8 @@ class _ProgressCounter:
     def next_result(self, waiting: deque[tuple[Tile, Future]]) -> tuple[Tile, TileResult]:
         """Wait for the first tile and return it, reporting the progress meanwhile."""
         tile, future = waiting.popleft()
-        done = False
-        while not done:
+        while True:
             stop_if_cancelled(self._progress)
             self._progress.report(min(self._done / self._tiles, 1.0))
-            done = bool(wait([future], timeout=POLL).done)
-        return tile, future.result()
+            if wait([future], timeout=POLL).done:
+                return tile, future.result()
