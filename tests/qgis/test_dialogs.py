@@ -13,7 +13,7 @@ from qgis.PyQt.QtWidgets import QTextBrowser
 
 from scarp.algorithms.base.parameters import rows_of
 from scarp.algorithms.base.training_parameters import SETTINGS
-from scarp.gui import algorithm_dialog, live_validation, suggestions
+from scarp.gui import algorithm_dialog, suggestions
 from scarp.gui.algorithm_dialog import PICTURES
 from scarp.gui.suggestions import LINE, POINT, POLYGON, LayerInfo, guess_field, guess_layer, matches_keyword
 from scarp.model.labels.scales import DEFAULT_RADII
@@ -35,7 +35,7 @@ def dialog(run, qgis_iface, monkeypatch):
     browser = QgsBrowserGuiModel()
     monkeypatch.setattr(qgis_iface, "browserModel", lambda: browser, raising=False)
     # On a busy machine every check is slow.
-    monkeypatch.setattr("scarp.gui.algorithm_dialog.MAX_CHECK_SECONDS", float("inf"))
+    monkeypatch.setattr(algorithm_dialog, "MAX_CHECK_SECONDS", float("inf"))
 
     def open_dialog(name, parameters=None):
         opened.append(processing.createAlgorithmDialog(f"scarp:{name}", parameters or {}))
@@ -108,8 +108,8 @@ def message(window, wait: float = 60.0):
     end = time.monotonic() + wait
     while checks._timer.isActive() and time.monotonic() < end:
         QgsApplication.processEvents()
-    assert not checks._timer.isActive() and checks.line.isHidden() == (not checks.line.label.text())
-    return checks.line.label.text()
+    assert not checks._timer.isActive() and checks.line.isHidden() == (not checks.label.text())
+    return checks.label.text()
 
 
 SUGGESTED = """
@@ -215,8 +215,6 @@ def test_empty_inputs_are_no_error(dialog, run):
 
 def test_after_a_slow_check_there_is_no_other(dialog, layers, monkeypatch):
     # It validates too, a moment after the dialog is shown.
-    from scarp.gui import algorithm_dialog
-
     monkeypatch.setattr(algorithm_dialog.LiveValidator, "open_files", lambda check: None)
     monkeypatch.setattr(algorithm_dialog, "MAX_CHECK_SECONDS", 0.1)
     window = dialog("classifyzones")

@@ -23,9 +23,8 @@ from scarp.environment.private import EnvironmentState, PrivateEnvironment, defa
 from scarp.environment.sources import Proxy, SourceKind
 from scarp.gui import install_dialog
 from scarp.gui.diagnostics_dialog import DiagnosticsDialog
-from scarp.gui.install_form import InstallForm
+from scarp.gui.install_dialog import InstallForm, proxy_of_qgis
 from scarp.gui.menu import LinkHandler
-from scarp.gui.network import proxy_of_qgis
 from scarp.running import core
 from scarp.tests.core import fake_installation as fake
 

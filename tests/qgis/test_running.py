@@ -19,9 +19,8 @@ from scarp.model.demo import DemoOptions
 from scarp.model.errors import Cancelled, LibraryMissing, ScarpError, TooFewData
 from scarp.model.progress import NullProgress
 from scarp.processing_provider import settings
-from scarp.running import core, failures, process
-from scarp.running.core import Core, Runtime, choose_runtime
-from scarp.running.failures import CoreProcessError, UnexpectedCoreError
+from scarp.running import core, process
+from scarp.running.core import Core, CoreProcessError, Runtime, UnexpectedCoreError, choose_runtime
 from scarp.running.process import CANCEL_TIMEOUT, SubprocessCore
 from scarp.tests.qgis.tiny import TRAINING, Listener
 from scarp.tests.reliability.faults_worker import Illness, suffer
@@ -167,7 +166,7 @@ def test_windows_exit_codes_are_explained(monkeypatch, code, words):
 def test_worker_errors_are_rebuilt_with_their_class(kind):
     library, expected = ("torch" if kind is ImportError else None), kind in (TooFewData, Cancelled)
     content = {"kind": kind.__name__, "text": "There are 3.", "trace": "", "library": library, "expected": expected}
-    error = failures.rebuild_error(content)
+    error = core.rebuild_error(content)
     assert type(error) is (UnexpectedCoreError if kind is KeyError else kind) and "There are 3." in str(error)
 
 
