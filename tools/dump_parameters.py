@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication
+
+from scarp.tests.qgis.study import begin
 
 WORDS = ("description", "help", "additional_info")
 
@@ -29,18 +30,9 @@ def parameters(provider: Any) -> dict[str, list[Any]]:
 
 def main() -> None:
     """Load Scarp without a window and write the file."""
-    with tempfile.TemporaryDirectory() as profile:
-        application = QgsApplication([], False, profile)
-        application.initQgis()
-        from qgis.analysis import QgsNativeAlgorithms
-
-        QgsApplication.processingRegistry().addProvider(QgsNativeAlgorithms())
-        from scarp import classFactory
-
-        plugin = classFactory(None)
-        plugin.initProcessing()
-        text = json.dumps(parameters(plugin.provider), indent=1, ensure_ascii=False)
-        plugin.unload()
+    begin()
+    provider = QgsApplication.processingRegistry().providerById("scarp")
+    text = json.dumps(parameters(provider), indent=1, ensure_ascii=False)
     Path(sys.argv[1]).write_text(f"{text}\n", encoding="utf-8")
 
 

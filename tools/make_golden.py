@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,35 +22,19 @@ from typing import Any
 # Before torch is imported: sums over several threads round differently.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["SCARP_RUN"] = "inside"
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from qgis.core import QgsApplication, QgsProcessingFeedback
+from scarp.tests.golden.chain import VALUES, measure, surroundings
+from scarp.tests.golden.comparing import differences
+from scarp.tests.qgis.study import begin
 
 
 def main() -> None:
     """Run the workflow, print what changed, write the file."""
-    application = QgsApplication([], False)
-    application.initQgis()
-    from scarp import classFactory
-
-    plugin = classFactory(None)
-    plugin.initProcessing()
-    for folder in (QgsApplication.pkgDataPath(), "/usr/share/qgis"):
-        sys.path.append(str(Path(folder) / "python" / "plugins"))
-    import processing
-    from processing.core.Processing import Processing
-
-    Processing.initialize()
-    from scarp.tests.golden.chain import VALUES, measure, surroundings
-    from scarp.tests.golden.comparing import differences
+    run_algorithm = begin()
 
     def run(algorithm: str, **parameters: Any) -> dict[str, Any]:
         print(f"  {algorithm}", flush=True)
-        return processing.run(
-            f"scarp:{algorithm}",
-            {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()},
-            feedback=QgsProcessingFeedback(False),
-        )
+        return run_algorithm(algorithm, **parameters)
 
     with tempfile.TemporaryDirectory() as folder:
         values = measure(run, Path(folder))
