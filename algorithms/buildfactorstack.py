@@ -11,17 +11,15 @@ from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.styles import style_output
 
 
 class BuildFactorStack(ScarpAlgorithm):
-    """Parameters in, one call to ``build_factor_stack``, the stack out."""
-
     ID = "buildfactorstack"
     TITLE = "Build factor stack"
     GROUP = PREPARE
     TAGS = ("slope", "curvature", "aspect", "density", "lithology", "stack", "raster")
     REQUIRED_MODULES = (*CORE, "scipy")
+    STYLES = {"OUTPUT": "stack"}
     SUMMARY = (
         "Resamples all conditioning factors of landslides to the DEM grid and writes them as one raster with a band "
         "per factor, which the other steps read.\n"
@@ -33,76 +31,58 @@ class BuildFactorStack(ScarpAlgorithm):
         "degrees. A cell where any factor has no data has no data in the whole stack; the log states how many cells "
         "each factor lacks."
     )
+    NUMBERS = {"FACTORS": "factors in the stack", "VALID_CELLS": "cells with data in all factors"}
+    HELP = {
+        "DEM": "Elevation in metres, or in the unit that the raster states or that you choose below. Its grid becomes "
+        "the study grid: the map will have its cells. 30 m and a projected CRS are best; degrees work as well.",
+        "AREA": "Polygons; cells outside them get no data. Without it the whole DEM is used.",
+        "LANDFORM": "Terrain classes (mountain, plain, glacier ...): polygons, or a raster of class numbers.",
+        "LANDFORM_FIELD": "Field with the class of each landform polygon. Needed for polygons only.",
+        "RIVERS": "Lines. Extend the layer beyond the DEM by the search radius to avoid edge effects.",
+        "PRECIPITATION": "Millimetres per year: a raster, interpolated to the grid if it is coarse (1 km); or points "
+        "of weather stations, which are interpolated.",
+        "PRECIPITATION_FIELD": "Field with the millimetres. Needed for station points only.",
+        "TEMPERATURE": "Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or "
+        "kelvin: choose their unit below.",
+        "TEMPERATURE_FIELD": "Field with the degrees Celsius. Needed for station points only.",
+        "FAULTS": "Lines of geological faults, beyond the border of the DEM if available.",
+        "LITHOLOGY": "Rock types: polygons, or a raster of class numbers.",
+        "LITHOLOGY_FIELD": "Field with the rock type of each polygon. Needed for polygons only.",
+        "SEISMIC": "Zones of earthquake intensity or peak ground acceleration: polygons, or a raster of class numbers.",
+        "SEISMIC_FIELD": "Field with the intensity of each polygon. Needed for polygons only.",
+        "EXTRA_CONTINUOUS": "Further rasters of measured values, such as distance to roads or a vegetation index. "
+        "Each becomes a factor named after its layer.",
+        "EXTRA_CATEGORICAL": "Further rasters of class numbers, such as land cover. Each becomes a factor named after "
+        "its layer.",
+        "CLASSES_FROM": "A factor stack built before, or a trained model, whose class numbers are reused for equal "
+        "class names, so that the bands of two areas can be compared. Models match classes by name in any case.",
+        "OUTPUT": "GeoTIFF with one band per factor, in physical units, with names and descriptions.",
+    }
 
     def define(self) -> None:
-        self.declare(
-            p.raster("DEM", "Elevation model (DEM)"),
-            "Elevation in metres, or in the unit that the raster states or that you choose below. Its grid "
-            "becomes the study grid: the map will have its cells. 30 m and a "
-            "projected CRS are best; degrees work as well.",
-        )
-        area = p.vector("AREA", "Study area", p.POLYGON, optional=True)
-        self.declare(area, "Polygons; cells outside them get no data. Without it the whole DEM is used.")
-        self.declare(
-            p.raster_or_vector("LANDFORM", "Landform", p.POLYGON),
-            "Terrain classes (mountain, plain, glacier ...): polygons, or a raster of class numbers.",
-        )
-        landform_field = p.raster_or_vector_field("LANDFORM_FIELD", "Landform field")
-        self.declare(landform_field, "Field with the class of each landform polygon. Needed for polygons only.")
-        rivers = p.vector("RIVERS", "Rivers", p.LINE, optional=True)
-        self.declare(rivers, "Lines. Extend the layer beyond the DEM by the search radius to avoid edge effects.")
-        self.declare_option(StackOptions, "river_radius")
-        self.declare(
-            p.raster_or_vector("PRECIPITATION", "Annual precipitation", p.POINT),
-            "Millimetres per year: a raster, interpolated to the grid if it is coarse (1 km); or points of weather "
-            "stations, which are interpolated.",
-        )
-        precipitation_field = p.raster_or_vector_field("PRECIPITATION_FIELD", "Precipitation field")
-        self.declare(precipitation_field, "Field with the millimetres. Needed for station points only.")
-        self.declare(
-            p.raster_or_vector("TEMPERATURE", "Annual mean temperature", p.POINT),
-            "Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin: choose "
-            "their unit below.",
-        )
-        temperature_field = p.raster_or_vector_field("TEMPERATURE_FIELD", "Temperature field")
-        self.declare(temperature_field, "Field with the degrees Celsius. Needed for station points only.")
-        faults = p.vector("FAULTS", "Faults", p.LINE, optional=True)
-        self.declare(faults, "Lines of geological faults, beyond the border of the DEM if available.")
-        self.declare_option(StackOptions, "fault_radius")
-        lithology = p.raster_or_vector("LITHOLOGY", "Lithology", p.POLYGON)
-        self.declare(lithology, "Rock types: polygons, or a raster of class numbers.")
-        lithology_field = p.raster_or_vector_field("LITHOLOGY_FIELD", "Lithology field")
-        self.declare(lithology_field, "Field with the rock type of each polygon. Needed for polygons only.")
-        self.declare(
-            p.raster_or_vector("SEISMIC", "Seismic intensity", p.POLYGON),
-            "Zones of earthquake intensity or peak ground acceleration: polygons, or a raster of class numbers.",
-        )
-        seismic_field = p.raster_or_vector_field("SEISMIC_FIELD", "Seismic intensity field")
-        self.declare(seismic_field, "Field with the intensity of each polygon. Needed for polygons only.")
-        self.declare(
-            p.rasters("EXTRA_CONTINUOUS", "Extra factors, continuous"),
-            "Further rasters of measured values, such as distance to roads or a vegetation index. Each becomes a "
-            "factor named after its layer.",
-        )
-        self.declare(
-            p.rasters("EXTRA_CATEGORICAL", "Extra factors, categorical"),
-            "Further rasters of class numbers, such as land cover. Each becomes a factor named after its layer.",
-        )
-        for name in ("dem_unit", "precipitation_unit", "temperature_unit", "slope_method"):
-            self.declare_option(StackOptions, name)
-        self.declare(
-            p.input_file(
-                "CLASSES_FROM", "Classes of an earlier stack", "Factor stack or model (*.tif *.tiff *.safetensors)"
-            ),
-            "A factor stack built before, or a trained model, whose class numbers are reused for equal class names, so "
-            "that the bands of two areas can be compared. Models match classes by name in any case.",
-            advanced=True,
-        )
-        self.declare_option(StackOptions, "scheduler")
-        output = p.raster_output("OUTPUT", "Factor stack")
-        self.declare(output, "GeoTIFF with one band per factor, in physical units, with names and descriptions.")
-        self.declare_number("FACTORS", "factors in the stack")
-        self.declare_number("VALID_CELLS", "cells with data in all factors")
+        self.declare(p.raster("DEM", "Elevation model (DEM)"))
+        self.declare(p.vector("AREA", "Study area", p.POLYGON, optional=True))
+        self.declare(p.raster_or_vector("LANDFORM", "Landform", p.POLYGON))
+        self.declare(p.raster_or_vector_field("LANDFORM_FIELD", "Landform field"))
+        self.declare(p.vector("RIVERS", "Rivers", p.LINE, optional=True))
+        self.declare_options(StackOptions, "river_radius")
+        self.declare(p.raster_or_vector("PRECIPITATION", "Annual precipitation", p.POINT))
+        self.declare(p.raster_or_vector_field("PRECIPITATION_FIELD", "Precipitation field"))
+        self.declare(p.raster_or_vector("TEMPERATURE", "Annual mean temperature", p.POINT))
+        self.declare(p.raster_or_vector_field("TEMPERATURE_FIELD", "Temperature field"))
+        self.declare(p.vector("FAULTS", "Faults", p.LINE, optional=True))
+        self.declare_options(StackOptions, "fault_radius")
+        self.declare(p.raster_or_vector("LITHOLOGY", "Lithology", p.POLYGON))
+        self.declare(p.raster_or_vector_field("LITHOLOGY_FIELD", "Lithology field"))
+        self.declare(p.raster_or_vector("SEISMIC", "Seismic intensity", p.POLYGON))
+        self.declare(p.raster_or_vector_field("SEISMIC_FIELD", "Seismic intensity field"))
+        self.declare(p.rasters("EXTRA_CONTINUOUS", "Extra factors, continuous"))
+        self.declare(p.rasters("EXTRA_CATEGORICAL", "Extra factors, categorical"))
+        self.declare_options(StackOptions, "dem_unit", "precipitation_unit", "temperature_unit", "slope_method")
+        kinds = "Factor stack or model (*.tif *.tiff *.safetensors)"
+        self.declare(p.input_file("CLASSES_FROM", "Classes of an earlier stack", kinds), advanced=True)
+        self.declare_options(StackOptions, "scheduler")
+        self.declare(p.raster_output("OUTPUT", "Factor stack"))
 
     def check(self, arguments: Arguments) -> None:
         for name, what in (
@@ -116,7 +96,7 @@ class BuildFactorStack(ScarpAlgorithm):
         arguments.scheduler()
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        dem, output = str(arguments.raster("DEM")), arguments.output("OUTPUT")
+        dem = str(arguments.raster("DEM"))
         options = arguments.options(StackOptions, scheduler=arguments.scheduler())
         radii = options.river_radius, options.fault_radius
         crs, bounds, near_rivers, near_faults = arguments.grid(dem, "DEM", *radii)
@@ -135,9 +115,8 @@ class BuildFactorStack(ScarpAlgorithm):
             extra_categorical=[CategoricalInput(raster=path, name=name) for path, name in extra_classes],
             class_table=arguments.file("CLASSES_FROM"),
         )
-        summary = arguments.core.call("build_factor_stack", inputs, output, options, progress=arguments.progress)
-        style_output(arguments.context, output, "stack")
-        return {"OUTPUT": output, "FACTORS": len(summary.factors), "VALID_CELLS": summary.valid_cells}
+        summary = self.call(arguments, "build_factor_stack", inputs, options=options)
+        return {"FACTORS": len(summary.factors), "VALID_CELLS": summary.valid_cells}
 
     @staticmethod
     def _climate(name: str, crs: QgsCoordinateReferenceSystem, arguments: Arguments) -> Any:

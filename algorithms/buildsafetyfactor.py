@@ -10,17 +10,15 @@ from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.styles import style_output
 
 
 class BuildSafetyFactor(ScarpAlgorithm):
-    """Parameters in, one call to ``build_safety_factor``, the safety factor out."""
-
     ID = "buildsafetyfactor"
     TITLE = "Build safety factor"
     GROUP = PREPARE
     TAGS = ("rainfall", "threshold", "physics", "stability")
     REQUIRED_MODULES = (*CORE, "scipy")
+    STYLES = {"OUTPUT": "safety_factor", "OUTPUT_RAINFALL": "rainfall"}
     SUMMARY = (
         "Computes where the wettest week brings more rain than slopes of that landform have withstood so far. "
         "Training uses it as the physics constraint: where the safety factor is below 0.5, the model is penalised for "
@@ -32,60 +30,51 @@ class BuildSafetyFactor(ScarpAlgorithm):
         "class has too few); else from the paper's table, where the names match.\n"
         "Any other safety factor raster (from a slope stability model, say) can be used for training instead."
     )
+    NUMBERS = {"WARNED_SHARE": "share of the area with a safety factor below 0.5"}
+    HELP = {
+        "REFERENCE": "Raster with the grid of the result, normally the factor stack.",
+        "PRECIPITATION": "Millimetres per year, at any resolution; coarse rasters are interpolated to the grid.",
+        "CLIMATE": "Polygons with alpha, beta and rainy days of their own, as fields. Where a zone has no value, and "
+        "outside all zones, the numbers above are used.",
+        "ALPHA_FIELD": "Field of the climate zones with alpha.",
+        "BETA_FIELD": "Field of the climate zones with beta.",
+        "RAINY_DAYS_FIELD": "Field of the climate zones with the rainy days.",
+        "TOPOGRAPHY": "Polygons or a raster of class numbers; each class has its own critical rainfall. The landform "
+        "layer is suitable. Without it one critical rainfall holds everywhere.",
+        "TOPOGRAPHY_FIELD": "Field with the terrain class of each polygon. Needed for polygons only.",
+        "K_TABLE": "One row per class: its name and k, which is 1 divided by the critical rainfall in mm. The row "
+        '"all" is for classes without a row, and for the whole area without classes. As text: '
+        "lakes,0.0119,glaciers,0.0263. Empty: from LANDSLIDES, or the paper's table by name.",
+        "LANDSLIDES": "Inventory for the critical rainfall: the 95th percentile of R7 at the landslides of each "
+        "terrain class. Classes with too few landslides get the value of all together.",
+        "OUTPUT": "GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the critical rainfall.",
+        "OUTPUT_RAINFALL": "GeoTIFF with R7 in millimetres.",
+        "OUTPUT_TABLE": "Critical rainfall and k of each terrain class, their source, and the number of landslides "
+        "behind them.",
+    }
 
     def define(self) -> None:
-        reference = p.raster("REFERENCE", "Reference raster")
-        self.declare(reference, "Raster with the grid of the result, normally the factor stack.")
-        self.declare(
-            p.raster("PRECIPITATION", "Annual precipitation (mm)"),
-            "Millimetres per year, at any resolution; coarse rasters are interpolated to the grid.",
-        )
-        for name in ("precipitation_unit", "alpha", "beta", "rainy_days"):
-            self.declare_option(SafetyOptions, name)
-        self.declare(
-            p.vector("CLIMATE", "Climate zones", p.POLYGON, optional=True),
-            "Polygons with alpha, beta and rainy days of their own, as fields. Where a zone has no value, "
-            "and outside all zones, the numbers above are used.",
-        )
-        self.declare(p.field("ALPHA_FIELD", "Alpha field", "CLIMATE"), "Field of the climate zones with alpha.")
-        self.declare(p.field("BETA_FIELD", "Beta field", "CLIMATE"), "Field of the climate zones with beta.")
-        rainy_days_field = p.field("RAINY_DAYS_FIELD", "Rainy days field", "CLIMATE")
-        self.declare(rainy_days_field, "Field of the climate zones with the rainy days.")
-        self.declare(
-            p.raster_or_vector("TOPOGRAPHY", "Terrain classes", p.POLYGON),
-            "Polygons or a raster of class numbers; each class has its own critical rainfall. The landform layer is "
-            "suitable. Without it one critical rainfall holds everywhere.",
-        )
-        topography_field = p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field")
-        self.declare(topography_field, "Field with the terrain class of each polygon. Needed for polygons only.")
-        self.declare(
-            p.table("K_TABLE", "k by terrain class (1/mm)", ["Terrain class", "k (1/mm)"]),
-            "One row per class: its name and k, which is 1 divided by the critical rainfall in mm. The row "
-            '"all" is for classes without a row, and for the whole area without classes. As text: '
-            "lakes,0.0119,glaciers,0.0263. Empty: from LANDSLIDES, or the paper's table by name.",
-        )
-        self.declare(
-            p.vector("LANDSLIDES", "Historical landslides", p.POINT, p.POLYGON, optional=True),
-            "Inventory for the critical rainfall: the 95th percentile of R7 at the landslides of each terrain class. "
-            "Classes with too few landslides get the value of all together.",
-        )
-        output = p.raster_output("OUTPUT", "Safety factor")
-        self.declare(output, "GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the critical rainfall.")
-        output_rainfall = p.raster_output("OUTPUT_RAINFALL", "Rain of the wettest week", optional=True)
-        self.declare(output_rainfall, "GeoTIFF with R7 in millimetres.")
-        self.declare(
-            p.file_output("OUTPUT_TABLE", "Thresholds", p.CSV, optional=True, by_default=False),
-            "Critical rainfall and k of each terrain class, their source, and the number of landslides behind them.",
-        )
-        self.declare_number("WARNED_SHARE", "share of the area with a safety factor below 0.5")
+        self.declare(p.raster("REFERENCE", "Reference raster"))
+        self.declare(p.raster("PRECIPITATION", "Annual precipitation (mm)"))
+        self.declare_options(SafetyOptions, "precipitation_unit", "alpha", "beta", "rainy_days")
+        self.declare(p.vector("CLIMATE", "Climate zones", p.POLYGON, optional=True))
+        self.declare(p.field("ALPHA_FIELD", "Alpha field", "CLIMATE"))
+        self.declare(p.field("BETA_FIELD", "Beta field", "CLIMATE"))
+        self.declare(p.field("RAINY_DAYS_FIELD", "Rainy days field", "CLIMATE"))
+        self.declare(p.raster_or_vector("TOPOGRAPHY", "Terrain classes", p.POLYGON))
+        self.declare(p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field"))
+        self.declare(p.table("K_TABLE", "k by terrain class (1/mm)", ["Terrain class", "k (1/mm)"]))
+        self.declare(p.vector("LANDSLIDES", "Historical landslides", p.POINT, p.POLYGON, optional=True))
+        self.declare(p.raster_output("OUTPUT", "Safety factor"))
+        self.declare(p.raster_output("OUTPUT_RAINFALL", "Rain of the wettest week", optional=True))
+        self.declare(p.file_output("OUTPUT_TABLE", "Thresholds", p.CSV, optional=True, by_default=False))
 
     def check(self, arguments: Arguments) -> None:
         arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", tr("the terrain class"))
         read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        reference, output = str(arguments.raster("REFERENCE")), arguments.output("OUTPUT")
-        rainfall, table = arguments.output("OUTPUT_RAINFALL"), arguments.output("OUTPUT_TABLE")
+        reference = str(arguments.raster("REFERENCE"))
         crs = arguments.grid_crs(reference, "reference")
         fields = {name: arguments.field(name.upper()) for name in ("alpha_field", "beta_field", "rainy_days_field")}
         k_table = read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
@@ -97,10 +86,5 @@ class BuildSafetyFactor(ScarpAlgorithm):
             landslides=arguments.points_or_polygons("LANDSLIDES", crs),
         )
         options = arguments.options(SafetyOptions, **fields, k_table=k_table)
-        outputs = {"output_rainfall": rainfall, "output_table": table}
-        progress = arguments.progress
-        summary = arguments.core.call("build_safety_factor", inputs, output, options, **outputs, progress=progress)
-        style_output(arguments.context, output, "safety_factor")
-        style_output(arguments.context, rainfall, "rainfall")
-        written = {"OUTPUT": output, "OUTPUT_RAINFALL": rainfall, "OUTPUT_TABLE": table}
-        return {**written, "WARNED_SHARE": summary.share_warned}
+        summary = self.call(arguments, "build_safety_factor", inputs, options=options)
+        return {"WARNED_SHARE": summary.share_warned}

@@ -10,8 +10,6 @@ from .base.arguments import Arguments
 
 
 class CheckFactors(ScarpAlgorithm):
-    """Parameters in, one call to ``check_factors``, report and table out."""
-
     ID = "checkfactors"
     TITLE = "Check factors"
     GROUP = PREPARE
@@ -25,24 +23,26 @@ class CheckFactors(ScarpAlgorithm):
         "each factor differs where landslides are.\n"
         "It never stops at the first problem, and changes nothing."
     )
+    NUMBERS = {
+        "ERRORS": "findings to fix before training",
+        "WARNINGS": "findings to read before training",
+        "NOTES": "further remarks",
+    }
+    HELP = {
+        "STACK": 'Raster from "Build factor stack".',
+        "LABELS": 'Raster from "Build landslide labels" on the same grid. With it the report compares landslide cells '
+        "with the others.",
+        "OUTPUT_HTML": "One file with tables and figures that opens in any browser.",
+        "OUTPUT_TABLE": "The findings as a table, one per row.",
+    }
 
     def define(self) -> None:
-        self.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
-        self.declare(
-            p.raster("LABELS", "Landslide labels", optional=True),
-            'Raster from "Build landslide labels" on the same grid. With it the report compares landslide cells with '
-            "the others.",
-        )
-        output_html = p.file_output("OUTPUT_HTML", "Report", p.HTML)
-        self.declare(output_html, "One file with tables and figures that opens in any browser.")
-        self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV), "The findings as a table, one per row.")
-        self.declare_number("ERRORS", "findings to fix before training")
-        self.declare_number("WARNINGS", "findings to read before training")
-        self.declare_number("NOTES", "further remarks")
+        self.declare(p.raster("STACK", "Factor stack"))
+        self.declare(p.raster("LABELS", "Landslide labels", optional=True))
+        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
+        self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
-        given = {"labels": arguments.raster("LABELS"), "progress": arguments.progress}
-        summary = arguments.core.call("check_factors", arguments.raster("STACK"), html, table, **given)
-        counts = {"ERRORS": summary.errors, "WARNINGS": summary.warnings, "NOTES": summary.notes}
-        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, **counts}
+        stack, labels = arguments.raster("STACK"), arguments.raster("LABELS")
+        summary = self.call(arguments, "check_factors", stack, labels=labels)
+        return {"ERRORS": summary.errors, "WARNINGS": summary.warnings, "NOTES": summary.notes}

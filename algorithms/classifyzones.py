@@ -15,8 +15,6 @@ from .base.styles import SIDECAR_STYLE, style_output
 
 
 class ClassifyZones(ScarpAlgorithm):
-    """Parameters in, one call to ``classify_zones``, zones out."""
-
     ID = "classifyzones"
     TITLE = "Classify zones"
     GROUP = MAP
@@ -28,44 +26,30 @@ class ClassifyZones(ScarpAlgorithm):
         "susceptible, as in the paper, exact and by true area on the ground. To cut another map, of a later year or of "
         "the neighbouring region, at the same values, give these zones as BREAKS_FROM."
     )
+    HELP = {
+        "SUSCEPTIBILITY": 'Map from "Predict susceptibility", or any raster in which more means more susceptible.',
+        "SHARES": "Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and "
+        "landslide_share (which takes 1, 4, 15, 30, 50 if this is not changed). There are as many zones as numbers; "
+        "equal_interval and natural_breaks use only their count.",
+        "BREAKS": "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; METHOD need "
+        "not be changed if they are given.",
+        "BREAKS_FROM": "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map "
+        "is cut at the same values. METHOD and BREAKS need not be changed.",
+        "LANDSLIDES": "The inventory, for METHOD landslide_share.",
+        "OUTPUT": "GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it.",
+        "OUTPUT_TABLE": "Range of values, cells, km² and share of each zone.",
+    }
 
     def define(self) -> None:
-        self.declare(
-            p.raster("SUSCEPTIBILITY", "Susceptibility"),
-            'Map from "Predict susceptibility", or any raster in which more means more susceptible.',
-        )
-        self.declare_option(ZoneOptions, "method")
-        self.declare(
-            p.table("SHARES", "Shares (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
-            "Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and "
-            "landslide_share (which takes 1, 4, 15, 30, 50 if this is not changed). There are as many zones as "
-            "numbers; equal_interval and natural_breaks use only their count.",
-        )
-        self.declare(
-            p.table("BREAKS", "Breaks", ["Upper value"]),
-            "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; METHOD need not be "
-            "changed if they are given.",
-        )
-        self.declare(
-            p.input_file("BREAKS_FROM", "Breaks of an earlier run", p.ZONES_FILTER),
-            "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is cut at the "
-            "same values. METHOD and BREAKS need not be changed.",
-        )
-        self.declare(
-            p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True),
-            "The inventory, for METHOD landslide_share.",
-        )
-        self.declare(
-            p.region(), "Name of the region for a column of the zone table. Empty: the one that the map states, if any."
-        )
-        self.declare(
-            p.raster_output("OUTPUT", "Susceptibility zones"),
-            "GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it.",
-        )
-        self.declare(
-            p.file_output("OUTPUT_TABLE", "Zone table", p.CSV, optional=True, by_default=False),
-            "Range of values, cells, km² and share of each zone.",
-        )
+        self.declare(p.raster("SUSCEPTIBILITY", "Susceptibility"))
+        self.declare_options(ZoneOptions, "method")
+        self.declare(p.table("SHARES", "Shares (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]))
+        self.declare(p.table("BREAKS", "Breaks", ["Upper value"]))
+        self.declare(p.input_file("BREAKS_FROM", "Breaks of an earlier run", p.ZONES_FILTER))
+        self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True))
+        self.declare_options(ZoneOptions, "region")
+        self.declare(p.raster_output("OUTPUT", "Susceptibility zones"))
+        self.declare(p.file_output("OUTPUT_TABLE", "Zone table", p.CSV, optional=True, by_default=False))
 
     def check(self, arguments: Arguments) -> None:
         options = self._options(arguments)
@@ -73,16 +57,15 @@ class ClassifyZones(ScarpAlgorithm):
             read_scheme(options.method, options.shares, options.breaks)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        susceptibility, output = str(arguments.raster("SUSCEPTIBILITY")), arguments.output("OUTPUT")
-        options, table, landslides = self._options(arguments), arguments.output("OUTPUT_TABLE"), None
+        susceptibility, options, landslides = str(arguments.raster("SUSCEPTIBILITY")), self._options(arguments), None
         if options.method == LANDSLIDE_SHARE:
             crs = arguments.grid_crs(susceptibility, "susceptibility")
             landslides = arguments.points_or_polygons("LANDSLIDES", crs)
-        more = {"breaks_from": arguments.file("BREAKS_FROM"), "landslides": landslides, "output_table": table}
-        progress = arguments.progress
-        summary = arguments.core.call("classify_zones", susceptibility, output, options, **more, progress=progress)
-        style_output(arguments.context, output, "zones" if len(summary.names) == 5 else SIDECAR_STYLE)
-        return {"OUTPUT": output, "OUTPUT_TABLE": table}
+        more = {"breaks_from": arguments.file("BREAKS_FROM"), "landslides": landslides}
+        summary = self.call(arguments, "classify_zones", susceptibility, options=options, **more)
+        style = "zones" if len(summary.names) == 5 else SIDECAR_STYLE
+        style_output(arguments.context, arguments.output("OUTPUT"), style)
+        return {}
 
     @staticmethod
     def _options(arguments: Arguments) -> ZoneOptions:

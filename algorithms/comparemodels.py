@@ -5,32 +5,25 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from qgis.core import QgsProcessingOutputString
+
 from ..model.comparison.settings import ComparisonOptions, map_names
 from ..model.tables import read_numbers, read_texts
 from ..model.zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme
+from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.styles import style_output
-from .validatewithpoints import evaluation_layers
-
-NUMBERS = (
-    ("AUC", "area under the ROC curve of the best map"),
-    ("AUC_LOW", "lower end of its 95 % interval"),
-    ("AUC_HIGH", "upper end of its 95 % interval"),
-    ("LEAD", "by how much its AUC is above that of the second best map"),
-    ("P", "probability of such a lead between equally good maps, corrected for all pairs"),
-)
+from .validatewithpoints import declare_evaluation_layers, evaluation_layers
 
 
 class CompareModels(ScarpAlgorithm):
-    """Parameters in, one call to ``compare_models``, report, table and difference map out."""
-
     ID = "comparemodels"
     TITLE = "Compare models"
     GROUP = VALIDATE
     TAGS = ("roc", "auc", "delong", "kappa", "agreement", "difference", "rank correlation", "report")
     REQUIRED_MODULES = (*CORE, "sklearn", "scipy", "matplotlib", "jinja2")
+    STYLES = {"OUTPUT_DIFFERENCE": "difference"}
     SUMMARY = (
         "Compares several susceptibility maps of one area on the same landslides, the same stable points and the same "
         "ground: AUC of each map and region, tests whether a difference could be chance, how far the maps agree in "
@@ -42,70 +35,44 @@ class CompareModels(ScarpAlgorithm):
         "One model alone is enough for that.\nA map looks better on the landslides it was trained on. Give the "
         "training windows and look at the test windows, or take landslides that none of the maps has seen."
     )
+    NUMBERS = {
+        "AUC": "area under the ROC curve of the best map",
+        "AUC_LOW": "lower end of its 95 % interval",
+        "AUC_HIGH": "upper end of its 95 % interval",
+        "LEAD": "by how much its AUC is above that of the second best map",
+        "P": "probability of such a lead between equally good maps, corrected for all pairs",
+    }
+    HELP = {
+        "SUSCEPTIBILITY": "Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first "
+        "minus the second. A map may be in several rasters, one a region; see NAMES.",
+        "NAMES": "One name a raster, in their order, for report and tables. Rasters with the same name are pieces of "
+        "one map, such as the maps of five regions. Empty: the names of the layers.",
+        "REGIONS": "Polygons for which the numbers are given separately, with their mean and the worst one. Without "
+        "them the pieces of a map are the regions.",
+        "WINDOWS": "Layer of windows that a training wrote, with the field subset. They count for all maps.",
+        "SHARES": "Percent of the common ground by zone, from the least to the most susceptible, 100 in all. All maps "
+        "are cut alike, so that their zones can be compared.",
+        "OUTPUT_HTML": "One file with tables and figures, to open in any browser, print or send by e-mail.",
+        "OUTPUT_TABLE": "All numbers of the report as a table, with their intervals; the same as JSON beside it.",
+        "OUTPUT_SUMMARY": "One row a region with the main numbers of each map, then the whole, the mean and the worst "
+        "region.",
+        "OUTPUT_DIFFERENCE": "First map minus the second, on the grid of the first. Where one of them is not within 0 "
+        "to 1, ranks are subtracted: the share of the ground that is less susceptible.",
+    }
 
     def define(self) -> None:
-        self.declare(
-            p.rasters("SUSCEPTIBILITY", "Susceptibility maps", optional=False),
-            "Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first minus "
-            "the second. A map may be in several rasters, one a region; see NAMES.",
-        )
-        self.declare(
-            p.table("NAMES", "Names of the maps", ["Name"]),
-            "One name a raster, in their order, for report and tables. Rasters with the same name are pieces "
-            "of one map, such as the maps of five regions. Empty: the names of the layers.",
-        )
-        self.declare(
-            p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
-            "The inventory; preferably one that was not used for training.",
-        )
-        self.declare_option(ComparisonOptions, "polygon_mode")
-        self.declare(
-            p.vector("STABLE", "Stable points", p.POINT, optional=True),
-            "Points known to be stable. Without them they are drawn at random, the same for all maps.",
-        )
-        self.declare(
-            p.vector("REGIONS", "Regions", p.POLYGON, optional=True),
-            "Polygons for which the numbers are given separately, with their mean and the worst one. Without "
-            "them the pieces of a map are the regions.",
-        )
-        self.declare(
-            p.field("REGION_FIELD", "Region field", "REGIONS"),
-            "Field with the name of each region. Without it they are numbered.",
-        )
-        self.declare(
-            p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
-            "Layer of windows that a training wrote, with the field subset. They count for all maps.",
-        )
-        for name in ("subset", "threshold", "distance"):
-            self.declare_option(ComparisonOptions, name)
-        self.declare(
-            p.table("SHARES", "Shares of the zones (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
-            "Percent of the common ground by zone, from the least to the most susceptible, 100 in all. All "
-            "maps are cut alike, so that their zones can be compared.",
-            advanced=True,
-        )
-        self.declare_option(ComparisonOptions, "repeats")
-        self.declare_option(ComparisonOptions, "seed")
-        self.declare(
-            p.file_output("OUTPUT_HTML", "Report", p.HTML),
-            "One file with tables and figures, to open in any browser, print or send by e-mail.",
-        )
-        self.declare(
-            p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
-            "All numbers of the report as a table, with their intervals; the same as JSON beside it.",
-        )
-        self.declare(
-            p.file_output("OUTPUT_SUMMARY", "Summary by region", p.CSV, optional=True),
-            "One row a region with the main numbers of each map, then the whole, the mean and the worst region.",
-        )
-        self.declare(
-            p.raster_output("OUTPUT_DIFFERENCE", "Difference of the first two maps", optional=True),
-            "First map minus the second, on the grid of the first. Where one of them is not within 0 to 1, "
-            "ranks are subtracted: the share of the ground that is less susceptible.",
-        )
-        for name, label in NUMBERS:
-            self.declare_number(name, label)
-        self.declare_text("BEST", "name of the map with the highest AUC")
+        self.declare(p.rasters("SUSCEPTIBILITY", "Susceptibility maps", optional=False))
+        self.declare(p.table("NAMES", "Names of the maps", ["Name"]))
+        declare_evaluation_layers(self)
+        self.declare_options(ComparisonOptions, "subset", "threshold", "distance")
+        shares = [int(share) for share in DEFAULT_SHARES]
+        self.declare(p.table("SHARES", "Shares of the zones (%)", ["Share (%)"], shares), advanced=True)
+        self.declare_options(ComparisonOptions, "repeats", "seed")
+        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
+        self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
+        self.declare(p.file_output("OUTPUT_SUMMARY", "Summary by region", p.CSV, optional=True))
+        self.declare(p.raster_output("OUTPUT_DIFFERENCE", "Difference of the first two maps", optional=True))
+        self.addOutput(QgsProcessingOutputString("BEST", tr("name of the map with the highest AUC")))
 
     def check(self, arguments: Arguments) -> None:
         read_scheme(AREA_SHARES, read_numbers(arguments.table("SHARES"), "SHARES"), [])
@@ -118,16 +85,10 @@ class CompareModels(ScarpAlgorithm):
         paths = [path for path, _ in maps]
         names = map_names(read_texts(arguments.table("NAMES")), [name for _, name in maps])
         shares = read_numbers(arguments.table("SHARES"), "SHARES")
-        html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
-        difference, by_region = arguments.output("OUTPUT_DIFFERENCE"), arguments.output("OUTPUT_SUMMARY")
         crs = arguments.grid_crs(paths[arguments.core.call("finest_map", paths, names)], "susceptibility")
         layers = evaluation_layers(arguments, crs)
         options = arguments.options(ComparisonOptions, names=names, shares=shares)
-        more = {"output_difference": difference, "output_summary": by_region, "progress": arguments.progress}
-        summary = arguments.core.call("compare_models", paths, layers, html, table, options, **more)
-        style_output(arguments.context, difference, "difference")
-        outputs = {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_SUMMARY": by_region}
+        summary = self.call(arguments, "compare_models", paths, layers, options=options)
         auc = {"AUC": summary.auc.value, "AUC_LOW": summary.auc.low, "AUC_HIGH": summary.auc.high}
         p_value = summary.p if summary.p is not None and math.isfinite(summary.p) else None
-        lead = {"BEST": summary.best, "LEAD": summary.lead, "P": p_value}
-        return {**outputs, "OUTPUT_DIFFERENCE": difference, **auc, **lead}
+        return {**auc, "BEST": summary.best, "LEAD": summary.lead, "P": p_value}

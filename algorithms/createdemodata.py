@@ -12,8 +12,6 @@ from .base.arguments import Arguments
 
 
 class CreateDemoData(ScarpAlgorithm):
-    """Parameters in, one call to ``create_demo_data``, a folder out."""
-
     ID = "createdemodata"
     TITLE = "Create demo data"
     TAGS = ("demo", "synthetic", "example", "sample")
@@ -27,26 +25,20 @@ class CreateDemoData(ScarpAlgorithm):
         "parts, duplicates, and missing sizes. true_probability.tif is what the landslides were drawn from. "
         "Everything is invented; it shows no real place."
     )
+    NUMBERS = {"LANDSLIDES": "landslides in the inventory"}
+    HELP = {"OUTPUT": "Folder for the GeoTIFF and GeoPackage files. It is created if missing; other files in it stay."}
 
     def define(self) -> None:
-        for name in ("size", "regions", "seed"):
-            self.declare_option(DemoOptions, name)
-        self.declare(
-            p.folder_output("OUTPUT", "Demo folder"),
-            "Folder for the GeoTIFF and GeoPackage files. It is created if missing; other files in it stay.",
-        )
-        self.declare_number("LANDSLIDES", "landslides in the inventory")
+        self.declare_options(DemoOptions, "size", "regions", "seed")
+        self.declare(p.folder_output("OUTPUT", "Demo folder"))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         from .base.sinks import write_vectors
-
-        output = arguments.output("OUTPUT")
 
         def write(folder: Path, made: Any) -> None:
             written = write_vectors(folder, made.vectors, made.crs_wkt, arguments.context)
             arguments.written.update({f"OUTPUT/{name}": content for name, content in written.items()})
 
-        data = arguments.core.call(
-            "create_demo_data", output, arguments.options(DemoOptions), progress=arguments.progress, write_vectors=write
-        )
-        return {"OUTPUT": output, "LANDSLIDES": data.summary["landslides"]}
+        options = arguments.options(DemoOptions)
+        data = self.call(arguments, "create_demo_data", options=options, write_vectors=write)
+        return {"LANDSLIDES": data.summary["landslides"]}

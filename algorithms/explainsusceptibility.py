@@ -8,17 +8,16 @@ from ..model.explanation.settings import ExplanationInputs, ExplanationOptions
 from .base import parameters as p
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.styles import SIDECAR_STYLE, style_output
+from .base.styles import SIDECAR_STYLE
 
 
 class ExplainSusceptibility(ScarpAlgorithm):
-    """Parameters in, one call to ``explain_susceptibility``, report, table and raster out."""
-
     ID = "explainsusceptibility"
     TITLE = "Explain susceptibility"
     GROUP = VALIDATE
     TAGS = ("importance", "permutation", "partial dependence", "shapley", "factors", "plausibility", "xai")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy", "matplotlib", "jinja2")
+    STYLES = {"OUTPUT_LEADING": SIDECAR_STYLE}
     SUMMARY = (
         "Shows what drives a susceptibility map: which factors the model needs, how it responds to each, whether that "
         "is plausible, and which factor dominates where.\nImportance: how much worse the map gets when a factor is "
@@ -28,39 +27,28 @@ class ExplainSusceptibility(ScarpAlgorithm):
         "important to the map and cause nothing. Works with every kind of model, evaluates a sample of blocks, and "
         "takes minutes for an area of any size; only the map of the dominant factor takes longer for a larger area."
     )
+    NUMBERS = {"AUC": "AUC of the map on the labelled cells", "BLOCKS_USED": "sampled blocks"}
+    HELP = {
+        "STACK": 'Raster from "Build factor stack" with all factors that the model was trained on.',
+        "MODEL": "A .safetensors file from a training algorithm.",
+        "LABELS": 'Raster from "Build landslide labels" on the grid of the stack. Labels that the model was not '
+        "trained on give an unbiased evaluation; those of its training flatter it.",
+        "AREA": "Polygons; cells outside are ignored. Default: the whole stack.",
+        "OUTPUT_HTML": "One file with figures and tables, to open in any browser, print or send by mail.",
+        "OUTPUT_TABLE": "All numbers of the report as a table, with their intervals; the same as JSON beside it.",
+        "OUTPUT_LEADING": "GeoTIFF with the number of the factor that adds or takes most in each cell; 0 is no data. "
+        "Names and colours are in it.",
+    }
 
     def define(self) -> None:
-        self.declare(
-            p.raster("STACK", "Factor stack"),
-            'Raster from "Build factor stack" with all factors that the model was trained on.',
-        )
-        self.declare(p.model_file("MODEL", "Trained model"), "A .safetensors file from a training algorithm.")
-        self.declare(
-            p.raster("LABELS", "Landslide labels"),
-            'Raster from "Build landslide labels" on the grid of the stack. Labels that the model was not trained on '
-            "give an unbiased evaluation; those of its training flatter it.",
-        )
-        self.declare(
-            p.vector("AREA", "Area to explain", p.POLYGON, optional=True),
-            "Polygons; cells outside are ignored. Default: the whole stack.",
-        )
-        for name in ("block", "blocks", "repeats", "references", "seed", "device"):
-            self.declare_option(ExplanationOptions, name)
-        self.declare(
-            p.file_output("OUTPUT_HTML", "Report", p.HTML),
-            "One file with figures and tables, to open in any browser, print or send by mail.",
-        )
-        self.declare(
-            p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
-            "All numbers of the report as a table, with their intervals; the same as JSON beside it.",
-        )
-        self.declare(
-            p.raster_output("OUTPUT_LEADING", "Dominant factor", optional=True),
-            "GeoTIFF with the number of the factor that adds or takes most in each cell; 0 is no data. Names and "
-            "colours are in it.",
-        )
-        self.declare_number("AUC", "AUC of the map on the labelled cells")
-        self.declare_number("BLOCKS_USED", "sampled blocks")
+        self.declare(p.raster("STACK", "Factor stack"))
+        self.declare(p.input_file("MODEL", "Trained model", p.MODEL_FILE, optional=False))
+        self.declare(p.raster("LABELS", "Landslide labels"))
+        self.declare(p.vector("AREA", "Area to explain", p.POLYGON, optional=True))
+        self.declare_options(ExplanationOptions, "block", "blocks", "repeats", "references", "seed", "device")
+        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
+        self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
+        self.declare(p.raster_output("OUTPUT_LEADING", "Dominant factor", optional=True))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, model, labels = arguments.raster("STACK"), arguments.file("MODEL"), arguments.raster("LABELS")
@@ -68,10 +56,5 @@ class ExplainSusceptibility(ScarpAlgorithm):
         if arguments.given("AREA"):
             area = arguments.polygons("AREA", arguments.grid_crs(str(stack), "factor stack"))
         inputs = ExplanationInputs(str(stack), str(model), str(labels), area)
-        options = arguments.options(ExplanationOptions)
-        html, table, raster = (arguments.output(name) for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_LEADING"))
-        outputs = {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_LEADING": raster}
-        paths = {name.lower(): path for name, path in outputs.items()}
-        summary = arguments.core.call("explain_susceptibility", inputs, options, **paths, progress=arguments.progress)
-        style_output(arguments.context, raster, SIDECAR_STYLE)
-        return {**outputs, "AUC": summary.auc, "BLOCKS_USED": summary.blocks}
+        summary = self.call(arguments, "explain_susceptibility", inputs, arguments.options(ExplanationOptions))
+        return {"AUC": summary.auc, "BLOCKS_USED": summary.blocks}

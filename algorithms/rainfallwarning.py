@@ -11,17 +11,15 @@ from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, MAP, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.styles import style_output
 
 
 class RainfallWarning(ScarpAlgorithm):
-    """Parameters in, one call to ``rainfall_warning``, warning map and table out."""
-
     ID = "rainfallwarning"
     TITLE = "Rainfall warning"
     GROUP = MAP
     TAGS = ("early warning", "threshold", "forecast", "rain", "alert", "nowcast")
     REQUIRED_MODULES = (*CORE, "scipy")
+    STYLES = {"OUTPUT": "warning", "OUTPUT_SAFETY_FACTOR": "safety_factor"}
     SUMMARY = (
         "Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, "
         "and a table of the area under warning by region and susceptibility zone.\nThe rain is compared with the "
@@ -34,70 +32,46 @@ class RainfallWarning(ScarpAlgorithm):
         "thresholds are the paper's, for its area and its model: before you issue a warning, compare them with past "
         "weeks of rain in your area."
     )
+    NUMBERS = {
+        "WARNED_SHARE": "share of the map with a warning or a severe one",
+        "SEVERE_SHARE": "share of the map with a severe warning",
+        "HIGHEST_RAIN": "highest rain on the map in mm",
+    }
+    HELP = {
+        "SUSCEPTIBILITY": 'Map from "Predict susceptibility", or any other raster from 0 (stable) to 1.',
+        "RAIN": "Millimetres in the last or the coming seven days, in any coordinate system and cell size; coarse "
+        "rasters are smoothed onto the map.",
+        "MORE_RAIN": "Further rasters that are added to RAIN, for daily rain: one day as RAIN, the other six here. "
+        "Cells without data in one of them are not assessed.",
+        "TOPOGRAPHY": 'Polygons or a raster of class numbers, as for "Build safety factor"; each class has its own '
+        "threshold. Needed when there is no K.",
+        "TOPOGRAPHY_FIELD": "Field with the terrain class of each polygon. Needed for polygons only.",
+        "K_TABLE": 'One row per class: its name and k, for instance those that "Build safety factor" found from your '
+        "landslides. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the paper's table "
+        "applies, where the names match.",
+        "ZONES": 'Raster from "Classify zones" on the map\'s grid, for the table. Without it the map is cut into '
+        "five zones by area shares.",
+        "REGIONS": "Polygons, districts for instance, for each of which the table has the areas.",
+        "OUTPUT": "GeoTIFF of warning classes from 1, no warning, to 4, severe; names and colours are in it.",
+        "OUTPUT_TABLE": "Area of each class in km² and as a share of the row, mean and highest rain: for the whole "
+        "map and each region, all zones together and each zone.",
+        "OUTPUT_SAFETY_FACTOR": "GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the threshold.",
+    }
 
     def define(self) -> None:
-        self.declare(
-            p.raster("SUSCEPTIBILITY", "Susceptibility"),
-            'Map from "Predict susceptibility", or any other raster from 0 (stable) to 1.',
-        )
-        self.declare(
-            p.raster("RAIN", "Rain of seven days (mm)"),
-            "Millimetres in the last or the coming seven days, in any coordinate system and cell size; "
-            "coarse rasters are smoothed onto the map.",
-        )
-        self.declare(
-            p.rasters("MORE_RAIN", "More rain to add (mm)"),
-            "Further rasters that are added to RAIN, for daily rain: one day as RAIN, the other six here. Cells "
-            "without data in one of them are not assessed.",
-        )
-        self.declare_option(WarningOptions, "rain_unit")
-        self.declare_option(WarningOptions, "k")
-        self.declare(
-            p.raster_or_vector("TOPOGRAPHY", "Terrain classes", p.POLYGON),
-            'Polygons or a raster of class numbers, as for "Build safety factor"; each class has its own threshold. '
-            "Needed when there is no K.",
-        )
-        self.declare(
-            p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field"),
-            "Field with the terrain class of each polygon. Needed for polygons only.",
-        )
-        self.declare(
-            p.table("K_TABLE", "k by terrain class (1/mm)", ["Terrain class", "k (1/mm)"]),
-            'One row per class: its name and k, for instance those that "Build safety factor" found from your '
-            "landslides. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the paper's "
-            "table applies, where the names match.",
-        )
-        for name in ("p_low", "p_high", "fs_critical", "fs_watch"):
-            self.declare_option(WarningOptions, name)
-        self.declare(
-            p.raster("ZONES", "Zones", optional=True),
-            'Raster from "Classify zones" on the map\'s grid, for the table. Without it the map is cut into '
-            "five zones by area shares.",
-        )
-        self.declare(
-            p.vector("REGIONS", "Regions", p.POLYGON, optional=True),
-            "Polygons, districts for instance, for each of which the table has the areas.",
-        )
-        self.declare(
-            p.field("REGION_FIELD", "Region field", "REGIONS"),
-            "Field with the name of each region. Without it they are numbered.",
-        )
-        self.declare(
-            p.raster_output("OUTPUT", "Landslide warning"),
-            "GeoTIFF of warning classes from 1, no warning, to 4, severe; names and colours are in it.",
-        )
-        self.declare(
-            p.file_output("OUTPUT_TABLE", "Areas under warning", p.CSV),
-            "Area of each class in km² and as a share of the row, mean and highest rain: for the whole map "
-            "and each region, all zones together and each zone.",
-        )
-        self.declare(
-            p.raster_output("OUTPUT_SAFETY_FACTOR", "Safety factor of this rain", optional=True),
-            "GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the threshold.",
-        )
-        self.declare_number("WARNED_SHARE", "share of the map with a warning or a severe one")
-        self.declare_number("SEVERE_SHARE", "share of the map with a severe warning")
-        self.declare_number("HIGHEST_RAIN", "highest rain on the map in mm")
+        self.declare(p.raster("SUSCEPTIBILITY", "Susceptibility"))
+        self.declare(p.raster("RAIN", "Rain of seven days (mm)"))
+        self.declare(p.rasters("MORE_RAIN", "More rain to add (mm)"))
+        self.declare_options(WarningOptions, "rain_unit", "k")
+        self.declare(p.raster_or_vector("TOPOGRAPHY", "Terrain classes", p.POLYGON))
+        self.declare(p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field"))
+        self.declare(p.table("K_TABLE", "k by terrain class (1/mm)", ["Terrain class", "k (1/mm)"]))
+        self.declare_options(WarningOptions, "p_low", "p_high", "fs_critical", "fs_watch")
+        self.declare(p.raster("ZONES", "Zones", optional=True))
+        self.declare_regions()
+        self.declare(p.raster_output("OUTPUT", "Landslide warning"))
+        self.declare(p.file_output("OUTPUT_TABLE", "Areas under warning", p.CSV))
+        self.declare(p.raster_output("OUTPUT_SAFETY_FACTOR", "Safety factor of this rain", optional=True))
 
     def check(self, arguments: Arguments) -> None:
         arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", tr("the terrain class"))
@@ -112,8 +86,6 @@ class RainfallWarning(ScarpAlgorithm):
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         susceptibility, options = str(arguments.raster("SUSCEPTIBILITY")), self._options(arguments)
-        output, table = arguments.output("OUTPUT"), arguments.output("OUTPUT_TABLE")
-        safety = arguments.output("OUTPUT_SAFETY_FACTOR")
         crs = arguments.grid_crs(susceptibility, "susceptibility")
         inputs = WarningInputs(
             susceptibility,
@@ -122,14 +94,9 @@ class RainfallWarning(ScarpAlgorithm):
             arguments.raster("ZONES"),
             arguments.polygons("REGIONS", crs, [options.region_field]),
         )
-        summary = arguments.core.call(
-            "rainfall_warning", inputs, output, table, options, output_safety=safety, progress=arguments.progress
-        )
-        style_output(arguments.context, output, "warning")
-        style_output(arguments.context, safety, "safety_factor")
-        outputs = {"OUTPUT": output, "OUTPUT_TABLE": table, "OUTPUT_SAFETY_FACTOR": safety}
+        summary = self.call(arguments, "rainfall_warning", inputs, options=options)
         shares = {"WARNED_SHARE": summary.warned_share, "SEVERE_SHARE": summary.shares["severe"]}
-        return {**outputs, **shares, "HIGHEST_RAIN": summary.highest_rain}
+        return {**shares, "HIGHEST_RAIN": summary.highest_rain}
 
     @staticmethod
     def _options(arguments: Arguments) -> WarningOptions:

@@ -11,7 +11,6 @@ from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingMultiStepFeedback,
-    QgsProcessingParameterFile,
     QgsProcessingParameterString,
 )
 
@@ -26,7 +25,6 @@ from .base.arguments import Arguments
 from .base.record import parse_replacements, restore_inputs
 
 RERUN_ID = "rerun"
-RECORD = "Run record (*.run.json)"
 EXCLUDED_PARAMETERS = ("CHECKPOINT", "SCHEDULER")
 """Parameters that are not repeated: a record is not trusted with a file to write or an address to connect to. Training
 from the start and computing here instead of on a cluster give the same."""
@@ -34,8 +32,6 @@ OUTPUT_SUFFIXES = {"rasterDestination": ".tif", "sink": ".gpkg"}
 
 
 class Rerun(ScarpAlgorithm):
-    """Reads a record, runs its algorithm again in a folder of its own, and lets the core compare."""
-
     ID = RERUN_ID
     TITLE = "Repeat a run"
     GROUP = VALIDATE
@@ -50,30 +46,25 @@ class Rerun(ScarpAlgorithm):
         "On the same machine with the same versions everything should be the same. Other versions, another processor "
         "or a GPU round differently, which shows in the last digits."
     )
+    NUMBERS = {
+        "SAME": "1 when all outputs and numbers are the same, else 0",
+        "COMPARED": "outputs and numbers compared",
+        "DIFFERENT": "outputs and numbers that differ",
+        "INPUTS_CHANGED": "inputs that have changed since",
+    }
+    HELP = {
+        "RECORD": "The .run.json file beside an output. Any output of the run will do; all are made again.",
+        "REPLACE": "One line per input, such as STACK=/data/factors.tif, for inputs that were moved, or that were "
+        "temporary layers and have been saved since. Files beside the record are found by their name.",
+        "FOLDER": "Where the outputs are made again, under their names. It must not hold files of these names.",
+        "OUTPUT_TABLE": "Inputs, outputs and numbers, then and now, one per row, with what differs.",
+    }
 
     def define(self) -> None:
-        self.declare(
-            QgsProcessingParameterFile("RECORD", "Run record", p.FILE, "", None, False, tr(RECORD)),
-            "The .run.json file beside an output. Any output of the run will do; all are made again.",
-        )
-        self.declare(
-            QgsProcessingParameterString("REPLACE", "Moved inputs", None, True, True),
-            "One line per input, such as STACK=/data/factors.tif, for inputs that were moved, or that were temporary "
-            "layers and have been saved since. Files beside the record are found by their name.",
-            advanced=True,
-        )
-        self.declare(
-            p.folder_output("FOLDER", "Folder for the repetition"),
-            "Where the outputs are made again, under their names. It must not hold files of these names.",
-        )
-        self.declare(
-            p.file_output("OUTPUT_TABLE", "Comparison", p.CSV),
-            "Inputs, outputs and numbers, then and now, one per row, with what differs.",
-        )
-        self.declare_number("SAME", "1 when all outputs and numbers are the same, else 0")
-        self.declare_number("COMPARED", "outputs and numbers compared")
-        self.declare_number("DIFFERENT", "outputs and numbers that differ")
-        self.declare_number("INPUTS_CHANGED", "inputs that have changed since")
+        self.declare(p.input_file("RECORD", "Run record", "Run record (*.run.json)", optional=False))
+        self.declare(QgsProcessingParameterString("REPLACE", "Moved inputs", None, True, True), advanced=True)
+        self.declare(p.folder_output("FOLDER", "Folder for the repetition"))
+        self.declare(p.file_output("OUTPUT_TABLE", "Comparison", p.CSV))
 
     def check(self, arguments: Arguments) -> None:
         _algorithm(read_recorded_run(arguments.file("RECORD") or ""))
@@ -91,12 +82,10 @@ class Rerun(ScarpAlgorithm):
         text = tr("Running {algorithm} again, first run at {time}.")
         progress.report(0.0, text.format(algorithm=earlier.algorithm, time=earlier.started))
         record = _record_of(_run(algorithm, {**inputs, **outputs}, arguments))
-        pairs = _pairs(earlier, outputs)
-        summary = arguments.core.call(
-            "compare_runs", earlier.record, record, pairs, table, progress=SubProgress(progress, 0.5, 1.0)
-        )
+        pairs, part = _pairs(earlier, outputs), SubProgress(progress, 0.5, 1.0)
+        summary = arguments.core.call("compare_runs", earlier.record, record, pairs, table, progress=part)
         counts = {"COMPARED": summary.compared, "DIFFERENT": summary.different, "INPUTS_CHANGED": len(summary.changed)}
-        return {"FOLDER": str(folder), "OUTPUT_TABLE": table, "SAME": int(summary.same), **counts}
+        return {"SAME": int(summary.same), **counts}
 
 
 def _algorithm(earlier: RecordedRun) -> QgsProcessingAlgorithm:
@@ -113,10 +102,8 @@ def _algorithm(earlier: RecordedRun) -> QgsProcessingAlgorithm:
 
 
 def _outputs(algorithm: QgsProcessingAlgorithm, earlier: RecordedRun, folder: Path) -> dict[str, str]:
-    """Return where each output of the earlier run is made again.
-
-    Raises:
-        ParameterInvalid: there is a file of that name.
+    """Return where each output of the earlier run is made again. Raises ``ParameterInvalid`` if there is a file of that
+    name.
     """
     outputs: dict[str, str] = {}
     for definition in algorithm.destinationParameterDefinitions():
@@ -154,14 +141,10 @@ def _run(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], argument
 
 
 def _record_of(results: dict[str, Any]) -> str:
-    for value in results.values():
-        path = Path(str(value)) if isinstance(value, str) else None
-        if path is None:
-            continue
+    for path in [Path(value) for value in results.values() if isinstance(value, str)]:
         records = sorted(path.glob(f"*{RECORD_SUFFIX}")) if path.is_dir() else [Path(f"{path}{RECORD_SUFFIX}")]
-        for record in records:
-            if record.is_file():
-                return str(record)
+        for record in filter(Path.is_file, records):
+            return str(record)
     raise InputMissing(
         tr("The repetition left no run record, so it cannot be compared. Check that its folder is writable.")
     )

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.training.settings import COMPARISON_KINDS, REGRESSION
+from ..model.training.settings import ComparisonModelOptions
 from .base import parameters as p
 from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
 from .base.arguments import Arguments
 
 PHYSICS_SETTINGS = {"physics", "lambda_", "p_low", "fs_critical"}  # only PCUM has a physics term
-METRICS = (
-    ("AUC", "AUC of the test windows or blocks"),
-    ("RECALL", "recall of the test windows or blocks"),
-    ("ACCURACY", "share of test cells classified correctly"),
-    ("LOSS", "loss on the test windows or blocks"),
-    ("EPOCHS", "epochs run, of networks"),
-    ("BEST_EPOCH", "epoch whose weights were kept, of networks"),
-)
 
 
 class TrainComparisonModel(ScarpAlgorithm):
-    """Parameters in, one call to ``train_comparison_model``, model, windows and report out."""
-
     ID = "traincomparisonmodel"
     TITLE = "Train comparison model"
     GROUP = TRAIN
@@ -32,6 +22,7 @@ class TrainComparisonModel(ScarpAlgorithm):
         *("u-net", "resnet", "bpnn", "neural network", "benchmark", "training"),
     )
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
+    STYLES = training.STYLES
     SUMMARY = (
         "Trains another kind of model on the same factor stack and labels, to compare with PCUM or to use as it is. "
         'The result is a model file for "Predict susceptibility", like PCUM\'s.\n'
@@ -42,53 +33,41 @@ class TrainComparisonModel(ScarpAlgorithm):
         'With the same BLOCK and SEED all kinds are tested on the same blocks as "Train PCUM". The same seed on the '
         "same machine gives the same model."
     )
+    NUMBERS = {
+        "AUC": "AUC of the test windows or blocks",
+        "RECALL": "recall of the test windows or blocks",
+        "ACCURACY": "share of test cells classified correctly",
+        "LOSS": "loss on the test windows or blocks",
+        "EPOCHS": "epochs run, of networks",
+        "BEST_EPOCH": "epoch whose weights were kept, of networks",
+    }
+    HELP = {
+        "CHECKPOINT": "File that keeps the state of a network's training. If it exists and fits, training resumes "
+        "from it; otherwise it is created. Leave it empty for a fresh start.",
+        "OUTPUT": "One .safetensors file with the model, its factors, settings and metrics. It holds no program code, "
+        "whatever the kind.",
+        "OUTPUT_WINDOWS": "Polygons with subset (train, validation, test), kind (landslide, stable) and share of "
+        'landslide cells: the windows of networks, the blocks of the other kinds. "Validate with points" reads it to '
+        "evaluate on the test area only.",
+        "OUTPUT_HTML": "Test metrics, and what the model learned: curves by epoch, coefficients, class weights, or "
+        "permutation importance.",
+    }
 
     def define(self) -> None:
-        self.declare(
-            p.choice("KIND", "Kind of model", COMPARISON_KINDS, REGRESSION),
-            "unet: PCUM's network without the physics constraint; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE "
-            "1, as in the paper. bpnn: three hidden layers with sigmoid activation over all cells of a patch of 600 "
-            "m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper's learning rate, 0.00002, "
-            "comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper's "
-            "learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. "
-            "random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the "
-            "factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a "
-            "logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the "
-            "contrast W+ − W−.",
-        )
+        self.declare_options(ComparisonModelOptions, "kind")
         training.declare_rasters(self)
         training.declare_settings(self, *(name for name in training.SETTINGS if name not in PHYSICS_SETTINGS))
-        self.declare(
-            p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"),
-            "File that keeps the state of a network's training. If it exists and fits, training resumes from it; "
-            "otherwise it is created. Leave it empty for a fresh start.",
-            advanced=True,
-        )
-        self.declare(
-            p.file_output("OUTPUT", "Trained model", p.MODEL_FILE),
-            "One .safetensors file with the model, its factors, settings and metrics. It holds no program code, "
-            "whatever the kind.",
-        )
-        self.declare(
-            p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON),
-            "Polygons with subset (train, validation, test), kind (landslide, stable) and share of landslide cells: "
-            'the windows of networks, the blocks of the other kinds. "Validate with points" reads it to evaluate on '
-            "the test area only.",
-        )
-        self.declare(
-            p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True),
-            "Test metrics, and what the model learned: curves by epoch, coefficients, class weights, or permutation "
-            "importance.",
-        )
-        for name, label in METRICS:
-            self.declare_number(name, label)
+        self.declare(p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"), advanced=True)
+        self.declare(p.file_output("OUTPUT", "Trained model", p.MODEL_FILE))
+        self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON))
+        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
 
     def check(self, arguments: Arguments) -> None:
         training.read_settings(arguments, arguments.choice("KIND"))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         kind = arguments.choice("KIND")
-        files, common = training.job_arguments(arguments, kind)
-        crs = arguments.grid_crs(files[0], "factor stack")
-        result = arguments.core.call("train_comparison_model", kind, *files, **common)
-        return training.job_outputs(arguments, result, crs, METRICS)
+        common = training.job_arguments(arguments, kind)
+        crs = arguments.grid_crs(common["stack"], "factor stack")
+        result = self.call(arguments, "train_comparison_model", kind, **common)
+        return training.job_outputs(arguments, result, crs, self.NUMBERS)

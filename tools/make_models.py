@@ -154,7 +154,7 @@ def cut_and_validate(builder: ModelBuilder, zones: Group, validation: Group, reg
         {
             "OUTPUT_HTML": ("REPORT", "Validation report"),
             "OUTPUT_TABLE": ("NUMBERS", "Validation numbers"),
-            "OUTPUT_POINTS": ("POINTS", "Points by outcome"),
+            "OUTPUT_POINTS": ("POINTS", "Validation points"),
         },
     )
 

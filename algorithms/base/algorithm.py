@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
-    QgsProcessingOutputString,
     QgsProcessingParameterDefinition,
 )
 from qgis.PyQt.QtGui import QIcon
@@ -32,9 +31,9 @@ from ...translation import tr
 from . import parameters
 from .arguments import Arguments
 from .feedback import FeedbackProgress, failure
-from .parameters import parameter_problem
+from .parameters import Definition, parameter_problem
 from .record import record_call
-from .styles import group_layers, refresh_layers
+from .styles import group_layers, refresh_layers, style_output
 
 PACKAGE = Path(__file__).resolve().parent.parent.parent
 PREPARE = ("prepare", "1 Prepare data")
@@ -42,8 +41,6 @@ TRAIN = ("train", "2 Train")
 MAP = ("map", "3 Map")
 VALIDATE = ("validate", "4 Validate")
 CORE = ("rasterio",)  # modules that every algorithm needs
-
-
 _ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced  # type: ignore[attr-defined]  # stubs of QGIS 4
 
 
@@ -53,50 +50,60 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     ID = ""  # frozen; also the name of the module and of the icon
     TITLE = ""
     GROUP = PREPARE
-    SUMMARY = ""
-    """What it does and when to use it, for an analyst who has not read the paper. Lines become paragraphs."""
+    SUMMARY = ""  # what it does and when to use it, for an analyst; lines become paragraphs
+    HELP: Mapping[str, str] = {}  # of parameters: what each is, with its unit and the meaning of its default
     TAGS: tuple[str, ...] = ()
     REQUIRED_MODULES: tuple[str, ...] = CORE  # modules that must be importable
+    NUMBERS: Mapping[str, str] = {}  # that are returned, with their labels
+    STYLES: Mapping[str, str] = {}  # style of layers that are written, by output; see ``styles.Styler``
+    WRITTEN_BY_QGIS: tuple[str, ...] = ()  # files that the core does not write
     _written_outputs: Sequence[str] = ()
 
     def define(self) -> None:
-        """Declare the parameters and outputs, in the order of the dialog."""
+        """Declare the parameters, in the order of the dialog."""
         raise NotImplementedError
 
     def check(self, arguments: Arguments) -> None:
         """Raise a ``ScarpError`` for what is wrong before the run starts, as far as it is quickly found."""
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        """Call the core and return the outputs by name."""
+        """Call the core and return numbers, texts and vector layers by output; :meth:`files` are added to them."""
         raise NotImplementedError
 
-    def declare(
-        self, definition: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False, ending: str = ""
-    ) -> None:
-        """Add a parameter with its help: what it is, with unit and the meaning of the default, which itself is added.
+    def files(self, arguments: Arguments) -> dict[str, str | None]:
+        """Return the path of each raster, file or folder that is written by output; None for those not wanted."""
+        definitions = self.destinationParameterDefinitions()
+        return {item.name(): arguments.output(item.name()) for item in definitions if item.type() != "sink"}
+
+    def call(self, arguments: Arguments, job: str, *values: Any, **named: Any) -> Any:
+        """Call a job of the core, with :meth:`files` (OUTPUT_HTML is ``output_html``) and the progress added."""
+        files = {name.lower(): path for name, path in self.files(arguments).items() if name not in self.WRITTEN_BY_QGIS}
+        return arguments.core.call(job, *values, **files, **named, progress=arguments.progress)
+
+    def declare(self, definition: Definition, help_text: str = "", advanced: bool = False, ending: str = "") -> None:
+        """Add a parameter with its help, that of HELP if none is given, to which its default is added.
 
         Advanced ones are folded away in the dialog; the ending is more help, already in the language of QGIS.
         """
+        help_text = help_text or self.HELP[definition.name()]
         definition.setDescription(tr(definition.description()))
         definition.setHelp(tr(help_text) + ending + default_sentence(definition))
         if advanced:
             definition.setFlags(definition.flags() | _ADVANCED)
         self.addParameter(definition)
 
-    def declare_option(
-        self, options: type[Options], name: str, ending: str = "", without_default: bool = False
+    def declare_options(
+        self, options: type[Options], *names: str, ending: str = "", without_default: bool = False
     ) -> None:
-        """Add the parameter of one option, such as ``threshold``, with its label and help; see :meth:`declare`."""
-        option = options.option(name)
-        self.declare(parameters.option(option, without_default), option.help, option.advanced, ending)
+        """Add the parameters of options, such as ``threshold``, with their label and help; see :meth:`declare`."""
+        for option in map(options.option, names):
+            self.declare(parameters.option(option, without_default), option.help, option.advanced, ending)
 
-    def declare_number(self, name: str, label: str) -> None:
-        """Add a number that the algorithm returns."""
-        self.addOutput(QgsProcessingOutputNumber(name, tr(label)))
-
-    def declare_text(self, name: str, label: str) -> None:
-        """Add a text that the algorithm returns."""
-        self.addOutput(QgsProcessingOutputString(name, tr(label)))
+    def declare_regions(self) -> None:
+        """Add REGIONS, polygons that get numbers of their own, and REGION_FIELD."""
+        self.declare(parameters.vector("REGIONS", "Regions", parameters.POLYGON, optional=True))
+        field = parameters.field("REGION_FIELD", "Region field", "REGIONS")
+        self.declare(field, "Field with the name of each region. Without it they are numbered.")
 
     # QGIS calls the following methods.
 
@@ -149,6 +156,8 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         self.define()
+        for name, label in self.NUMBERS.items():
+            self.addOutput(QgsProcessingOutputNumber(name, tr(label)))
 
     def createCustomParametersWidget(self, parent: Any = None) -> Any:
         """Return QGIS's dialog with Scarp's additions; only called in a window."""
@@ -198,8 +207,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
                     core.require()
                     # Held until the record is complete: it must be that of these outputs.
                     lock_stack.enter_context(output_lock(arguments.written_paths()))
-                    results = self.compute(arguments)
+                    results = {**self.files(arguments), **self.compute(arguments)}
                 record_call(arguments, results)
+            for name, style in self.STYLES.items():
+                style_output(context, results.get(name), style)
             group_layers(context, self.displayName(), results)
             names = [definition.name() for definition in self.destinationParameterDefinitions()]
             self._written_outputs = [str(results[name]) for name in names if results.get(name)]

@@ -7,7 +7,7 @@ import traceback
 
 from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsProcessingMultiStepFeedback  # type: ignore[attr-defined]  # the stubs lack the exceptions
 from qgis.PyQt.QtCore import QCoreApplication, QThread
-from qgis.PyQt.QtWidgets import QApplication, QWidget
+from qgis.PyQt.QtWidgets import QApplication
 
 from ...model.errors import ScarpError
 from ...model.memory import is_out_of_memory
@@ -70,7 +70,12 @@ class FeedbackProgress:
             self._percent = percent
             self.feedback.setProgress(percent)
             seconds = self._estimator.seconds(percent / 100, time.monotonic())
-            text = self._time_left if seconds is None else self._time_left_text(seconds)
+            text = self._time_left
+            if seconds is not None:
+                # In a graphical model the steps to come are not known.
+                one_step = isinstance(self.feedback, QgsProcessingMultiStepFeedback)
+                text = tr("About {time} left for this step" if one_step else "About {time} left")
+                text = tr("A few seconds left") if seconds < FEW_SECONDS else text.format(time=duration(seconds))
             if text != self._time_left:
                 self._time_left = text
                 self.feedback.setProgressText(text)
@@ -82,14 +87,6 @@ class FeedbackProgress:
         """Whether the user pressed Cancel."""
         _process_ui_events()
         return self.feedback.isCanceled()
-
-    def _time_left_text(self, seconds: float) -> str:
-        if seconds < FEW_SECONDS:
-            return tr("A few seconds left")
-        # In a graphical model the steps to come are not known.
-        one_step = isinstance(self.feedback, QgsProcessingMultiStepFeedback)
-        text = tr("About {time} left for this step" if one_step else "About {time} left")
-        return text.format(time=duration(seconds))
 
 
 def failure(error: Exception, title: str, feedback: QgsProcessingFeedback) -> QgsProcessingException:
@@ -124,12 +121,11 @@ def _process_ui_events() -> None:
     if (
         isinstance(application, QApplication)
         and QThread.currentThread() == application.thread()
-        and any(_is_running_dialog(widget) for widget in QApplication.topLevelWidgets())
+        and any(
+            widget.inherits("QgsProcessingAlgorithmDialogBase")
+            and widget.isVisible()
+            and widget.cancelButton().isEnabled()
+            for widget in QApplication.topLevelWidgets()
+        )
     ):
         QCoreApplication.processEvents()
-
-
-def _is_running_dialog(widget: QWidget) -> bool:
-    """Whether a window is a Processing dialog with a run that can be cancelled."""
-    is_dialog = widget.inherits("QgsProcessingAlgorithmDialogBase") and widget.isVisible()
-    return is_dialog and widget.cancelButton().isEnabled()

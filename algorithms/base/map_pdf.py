@@ -8,8 +8,8 @@ its own: that of the user stays as it is.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, Callable
 
@@ -58,24 +58,19 @@ class _MainThreadCall(QObject):
     def __init__(self, function: Callable[[], None]) -> None:
         super().__init__()
         self._function = function
-        self.done = threading.Event()
-        self.abandoned = False
-        self.error: Exception | None = None
+        self.future: Future[None] = Future()
         self.moveToThread(QCoreApplication.instance().thread())
         self._requested.connect(self._call, Qt.ConnectionType.QueuedConnection)
-
-    def send(self) -> None:
         _pending_calls.add(self)
         self._requested.emit()
 
     @pyqtSlot()
     def _call(self) -> None:
-        if not self.abandoned:
+        if self.future.set_running_or_notify_cancel():
             try:
-                self._function()
+                self.future.set_result(self._function())
             except Exception as error:
-                self.error = error
-        self.done.set()
+                self.future.set_exception(error)
         _pending_calls.discard(self)
 
 
@@ -84,31 +79,22 @@ _pending_calls: set[_MainThreadCall] = set()
 
 
 def run_in_main_thread(function: Callable[[], None], progress: Progress) -> None:
-    """Call a function in the main thread and wait for it; a user who cancels need not wait for a busy window.
-
-    Raises:
-        Cancelled: by the user.
-    """
+    """Call a function in the main thread and wait for it; ``Cancelled`` is raised even while the window is busy."""
     if QThread.currentThread() == QCoreApplication.instance().thread():
         function()
         return
-    call = _MainThreadCall(function)
-    call.send()
+    future = _MainThreadCall(function).future
     try:
-        while not call.done.wait(0.1):
+        while not wait([future], 0.1).done:
             stop_if_cancelled(progress)
     finally:
-        call.abandoned = True
-    if call.error is not None:
-        raise call.error
+        future.cancel()
+    future.result()
 
 
 def write_pdf(output: str | os.PathLike[str], sheet: Any, progress: Progress) -> None:
-    """Write a ``model.report.map_sheet.MapSheet`` as PDF, completely or not at all.
-
-    Raises:
-        OutputNotWritable: the file cannot be written.
-        Cancelled: by the user.
+    """Write a ``model.report.map_sheet.MapSheet`` as PDF, completely or not at all. Raises ``OutputNotWritable`` if the
+    file cannot be written; ``Cancelled`` if the user cancels.
     """
     with atomic_output(output) as temporary:
         run_in_main_thread(lambda: _draw(str(temporary), sheet), progress)
@@ -116,9 +102,8 @@ def write_pdf(output: str | os.PathLike[str], sheet: Any, progress: Progress) ->
         content = temporary.read_bytes() if temporary.is_file() else b""
         if not content.rstrip().endswith(b"%%EOF"):
             text = tr(
-                "The PDF {path} could not be written; the other files of the run are complete "
-                "and stay. Check that the disk has room and that the file is not open "
-                "elsewhere."
+                "The PDF {path} could not be written; the other files of the run are complete and stay. Check that the "
+                "disk has room and that the file is not open elsewhere."
             )
             raise OutputNotWritable(text.format(path=output))
         stop_if_cancelled(progress)
@@ -131,7 +116,12 @@ def _draw(path: str, sheet: Any) -> None:
     project.setCrs(crs)
     project.setEllipsoid(zones.crs().ellipsoidAcronym() or "EPSG:7030")
     points = [_point_layer(label, colour, places, zones.crs()) for label, colour, places in sheet.points]
-    layers = [*reversed(points), zones, *_hillshade_layers(sheet.hillshade)]
+    layers = [*reversed(points), zones]
+    if sheet.hillshade is not None:
+        relief = QgsRasterLayer(sheet.hillshade, "Relief")
+        # With its own grey values; QGIS would stretch it from black to white.
+        relief.setRenderer(QgsSingleBandGrayRenderer(relief.dataProvider(), 1))
+        layers.append(relief)
     project.addMapLayers(layers, False)
     layout: Any = QgsPrintLayout(project)
     template = QDomDocument()
@@ -192,15 +182,6 @@ def _zone_layer(sheet: Any) -> QgsRasterLayer:
     # Multiplied with the hillshade below, the relief shows through the colours.
     layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
     return layer
-
-
-def _hillshade_layers(path: str | None) -> list[QgsRasterLayer]:
-    """Return the hillshade with its own grey values; QGIS would stretch it from black to white."""
-    if path is None:
-        return []
-    layer = QgsRasterLayer(path, "Relief")
-    layer.setRenderer(QgsSingleBandGrayRenderer(layer.dataProvider(), 1))
-    return [layer]
 
 
 def _point_layer(

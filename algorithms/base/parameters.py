@@ -113,10 +113,8 @@ def absolute_path(path: str) -> str:
 
 
 def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -> int:
-    """Return the index of the field ``name``; ``layer`` is the layer's name, ``parameter`` the input's.
-
-    Raises:
-        FieldUnusable: the layer has no such field.
+    """Return the index of the field ``name``; ``layer`` is the layer's name, ``parameter`` the input's. Raises
+    ``FieldUnusable`` if the layer has no such field.
     """
     index = fields.lookupField(name)
     if index < 0:
@@ -218,7 +216,13 @@ def live_validation_message(
     What is still empty is no error yet, and missing libraries are not an error of a value. The algorithm may be a
     graphical model. Files that are opened stay open in the context.
     """
-    return _with_labels(_live_problem(algorithm, parameters, context), algorithm)
+    text = _live_problem(algorithm, parameters, context)
+    labels = {item.name(): item.description() for item in algorithm.parameterDefinitions()}
+    for name, label in labels.items():
+        text = text.replace(f"{name} ({label})", f"“{label}”")
+    # Chinese sets no spaces around a name, so \b would not do.
+    names = "|".join(sorted(map(re.escape, labels), key=len, reverse=True))
+    return re.sub(rf"(?<![A-Za-z0-9_“])({names})(?![A-Za-z0-9_”])", lambda match: f"“{labels[match[1]]}”", text)
 
 
 def _live_problem(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
@@ -244,22 +248,11 @@ def _live_problem(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any],
     return ""
 
 
-def _with_labels(text: str, algorithm: QgsProcessingAlgorithm) -> str:
-    labels = {item.name(): item.description() for item in algorithm.parameterDefinitions()}
-    for name, label in labels.items():
-        text = text.replace(f"{name} ({label})", f"“{label}”")
-    # Chinese sets no spaces around a name, so \b would not do.
-    names = "|".join(sorted(map(re.escape, labels), key=len, reverse=True))
-    return re.sub(rf"(?<![A-Za-z0-9_“])({names})(?![A-Za-z0-9_”])", lambda match: f"“{labels[match[1]]}”", text)
-
-
 def require_distinct_outputs(
     algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
 ) -> None:
     """Check that no output overwrites an input or another output, and that models have the suffix that inputs ask for.
-
-    Raises:
-        ParameterInvalid: one does; the message names both.
+    Raises ``ParameterInvalid`` if one does; the message names both.
     """
     used = _input_files(algorithm, parameters, context)
     destinations: list[Any] = algorithm.destinationParameterDefinitions()
@@ -303,6 +296,7 @@ Source: Any = QgsProcessing.SourceType
 POINT, LINE, POLYGON = Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon
 RASTER = Source.TypeRaster
 FILE = QgsProcessingParameterFile.Behavior.File
+folder_output = QgsProcessingParameterFolderDestination  # name and label of a folder to write to
 
 MODEL_FILE = "Scarp model (*.safetensors)"
 HTML = "HTML (*.html)"
@@ -341,9 +335,9 @@ def raster(name: str, label: str, optional: bool = False) -> QgsProcessingParame
     return QgsProcessingParameterRasterLayer(name, label, None, optional)
 
 
-def rasters(name: str, label: str, optional: bool = True) -> QgsProcessingParameterMultipleLayers:
-    """Return a list of rasters."""
-    return QgsProcessingParameterMultipleLayers(name, label, RASTER, None, optional)
+def rasters(name: str, label: str, optional: bool = True, kind: Any = RASTER) -> QgsProcessingParameterMultipleLayers:
+    """Return a list of rasters, or of files of another kind of ``Source``."""
+    return QgsProcessingParameterMultipleLayers(name, label, kind, None, optional)
 
 
 def vector(name: str, label: str, *types: Any, optional: bool = False) -> QgsProcessingParameterFeatureSource:
@@ -378,19 +372,9 @@ def table(name: str, label: str, columns: Sequence[str], default: Sequence[Any] 
     return QgsProcessingParameterMatrix(name, label, rows, False, headings, list(default) or None, True)
 
 
-def model_file(name: str, label: str) -> QgsProcessingParameterFile:
-    """Return a trained model to read."""
-    return QgsProcessingParameterFile(name, label, FILE, "", None, False, tr(MODEL_FILE))
-
-
-def model_files(name: str, label: str) -> QgsProcessingParameterMultipleLayers:
-    """Return an optional list of trained models."""
-    return QgsProcessingParameterMultipleLayers(name, label, Source.TypeFile, None, True)
-
-
-def input_file(name: str, label: str, file_filter: str) -> QgsProcessingParameterFile:
-    """Return an optional file to read."""
-    return QgsProcessingParameterFile(name, label, FILE, "", None, True, tr(file_filter))
+def input_file(name: str, label: str, file_filter: str, optional: bool = True) -> QgsProcessingParameterFile:
+    """Return a file to read."""
+    return QgsProcessingParameterFile(name, label, FILE, "", None, optional, tr(file_filter))
 
 
 def raster_output(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterDestination:
@@ -408,18 +392,3 @@ def file_output(
 def vector_output(name: str, label: str, geometry: Any, by_default: bool = True) -> QgsProcessingParameterFeatureSink:
     """Return an optional vector layer to write."""
     return QgsProcessingParameterFeatureSink(name, label, geometry, None, True, by_default)
-
-
-def folder_output(name: str, label: str) -> QgsProcessingParameterFolderDestination:
-    """Return a folder to write to."""
-    return QgsProcessingParameterFolderDestination(name, label)
-
-
-def choice(name: str, label: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
-    """Return a choice of fixed words, which commands and models name as they are: ``PHYSICS=hinge``."""
-    return QgsProcessingParameterEnum(name, label, list(options), False, default, False, True)
-
-
-def region() -> QgsProcessingParameterString:
-    """Return the parameter REGION."""
-    return QgsProcessingParameterString("REGION", "Region", None, False, True)

@@ -125,13 +125,13 @@ def record_call(arguments: Arguments, results: dict[str, Any]) -> None:
     if not outputs:
         return
     try:
-        _write(arguments, results, outputs)
+        _add_call(arguments, results, outputs)
     except (OutputNotWritable, OSError, ValueError) as error:
         text = tr('The run record could not be completed, so "Repeat a run" cannot repeat this run: {error}')
         arguments.progress.warn(text.format(error=error))
 
 
-def _write(arguments: Arguments, results: dict[str, Any], outputs: dict[str, str]) -> None:
+def _add_call(arguments: Arguments, results: dict[str, Any], outputs: dict[str, str]) -> None:
     algorithm = f"scarp:{arguments.algorithm.name()}"
     by_qgis = {name: path for name, path in outputs.items() if name in arguments.written}
     by_core = [
@@ -189,10 +189,8 @@ def _call(arguments: Arguments, results: dict[str, Any], inputs: dict[str, Any])
 
 
 def parse_replacements(text: str, call: RecordedRun, excluded: Container[str]) -> dict[str, str]:
-    """Return the pairs in the lines, or parts between semicolons, ``NAME=value`` of REPLACE.
-
-    Raises:
-        ParameterInvalid: a line is no such pair, or names no parameter of the run or an excluded one.
+    """Return the pairs in the lines, or parts between semicolons, ``NAME=value`` of REPLACE. Raises
+    ``ParameterInvalid`` if a line is no such pair, or names no parameter of the run or an excluded one.
     """
     allowed = [name for name in call.parameters if name not in excluded]
     found = {}
@@ -208,10 +206,8 @@ def parse_replacements(text: str, call: RecordedRun, excluded: Container[str]) -
 def restore_inputs(call: RecordedRun, replaced: dict[str, str], progress: Progress) -> dict[str, Any]:
     """Return the recorded parameters as Processing takes them, with files found where they are now.
 
-    ``replaced`` has values that the user gives instead, by parameter.
-
-    Raises:
-        InputMissing: inputs cannot be restored; all of them are named.
+    ``replaced`` has values that the user gives instead, by parameter. Raises ``InputMissing`` if inputs cannot be
+    restored; all of them are named.
     """
     found: dict[str, Any] = {}
     problems: list[str] = []

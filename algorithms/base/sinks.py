@@ -26,7 +26,6 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
     QgsProcessingOutputLayerDefinition,
     QgsProcessingUtils,
     QgsProperty,
-    QgsRectangle,
     QgsVectorFileWriter,
     QgsVectorLayer,
     QgsWkbTypes,
@@ -52,10 +51,8 @@ _SHAPEFILE_SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix")
 def atomic_layer(path: str) -> Iterator[Path]:
     """Give a place to write a vector file to; it takes its final name only when the block succeeds.
 
-    The place has the same file name, after which a GeoPackage names its layer, in a hidden folder beside.
-
-    Raises:
-        OutputNotWritable: the file cannot be written.
+    The place has the same file name, after which a GeoPackage names its layer, in a hidden folder beside. Raises
+    ``OutputNotWritable`` if the file cannot be written.
     """
     final = Path(path)
     folder = temp_path_beside(final, ".part")
@@ -65,7 +62,11 @@ def atomic_layer(path: str) -> Iterator[Path]:
         made = sorted(folder.iterdir(), key=lambda item: item.suffix.lower() not in _SHAPEFILE_SIDECARS)
         with output_transaction():
             for item in made:
-                _commit(item, final.parent / item.name)
+                # SQLite would apply a journal of the older file to the new one.
+                for suffix in _SQLITE_SIDECARS:
+                    with contextlib.suppress(OSError):
+                        (final.parent / f"{item.name}{suffix}").unlink()
+                commit(item, final.parent / item.name)
     except OutputNotWritable as error:
         # The user knows the file by its final name.
         raise OutputNotWritable(str(error).replace(str(folder / final.name), str(final))) from error
@@ -73,14 +74,6 @@ def atomic_layer(path: str) -> Iterator[Path]:
         raise _file_not_written(str(final), str(error.strerror or error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _commit(temporary: Path, final: Path) -> None:
-    # SQLite would apply a journal of the older file to the new one.
-    for suffix in _SQLITE_SIDECARS:
-        with contextlib.suppress(OSError):
-            Path(f"{final}{suffix}").unlink()
-    commit(temporary, final)
 
 
 def has_feature_count(destination: str, features: int) -> bool:
@@ -100,10 +93,8 @@ def write_sink(
 ) -> str | None:
     """Write features into the sink of an output; return its layer id or path, None if it is not wanted.
 
-    The sink is only made here, after the computation, so that a cancelled run leaves no empty layer.
-
-    Raises:
-        OutputNotWritable: the layer cannot be made or filled.
+    The sink is only made here, after the computation, so that a cancelled run leaves no empty layer. Raises
+    ``OutputNotWritable`` if the layer cannot be made or filled.
     """
     if not arguments.given(name):
         return None
@@ -167,11 +158,6 @@ def _file_not_written(name: str, why: str) -> OutputNotWritable:
     return OutputNotWritable(text.format(name=name, error=why))
 
 
-def rectangle(left: float, bottom: float, right: float, top: float) -> QgsGeometry:
-    """Return a rectangle as a polygon."""
-    return QgsGeometry.fromRect(QgsRectangle(left, bottom, right, top))
-
-
 def point(x: float, y: float) -> QgsGeometry:
     """Return a point."""
     return QgsGeometry.fromPointXY(QgsPointXY(x, y))
@@ -181,35 +167,29 @@ def write_vectors(
     folder: Path, layers: Mapping[str, Any], crs_wkt: str, context: QgsProcessingContext
 ) -> dict[str, dict[str, Any]]:
     """Write points, lines and polygons as one GeoPackage each, ``NAME.gpkg``; return their checksums by file name.
-
-    Raises:
-        OutputNotWritable: a file cannot be written.
+    Raises ``OutputNotWritable`` if a file cannot be written.
     """
     from .layers import layer_checksum
 
-    crs = QgsCoordinateReferenceSystem.fromWkt(crs_wkt)
+    crs, options = QgsCoordinateReferenceSystem.fromWkt(crs_wkt), QgsVectorFileWriter.SaveVectorOptions()
     for name, layer in layers.items():
-        _write_geopackage(folder / f"{name}.gpkg", layer, crs, context)
+        path = str(folder / f"{name}.gpkg")
+        fields = _fields([(name, _type_of(values)) for name, values in layer.fields.items()])
+        wkb_type, shapes = _shapes(layer)
+        options.driverName, options.layerName = "GPKG", name
+        writer = QgsVectorFileWriter.create(path, fields, wkb_type, crs, context.transformContext(), options)
+        written = 0
+        for number, shape in enumerate(shapes):
+            values = [column[number] for column in layer.fields.values()]
+            writer.addFeature(_feature(fields, shape, values), QgsFeatureSink.Flag.FastInsert)
+            written += 1
+        failed = writer.hasError() != QgsVectorFileWriter.WriterError.NoError
+        message = writer.errorMessage()
+        # Deleting the writer closes the file.
+        del writer
+        if failed or not has_feature_count(path, written):
+            raise _file_not_written(f"{name}.gpkg", message or tr("part of it did not reach the disk"))
     return {f"{name}.gpkg": layer_checksum(layer) for name, layer in layers.items()}
-
-
-def _write_geopackage(path: Path, layer: Any, crs: QgsCoordinateReferenceSystem, context: QgsProcessingContext) -> None:
-    fields = _fields([(name, _type_of(values)) for name, values in layer.fields.items()])
-    wkb_type, shapes = _shapes(layer)
-    options = QgsVectorFileWriter.SaveVectorOptions()
-    options.driverName, options.layerName = "GPKG", path.stem
-    writer = QgsVectorFileWriter.create(str(path), fields, wkb_type, crs, context.transformContext(), options)
-    written = 0
-    for number, shape in enumerate(shapes):
-        values = [column[number] for column in layer.fields.values()]
-        writer.addFeature(_feature(fields, shape, values), QgsFeatureSink.Flag.FastInsert)
-        written += 1
-    failed = writer.hasError() != QgsVectorFileWriter.WriterError.NoError
-    message = writer.errorMessage()
-    # Deleting the writer closes the file.
-    del writer
-    if failed or not has_feature_count(str(path), written):
-        raise _file_not_written(path.name, message or tr("part of it did not reach the disk"))
 
 
 def _shapes(layer: Any) -> tuple[Any, Iterator[QgsGeometry]]:
@@ -220,13 +200,11 @@ def _shapes(layer: Any) -> tuple[Any, Iterator[QgsGeometry]]:
     if isinstance(layer, Lines):
         lines = (QgsGeometry.fromPolylineXY([QgsPointXY(x, y) for x, y in part]) for part in layer.parts)
         return WkbType.LineString, lines
-    polygons = (_multi_polygon(polygon_parts(shape)) for shape in layer.geometries)
-    return WkbType.MultiPolygon, polygons
-
-
-def _multi_polygon(parts: Sequence[Any]) -> QgsGeometry:
-    rings = [[[QgsPointXY(vertex[0], vertex[1]) for vertex in ring] for ring in part] for part in parts]
-    return QgsGeometry.fromMultiPolygonXY(rings)
+    shapes = (
+        [[[QgsPointXY(vertex[0], vertex[1]) for vertex in ring] for ring in part] for part in polygon_parts(shape)]
+        for shape in layer.geometries
+    )
+    return WkbType.MultiPolygon, map(QgsGeometry.fromMultiPolygonXY, shapes)
 
 
 def _fields(columns: Columns) -> QgsFields:

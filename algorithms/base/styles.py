@@ -125,11 +125,17 @@ class LayerGroup:
         """Move a layer of the tree into the group, below those with a higher order; called in the main thread."""
         project = layer.project()
         node = project.layerTreeRoot().findLayer(layer.id()) if project is not None else None
-        if node is None or node.parent().name() in _groups_of_a_model(context):
+        # Groups that the author of a graphical model asked for, from QGIS 3.32 on, take precedence.
+        waiting = context.layersToLoadOnCompletion().values()
+        if node is None or node.parent().name() in {getattr(item, "groupName", "") for item in waiting} - {""}:
             return
         window: Any = iface
         active = window is not None and window.activeLayer() == layer
-        group = self._group(project.layerTreeRoot())
+        root, results = project.layerTreeRoot(), settings.results_group()
+        found = root.findGroup(results) if results else None
+        parent = root if found is None else found
+        group = parent.findGroup(self.name)
+        group = parent.insertGroup(0, self.name) if group is None else group
         self._orders[layer.id()] = order
         # QGIS may have put the layer into the group already: it does so when the group is selected.
         others = [child for child in group.findLayers() if child.layerId() != layer.id()]
@@ -147,19 +153,6 @@ class LayerGroup:
         if active:
             window.setActiveLayer(layer)
 
-    def _group(self, root: Any) -> Any:
-        results = settings.results_group()
-        parent = root.findGroup(results) if results else None
-        parent = root if parent is None else parent
-        group = parent.findGroup(self.name)
-        return parent.insertGroup(0, self.name) if group is None else group
-
-
-def _groups_of_a_model(context: QgsProcessingContext) -> set[str]:
-    """Return the groups that the author of a graphical model asked for, from QGIS 3.32 on; they take precedence."""
-    found = (getattr(details, "groupName", "") for details in context.layersToLoadOnCompletion().values())
-    return {name for name in found if name}
-
 
 _used_names: set[str] = set()  # names of the layer groups of this session
 
@@ -173,7 +166,7 @@ def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str
     if not waiting or not settings.group_layers():
         return
     details = [context.layerToLoadOnCompletionDetails(key) for key in waiting]
-    group = next(filter(None, map(_group_of, details)), None)
+    group = next(filter(None, (getattr(item.postProcessor(), "group", None) for item in details)), None)
     if group is None:
         model = context.expressionContext().variable("model_name")
         saved = "" if model else _saved_name([str(value) for value in results.values() if value in waiting])
@@ -185,10 +178,6 @@ def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str
         styler = item.postProcessor()
         if isinstance(styler, Styler) and styler.group is None:
             styler.group = group
-
-
-def _group_of(details: QgsProcessingContext.LayerDetails) -> LayerGroup | None:
-    return getattr(details.postProcessor(), "group", None)
 
 
 def _saved_name(outputs: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import QgsProcessingParameterEnum
+from qgis.core import QgsGeometry, QgsProcessingParameterEnum, QgsRectangle
 
 from ...model.training.settings import (
     PCUM,
@@ -19,8 +19,7 @@ from ...model.training.settings import (
 from . import parameters as p
 from .algorithm import preset_sentence
 from .arguments import Arguments
-from .sinks import INTEGER, REAL, TEXT, WkbType, rectangle, write_sink
-from .styles import style_output
+from .sinks import INTEGER, REAL, TEXT, WkbType, write_sink
 
 if TYPE_CHECKING:
     from .algorithm import ScarpAlgorithm
@@ -49,7 +48,7 @@ def declare_settings(algorithm: ScarpAlgorithm, *names: str) -> None:
     algorithm.declare(preset, PRESET_HELP)
     for name in names:
         ending = preset_sentence(name) if in_preset(name) else ""
-        algorithm.declare_option(TrainingSettings, name, ending, without_default=in_preset(name))
+        algorithm.declare_options(TrainingSettings, name, ending=ending, without_default=in_preset(name))
 
 
 def explicit_settings(arguments: Arguments) -> dict[str, Any]:
@@ -63,15 +62,13 @@ def explicit_settings(arguments: Arguments) -> dict[str, Any]:
 
 
 def read_settings(arguments: Arguments, kind: str = PCUM) -> TrainingSettings:
-    """Return the settings of a run: its preset, adapted to the kind of model, overridden by what was given.
-
-    Raises:
-        ParameterInvalid: a value is out of its range.
+    """Return the settings of a run: its preset, adapted to the kind of model, overridden by what was given. Raises
+    ``ParameterInvalid`` if a value is out of its range.
     """
     return settings_of_kind(kind, _preset(arguments), explicit_settings(arguments))
 
 
-def log_overrides(arguments: Arguments, kind: str = PCUM) -> None:
+def log_overrides(arguments: Arguments, kind: str) -> None:
     """Log the given values that differ from the preset's for this kind of model."""
     for text in preset_overrides(settings_of_kind(kind, _preset(arguments), {}), explicit_settings(arguments)):
         arguments.progress.report(0.0, text)
@@ -81,35 +78,32 @@ def _preset(arguments: Arguments) -> str:
     return arguments.choice("PRESET") if arguments.given("PRESET") else RECOMMENDED
 
 
-def job_arguments(arguments: Arguments, kind: str = PCUM) -> tuple[list[Any], dict[str, Any]]:
-    """Return stack, labels and model file for a training job of the core, and its other common arguments."""
+def job_arguments(arguments: Arguments, kind: str = PCUM) -> dict[str, Any]:
+    """Return the arguments that all training jobs of the core take, beside the files to write."""
     log_overrides(arguments, kind)
-    return [arguments.raster("STACK"), arguments.raster("LABELS"), arguments.output("OUTPUT")], {
-        "settings": read_settings(arguments, kind),
-        "checkpoint": arguments.file("CHECKPOINT"),
-        "output_html": arguments.output("OUTPUT_HTML"),
-        "progress": arguments.progress,
-    }
+    inputs = {"stack": arguments.raster("STACK"), "labels": arguments.raster("LABELS")}
+    return {**inputs, "settings": read_settings(arguments, kind), "checkpoint": arguments.file("CHECKPOINT")}
 
 
-def job_outputs(arguments: Arguments, result: Any, crs: Any, metrics: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def job_outputs(arguments: Arguments, result: Any, crs: Any, metrics: Iterable[str]) -> dict[str, Any]:
     """Write the windows of a training job's result, and return the algorithm's outputs."""
-    files = {name: arguments.output(name) for name in ("OUTPUT", "OUTPUT_HTML")}
-    windows = write_rectangles(arguments, "OUTPUT_WINDOWS", FIELDS, result.windows, crs, "windows")
-    return {**files, "OUTPUT_WINDOWS": windows, **{name: result.metrics.get(name.lower()) for name, _ in metrics}}
+    windows = write_rectangles(arguments, "OUTPUT_WINDOWS", FIELDS, result.windows, crs)
+    return {"OUTPUT_WINDOWS": windows, **{name: result.metrics.get(name.lower()) for name in metrics}}
 
 
+STYLES = {"OUTPUT_WINDOWS": "windows"}
 FIELDS = (("subset", TEXT), ("kind", TEXT), ("landslide_share", REAL), ("seed", INTEGER))
 
 
 def write_rectangles(
-    arguments: Arguments, name: str, fields: Sequence[tuple[str, Any]], features: Iterable[Any], crs: Any, style: str
+    arguments: Arguments, name: str, fields: Sequence[tuple[str, Any]], features: Iterable[Any], crs: Any
 ) -> Any:
     """Write objects with bounds, whose attributes are the fields, to an output; return the output's value."""
     rows = (
-        (rectangle(item.left, item.bottom, item.right, item.top), [getattr(item, field) for field, _ in fields])
+        (
+            QgsGeometry.fromRect(QgsRectangle(item.left, item.bottom, item.right, item.top)),
+            [getattr(item, field) for field, _ in fields],
+        )
         for item in features
     )
-    output = write_sink(arguments, name, fields, WkbType.Polygon, crs, rows)
-    style_output(arguments.context, output, style)
-    return output
+    return write_sink(arguments, name, fields, WkbType.Polygon, crs, rows)

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import NoOverlap
 from ..inputs.rasters import create_raster
 from ..labels.buffers import Buffers
-from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..progress import Progress, SubProgress
 from ..statistics import AreaRanks
 from ..validation.map_layers import MapBlock, Scope
 from ..validation.sampling import MapStatistics
@@ -77,11 +77,8 @@ class Agreement:
 def summarise_agreement(
     pair: tuple[int, int], sums: PairAccumulator, variances: tuple[float, float], comparable_values: bool
 ) -> Agreement:
-    """Return the measures of agreement.
-
-    Args:
-        variances: of the ranks of either map.
-        comparable_values: whether the values of both can be subtracted.
+    """Return the measures of agreement. ``variances``: of the ranks of either map. ``comparable_values``: whether the
+    values of both can be subtracted.
     """
     area = float(sums.matrix.sum())
     steps = np.abs(np.subtract.outer(np.arange(len(sums.matrix)), np.arange(len(sums.matrix))))
@@ -96,14 +93,9 @@ def summarise_agreement(
 
 
 def kappa(matrix: np.ndarray, weights: np.ndarray) -> float:
-    """Return agreement beyond chance (Cohen 1960, 1968).
+    """Return agreement beyond chance (Cohen 1960, 1968): 1 in full, 0 by chance; NaN where chance would agree fully.
 
-    Args:
-        matrix: counts or areas, shape (classes, classes).
-        weights: of each disagreement, 0 on the diagonal, the same shape.
-
-    Returns:
-        1 for full agreement, 0 for that of chance; NaN where chance alone would agree fully.
+    ``matrix`` has counts or areas, shape (classes, classes), ``weights`` those of disagreements, 0 on the diagonal.
     """
     shares = matrix / matrix.sum()
     chance = np.outer(shares.sum(axis=1), shares.sum(axis=0))
@@ -122,13 +114,9 @@ class MapScan:
 
 
 def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | None, progress: Progress) -> MapScan:
-    """Read the maps twice: for the scopes and the rough ranks, then for the exact ones.
-
-    Args:
-        buffers: cells near landslides, where no stable point may lie; ``None`` when none will be drawn.
-
-    Raises:
-        NoOverlap: there is no cell where all maps have data.
+    """Read the maps twice: for the scopes and the rough ranks, then for the exact ones. ``buffers``: cells near
+    landslides, where no stable point may lie; ``None`` when none will be drawn. Raises ``NoOverlap`` if there is no
+    cell where all maps have data.
     """
     parts = {scope.name: MapStatistics() for scope in scopes}
     count = layers.map_count
@@ -159,19 +147,16 @@ def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | N
     return scan
 
 
-def accumulate_agreement(
-    layers: JointLayers, ranks: Sequence[AreaRanks], zones: Sequence[np.ndarray], count: int, progress: Progress
-) -> dict[tuple[int, int], PairAccumulator]:
-    """Read the maps once more and sum up, for each pair, how zones and ranks agree.
+def agreements(
+    layers: JointLayers, ranks: Sequence[AreaRanks], zones: Sequence[np.ndarray], likely: list[bool], progress: Progress
+) -> list[Agreement]:
+    """Read the maps once more and return how each pair of them agrees.
 
-    Args:
-        zones: zone by bin of the ranks, of each map.
-
-    Returns:
-        Sums by pair of map numbers, the smaller first.
+    ``zones`` are by bin of the ranks, of each map; ``likely`` says whether a map's values are from 0 to 1.
     """
-    sums = {pair: PairAccumulator(count) for pair in combinations(range(layers.map_count), 2)}
-    for view, area in _iterate_blocks(layers, progress):
+    pairs = combinations(range(layers.map_count), 2)
+    sums = {pair: PairAccumulator(len(layers.zones.names)) for pair in pairs}
+    for view, area in _iterate_blocks(layers, progress) if sums else ():
         if not view.valid.any():
             continue
         areas = _areas(view, area)
@@ -181,15 +166,15 @@ def accumulate_agreement(
             cells.append(MapCells(values[view.valid], of_bin[index], of_map.midranks[index] - 0.5))
         for (first, second), total in sums.items():
             total.add(cells[first], cells[second], areas)
-    return sums
+    return [
+        summarise_agreement((a, b), total, (ranks[a].variance, ranks[b].variance), likely[a] and likely[b])
+        for (a, b), total in sums.items()
+    ]
 
 
 def _iterate_blocks(layers: JointLayers, progress: Progress) -> Iterator[tuple[MapBlock, np.ndarray]]:
     """Give each block, and the area of a cell by row in square metres."""
-    total = layers.grid.block_count()
-    for number, block in enumerate(layers.grid.blocks()):
-        stop_if_cancelled(progress)
-        progress.report(number / total)
+    for block in layers.grid.blocks_with_progress(progress):
         yield layers.read(block), layers.grid.cell_area(block.row, block.height)
 
 
@@ -207,23 +192,16 @@ def _count(ranks: Sequence[AreaRanks], view: MapBlock, area: np.ndarray) -> None
             one.count(values[view.valid], areas)
 
 
-def compute_difference(first: np.ndarray, second: np.ndarray, ranks: tuple[AreaRanks, AreaRanks] | None) -> np.ndarray:
-    """Return first minus second, float32, NaN where either has no value.
+RankPair = tuple[AreaRanks, AreaRanks]
 
-    Args:
-        ranks: subtract ranks instead of values, for maps whose values mean different things.
-    """
-    if ranks is None:
-        return first - second
-    return (ranks[0].rank(first) - ranks[1].rank(second)).astype(np.float32)
+
+def compute_difference(first: np.ndarray, second: np.ndarray, ranks: RankPair | None) -> np.ndarray:
+    """Return first minus second, float32, NaN where either has no value; of their ``ranks``, where these are given."""
+    return first - second if ranks is None else (ranks[0].rank(first) - ranks[1].rank(second)).astype(np.float32)
 
 
 def write_difference(
-    first: Mosaic,
-    second: Mosaic,
-    ranks: tuple[AreaRanks, AreaRanks] | None,
-    output: str | os.PathLike,
-    progress: Progress,
+    first: Mosaic, second: Mosaic, ranks: RankPair | None, output: str | os.PathLike, progress: Progress
 ) -> None:
     """Write the difference as float32 GeoTIFF, NaN nodata.
 
@@ -232,8 +210,7 @@ def write_difference(
         second: map to subtract, its nearest cell.
         ranks: as in :func:`compute_difference`.
 
-    Raises:
-        NoOverlap: no cell has data in both.
+    Raises ``NoOverlap`` if no cell has data in both.
     """
     what = "difference of susceptibility" if ranks is None else "difference of ranks"
     tags = {"FIRST": first.name, "SECOND": second.name, "MEANING": f"{what}, first minus second"}

@@ -28,17 +28,15 @@ from ..inputs.rasters import (
 )
 from ..inputs.undeclared_nodata import MARKS
 from ..progress import Progress, WarningLog, stop_if_cancelled
-from ..validation.map_layers import MapBlock, MapLayers, Regions, SubsetMap, ZoneSource, natural_sort_key
+from ..validation.map_layers import MapBlock, MapLayers, Regions, SubsetMap, ZoneSource
 
 
 class Source:
     """One of the rasters, on its own grid: a map, or a piece of one."""
 
     def __init__(self, dataset: rasterio.DatasetReader, name: str) -> None:
-        """Keep an open raster; ``name`` is that of the map.
-
-        Raises:
-            CrsMissing, GridUnsupported: as ``Grid.from_dataset``.
+        """Keep an open raster; ``name`` is that of the map. Raises ``CrsMissing``, ``GridUnsupported`` as
+        ``Grid.from_dataset``.
         """
         self.dataset, self.name = dataset, name
         self.grid = Grid.from_dataset(dataset, f'susceptibility ("{name}")')
@@ -103,13 +101,8 @@ class ResampledSource:
 
 @contextlib.contextmanager
 def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> Iterator[list[Source]]:
-    """Open all rasters.
-
-    Args:
-        names: of the maps they belong to, one a raster.
-
-    Raises:
-        InputMissing, InputCorrupt, CrsMissing, GridUnsupported: a raster cannot be used.
+    """Open all rasters. ``names``: of the maps they belong to, one a raster. Raises ``InputMissing``, ``InputCorrupt``,
+    ``CrsMissing``, ``GridUnsupported`` if a raster cannot be used.
     """
     with contextlib.ExitStack() as stack:
         yield [
@@ -155,13 +148,8 @@ class Mosaic:
     """A map under one name: one raster, or several that lie beside each other."""
 
     def __init__(self, name: str, pieces: Sequence[Source]) -> None:
-        """Join the pieces.
-
-        Args:
-            pieces: open rasters; where they overlap the first one counts.
-
-        Raises:
-            NoOverlap: a piece cannot be brought into the CRS of the finest one.
+        """Join the pieces. ``pieces``: open rasters; where they overlap the first one counts. Raises ``NoOverlap`` if a
+        piece cannot be brought into the CRS of the finest one.
         """
         self.name, self.pieces = name, list(pieces)
         self.anchor = finest(self.pieces)  # number of the piece whose cells the whole map has
@@ -187,13 +175,9 @@ def group_into_mosaics(sources: Sequence[Source]) -> list[Mosaic]:
 
 
 def finest_raster(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> int:
-    """Return the number of the file on whose cells everything is compared: the finest one of the finest map.
-
-    Args:
-        names: of the maps they belong to, one a raster.
-
-    Raises:
-        NoOverlap: as :class:`Mosaic`; the other errors of :func:`open_sources`.
+    """Return the number of the file on whose cells everything is compared: the finest one of the finest map. ``names``:
+    of the maps they belong to, one a raster. Raises ``NoOverlap`` as :class:`Mosaic`; the other errors of
+    :func:`open_sources`.
     """
     with open_sources(paths, names) as sources:
         maps = group_into_mosaics(sources)
@@ -205,10 +189,8 @@ class ResampledMosaic:
     """A map read on a grid: each cell has the value of the first piece with data there, of its nearest cell."""
 
     def __init__(self, mosaic: Mosaic, grid: Grid, stack: contextlib.ExitStack) -> None:
-        """Prepare to read ``mosaic`` on ``grid``; ``stack`` closes what is opened.
-
-        Raises:
-            NoOverlap: no piece overlaps the grid.
+        """Prepare to read ``mosaic`` on ``grid``; ``stack`` closes what is opened. Raises ``NoOverlap`` if no piece
+        overlaps the grid.
         """
         self.mosaic = mosaic
         self.pieces = [ResampledSource(piece, grid, stack) for piece in mosaic.pieces]
@@ -255,18 +237,11 @@ MAX_PIECE_OVERLAP = 0.5
 def check_piece_overlap(
     maps: Sequence[ResampledMosaic], grid: Grid, warning_log: WarningLog, progress: Progress
 ) -> None:
-    """Look for pieces of one map that cover each other.
-
-    Raises:
-        ParameterInvalid: most of a piece is covered by the pieces before it.
+    """Look for pieces of one map that cover each other. Raises ``ParameterInvalid`` if most of a piece is covered by
+    the pieces before it.
     """
     areas = [(one, np.zeros(len(one.pieces)), np.zeros(len(one.pieces))) for one in maps if len(one.pieces) > 1]
-    total = grid.block_count()
-    for done, block in enumerate(grid.blocks()):
-        if not areas:
-            return
-        stop_if_cancelled(progress)
-        progress.report(done / total)
+    for block in grid.blocks_with_progress(progress) if areas else ():
         cell_area = grid.cell_area(block.row, block.height)
         for one, piece_area, covered in areas:
             taken = np.zeros((block.height, block.width), dtype=bool)
@@ -276,54 +251,42 @@ def check_piece_overlap(
                 covered[number] += float((known & taken).sum(axis=1) @ cell_area)
                 taken |= known
     for one, piece_area, covered in areas:
-        _check_overlap(one, piece_area, covered, warning_log)
-
-
-def _check_overlap(one: ResampledMosaic, piece_area: np.ndarray, covered: np.ndarray, warning_log: WarningLog) -> None:
-    pieces = one.mosaic.pieces
-    for number, piece in enumerate(pieces):
-        if covered[number] > MAX_PIECE_OVERLAP * piece_area[number]:
-            raise ParameterInvalid(
-                f'NAMES lists "{one.mosaic.name}" twice or more, which makes the rasters of that name pieces of one '
-                f'map, but {covered[number] / piece_area[number]:.0%} of "{piece.label}" lies on the ground of those '
-                "before it. Give each map of the same ground a name of its own."
+        name = one.mosaic.name
+        for piece, own, others in zip(one.mosaic.pieces, piece_area, covered):
+            if others > MAX_PIECE_OVERLAP * own:
+                raise ParameterInvalid(
+                    f'NAMES lists "{name}" twice or more, which makes the rasters of that name pieces of one map, but '
+                    f'{others / own:.0%} of "{piece.label}" lies on the ground of those before it. Give each map of '
+                    "the same ground a name of its own."
+                )
+        if covered.any():
+            warning_log.warn(
+                f'Pieces of the map "{name}" overlap on {covered.sum() / 1e6:,.2f} km²; there the one that comes first '
+                "in the list counts."
             )
-    if covered.any():
-        warning_log.warn(
-            f'Pieces of the map "{one.mosaic.name}" overlap on {covered.sum() / 1e6:,.2f} km²; there the one '
-            "that comes first in the list counts."
-        )
 
 
-class PieceRegions:
-    """The pieces of a map as regions with numbers of their own; pieces with the same label are one region."""
+class PieceRegions(Regions):
+    """The pieces of a map as regions with numbers of their own."""
 
     def __init__(self, one: ResampledMosaic) -> None:
         """Take the labels of a map's pieces."""
+        super().__init__([piece.label for piece in one.mosaic.pieces])
         self._map = one
-        labels = [piece.label for piece in one.mosaic.pieces]
-        self.labels = sorted(set(labels), key=natural_sort_key)  # names in the order of the report
-        self._number = [self.labels.index(label) for label in labels]
         self._last: tuple[Block, np.ndarray] | None = None
 
-    def regions_in_block(self, block: Block) -> list[int]:
-        """Return the numbers of the regions that may have cells in a block."""
-        return sorted(
-            {self._number[number] for number, piece in enumerate(self._map.pieces) if piece.intersects(block)}
-        )
+    def _may_intersect(self, block: Block) -> np.ndarray:
+        return np.array([piece.intersects(block) for piece in self._map.pieces])
 
     def read(self, block: Block, region: int) -> np.ndarray:
         """Return whether each cell has its value from a region, bool, shape of the block."""
         # The regions of a block are asked for one after another.
         if self._last is None or self._last[0] != block:
-            self._last = block, self._regions(block)
+            found = np.full(block.shape, -1, dtype=np.int16)
+            for number, cells in self._map.read_pieces(block).items():
+                found[(found < 0) & np.isfinite(cells)] = self._number[number]
+            self._last = block, found
         return self._last[1] == region
-
-    def _regions(self, block: Block) -> np.ndarray:
-        found = np.full((block.height, block.width), -1, dtype=np.int16)
-        for number, cells in self._map.read_pieces(block).items():
-            found[(found < 0) & np.isfinite(cells)] = self._number[number]
-        return found
 
 
 class JointLayers(MapLayers):

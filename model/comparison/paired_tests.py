@@ -67,7 +67,21 @@ def pair_tests(
     for done, (a, b) in enumerate(pairs):
         stop_if_cancelled(progress)
         progress.report(done / len(pairs))
-        tests.append(_test(a, b, results, landslides, stable, clustered))
+        difference = results[a].auc.value - results[b].auc.value
+        variances = []
+        if landslides.shape[1] > 1 and stable.shape[2] > 1:
+            variances = [
+                compare_auc(landslides[a], stable[a, draw], landslides[b], stable[b, draw]).standard_error ** 2
+                for draw in range(min(stable.shape[1], MAX_DELONG_DRAWS))
+            ]
+        error = math.sqrt(float(np.mean(variances))) if variances else math.nan
+        half = z_value() * error
+        resampled = results[a].auc_repeats - results[b].auc_repeats
+        spread = float(np.std(resampled, ddof=1)) if len(resampled) >= MIN_REPEATS else math.nan
+        delong = Estimate(difference, difference - half, difference + half, "DeLong")
+        p_values = _two_sided_p(difference, error), _two_sided_p(difference, spread)
+        bootstrap = from_repeats(difference, resampled, "bootstrap")
+        tests.append(PairTest(a, b, bootstrap, delong, *p_values, clustered))
     return [replace(test, p_corrected=p) for test, p in zip(tests, holm_correction([test.p for test in tests]))]
 
 
@@ -80,25 +94,6 @@ def holm_correction(p: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, value * (len(known) - place)))
         result[number] = highest
     return result
-
-
-def _test(
-    a: int, b: int, results: Sequence[ScopeResult], landslides: np.ndarray, stable: np.ndarray, clustered: bool
-) -> PairTest:
-    difference = results[a].auc.value - results[b].auc.value
-    variances = []
-    if landslides.shape[1] > 1 and stable.shape[2] > 1:
-        variances = [
-            compare_auc(landslides[a], stable[a, draw], landslides[b], stable[b, draw]).standard_error ** 2
-            for draw in range(min(stable.shape[1], MAX_DELONG_DRAWS))
-        ]
-    error = math.sqrt(float(np.mean(variances))) if variances else math.nan
-    half = z_value() * error
-    resampled = results[a].auc_repeats - results[b].auc_repeats
-    spread = float(np.std(resampled, ddof=1)) if len(resampled) >= MIN_REPEATS else math.nan
-    delong = Estimate(difference, difference - half, difference + half, "DeLong")
-    p_values = _two_sided_p(difference, error), _two_sided_p(difference, spread)
-    return PairTest(a, b, from_repeats(difference, resampled, "bootstrap"), delong, *p_values, clustered)
 
 
 def _two_sided_p(difference: float, error: float) -> float:
@@ -156,13 +151,8 @@ def find_pair_test(tests: Sequence[PairTest], one: int, other: int) -> PairTest:
 
 
 def evaluate_maps(comparison: Comparison, draws: Mapping[str, Draws], progress: Progress) -> None:
-    """Evaluate all maps on all scopes, and keep results and tests.
-
-    Args:
-        draws: stable points by scope; empty when they were given.
-
-    Raises:
-        LayerEmpty: no given stable point lies in the main scope.
+    """Evaluate all maps on all scopes, and keep results and tests. ``draws``: stable points by scope; empty when they
+    were given. Raises ``LayerEmpty`` if no given stable point lies in the main scope.
     """
     data, scan = comparison.data, comparison.scan
     for number, scope in enumerate(data.scopes):

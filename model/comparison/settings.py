@@ -22,14 +22,9 @@ class ComparisonOptions(EvaluationOptions):
 
 
 def map_names(given: Sequence[str], layers: Sequence[str]) -> list[str]:
-    """Return the name of the map that each raster belongs to; rasters of one name are pieces of one map.
-
-    Args:
-        given: names that the user typed; empty for those of the layers, made distinct.
-        layers: names of the layers, one a raster.
-
-    Raises:
-        ParameterInvalid: too few or too many maps, or not as many names as rasters.
+    """Return the name of the map that each raster belongs to; rasters of one name are pieces of one map. ``given``:
+    names that the user typed; empty for those of the layers, made distinct. ``layers``: names of the layers, one a
+    raster. Raises ``ParameterInvalid`` for too few or too many maps, or not as many names as rasters.
     """
     names = [name.strip() for name in given]
     if any(names):

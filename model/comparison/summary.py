@@ -105,16 +105,10 @@ def _input_rows(comparison: Comparison) -> Iterator[Row]:
 
 def _result_rows(comparison: Comparison, scope: str) -> Iterator[Row]:
     for name, result, probability in zip(comparison.names, comparison.results[scope], comparison.probabilities):
-        numbers: dict[str, float | Estimate] = {
-            "landslides": result.landslides,
-            "stable_points": result.stable,
-            "repeats": result.repeats,
-            "area_km2": result.area_km2,
-            "auc": result.auc,
-            "auc_over_draws": result.auc_draws,
-            "auc_delong": result.auc_delong,
-            "average_precision": result.average_precision,
-        }
+        points = {"landslides": result.landslides, "stable_points": result.stable, "repeats": result.repeats}
+        aucs = {"auc": result.auc, "auc_over_draws": result.auc_draws, "auc_delong": result.auc_delong}
+        numbers: dict[str, float | Estimate] = {**points, "area_km2": result.area_km2, **aucs}
+        numbers["average_precision"] = result.average_precision
         if scope == ALL:
             numbers["success_rate_area"] = result.success_rate_auc
             for zone in result.zones:
@@ -143,15 +137,9 @@ def _pair_rows(comparison: Comparison, scope: str) -> Iterator[Row]:
 
 def _agreement_rows(comparison: Comparison) -> Iterator[Row]:
     for pair in comparison.agreements:
-        numbers = {
-            "same_zone": pair.same_zone_share,
-            "same_or_next_zone": pair.same_or_adjacent,
-            "kappa": pair.kappa,
-            "weighted_kappa": pair.weighted_kappa,
-            "spearman": pair.spearman,
-            "mean_difference": pair.mean_difference,
-            "mean_absolute_difference": pair.mean_absolute_difference,
-        }
+        numbers = {"same_zone": pair.same_zone_share, "same_or_next_zone": pair.same_or_adjacent}
+        for name in ("kappa", "weighted_kappa", "spearman", "mean_difference", "mean_absolute_difference"):
+            numbers[name] = getattr(pair, name)
         for row, of_row in enumerate(pair.matrix_km2, 1):
             for column, area in enumerate(of_row, 1):
                 numbers[f"zone_{row}_and_{column}_km2"] = area

@@ -87,7 +87,10 @@ def evolve_terrain(layout: Layout, forcing: Forcing, rng: np.random.Generator, p
     work = np.array([count * side**2 for count, side in zip(steps, sides)], dtype=float)
     work += 140 * 64**2  # what a step costs beside its cells
     done = np.concatenate([[0], np.cumsum(work)]) / work.sum()
-    border_outlets = _border_outlets(frame, rng)
+    # Smaller rivers leave at places on the border: position along it (0 to 4 sides) and elevation.
+    outlets = int(np.clip(round(4 * frame.extent / 12_000), 2, 40))
+    place = (np.arange(outlets) + rng.uniform(0.1, 0.9, outlets)) * 4 / outlets
+    border_outlets = np.column_stack([place, OUTLET_ELEVATION + rng.uniform(300, 800, outlets)])
     height = np.empty(0)
     for number, (side, count) in enumerate(zip(sides, steps)):
         cell = frame.extent / side
@@ -107,13 +110,6 @@ def evolve_terrain(layout: Layout, forcing: Forcing, rng: np.random.Generator, p
             height = _advance(height, fixed, fields, (cell, years), rng, progress)
             part.report((step + 1) / count)
     return height.astype(np.float32)
-
-
-def _border_outlets(frame: DemoFrame, rng: np.random.Generator) -> np.ndarray:
-    """Choose places on the border where smaller rivers leave: position along it (0 to 4 sides) and elevation."""
-    count = int(np.clip(round(4 * frame.extent / 12_000), 2, 40))
-    place = (np.arange(count) + rng.uniform(0.1, 0.9, count)) * 4 / count
-    return np.column_stack([place, OUTLET_ELEVATION + rng.uniform(300, 800, count)])
 
 
 def _fixed_bed(layout: Layout, border_outlets: np.ndarray, side: int) -> np.ndarray:
@@ -182,7 +178,7 @@ def finish_terrain(
     done(0.15)
     height = _relax_hillslopes(layout.frame, forcing, _valleys(layout, height, area), rng, progress)
     done(0.4)
-    height = _roughen(layout.frame, _gullies(height, area), area, rng)
+    height = _roughen(layout.frame, height, area, rng)
     stop_if_cancelled(progress)
     flow, area = _route_drainage(layout, height)
     done(0.6)
@@ -199,21 +195,17 @@ def finish_terrain(
 def _route_drainage(layout: Layout, height: np.ndarray) -> tuple[Flow, np.ndarray]:
     """Return the flow over the frame with its whole border open, and the drainage area in km², float32."""
     frame = layout.frame
+    # The main river enters at the lowest cell near the end of its course, off the border.
     entry = (layout.river[0] / frame.extent * frame.side).astype(np.int64)
-    row, column = _lowest_near(height, np.clip(entry[::-1], 1, frame.side - 2))
-    flow = route(height, frame.border())
-    water = np.full(height.shape, CELL * CELL / 1e6)
-    water[row, column] += INFLOW_KM2
-    return flow, flow.accumulate(water).astype(np.float32)
-
-
-def _lowest_near(height: np.ndarray, cell: np.ndarray, reach: int = 12) -> tuple[int, int]:
-    """Return the lowest cell within ``reach`` cells, off the border, where the main river enters."""
-    top, left = np.maximum(cell - reach, 1)
-    bottom, right = np.minimum(cell + reach + 1, height.shape[0] - 1)
+    entry = np.clip(entry[::-1], 1, frame.side - 2)
+    top, left = np.maximum(entry - 12, 1)
+    bottom, right = np.minimum(entry + 13, frame.side - 1)
     part = height[top:bottom, left:right]
     row, column = np.unravel_index(np.argmin(part), part.shape)
-    return top + row, left + column
+    flow = route(height, frame.border())
+    water = np.full(height.shape, CELL * CELL / 1e6)
+    water[top + row, left + column] += INFLOW_KM2
+    return flow, flow.accumulate(water).astype(np.float32)
 
 
 def _warp(frame: DemoFrame, height: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -267,15 +259,11 @@ def _steepness(height: np.ndarray) -> np.ndarray:
     return np.clip(np.hypot(*np.gradient(ndimage.gaussian_filter(height, 2.0), CELL)) / 0.5, 0, 1.2)
 
 
-def _gullies(height: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Deepen the lines that water gathers in on slopes, more with each doubling of the area."""
-    doublings = np.clip(np.log2(np.maximum(area, 1e-6) / 0.004), 0, 6)
-    steep = ndimage.gaussian_filter(_steepness(height), 2.0)
-    return height - GULLY_DEPTH * ndimage.gaussian_filter(doublings, 0.8) * steep
-
-
 def _roughen(frame: DemoFrame, height: np.ndarray, area: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Add what rivers do not make, hollows and ribs, on slopes and not on the beds of rivers."""
+    """Deepen the lines that water gathers in on slopes, and add hollows and ribs there, not on the beds of rivers."""
+    doublings = np.clip(np.log2(np.maximum(area, 1e-6) / 0.004), 0, 6)  # of the drainage area of a gully
+    steep = ndimage.gaussian_filter(_steepness(height), 2.0)
+    height = height - GULLY_DEPTH * ndimage.gaussian_filter(doublings, 0.8) * steep
     side = frame.side
     distance = ndimage.distance_transform_edt(area < 0.05, sampling=CELL)
     calm = np.clip((distance - CELL) / 150, 0, 1)

@@ -1,8 +1,10 @@
 """Jobs of the core by name: the only entry point, inside QGIS and in the worker process.
 
 One module per Processing algorithm: check the inputs, compute, write the outputs in one transaction, keep the run
-record. Arguments are paths, plain values and the dataclasses listed in ``model/worker/protocol.py``. Imports nothing
-heavy: QGIS loads this module when it runs jobs itself.
+record. Arguments are paths, plain values and the dataclasses listed in ``model/worker/protocol.py``. All jobs raise
+``InputMissing``, ``InputCorrupt``, ``CrsMissing`` or ``GridUnsupported`` for an input that cannot be used,
+``OutputNotWritable`` and ``Cancelled``; their docstrings name the other errors. Imports nothing heavy: QGIS loads this
+module when it runs jobs itself.
 """
 
 from __future__ import annotations
@@ -33,15 +35,20 @@ class RasterExtent:
 
 
 def raster_extent(path: str | os.PathLike, role: str, *, reaches: Sequence[float] = ()) -> RasterExtent:
-    """Return where a raster lies, and its bounds grown by distances in metres; ``role`` names it in messages.
-
-    Raises:
-        CrsMissing, GridUnsupported, InputMissing, InputCorrupt: the raster cannot be used; see ``Grid.from_file``.
+    """Return where a raster lies, and its bounds grown by distances in metres; ``role`` names it in messages. Raises
+    ``CrsMissing``, ``GridUnsupported``, ``InputMissing``, ``InputCorrupt`` if the raster cannot be used; see
+    ``Grid.from_file``.
     """
     from ..grid import Grid
 
     grid = Grid.from_file(path, role)
     return RasterExtent(grid.crs.to_wkt(), grid.bounds, [grid.buffered_bounds(metres) for metres in reaches])
+
+
+def sources_of(**inputs: Any) -> dict[str, Any]:
+    """Return where inputs come from by parameter name, for the run record: paths, and path, URI or name of layers."""
+    found = {name.upper(): getattr(value, "source_or_name", value) for name, value in inputs.items()}
+    return {name: getattr(value, "source", value) for name, value in found.items()}
 
 
 def finest_map(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> int:
@@ -56,11 +63,8 @@ _QUERIES: dict[str, Callable[..., Any]] = {"raster_extent": raster_extent, "fine
 
 
 def job(name: str) -> Callable[..., Any]:
-    """Return a job, such as ``train_pcum``; if it fails, all its outputs are rolled back.
-
-    Raises:
-        MessageInvalid: there is no such job.
-        ImportError: a library that it needs is missing or cannot be loaded.
+    """Return a job, such as ``train_pcum``; if it fails, all its outputs are rolled back. Raises ``MessageInvalid`` if
+    there is no such job; ``ImportError`` if a library that it needs is missing or cannot be loaded.
     """
     # rasterio still multiplies transforms in a way that affine 3 warns of, at every window it reads.
     warnings.filterwarnings("ignore", "Use `@` matmul", PendingDeprecationWarning)

@@ -13,16 +13,17 @@ from rasterio.enums import Resampling
 
 from ..errors import LayerEmpty, TooFewData
 from ..factors.polygons import AreaMask
-from ..grid import Block, Grid
+from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
 from ..inputs.vectors import Points, Polygons
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers, suspect_distance_unit
-from ..labels.scales import DEFAULT_RADII, UNRECORDED, LabelOptions, RadiusAssignment, assign_radii
+from ..labels.scales import DEFAULT_RADII, UNRECORDED, LabelOptions, assign_radii
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import warn_stale_inputs
+from . import sources_of
 
 COLOURS = {STABLE: (222, 235, 218, 255), LANDSLIDE: (192, 57, 43, 255), UNKNOWN: (0, 0, 0, 0)}
 AnyPath = Union[str, "os.PathLike[str]"]
@@ -69,14 +70,10 @@ def build_buffered_labels(
     Args:
         landslides: points, or polygons, which are used as they are with the radii as a buffer around them.
         reference: raster with the grid and the cells with data, such as the factor stack.
-        output: path of the label GeoTIFF.
-        options: radii and ring.
         area: polygons of the area that was mapped; ``None`` for everywhere.
 
-    Raises:
-        LayerEmpty: there is no landslide, or none inside the grid.
-        ParameterInvalid: RADII cannot be used.
-        TooFewData: no cell is left with a landslide label.
+    Raises ``LayerEmpty`` if there is no landslide, or none inside the grid; ``ParameterInvalid`` if RADII cannot be
+    used; ``TooFewData`` if no cell is left with a landslide label.
     """
     progress = warning_log = WarningLog(progress)
     check_writable(output)
@@ -88,21 +85,33 @@ def build_buffered_labels(
     values = landslides.column(field) if field and any(table.values()) else None
     assigned = assign_radii(values, len(landslides), table, field or "", progress)
     metres = np.array(assigned.radius, dtype=np.float64)
-    _report_radii(assigned, options.ring, is_polygons, progress)
-    area_source = None if area is None else area.source_or_name
-    sources = {"LANDSLIDES": landslides.source_or_name, "REFERENCE": reference, "AREA": area_source}
+    rows = [f"{name} {radius:g} m ({assigned.counts[name]})" for name, radius in assigned.metres.items()]
+    if not is_polygons or any(assigned.metres.values()):
+        progress.report(0.02, f"{'Buffers' if is_polygons else 'Radii'} (landslides): {', '.join(rows)}.")
+    ring = options.ring
+    wide = [name for name, number in assigned.counts.items() if number and assigned.metres[name] >= ring]
+    if ring and wide:
+        short = f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get no ring"
+        progress.warn(f"{short}. RING is measured from the landslide, not from the edge of its buffer.")
+    sources = sources_of(landslides=landslides, reference=reference, area=area)
     record = RunRecord("buildbufferedlabels", {**options.record(), "RADII": table}, sources)
     warn_stale_inputs({"reference raster": reference}, progress)
     with open_raster(reference, "reference") as dataset:
         grid = Grid.from_dataset(dataset, "reference")
-        _check_distance_units(assigned, options.ring, grid.cell_size(), is_polygons, progress)
+        questions = [suspect_distance_unit("RING", ring, grid.cell_size())]
+        if not is_polygons:
+            # Around outlines a narrow buffer may be intended.
+            largest = max((radius for name, radius in assigned.metres.items() if assigned.counts[name]), default=0.0)
+            questions.insert(0, suspect_distance_unit("The largest radius of RADII", largest, grid.cell_size()))
+        for question in filter(None, questions):
+            progress.warn(question)
         mask = AreaMask(grid, area)
         buffers: Buffers
         if isinstance(landslides, Polygons):
-            buffers = PolygonBuffers(grid, landslides, metres, options.ring, progress)
+            buffers = PolygonBuffers(grid, landslides, metres, ring, progress)
             points, small = buffers.points, buffers.small
         else:
-            buffers, points, small = PointBuffers(grid, landslides.xy, metres, options.ring), landslides.xy, 0
+            buffers, points, small = PointBuffers(grid, landslides.xy, metres, ring), landslides.xy, 0
         row, column, inside = grid.cell_indices(points)
         if not inside.any():
             none = f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the reference raster'
@@ -147,28 +156,6 @@ def _choose_radii(radii: Mapping[str, float], is_polygons: bool, progress: Progr
     return {UNRECORDED: 0.0}
 
 
-def _report_radii(assigned: RadiusAssignment, ring: float, is_polygons: bool, progress: Progress) -> None:
-    rows = [f"{name} {metres:g} m ({assigned.counts[name]})" for name, metres in assigned.metres.items()]
-    if not is_polygons or any(assigned.metres.values()):
-        progress.report(0.02, f"{'Buffers' if is_polygons else 'Radii'} (landslides): {', '.join(rows)}.")
-    wide = [name for name, number in assigned.counts.items() if number and assigned.metres[name] >= ring]
-    if ring and wide:
-        short = f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get no ring"
-        progress.warn(f"{short}. RING is measured from the landslide, not from the edge of its buffer.")
-
-
-def _check_distance_units(
-    assigned: RadiusAssignment, ring: float, cell_size: float, is_polygons: bool, progress: Progress
-) -> None:
-    largest = max((metres for name, metres in assigned.metres.items() if assigned.counts[name]), default=0.0)
-    # Around outlines a narrow buffer may be intended.
-    questions = [suspect_distance_unit("RING", ring, cell_size)]
-    if not is_polygons:
-        questions.insert(0, suspect_distance_unit("The largest radius of RADII", largest, cell_size))
-    for question in filter(None, questions):
-        progress.warn(question)
-
-
 def _write(
     dataset: rasterio.DatasetReader, buffers: Buffers, mask: AreaMask, cells: Cells, output: AnyPath, progress: Progress
 ) -> tuple[dict[int, int], dict[int, float], int]:
@@ -181,7 +168,10 @@ def _write(
     options = {"overviews": Resampling.mode, "colours": COLOURS}
     with create_raster(output, grid, "uint8", UNKNOWN, ["landslide label"], **options) as target:
         for block in grid.blocks_with_progress(progress):
-            mapped = _mapped_cells(dataset, mask, block)
+            mapped = mask.read(block)
+            if mapped.any():
+                values = read_window(dataset, block.row, block.column, block.height, block.width)
+                mapped &= np.isfinite(values).all(axis=0)
             inside, near = buffers.read(block)
             labels = np.where(inside, LANDSLIDE, np.where(near, UNKNOWN, STABLE)).astype(np.uint8)
             labels[~mapped] = UNKNOWN
@@ -199,14 +189,6 @@ def _write(
                 "raster has no data. Check that AREA and the reference show the mapped area."
             )
     return counts, areas, on_unknown
-
-
-def _mapped_cells(dataset: rasterio.DatasetReader, mask: AreaMask, block: Block) -> np.ndarray:
-    mapped = mask.read(block)
-    if mapped.any():
-        values = read_window(dataset, block.row, block.column, block.height, block.width)
-        mapped &= np.isfinite(values).all(axis=0)
-    return mapped
 
 
 def _report(summary: LabelSummary, name: str, progress: Progress) -> None:

@@ -48,12 +48,10 @@ def build_factor_stack(
 
     A cell without data in any factor has no data in all of them. Inputs that are not given are not in the stack.
 
-
     Raises:
         NoOverlap: an input lies elsewhere; the message names it.
         TooFewData: no cell has data in all factors.
         LibraryMissing, ClusterUnreachable, ClusterUnsuitable, WorkerFailed: about the cluster, see ``connect``.
-        ScarpError: any other of an input's failures, see the factor sources.
     """
     check_writable(output)
     log = WarningLog(progress)

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 
+from ..factors.climate import ContinuousRaster
+from ..factors.source_rasters import scan_source
 from ..grid import Grid
 from ..inputs.rasters import open_raster
+from ..inputs.units import PRECIPITATION
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
-from ..safety.rasters import SafetyStatistics, open_layers, rainfall_at_landslides, write_layers
+from ..safety import thresholds
+from ..safety.rasters import RainfallLayers, SafetyStatistics, open_landform, rainfall_at_landslides, write_layers
 from ..safety.settings import SafetyInputs, SafetyOptions
-from ..safety.thresholds import (
-    CRITICAL_SAFETY_FACTOR,
-    UNCLASSIFIED,
-    ClassCoefficient,
-    RainySeason,
-    choose_coefficients,
-    suspect_rainfall_unit,
-)
+from ..safety.thresholds import ClassCoefficient, RainySeason, choose_coefficients
 from ..tables import write_table
+from . import sources_of
 
 COLUMNS = ("class", "landslides", "critical_rainfall_mm", "k", "source", "cells", "share_below_critical")
 
@@ -57,9 +55,7 @@ def build_safety_factor(
     the class, then that of all landslides, then the paper's table 3 by label.
 
     Args:
-        inputs: reference, precipitation and the layers for season and thresholds.
         output: path of the float32 GeoTIFF, 0 to 1, NaN nodata; ``output_rainfall`` gets R7 in mm likewise.
-        options: rainy season and k.
         output_table: path of a CSV with one row per class.
 
     Raises:
@@ -70,16 +66,18 @@ def build_safety_factor(
         TooFewData: no k, since there are too few landslides; or no cell has rainfall.
     """
     outputs = {"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table}
-    for path in outputs.values():
-        if path is not None:
-            check_writable(path)
+    for path in [path for path in outputs.values() if path is not None]:
+        check_writable(path)
     progress = warning_log = WarningLog(progress)
-    record = RunRecord("buildsafetyfactor", options.record(), inputs.sources())
+    record = RunRecord("buildsafetyfactor", options.record(), sources_of(**vars(inputs)))
     with open_raster(inputs.reference, "reference") as dataset:
         grid = Grid.from_dataset(dataset, "reference")
         season = RainySeason(options, inputs.climate, grid, progress)
         part, unit = SubProgress(progress, 0.0, 0.1), options.precipitation_unit
-        with open_layers(dataset, grid, inputs, unit, season, part) as layers:
+        path, parameter = str(inputs.precipitation), "PRECIPITATION_UNIT"
+        source = scan_source(path, grid, PRECIPITATION, part, PRECIPITATION, unit, parameter)
+        with ContinuousRaster.open(source, grid) as rain, open_landform(inputs.topography, grid, part) as land:
+            layers = RainfallLayers(dataset, grid, rain, season, land)
             rainfall, classes = None, None
             if inputs.landslides is not None:
                 part = SubProgress(progress, 0.1, 0.3)
@@ -99,22 +97,23 @@ def build_safety_factor(
     )
     _report(summary, statistics, progress)
     if output_table is not None:
-        write_table(output_table, COLUMNS, [_row(one) for one in summary.classes])
+        names = ("label", "landslides", "critical_rainfall", "k", "source", "cells", "share_warned")
+        write_table(output_table, COLUMNS, [[getattr(one, name) for name in names] for one in summary.classes])
     record.write(outputs, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
 
 
 def _report(summary: SafetySummary, statistics: SafetyStatistics, progress: Progress) -> None:
-    critical = f"{CRITICAL_SAFETY_FACTOR:g}"
+    critical = f"{thresholds.CRITICAL_SAFETY_FACTOR:g}"
     for one in summary.classes:
         k = f"{one.label}: k {one.k:.4f} ({one.source}), critical rainfall {one.critical_rainfall:.1f} mm"
-        warned = f"{one.cells:,} cells, {_share_warned(one) or 0:.1%} with a safety factor below {critical}"
+        warned = f"{one.cells:,} cells, {one.share_warned or 0:.1%} with a safety factor below {critical}"
         progress.report(0.98, f"{k}, {warned}.")
     rainfall = f"Seven-day rainfall {summary.rainfall_minimum:.1f} to {summary.rainfall_maximum:.1f} mm"
     warned = f"{summary.share_warned:.1%} of {summary.cells:,} cells have a safety factor below {critical}"
     progress.report(0.98, f"{rainfall}; {warned}.")
-    question = suspect_rainfall_unit(summary.rainfall_maximum)
+    question = thresholds.suspect_rainfall_unit(summary.rainfall_maximum)
     if question:
         progress.warn(question)
     if statistics.negative:
@@ -125,17 +124,9 @@ def _report(summary: SafetySummary, statistics: SafetyStatistics, progress: Prog
         progress.warn(f"{outside}; the single ALPHA, BETA and RAINY_DAYS hold there.")
     if summary.cells_without_class:
         result = 'are nodata; give LANDSLIDES or a row "all" in K_TABLE for a coefficient there'
-        if any(one.label == UNCLASSIFIED for one in summary.classes):
+        if any(one.label == thresholds.UNCLASSIFIED for one in summary.classes):
             result = 'take k from all landslides or the row "all"'
         progress.warn(f"{summary.cells_without_class:,} cells with rain have no landform class and {result}.")
     if summary.share_warned == 0:
         none = f"No cell has a safety factor below {critical}, so the constraint has no effect in training"
         progress.warn(f"{none}. Check ALPHA, BETA, RAINY_DAYS and k against the rainfall above.")
-
-
-def _share_warned(one: ClassCoefficient) -> float | None:
-    return one.warned / one.cells if one.cells else None
-
-
-def _row(one: ClassCoefficient) -> tuple[object, ...]:
-    return one.label, one.landslides, one.critical_rainfall, one.k, one.source, one.cells, _share_warned(one)

@@ -27,12 +27,6 @@ def check_factors(
 
     Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows. The
     report is HTML, the table a CSV with one finding per row.
-
-    Raises:
-        InputMissing: a raster does not exist.
-        InputCorrupt: a raster cannot be opened or read.
-        OutputNotWritable: an output cannot be written.
-        Cancelled: the user asked to stop.
     """
     for output in (output_html, output_table):
         check_writable(output)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-import rasterio
+from rasterio import DatasetReader
 
 from ..errors import LayerEmpty, ParameterInvalid
 from ..grid import Grid
@@ -26,6 +26,7 @@ from ..zones import schemes
 from ..zones.natural_breaks import natural_breaks, value_range
 from ..zones.raster import ZoneCounts, read_breaks, scan_cells, values_at, write_zone_attributes, write_zones
 from ..zones.schemes import Scheme, ZoneOptions, zone_names
+from . import sources_of
 
 TABLE_COLUMNS = ("zone", "name", "lower", "upper", "cells", "km2", "share")
 TIE_TOLERANCE = 1e-4
@@ -70,7 +71,6 @@ def classify_zones(
 
     Raises:
         ParameterInvalid: method, shares and breaks do not fit together, or landslides are missing.
-        InputMissing, InputCorrupt: ``breaks_from`` cannot be read, or holds no breaks.
         LayerEmpty: no landslide lies on the map.
         TooFewData: the map has no data, or too few different values for natural breaks.
     """
@@ -80,11 +80,7 @@ def classify_zones(
     scheme = _scheme(options, breaks_from)
     if scheme.method == schemes.LANDSLIDE_SHARE and landslides is None:
         raise ParameterInvalid("METHOD is landslide_share, but LANDSLIDES is empty. Choose the landslide inventory.")
-    sources = {
-        "SUSCEPTIBILITY": susceptibility,
-        "BREAKS_FROM": breaks_from,
-        "LANDSLIDES": None if landslides is None else landslides.source_or_name,
-    }
+    sources = sources_of(susceptibility=susceptibility, breaks_from=breaks_from, landslides=landslides)
     record = RunRecord("classifyzones", {**options.record(), "BREAKS": list(scheme.breaks)}, sources)
     progress = warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility}, progress)
@@ -103,7 +99,12 @@ def classify_zones(
     _complete_summary(summary, counts, progress)
     write_zone_attributes(output, counts)
     if output_table is not None:
-        _write_table(output_table, summary, region)
+        # The outer bounds are those of the map, or of the breaks where the map does not reach them.
+        lower = [min(summary.minimum, summary.breaks[0]), *summary.breaks]
+        upper = [*summary.breaks, max(summary.maximum, summary.breaks[-1])]
+        columns = zip(summary.names, lower, upper, summary.cells, summary.km2, summary.shares)
+        rows = [[number, *row] for number, row in enumerate(columns, 1)]
+        write_table(output_table, *prepend_region(TABLE_COLUMNS, rows, region))
     for name, cells, km2, share in zip(summary.names, summary.cells, summary.km2, summary.shares):
         progress.report(0.98, f"{name}: {cells:,} cells, {km2:,.2f} km², {share:.2%}")
     outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table}
@@ -126,11 +127,7 @@ def _scheme(options: ZoneOptions, breaks_from: str | os.PathLike | None) -> Sche
 
 
 def _find_breaks(
-    dataset: rasterio.DatasetReader,
-    grid: Grid,
-    scheme: Scheme,
-    landslides: Points | Polygons | None,
-    progress: Progress,
+    dataset: DatasetReader, grid: Grid, scheme: Scheme, landslides: Points | Polygons | None, progress: Progress
 ) -> ZoneSummary:
     # Breaks are compared with float32 cells, so they are rounded to float32 once, here.
     summary = ZoneSummary(scheme.method, zone_names(scheme.zones), [], [], [], [], np.nan, np.nan)
@@ -141,7 +138,13 @@ def _find_breaks(
         scores = _susceptibility_at_landslides(dataset, grid, landslides, progress)
         quantiles = weighted_quantiles(lambda: iter([(scores, np.ones(len(scores)))]), scheme.shares)
         summary.breaks, summary.landslides_used = quantiles.values, len(scores)
-        _warn_decreasing_shares(scheme, progress)
+        parts = np.diff(np.concatenate([[0.0], scheme.shares, [1.0]]))
+        if parts[0] >= parts[-1]:
+            progress.warn(
+                f"SHARES puts {parts[0]:.0%} of the landslides into the least susceptible zone and {parts[-1]:.0%} "
+                "into the most susceptible one. With landslide_share the shares are of the landslides, and usually "
+                "rise, for example 1, 4, 15, 30, 50."
+            )
         _record_ties(summary, scheme.shares, quantiles, "landslides", progress)
     elif scheme.method == schemes.AREA_SHARES:
         quantiles = weighted_quantiles(scan, scheme.shares)
@@ -166,7 +169,7 @@ def _as_float32(breaks: Sequence[float] | np.ndarray) -> list[float]:
 
 
 def _susceptibility_at_landslides(
-    dataset: rasterio.DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
+    dataset: DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
 ) -> np.ndarray:
     values = values_at(dataset, grid, landslide_points(landslides), progress)
     valid = values[np.isfinite(values)]
@@ -181,16 +184,6 @@ def _susceptibility_at_landslides(
             "nodata and are ignored."
         )
     return valid
-
-
-def _warn_decreasing_shares(scheme: Scheme, progress: Progress) -> None:
-    parts = np.diff(np.concatenate([[0.0], scheme.shares, [1.0]]))
-    if parts[0] >= parts[-1]:
-        progress.warn(
-            f"SHARES puts {parts[0]:.0%} of the landslides into the least susceptible zone and {parts[-1]:.0%} into "
-            "the most susceptible one. With landslide_share the shares are of the landslides, and usually rise, for "
-            "example 1, 4, 15, 30, 50."
-        )
 
 
 def _record_ties(
@@ -226,12 +219,3 @@ def _complete_summary(summary: ZoneSummary, counts: ZoneCounts, progress: Progre
         progress.warn(
             f"No cell lies in these zones: {', '.join(empty)}. The breaks are {_format_breaks(summary.breaks)}."
         )
-
-
-def _write_table(path: str | os.PathLike, summary: ZoneSummary, region: str) -> None:
-    # The outer bounds are those of the map, or of the breaks where the map does not reach them.
-    lower = [min(summary.minimum, summary.breaks[0]), *summary.breaks]
-    upper = [*summary.breaks, max(summary.maximum, summary.breaks[-1])]
-    columns = zip(summary.names, lower, upper, summary.cells, summary.km2, summary.shares)
-    rows = [[number, *row] for number, row in enumerate(columns, 1)]
-    write_table(path, *prepend_region(TABLE_COLUMNS, rows, region))

@@ -9,28 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..comparison.agreement import Agreement, accumulate_agreement, scan_maps, summarise_agreement, write_difference
-from ..comparison.mosaic import (
-    JointLayers,
-    PieceRegions,
-    ResampledMosaic,
-    check_piece_overlap,
-    finest,
-    group_into_mosaics,
-    open_sources,
-)
-from ..comparison.paired_tests import (
-    Comparison,
-    PairTest,
-    evaluate_maps,
-    warn_about_inputs,
-    warn_about_results,
-    warn_about_zones,
-)
+from ..comparison import mosaic, paired_tests
+from ..comparison.agreement import Agreement, agreements, scan_maps, write_difference
+from ..comparison.mosaic import JointLayers, PieceRegions, ResampledMosaic
+from ..comparison.paired_tests import Comparison, PairTest
 from ..comparison.settings import TABLE_COLUMNS, ComparisonOptions, map_names
 from ..comparison.summary import as_metrics, summary_columns, summary_rows, table_rows
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
-from ..grid import Grid
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
@@ -41,9 +26,10 @@ from ..statistics import Estimate
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, Regions, SubsetMap
 from ..validation.measures import ScopeResult
-from ..validation.preparation import draw_for_scopes, layer_sources, prepare_validation, require_on_map, require_windows
+from ..validation.preparation import draw_for_scopes, prepare_validation, require_on_map, require_windows
 from ..validation.settings import EvaluationLayers
 from ..zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme, zone_names
+from . import sources_of
 
 _ROUNDING = 1e-4  # how far a susceptibility may lie outside 0 to 1 by rounding
 
@@ -97,7 +83,6 @@ def compare_models(
         NoOverlap: the maps have no common ground.
         LayerEmpty: a layer is empty, or no landslide lies where all maps have data.
         TooFewData: too few landslides, or no cell is left for stable points.
-        InputMissing, InputCorrupt, CrsMissing, GridUnsupported: a raster cannot be used.
         FieldUnusable: a field is missing or holds other values than it must.
     """
     require_windows(vectors, options)
@@ -117,26 +102,36 @@ def compare_models(
     for path in [path for path in outputs.values() if path is not None]:
         check_writable(path)
     shares = list(options.shares) or list(DEFAULT_SHARES)
-    parameters = {**options.record(), "NAMES": names, "SHARES": shares, "REGION_FIELD": vectors.region_field}
-    inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], **layer_sources(vectors)}
+    given = dict(vars(vectors))
+    parameters = {**options.record(), "NAMES": names, "SHARES": shares, "REGION_FIELD": given.pop("region_field")}
+    inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], **sources_of(**given)}
     record = RunRecord("comparemodels", parameters, inputs)
     warning_log = WarningLog(progress)
     for path in susceptibility:
         warn_stale_inputs({"susceptibility map": path}, warning_log)
-    with open_sources(susceptibility, names) as sources, contextlib.ExitStack() as stack:
-        maps = group_into_mosaics(sources)
-        reference = finest(maps)
+    with mosaic.open_sources(susceptibility, names) as sources, contextlib.ExitStack() as stack:
+        maps = mosaic.group_into_mosaics(sources)
+        reference = mosaic.finest(maps)
         grid = maps[reference].grid
         resampled = [ResampledMosaic(one, grid, stack) for one in maps]
         require_on_map(vectors.landslides, grid)
-        check_piece_overlap(resampled, grid, warning_log, SubProgress(progress, 0.0, 0.03))
+        mosaic.check_piece_overlap(resampled, grid, warning_log, SubProgress(progress, 0.0, 0.03))
         zone_labels = zone_names(scheme.zones)
         subsets = SubsetMap(grid, vectors.windows) if vectors.windows is not None else None
-        layers = JointLayers(resampled, grid, zone_labels, subsets, _regions(resampled, grid, vectors))
+        regions: Regions | None = next((PieceRegions(one) for one in resampled if len(one.pieces) > 1), None)
+        if vectors.regions is not None:
+            regions = RegionMap(grid, vectors.regions, vectors.region_field)
+        layers = JointLayers(resampled, grid, zone_labels, subsets, regions)
         try:
             data = prepare_validation(layers, vectors, options, warning_log, SubProgress(progress, 0.03, 0.08))
         except LayerEmpty:
-            _raise_if_map_empty(resampled, grid)
+            # When a map has no ground of its own here, the landslides are not the cause.
+            for one in resampled:
+                if not any(np.isfinite(one.read(block)).any() for block in grid.blocks()):
+                    raise TooFewData(
+                        f'The map "{one.mosaic.name}" of SUSCEPTIBILITY has no cell with data on the ground of '
+                        "the others. Choose another map, or make it again."
+                    ) from None
             raise
         progress.report(0.08, f"{len(data.landslides):,} cells with data in all maps hold a landslide.")
         buffers = data.buffers if data.drawn else None
@@ -146,15 +141,15 @@ def compare_models(
         labels = dict(enumerate(zone_labels, 1))
         comparison = Comparison(maps, reference, data, scan, zones, labels, probabilities)
         draws = draw_for_scopes(data, scan.parts, SubProgress(progress, 0.4, 0.55))
-        evaluate_maps(comparison, draws, SubProgress(progress, 0.55, 0.7))
+        paired_tests.evaluate_maps(comparison, draws, SubProgress(progress, 0.55, 0.7))
         del draws
-        comparison.agreements = _agreements(layers, comparison, SubProgress(progress, 0.7, 0.85))
+        comparison.agreements = agreements(layers, scan.ranks, zones, probabilities, SubProgress(progress, 0.7, 0.85))
         for source in sources:
             for text in read_warnings(source.dataset.tags()):
                 warning_log.warn(f'When the map "{source.name}" was made: {text}')
-        warn_about_inputs(comparison)
-        warn_about_zones(comparison, np.diff([0.0, *scheme.shares, 1.0]))
-        warn_about_results(comparison)
+        paired_tests.warn_about_inputs(comparison)
+        paired_tests.warn_about_zones(comparison, np.diff([0.0, *scheme.shares, 1.0]))
+        paired_tests.warn_about_results(comparison)
         by_rank = None if all(probabilities[:2]) or len(maps) < 2 else (scan.ranks[0], scan.ranks[1])
         page = None
         if output_html is not None:
@@ -187,30 +182,3 @@ def _summarise(comparison: Comparison, progress: Progress) -> ComparisonSummary:
     progress.report(1.0, text)
     found = comparison.results, comparison.tests, comparison.agreements
     return ComparisonSummary(names, names[best], main[best].auc, lead, p, *found, comparison.data.warning_log.warnings)
-
-
-def _raise_if_map_empty(maps: Sequence[ResampledMosaic], grid: Grid) -> None:
-    """Raise when landslides are on no common ground because a map has none: then the landslides are not the cause."""
-    for one in maps:
-        if not any(np.isfinite(one.read(block)).any() for block in grid.blocks()):
-            raise TooFewData(
-                f'The map "{one.mosaic.name}" of SUSCEPTIBILITY has no cell with data on the ground of '
-                "the others. Choose another map, or make it again."
-            )
-
-
-def _regions(maps: Sequence[ResampledMosaic], grid: Grid, vectors: EvaluationLayers) -> Regions | None:
-    if vectors.regions is not None:
-        return RegionMap(grid, vectors.regions, vectors.region_field)
-    return next((PieceRegions(one) for one in maps if len(one.pieces) > 1), None)
-
-
-def _agreements(layers: JointLayers, comparison: Comparison, progress: Progress) -> list[Agreement]:
-    if layers.map_count < 2:
-        return []
-    ranks, likely = comparison.scan.ranks, comparison.probabilities
-    sums = accumulate_agreement(layers, ranks, comparison.zones, len(comparison.zone_names), progress)
-    return [
-        summarise_agreement((a, b), total, (ranks[a].variance, ranks[b].variance), likely[a] and likely[b])
-        for (a, b), total in sums.items()
-    ]

@@ -34,14 +34,9 @@ def compare_runs(
     *,
     progress: Progress,
 ) -> RunsSummary:
-    """Compare a run with its repetition.
+    """Compare a run with its repetition; ``paths`` are of the output files, then and now, by name.
 
-    Args:
-        paths: of the output files, then and now, by name.
-
-    Raises:
-        InputMissing, InputCorrupt: a record or an output cannot be read.
-        ParameterInvalid: the records are of two algorithms.
+    Raises ``ParameterInvalid`` if the records are of two algorithms.
     """
     if output_table is not None:
         check_writable(output_table)
@@ -85,24 +80,18 @@ def _log_result(
     elif not summary.compared:
         progress.warn("Nothing could be compared: the outputs of the earlier run are gone, or are reports only.")
     else:
-        progress.warn(
-            f"The run gives something else: {summary.different} of {summary.compared} outputs and numbers differ. "
-            f"{_explain_difference(summary, lines)}"
-        )
-
-
-def _explain_difference(summary: RunsSummary, lines: Sequence[ComparisonLine]) -> str:
-    others = [
-        f"{line.name} {line.then or 'none'} then, {line.now or 'none'} now"
-        for line in lines
-        if line.part == ENVIRONMENT and not line.difference.same
-    ]
-    causes = ["the inputs named above have changed"] if summary.changed else []
-    if others:
-        causes.append(f"it ran on something else ({'; '.join(others)})")
-    if causes:
-        return f"Possible causes: {' and '.join(causes)}."
-    return (
-        "Inputs, versions, threads and device are the same, so this should not happen. A GPU may round differently "
-        "from run to run."
-    )
+        others = [
+            f"{line.name} {line.then or 'none'} then, {line.now or 'none'} now"
+            for line in lines
+            if line.part == ENVIRONMENT and not line.difference.same
+        ]
+        causes = ["the inputs named above have changed"] if summary.changed else []
+        causes += [f"it ran on something else ({'; '.join(others)})"] if others else []
+        cause = f"Possible causes: {' and '.join(causes)}."
+        if not causes:
+            cause = (
+                "Inputs, versions, threads and device are the same, so this should not happen. A GPU may round "
+                "differently from run to run."
+            )
+        differ = f"{summary.different} of {summary.compared} outputs and numbers differ"
+        progress.warn(f"The run gives something else: {differ}. {cause}")

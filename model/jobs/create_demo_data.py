@@ -34,19 +34,15 @@ WriteVectors = Callable[[Path, DemoData], None]
 
 
 def create_demo_data(
-    folder: str | os.PathLike, options: DemoOptions, *, write_vectors: WriteVectors | None = None, progress: Progress
+    output: str | os.PathLike, options: DemoOptions, *, write_vectors: WriteVectors | None = None, progress: Progress
 ) -> DemoData:
     """Make a synthetic study area from a seed and write it into a folder, completely or not at all.
 
     The folder is created if missing, and files of other names in it stay. The same options give the same data.
     ``write_vectors`` writes ``DemoData.vectors`` into the folder that it is given, before that folder gets its final
     name; without it the vector layers are returned and not written.
-
-    Raises:
-        OutputNotWritable: the folder cannot be written.
-        Cancelled: the user stopped; nothing is left.
     """
-    final = Path(folder)
+    final = Path(output)
     check_writable(final)
     record = RunRecord("createdemodata", options.record(), {})
     with atomic_output_folder(final) as temporary:

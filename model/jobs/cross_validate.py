@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,42 +19,16 @@ from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress
 from ..provenance.records import MEANING, MEANING_TAG, warn_stale_inputs
 from ..tables import write_table
+from ..training import settings as training_settings
 from ..training.devices import choose_device, training_precision
 from ..training.fit import FittedNetwork, fit_network, label_patches
-from ..training.settings import (
-    CELL_KINDS,
-    PCUM,
-    TITLES,
-    CrossValidationOptions,
-    TrainingSettings,
-    enforce_kind_settings,
-    patch_cells,
-)
+from ..training.settings import CELL_KINDS, PCUM, TITLES, CrossValidationOptions, TrainingSettings, patch_cells
 from ..validation import out_of_fold as oof
 from ..validation.out_of_fold import EvaluationSample, FoldResult
+from ..windows import collection
+from ..windows import split as splits
 from ..windows.cells import MAX_CELLS, sample_cells
-from ..windows.collection import (
-    WindowPlan,
-    WindowSet,
-    fine_blocks,
-    place_windows,
-    read_windows,
-    split_windows,
-    window_capacity,
-)
-from ..windows.split import (
-    MIN_RANDOM_PATCH_SIDE,
-    TEST,
-    TRAIN,
-    Blocks,
-    BlockSplit,
-    Folds,
-    LabelScan,
-    TrainingRasters,
-    make_folds,
-    open_training_rasters,
-    scan_labels,
-)
+from . import sources_of
 from . import train_pcum as shared
 
 SPATIAL, RANDOM = "spatial", "random"
@@ -96,47 +69,20 @@ class _Study:
 
     kind: str
     settings: TrainingSettings
-    rasters: TrainingRasters
-    plan: WindowPlan
-    scan: LabelScan
+    rasters: splits.TrainingRasters
+    plan: collection.WindowPlan
+    scan: splits.LabelScan
     output: str | os.PathLike  # of the job, named in the histories
-    side: int = 0  # cells along the side of a window; 0 for kinds that learn from single cells
-    max_windows: int = 0
-
-
-@dataclass(frozen=True)
-class _FoldTask:
-    """One fold of one split: trained and predicted on its own, so that folds could run side by side."""
-
-    study: _Study
-    folds: Folds
-    split: str  # ``SPATIAL`` or ``RANDOM``
-    fold: int  # from 0
-    path: Path  # of the map to make, with no data outside the fold
-
-    def run(self, progress: Progress) -> tuple[int, int] | None:
-        """Train without the fold and predict it; return best epoch and number of epochs, of networks."""
-        study = self.study
-        title = f"{self.fold + 1} of {self.folds.count}, {self.split} split"
-        progress.report(0.0, f"Fold {title}.")
-        # Folds are compared, so none may be stopped early by hand.
-        head = study.kind, study.output, study.settings, progress
-        with shared.start_training_log(*head, part=f"fold {title}", stoppable=False) as log:
-            split = self.folds.split_excluding(self.fold, study.settings.seed)
-            fitted, settings = _fit(study, split, SubProgress(progress, 0.0, 0.85), log)
-            log.finish(fitted.ended, fitted.metrics)
-        model = shared.trained_model(study.kind, fitted, settings, study.rasters.grid, {})
-        model.to(settings.device)
-        oof.predict_fold(study.rasters.stack, model, self.folds, self.fold, self.path, SubProgress(progress, 0.85, 1.0))
-        return (fitted.best_epoch, len(fitted.history)) if fitted.history else None
+    side: int  # cells along the side of a window; 0 for kinds that learn from single cells
+    max_windows: int
 
 
 @dataclass
 class _SplitResult:
-    """Scores of the folds of one split; best epoch and number of epochs of each fold, of networks."""
+    """Results of the folds of one split."""
 
     scores: list[FoldResult]
-    epochs: list[tuple[int, int] | None]
+    epochs: list[tuple[int, int] | None]  # of networks: best epoch and number of epochs, by fold
     map: Path
 
 
@@ -159,8 +105,6 @@ def cross_validate(
     as a whole these have its size. The outputs are written when all is done.
 
     Args:
-        stack: factor stack.
-        labels: label raster on its grid.
         landslides: inventory in the grid's CRS, at which the maps are evaluated; a cell counts once.
         output: the out-of-fold map, a GeoTIFF on the stack's grid.
         options: kind of model, number of folds, and whether to use a random split too, which takes as long again.
@@ -175,26 +119,33 @@ def cross_validate(
         ScarpError: as for training and prediction.
     """
     kind = options.kind
-    settings = enforce_kind_settings(kind, settings)
+    settings = training_settings.enforce_kind_settings(kind, settings)
     if kind != PCUM:
         safety_factor = None
-    for path in (output, output_table):
-        if path is not None:
-            check_writable(path)
+    for path in [path for path in (output, output_table) if path is not None]:
+        check_writable(path)
     training_precision(settings.precision, choose_device(settings.device))
-    inputs: dict[str, Any] = {"STACK": stack, "LABELS": labels}
-    inputs.update(LANDSLIDES=landslides.source or landslides.name, SAFETY_FACTOR=safety_factor)
+    inputs = sources_of(stack=stack, labels=labels, landslides=landslides, safety_factor=safety_factor)
     record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, inputs)
     warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
     if kind == PCUM:
         settings = shared.with_physics_setting(settings, safety_factor, progress)
-    with oof.temporary_folder_beside(output) as folder, open_training_rasters(stack, labels, safety_factor) as rasters:
+    with (
+        oof.temporary_folder_beside(output) as folder,
+        splits.open_training_rasters(stack, labels, safety_factor) as rasters,
+    ):
         grid = rasters.grid
-        study = _prepare(kind, settings, rasters, output, SubProgress(progress, 0.0, 0.05))
-        landslide, blocks = study.scan.landslide, Blocks.for_grid(grid, settings.block)
-        folds = make_folds(blocks, landslide, study.scan.labelled, options.folds, settings.seed)
-        count = int((landslide > 0).sum())
-        text = f"{options.folds} folds of blocks of {settings.block:g} m; {count} blocks hold landslides."
+        plan = shared.window_plan(kind, settings, grid.cell_size())
+        blocks = splits.Blocks.for_grid(grid, settings.block)
+        fine, side, count = splits.Blocks.of_cells(grid, grid.height, grid.width), 0, 0
+        if kind not in CELL_KINDS:
+            side, count = collection.window_capacity(grid, len(rasters.factors), plan, _WINDOW_COPIES)
+            fine = collection.fine_blocks(grid, side)
+        scan = splits.scan_labels(rasters, blocks, fine, settings.seed, SubProgress(progress, 0.0, 0.05))
+        study = _Study(kind, settings, rasters, plan, scan, output, side, count)
+        folds = splits.make_folds(blocks, scan.landslide, scan.labelled, options.folds, settings.seed)
+        holding = int((scan.landslide > 0).sum())
+        text = f"{options.folds} folds of blocks of {settings.block:g} m; {holding} blocks hold landslides."
         progress.report(0.05, f"{TITLES[kind]}: {text}")
         sample = oof.draw_evaluation_sample(grid, labels, landslides, settings.seed, SubProgress(progress, 0.05, 0.07))
         end = 0.5 if options.random_split else 0.95
@@ -219,75 +170,73 @@ def cross_validate(
     return result
 
 
-def _prepare(
-    kind: str, settings: TrainingSettings, rasters: TrainingRasters, output: str | os.PathLike, progress: Progress
-) -> _Study:
-    grid = rasters.grid
-    plan = shared.window_plan(kind, settings, grid.cell_size())
-    fine, side, count = Blocks.of_cells(grid, grid.height, grid.width), 0, 0
-    if kind not in CELL_KINDS:
-        side, count = window_capacity(grid, len(rasters.factors), plan, _WINDOW_COPIES)
-        fine = fine_blocks(grid, side)
-    scan = scan_labels(rasters, Blocks.for_grid(grid, settings.block), fine, settings.seed, progress)
-    return _Study(kind, settings, rasters, plan, scan, output, side, count)
-
-
-def _random_patches(study: _Study, folds: int, progress: Progress) -> Folds:
+def _random_patches(study: _Study, folds: int, progress: Progress) -> splits.Folds:
     """Return folds of patches assigned at random: of a few cells, or of those that a model predicts as a whole."""
     grid, seed = study.rasters.grid, study.settings.seed
-    side = max(MIN_RANDOM_PATCH_SIDE, patch_cells(study.kind, grid.cell_size()))
-    blocks, whole = Blocks.of_cells(grid, side, side), Blocks.of_cells(grid, grid.height, grid.width)
-    scan = scan_labels(study.rasters, blocks, whole, seed, progress)
-    return make_folds(blocks, scan.landslide, scan.labelled, folds, seed)
+    side = max(splits.MIN_RANDOM_PATCH_SIDE, patch_cells(study.kind, grid.cell_size()))
+    blocks, whole = splits.Blocks.of_cells(grid, side, side), splits.Blocks.of_cells(grid, grid.height, grid.width)
+    scan = splits.scan_labels(study.rasters, blocks, whole, seed, progress)
+    return splits.make_folds(blocks, scan.landslide, scan.labelled, folds, seed)
 
 
 def _evaluate_split(
-    study: _Study, folds: Folds, split: str, sample: EvaluationSample, folder: Path, progress: Progress
+    study: _Study, folds: splits.Folds, split: str, sample: EvaluationSample, folder: Path, progress: Progress
 ) -> _SplitResult:
     """Train, predict and evaluate all folds of one split."""
-    tasks = [_FoldTask(study, folds, split, fold, folder / f"fold{fold + 1}.tif") for fold in range(folds.count)]
-    epochs = list(_run_tasks(tasks, SubProgress(progress, 0.0, 0.96)))
+    maps = {fold: folder / f"fold{fold + 1}.tif" for fold in range(folds.count)}
+    epochs = []
+    # One after the other: forests are large, and one model at a time is enough.
+    for fold, path in maps.items():
+        part = SubProgress(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
+        epochs.append(_run_fold(study, folds, split, fold, path, part))
     meaning = f"{MEANING}; of each cell by a model that did not see its block"
     tags = {MEANING_TAG: meaning, "KIND": study.kind, "FOLDS": str(folds.count), "SPLIT": split}
-    whole, maps = folder / f"{split}.tif", {task.fold: task.path for task in tasks}
+    whole = folder / f"{split}.tif"
     oof.merge_folds(maps, folds, study.rasters.grid, whole, tags, SubProgress(progress, 0.96, 0.98))
     values = oof.sample_raster(whole, sample, SubProgress(progress, 0.98, 1.0))
     return _SplitResult(oof.score_folds(values, sample, folds), epochs, whole)
 
 
-def _run_tasks(tasks: list[_FoldTask], progress: Progress) -> Iterator[tuple[int, int] | None]:
-    """Run folds one after the other: forests are large, and one model at a time is enough."""
-    for number, task in enumerate(tasks):
-        yield task.run(SubProgress(progress, number / len(tasks), (number + 1) / len(tasks)))
+def _run_fold(
+    study: _Study, folds: splits.Folds, split: str, fold: int, path: Path, progress: Progress
+) -> tuple[int, int] | None:
+    """Train without a fold and predict its cells to ``path``; return best epoch and number of epochs, of networks."""
+    title = f"{fold + 1} of {folds.count}, {split} split"
+    progress.report(0.0, f"Fold {title}.")
+    head = study.kind, study.output, study.settings, progress
+    with shared.start_training_log(*head, part=f"fold {title}") as log:
+        excluding = folds.split_excluding(fold, study.settings.seed)
+        fitted, settings = _fit(study, excluding, SubProgress(progress, 0.0, 0.85), log)
+        log.finish(fitted.ended, fitted.metrics)
+    model = shared.trained_model(study.kind, fitted, settings, study.rasters.grid, {})
+    model.to(settings.device)
+    oof.predict_fold(study.rasters.stack, model, folds, fold, path, SubProgress(progress, 0.85, 1.0))
+    return (fitted.best_epoch, len(fitted.history)) if fitted.history else None
 
 
 def _fit(
-    study: _Study, split: BlockSplit, progress: Progress, log: TrainingLog
+    study: _Study, split: splits.BlockSplit, progress: Progress, log: TrainingLog
 ) -> tuple[FittedNetwork, TrainingSettings]:
     rasters, settings, kind = study.rasters, study.settings, study.kind
     factors, cell = rasters.factors, rasters.grid.cell_size()
     if kind in CELL_KINDS:
-        cells = sample_cells(rasters, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
-        return fit_cell_model(kind, cells, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
-    windows = label_patches(_windows(study, split, SubProgress(progress, 0.0, 0.05)), patch_cells(kind, cell))
+        sample = sample_cells(rasters, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
+        return fit_cell_model(kind, sample, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
+    # Landslides of the held-out fold place no windows.
+    cells, blocks = study.scan.cells, split.blocks
+    mine = split.subsets[cells[:, 0] // blocks.rows, cells[:, 1] // blocks.columns] != splits.TEST
+    scan, part = dataclasses.replace(study.scan, cells=cells[mine]), SubProgress(progress, 0.0, 0.05)
+    origins = collection.place_windows(scan, study.side, study.max_windows, settings.seed)
+    windows = collection.read_windows(rasters, origins, study.side, study.plan, None, part, assign_subsets=False)
+    windows = label_patches(collection.split_windows(windows, split), patch_cells(kind, cell))
     if windows.safety is not None:
         shared.training_safety(windows)
-    settings = shared.with_class_weight(settings, shared.describe_windows(windows)[TRAIN], NullProgress())
+    settings = shared.with_class_weight(settings, shared.describe_windows(windows)[splits.TRAIN], NullProgress())
     part = SubProgress(progress, 0.05, 1.0)
     return fit_network(windows, factors, settings, part, kind=kind, cell=cell, log=log), settings
 
 
-def _windows(study: _Study, split: BlockSplit, progress: Progress) -> WindowSet:
-    """Read the windows of one fold's training; landslides of the held-out fold place no windows."""
-    cells, blocks = study.scan.cells, split.blocks
-    mine = split.subsets[cells[:, 0] // blocks.rows, cells[:, 1] // blocks.columns] != TEST
-    scan = dataclasses.replace(study.scan, cells=cells[mine])
-    origins = place_windows(scan, study.side, study.max_windows, study.settings.seed)
-    windows = read_windows(study.rasters, origins, study.side, study.plan, None, progress, assign_subsets=False)
-    return split_windows(windows, split)
-
-
-def _summarise(spatial: _SplitResult, random: _SplitResult | None, folds: Folds, grid: Any) -> CrossValidation:
+def _summarise(spatial: _SplitResult, random: _SplitResult | None, folds: splits.Folds, grid: Any) -> CrossValidation:
     single = [row for row in spatial.scores if row.fold != oof.ALL]
     auc, random_auc = oof.mean_auc(spatial.scores), oof.mean_auc(random.scores) if random else None
     features = []

@@ -8,11 +8,11 @@ import os
 import time
 from dataclasses import dataclass
 
-from ..artifact import TrainedModel, load_model
+from ..artifact import load_model
 from ..explanation import dominant_factor, importance, response
 from ..explanation import sample as sampling
 from ..explanation.explained_model import ExplainedModel
-from ..explanation.sample import BlockSample, LabelledArea, Tiles
+from ..explanation.sample import LabelledArea
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
 from ..factors.polygons import AreaMask
 from ..grid import Grid
@@ -28,6 +28,7 @@ from ..report.explanation import COLUMNS, Explanation, explanation_page, explana
 from ..report.map_images import read_map
 from ..stack import open_stack
 from ..tables import write_table
+from . import sources_of
 
 FEW_BLOCKS = 30  # fewer blocks than this give rough intervals
 OPTIMISM_WARNING = (
@@ -80,13 +81,7 @@ def explain_susceptibility(
     outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_LEADING": output_leading}
     for path in [path for path in outputs.values() if path is not None]:
         check_writable(path)
-    warning_log, area = WarningLog(progress), inputs.area
-    sources = {
-        "STACK": inputs.stack,
-        "MODEL": inputs.model,
-        "LABELS": inputs.labels,
-        "AREA": None if area is None else area.source_or_name,
-    }
+    warning_log, area, sources = WarningLog(progress), inputs.area, sources_of(**vars(inputs))
     record = RunRecord("explainsusceptibility", options.record(), sources)
     warn_stale_inputs({"factor stack": inputs.stack, "labels": inputs.labels}, warning_log)
     trained, name = load_model(inputs.model), os.path.basename(str(inputs.model))
@@ -101,7 +96,13 @@ def explain_susceptibility(
             retain_freed_memory(),
         ):
             stack.grid.require_same(Grid.from_dataset(labels, "label"), "factor stack", "label raster")
-            _warn_of_changes(trained, name, record, stack.grid, warning_log)
+            checksums = {key: (record.inputs() or {})[key].get("sha256", "") for key in ("STACK", "LABELS")}
+            warn_changed_stack(trained.training, name, checksums["STACK"], stack.grid, warning_log)
+            if changed_since_training(trained.training, "LABELS", checksums["LABELS"], stack.grid):
+                warning_log.warn(
+                    f"The labels are not those that the model {name} was trained on. If they are of other landslides, "
+                    "the AUC is a test; if they were only made again, it shows the fit."
+                )
             explained = ExplainedModel(stack, trained, name, warning_log)
             labelled = LabelledArea(explained, stack.grid, labels, AreaMask(stack.grid, area))
             explanation = _explain(labelled, options, raster, warning_log)
@@ -130,16 +131,6 @@ def explain_susceptibility(
     return summary
 
 
-def _warn_of_changes(model: TrainedModel, name: str, record: RunRecord, grid: Grid, progress: Progress) -> None:
-    checksums = {key: (record.inputs() or {})[key].get("sha256", "") for key in ("STACK", "LABELS")}
-    warn_changed_stack(model.training, name, checksums["STACK"], grid, progress)
-    if changed_since_training(model.training, "LABELS", checksums["LABELS"], grid):
-        progress.warn(
-            f"The labels are not those that the model {name} was trained on. If they are of other landslides, the AUC "
-            "is a test; if they were only made again, it shows the fit."
-        )
-
-
 def _explain(
     area: LabelledArea, options: ExplanationOptions, output: str | os.PathLike | None, progress: Progress
 ) -> Explanation:
@@ -150,12 +141,24 @@ def _explain(
     tiles = sampling.read_tiles(area, sample, seed, SubProgress(progress, 0.03, 0.06))
     more_blocks = sampling.sample_blocks(counts, max(sampling.CELL_BLOCKS, len(sample.blocks)), seed)
     cells = sampling.read_cells(area, more_blocks, seed, SubProgress(progress, 0.06, 0.09))
-    _warn_of_small_sample(tiles, progress)
+    with_slides = int((tiles.labels == LANDSLIDE).any(axis=(1, 2)).sum())
+    if len(tiles) < FEW_BLOCKS or with_slides < FEW_BLOCKS // 2:
+        progress.warn(
+            f"Only {len(tiles)} blocks have labels, {with_slides} of them landslides, so the intervals are rough. A "
+            "smaller BLOCK gives more."
+        )
     associations = importance.factor_associations(explained, cells)
     factors = range(len(explained.factors))
     groups = [(number,) for number in factors] + importance.correlated_groups(associations, len(factors))
     some = tiles.subsample(max(2, math.ceil(len(tiles) / 2)), seed)
-    base = _score_and_estimate_time(explained, tiles, some, len(groups), sample, options, progress)
+    started = time.perf_counter()
+    base = importance.score_tiles(explained, tiles, tiles.raw, progress)
+    once, half, swaps = time.perf_counter() - started, len(some) / len(tiles), len(groups) * options.repeats
+    values = sum(response.CLASSES if spec.is_categorical else response.VALUES for spec in explained.specs)
+    seconds = once * (swaps + half * values + half * 2 * options.references * len(factors))
+    text = f"{len(tiles):,} of {sample.total_blocks:,} blocks sampled, {tiles.side**2:,} cells each"
+    work = f"{swaps:,} permutations, {values:,} values; about {duration(seconds)}"
+    progress.report(0.12, f"{text}: {work} without the map of the dominant factor.")
     skill, importances = importance.block_permutation_importance(
         explained, tiles, base, groups, options.repeats, seed, SubProgress(progress, 0.12, 0.5)
     )
@@ -163,7 +166,14 @@ def _explain(
     for number in factors:
         part = SubProgress(progress, *(0.5 + 0.25 * (number + step) / len(factors) for step in (0, 1)))
         curves.append(response.response_curve(explained, some, cells, number, seed, part))
-    assessments = _assess(explained, curves, some, seed, progress)
+    assessments = []
+    for curve in curves:
+        expected = response.expectation_of(explained.specs[curve.factor].name)
+        if expected is not None:
+            assessments.append(response.assess_curve(curve, expected, some.weights, seed))
+            if assessments[-1].verdict == response.AGAINST:
+                title = explained.titles[curve.factor].lower()
+                progress.warn(f'The response of the map to {title} is against expectation; see "Plausibility".')
     baselines, image = dominant_factor.BaselineInputs(explained, cells, options.references, seed), None
     part = SubProgress(progress, 0.75, 0.97)
     if output is None:
@@ -178,54 +188,6 @@ def _explain(
     facts |= {"references": options.references, "repeats": options.repeats}
     results = (skill, importances, curves, associations, assessments, dominance)
     return Explanation(explained, *results, facts, image=image)
-
-
-def _warn_of_small_sample(tiles: Tiles, progress: Progress) -> None:
-    with_slides = int((tiles.labels == LANDSLIDE).any(axis=(1, 2)).sum())
-    if len(tiles) < FEW_BLOCKS or with_slides < FEW_BLOCKS // 2:
-        progress.warn(
-            f"Only {len(tiles)} blocks have labels, {with_slides} of them landslides, so the intervals are rough. A "
-            "smaller BLOCK gives more."
-        )
-
-
-def _score_and_estimate_time(
-    explained: ExplainedModel,
-    tiles: Tiles,
-    some: Tiles,
-    groups: int,
-    sample: BlockSample,
-    options: ExplanationOptions,
-    progress: Progress,
-) -> importance.ScoreHistogram:
-    started = time.perf_counter()
-    base = importance.score_tiles(explained, tiles, tiles.raw, progress)
-    once, half = time.perf_counter() - started, len(some) / len(tiles)
-    swaps = groups * options.repeats
-    values = sum(response.CLASSES if spec.is_categorical else response.VALUES for spec in explained.specs)
-    seconds = once * (swaps + half * values + half * 2 * options.references * len(explained.factors))
-    progress.report(
-        0.12,
-        f"{len(tiles):,} of {sample.total_blocks:,} blocks sampled, {tiles.side**2:,} cells each: {swaps:,} "
-        f"permutations, {values:,} values; about {duration(seconds)} without the map of the dominant factor.",
-    )
-    return base
-
-
-def _assess(
-    explained: ExplainedModel, curves: list[response.ResponseCurve], tiles: Tiles, seed: int, progress: Progress
-) -> list[response.CurveAssessment]:
-    assessments = []
-    for curve in curves:
-        expected = response.expectation_of(explained.specs[curve.factor].name)
-        if expected is not None:
-            assessments.append(response.assess_curve(curve, expected, tiles.weights, seed))
-            if assessments[-1].verdict == response.AGAINST:
-                progress.warn(
-                    f"The response of the map to {explained.titles[curve.factor].lower()} is against expectation; see "
-                    '"Plausibility".'
-                )
-    return assessments
 
 
 def _summary(explanation: Explanation) -> ExplanationSummary:

@@ -32,16 +32,9 @@ from ..prediction.tile_cache import TileCache, resuming, tile_cache_for
 from ..prediction.tile_inference import MEAN, NOT_APPLICABLE, OUTSIDE, SPREAD, TileWork
 from ..prediction.tiling import coarse_grid
 from ..progress import Progress, SubProgress, WarningLog
-from ..provenance.records import (
-    MEANING,
-    MEANING_TAG,
-    MODEL_TAG,
-    STACK_TAG,
-    warn_changed_stack,
-    warn_stale_inputs,
-    warning_tags,
-)
-from ..stack import Stack, open_stack
+from ..provenance import records
+from ..stack import open_stack
+from . import sources_of
 
 AnyPath = Union[str, os.PathLike]
 RESUME_MIN_WORK = 4e6  # cells, times models and samples, from which tiles are kept on disk until the map is complete
@@ -96,14 +89,12 @@ def predict_susceptibility(
 
     Args:
         stack: factor stack; factors are found by name, classes by label.
-        models: paths of models.
         output: path of the float32 GeoTIFF, 0 to 1, NaN nodata.
         options: with a ``scheduler`` the inputs and the output's folder must lie on storage that all workers share.
         area: polygons to predict; ``None`` for the whole stack.
         output_uncertainty: path of a float32 GeoTIFF with the standard deviation over models and samples.
         output_applicability: path of a uint8 GeoTIFF with the number of factors outside the trained range or classes,
             255 nodata.
-        progress: receives warnings about differences between models and stack.
 
     Raises:
         FactorMissing: the stack lacks factors of a model.
@@ -115,21 +106,39 @@ def predict_susceptibility(
     """
     progress = warning_log = WarningLog(progress)
     paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability}
-    _check(paths, models, options)
+    for path in [path for path in paths.values() if path is not None]:
+        check_writable(path)
+    if not models:
+        raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
+    if output_uncertainty is not None and len(models) * max(options.samples, 1) < 2:
+        raise ParameterInvalid(
+            "OUTPUT_UNCERTAINTY is the standard deviation over several maps. Set SAMPLES to 2 or "
+            "more, or give several models."
+        )
     loaded = [load_model(path) for path in models]
-    inputs = {"STACK": stack, "MODEL": list(models), "AREA": (area.source or area.name) if area is not None else None}
+    inputs = sources_of(stack=stack, model=list(models), area=area)
     parameters = {name: value for name, value in options.record().items() if value != ""}
     record = RunRecord("predictsusceptibility", parameters, inputs, background=True)
     with contextlib.ExitStack() as closing:
         opened = closing.enter_context(open_stack(stack))
-        warn_stale_inputs({"factor stack": stack}, progress)
+        records.warn_stale_inputs({"factor stack": stack}, progress)
         cluster = None
         if options.scheduler.strip():
-            _require_file(stack)
+            if not os.path.isfile(stack):
+                raise ClusterUnsuitable(
+                    f"The factor stack {stack} is not a file, so workers of a cluster cannot open it. Save "
+                    "it as a GeoTIFF on storage that all machines share, or leave SCHEDULER empty."
+                )
             reads, folder = [stack, *models], Path(output).parent
             cluster = closing.enter_context(connect(options.scheduler, progress, reads, folder))
         arrays = [name for name, path in paths.items() if path is not None]
-        run = _prepare(opened, models, loaded, area, options, arrays, progress)
+        names = [os.path.basename(str(path)) for path in models]
+        ensemble, mask = Ensemble(opened, loaded, names, options.samples, progress), AreaMask(opened.grid, area)
+        setup = choose_compute_setup(opened, ensemble, mask, options, progress)
+        plan = make_plan(opened.grid, ensemble, setup, options.tile)
+        work = TileWork(ensemble, setup, plan.tiling, mask, arrays, progress)
+        hashes = [sha256(path) for path in models]
+        run = _Run(options, area, loaded, hashes, ensemble, setup, plan, work)
         _log_plan(run, cluster is not None, progress)
         cells = opened.grid.width * opened.grid.height * run.ensemble.members
         cache = _tile_cache(run, output, stack) if cluster is not None or cells >= RESUME_MIN_WORK else None
@@ -138,14 +147,25 @@ def predict_susceptibility(
             closing.enter_context(resuming(cache, record, progress))
         part = SubProgress(progress, 0.02, 0.95)
         if cluster is not None and cache is not None:
-            tiles = compute_remotely(cluster, _remote(run, stack, models, cache), run.work, part)
+            stack_path, *model_paths = (str(Path(path).absolute()) for path in (stack, *models))
+            tile = run.plan.tiling.side, run.plan.tiling.height
+            remote = RemotePrediction(stack_path, tuple(model_paths), area, options, tile, run.work.names, cache)
+            tiles = compute_remotely(cluster, remote, run.work, part)
         else:
             tiles = compute_tiles(opened, run.work, run.plan, part, cache)
         # However the block ends, the threads that compute are told to stop.
         with contextlib.closing(tiles), _output_rasters(paths, opened.grid, run) as rasters:
             totals = write_tiles(tiles, rasters, run.work)
             _check_totals(totals, run, progress)
-            tags = _final_tags(run, _hash_of_stack(record), opened.grid, warning_log)
+            stack_hash = ""
+            # A file that vanished meanwhile is reported when the record is written.
+            with contextlib.suppress(OSError):
+                stack_hash = str((record.inputs() or {})["STACK"].get("sha256", ""))
+            for model, name in zip(loaded, names):
+                records.warn_changed_stack(model.training, name, stack_hash, opened.grid, warning_log)
+            work.applicability.report(SubProgress(warning_log, 0.95, 0.97))
+            tags = {records.STACK_TAG: stack_hash} if stack_hash else {}
+            tags |= records.warning_tags(warning_log.warnings)
             for raster in rasters.values():
                 raster.update_tags(**tags)
     summary = _summary(totals, run, warning_log.warnings)
@@ -167,52 +187,11 @@ class _Run:
     options: PredictionOptions
     area: Polygons | None
     models: list[TrainedModel]
-    names: list[str]
     hashes: list[str]
     ensemble: Ensemble
     setup: ComputeSetup
     plan: Plan
     work: TileWork
-
-
-def _check(paths: Mapping[str, AnyPath | None], models: Sequence[AnyPath], options: PredictionOptions) -> None:
-    for path in paths.values():
-        if path is not None:
-            check_writable(path)
-    if not models:
-        raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
-    if paths[SPREAD] is not None and len(models) * max(options.samples, 1) < 2:
-        raise ParameterInvalid(
-            "OUTPUT_UNCERTAINTY is the standard deviation over several maps. Set SAMPLES to 2 or "
-            "more, or give several models."
-        )
-
-
-def _require_file(stack: AnyPath) -> None:
-    if not os.path.isfile(stack):
-        raise ClusterUnsuitable(
-            f"The factor stack {stack} is not a file, so workers of a cluster cannot open it. Save "
-            "it as a GeoTIFF on storage that all machines share, or leave SCHEDULER empty."
-        )
-
-
-def _prepare(
-    stack: Stack,
-    paths: Sequence[AnyPath],
-    models: list[TrainedModel],
-    area: Polygons | None,
-    options: PredictionOptions,
-    arrays: list[str],
-    progress: Progress,
-) -> _Run:
-    names = [os.path.basename(str(path)) for path in paths]
-    ensemble = Ensemble(stack, models, names, options.samples, progress)
-    mask = AreaMask(stack.grid, area)
-    setup = choose_compute_setup(stack, ensemble, mask, options, progress)
-    plan = make_plan(stack.grid, ensemble, setup, options.tile)
-    work = TileWork(ensemble, setup, plan.tiling, mask, arrays, progress)
-    hashes = [sha256(path) for path in paths]
-    return _Run(options, area, models, names, hashes, ensemble, setup, plan, work)
 
 
 def _tile_cache(run: _Run, output: AnyPath, stack: AnyPath) -> TileCache | None:
@@ -227,12 +206,6 @@ def _tile_cache(run: _Run, output: AnyPath, stack: AnyPath) -> TileCache | None:
         "arithmetic": [str(dtype) for dtype in run.setup.dtypes],
     }
     return tile_cache_for(output, stack, run.area, settings)
-
-
-def _remote(run: _Run, stack: AnyPath, models: Sequence[AnyPath], cache: TileCache) -> RemotePrediction:
-    stack_path, *model_paths = (str(Path(path).absolute()) for path in (stack, *models))
-    tile = run.plan.tiling.side, run.plan.tiling.height
-    return RemotePrediction(stack_path, tuple(model_paths), run.area, run.options, tile, run.work.names, cache)
 
 
 def _log_plan(run: _Run, remote: bool, progress: Progress) -> None:
@@ -255,9 +228,9 @@ def _log_plan(run: _Run, remote: bool, progress: Progress) -> None:
 def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) -> Iterator[dict[str, Any]]:
     """Open the outputs by the names of their arrays; none is committed unless the block succeeds."""
     tags = {
-        MEANING_TAG: MEANING,
+        records.MEANING_TAG: records.MEANING,
         "MODEL_KIND": ", ".join(model.kind for model in run.models),
-        MODEL_TAG: ", ".join(run.hashes),
+        records.MODEL_TAG: ", ".join(run.hashes),
         "SAMPLES": str(run.options.samples),
         "FACTORS": ", ".join(run.ensemble.factor_names),
         **({"AREA": run.area.name} if run.area is not None else {}),
@@ -290,21 +263,6 @@ def _check_totals(totals: PredictionTotals, run: _Run, progress: Progress) -> No
             f"{totals.lost:,} cells have all factors, but the network returned no number for them in "
             f"{run.setup.name}; they are nodata. Set PRECISION to fp32."
         )
-
-
-def _final_tags(run: _Run, stack_hash: str, grid: Grid, warning_log: WarningLog) -> dict[str, str]:
-    """Warn of what is only known at the end, and return the tags that all outputs get then."""
-    for model, name in zip(run.models, run.names):
-        warn_changed_stack(model.training, name, stack_hash, grid, warning_log)
-    run.work.applicability.report(SubProgress(warning_log, 0.95, 0.97))
-    return {**({STACK_TAG: stack_hash} if stack_hash else {}), **warning_tags(warning_log.warnings)}
-
-
-def _hash_of_stack(record: RunRecord) -> str:
-    # A file that vanished meanwhile is reported when the record is written.
-    with contextlib.suppress(OSError):
-        return str((record.inputs() or {})["STACK"].get("sha256", ""))
-    return ""
 
 
 def _summary(totals: PredictionTotals, run: _Run, warnings: list[str]) -> PredictionSummary:

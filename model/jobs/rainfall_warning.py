@@ -19,7 +19,6 @@ from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.units import PRECIPITATION
-from ..inputs.vectors import Polygons
 from ..memory import retain_freed_memory
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
@@ -32,6 +31,7 @@ from ..validation.map_layers import RegionMap, ZoneSource
 from ..warning.classes import COLOURS, KEYS, NAMES, NODATA, SEVERE, WARNING, WarningInputs, WarningOptions
 from ..warning.warning_map import ALL, COLUMNS, WarningLayers, WarningStatistics, classify, log_result
 from ..zones.raster import write_class_attributes
+from . import sources_of
 
 
 @dataclass
@@ -52,7 +52,7 @@ def rainfall_warning(
     output_table: str | os.PathLike,
     options: WarningOptions,
     *,
-    output_safety: str | os.PathLike | None = None,
+    output_safety_factor: str | os.PathLike | None = None,
     progress: Progress,
 ) -> WarningSummary:
     """Write where the rain of seven days calls for a warning, in classes.
@@ -64,7 +64,7 @@ def rainfall_warning(
         output: path of the uint8 GeoTIFF: 1 no warning, 2 watch, 3 warning, 4 severe, 5 not assessed, 0 off the map.
         output_table: path of a CSV of area by region, zone and class.
         options: thresholds and coefficients; without k the paper's table 3 applies, by label of the landform.
-        output_safety: path of a float32 GeoTIFF with Fs.
+        output_safety_factor: path of a float32 GeoTIFF with Fs.
 
     Raises:
         ParameterInvalid: there is nothing to take k from, or a susceptibility lies outside 0 to 1.
@@ -72,19 +72,12 @@ def rainfall_warning(
         GridMismatch: the zones are on another grid.
         TooFewData: no cell has both rain and k.
     """
-    outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_SAFETY_FACTOR": output_safety}
+    outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_SAFETY_FACTOR": output_safety_factor}
     for path in [path for path in outputs.values() if path is not None]:
         check_writable(path)
     table = _coefficient_table(options, inputs.topography is not None)
-    topography, regions = inputs.topography, inputs.regions
-    sources = {
-        "SUSCEPTIBILITY": inputs.susceptibility,
-        "RAIN": list(inputs.rain),
-        "ZONES": inputs.zones,
-        "TOPOGRAPHY": None if topography is None else topography.source,
-        "REGIONS": None if regions is None else regions.source_or_name,
-    }
-    record = RunRecord("rainfallwarning", options.record(), sources)
+    regions = inputs.regions
+    record = RunRecord("rainfallwarning", options.record(), sources_of(**vars(inputs)))
     progress = warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": inputs.susceptibility, "zone raster": inputs.zones}, progress)
     with contextlib.ExitStack() as opened:
@@ -99,21 +92,28 @@ def rainfall_warning(
         for one in coefficients:
             if options.k is not None and one.source == FALLBACK_SOURCE:
                 one.source = "K"
-        region_map = _region_map(grid, regions, options.region_field)
+        region_map = None if regions is None else RegionMap(grid, regions, options.region_field)
+        if regions is not None and region_map is not None and not region_map.regions_in_block(grid.whole):
+            raise NoOverlap(
+                f'No polygon of the layer "{regions.name}" given as REGIONS overlaps the susceptibility map. Check the '
+                "CRS of both, or leave REGIONS empty."
+            )
         part = SubProgress(progress, 0.0, 0.3)
         if inputs.zones is not None:
             zones = ZoneSource.from_raster(opened.enter_context(open_raster(inputs.zones, "zones")), grid, part)
         else:
             zones = ZoneSource.by_area_shares(dataset, grid, part)
         statistics = WarningStatistics([ALL, *(region_map.labels if region_map is not None else [])], zones.names)
-        tags = {"THRESHOLDS": _thresholds_text(options), **warning_tags(warning_log.warnings)}
+        watch = "" if options.fs_watch is None else f", FS_WATCH {options.fs_watch:g}"
+        limits = f"P_LOW {options.p_low:g}, P_HIGH {options.p_high:g}, FS_CRITICAL {options.fs_critical:g}{watch}"
+        tags = {"THRESHOLDS": limits, **warning_tags(warning_log.warnings)}
         band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in NAMES.items()})}
         raster = create_raster(
             output, grid, "uint8", NODATA, ["landslide warning"], [band], tags, Resampling.mode, COLOURS
         )
         more: contextlib.AbstractContextManager[rasterio.io.DatasetWriter | None] = contextlib.nullcontext()
-        if output_safety is not None:
-            more = create_raster(output_safety, grid, "float32", np.nan, ["safety factor"])
+        if output_safety_factor is not None:
+            more = create_raster(output_safety_factor, grid, "float32", np.nan, ["safety factor"])
         with raster as target, more as safety:
             part = SubProgress(progress, 0.3, 0.95)
             _write_blocks(layers, options, zones, region_map, statistics, target, safety, part)
@@ -173,23 +173,6 @@ def _open_layers(
         by_code.setdefault(0, fallback)
         coefficients = [*coefficients, fallback]
     return WarningLayers(dataset, grid, rasters, landform, by_code), coefficients
-
-
-def _region_map(grid: Grid, regions: Polygons | None, field: str | None) -> RegionMap | None:
-    if regions is None:
-        return None
-    found = RegionMap(grid, regions, field)
-    if not found.regions_in_block(grid.whole):
-        raise NoOverlap(
-            f'No polygon of the layer "{regions.name}" given as REGIONS overlaps the susceptibility map. Check the CRS '
-            "of both, or leave REGIONS empty."
-        )
-    return found
-
-
-def _thresholds_text(options: WarningOptions) -> str:
-    watch = "" if options.fs_watch is None else f", FS_WATCH {options.fs_watch:g}"
-    return f"P_LOW {options.p_low:g}, P_HIGH {options.p_high:g}, FS_CRITICAL {options.fs_critical:g}{watch}"
 
 
 def _write_blocks(

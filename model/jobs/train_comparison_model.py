@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 
@@ -44,7 +43,14 @@ def train_comparison_model(
             plan = window_plan(kind, settings, grid.cell_size())
             collected = (collect_cells if kind in CELL_KINDS else collect_windows)(rasters, plan, part)
         if isinstance(collected, CellCollection):
-            cells, subsets = collected.cells, _describe_cells(collected)
+            cells, landslides = collected.cells, collected.scan.landslide > 0
+            table = np.full(landslides.shape, NO_SUBSET) if collected.split is None else collected.split.subsets
+            subsets = []
+            for subset in range(len(SUBSETS)):
+                # Blocks stand for windows.
+                blocks, (stable, landslide) = table == subset, cells.totals[subset]
+                numbers = int(blocks.sum()), int((blocks & landslides).sum())
+                subsets.append(describe_subset(subset, *numbers, landslide, stable))
             rows = cells.rows(TRAIN, VALIDATION)
             landslide, test = int(cells.labels[rows].sum()), len(cells) - len(rows)
             text = f"{len(rows):,} cells to learn from, {landslide:,} of them landslide; {test:,} to test on."
@@ -54,15 +60,3 @@ def train_comparison_model(
         else:
             fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
         return run.finish(fitted, collected, subsets, grid, log)
-
-
-def _describe_cells(collected: CellCollection) -> list[dict[str, Any]]:
-    """Return for each subset what :attr:`TrainingResult.subsets` says, with blocks as windows."""
-    table = np.full(collected.scan.landslide.shape, NO_SUBSET) if collected.split is None else collected.split.subsets
-    result = []
-    for subset in range(len(SUBSETS)):
-        blocks = table == subset
-        with_landslides = int((blocks & (collected.scan.landslide > 0)).sum())
-        stable, landslide = collected.cells.totals[subset]
-        result.append(describe_subset(subset, int(blocks.sum()), with_landslides, landslide, stable))
-    return result

@@ -23,19 +23,11 @@ from ..outputs.run_record import RunRecord, read_record, sha256, versions
 from ..outputs.transaction import commit_partial
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
+from ..training import settings as training_settings
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
 from ..training.fit import FittedNetwork, TrainingResult, fit_network, label_patches
-from ..training.settings import (
-    CELL_KINDS,
-    PATCH_KINDS,
-    PCUM,
-    TITLES,
-    TrainingSettings,
-    patch_cells,
-    settings_line,
-    window_alignment,
-)
+from ..training.settings import PCUM, TrainingSettings, patch_cells
 from ..windows.collection import CellCollection, WindowCollection, WindowPlan, WindowSet, collect_windows
 from ..windows.split import SUBSETS, TRAIN, open_training_rasters
 
@@ -59,11 +51,9 @@ def train_pcum(
     """Train a physics-constrained U-Net (Zhang and Deng 2026) and write the model file.
 
     Args:
-        stack: factor stack.
         labels: label raster on the stack's grid: 1 landslide, 0 stable, 255 unknown.
         output: the model file, ``.safetensors``.
         safety_factor: on the stack's grid; without it the network is trained without physics, with a warning.
-        settings: the defaults if not given.
         start_from: a model of kind ``pcum`` or ``unet`` to fine-tune; its network and encoding stay, and the learning
             rate is a tenth of the settings'.
         given: names of the settings that the user gave; it is an error if ``start_from`` would change one.
@@ -76,15 +66,16 @@ def train_pcum(
         ParameterInvalid: a setting does not fit the data, or the checkpoint belongs to another run.
         FactorMissing: the stack lacks a factor of the start model.
         DeviceUnavailable: there is no such device.
-        OutputNotWritable: an output cannot be written.
-        ScarpError: an input cannot be read; see ``open_stack`` and ``open_raster``.
     """
     settings = settings or TrainingSettings()
     inputs = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor, "START_FROM": start_from}
     outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html}
     run = TrainingRun(PCUM, settings, inputs, outputs, checkpoint, progress)
-    run.start = start = None if start_from is None else read_start_model(start_from)
-    if start is not None:
+    if start_from is not None:
+        model = load_model(start_from)
+        names = ("kind", "architecture", "encoding", "factors", "network", "pixel_size")
+        values = {name: getattr(model, name) for name in names}
+        run.start = start = StartModel(Path(start_from).name, sha256(start_from), **values)
         settings = fine_tune_settings(start, settings, given)
         text = f"Fine-tuning the model {start.name}, with a learning rate of {settings.learning_rate:g}."
         run.progress.report(0.0, text)
@@ -94,25 +85,16 @@ def train_pcum(
             grid, factors = rasters.grid, rasters.factors
             plan = window_plan(PCUM, run.settings, grid.cell_size())
             collected = collect_windows(rasters, plan, SubProgress(run.progress, 0.0, 0.08))
-        if start is not None:
-            check_pixel_size(start, grid.cell_size(), run.progress)
+        if run.start is not None:
+            check_pixel_size(run.start, grid.cell_size(), run.progress)
         fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
         return run.finish(fitted, collected, subsets, grid, log)
 
 
-def read_start_model(path: str | os.PathLike) -> StartModel:
-    """Read a model to fine-tune; errors are those of ``load_model``, and ``ParameterInvalid`` for another kind."""
-    model = load_model(path)
-    names = ("kind", "architecture", "encoding", "factors", "network", "pixel_size")
-    return StartModel(Path(path).name, sha256(path), **{name: getattr(model, name) for name in names})
-
-
 class TrainingRun:
-    """One training job: its inputs, its outputs and the settings in use, which change as the data become known.
-
-    Raises:
-        DeviceUnavailable: there is no such device, or it lacks the precision.
-        OutputNotWritable: an output cannot be written.
+    """One training job: its inputs, its outputs and the settings in use, which change as the data become known. Raises
+    ``DeviceUnavailable`` if there is no such device, or it lacks the precision; ``OutputNotWritable`` if an output
+    cannot be written.
     """
 
     start: StartModel | None = None
@@ -122,9 +104,8 @@ class TrainingRun:
     ) -> None:
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
-        for path in (*outputs.values(), checkpoint):
-            if path is not None:
-                check_writable(path)
+        for path in [path for path in (*outputs.values(), checkpoint) if path is not None]:
+            check_writable(path)
         training_precision(settings.precision, choose_device(settings.device))
         parameters = {**settings.record(), "CHECKPOINT": None if checkpoint is None else str(checkpoint)}
         if kind != PCUM:
@@ -152,26 +133,22 @@ class TrainingRun:
         self.progress.report(0.08, f"{text}{share:.1f} % of the training {what}.")
         if patch > 1:
             side = f"{patch} × {patch} cells ({patch * cell:.0f} m)"
-            self.progress.report(0.08, f"The {TITLES[self.kind]} predicts one value per {side}.")
+            self.progress.report(0.08, f"The {training_settings.TITLES[self.kind]} predicts one value per {side}.")
         warn_random_split(collected, self.progress)
         if windows.safety is not None:
-            self._report_constraint(windows)
-        self.progress.report(0.08, f"Settings: {settings_line(self.settings)}.")
+            safety, critical = training_safety(windows), self.settings.fs_critical
+            with np.errstate(invalid="ignore"):
+                warned = (safety < critical).sum()
+            share = 100 * warned / np.isfinite(safety).sum()
+            text = f"The safety factor is below {critical:g} in {share:.1f} % of the training cells."
+            self.progress.report(0.08, text)
+            if not warned and self.settings.physics != NONE:
+                none = f"No training cell has a safety factor below {critical:g}"
+                self.progress.warn(f"{none}, so the physics constraint has no effect.")
+        self.progress.report(0.08, f"Settings: {training_settings.settings_line(self.settings)}.")
         part = SubProgress(self.progress, 0.08, 0.97)
         data = windows, factors, self.settings, part
         return fit_network(*data, self.checkpoint, self.kind, self.start, cell, log), subsets
-
-    def _report_constraint(self, windows: WindowSet) -> None:
-        safety, critical = training_safety(windows), self.settings.fs_critical
-        with np.errstate(invalid="ignore"):
-            warned = (safety < critical).sum()
-        share = 100 * warned / np.isfinite(safety).sum()
-        text = f"The safety factor is below {critical:g} in {share:.1f} % of the training cells."
-        self.progress.report(0.08, text)
-        if not warned and self.settings.physics != NONE:
-            self.progress.warn(
-                f"No training cell has a safety factor below {critical:g}, so the physics constraint has no effect."
-            )
 
     def finish(
         self, fitted: FittedNetwork, collected: Collected, subsets: list[dict[str, Any]], grid: Grid, log: TrainingLog
@@ -214,27 +191,23 @@ class TrainingRun:
 
 def window_plan(kind: str, settings: TrainingSettings, cell: float) -> WindowPlan:
     """Return how windows of a kind of model are cut and split, on cells of ``cell`` metres."""
-    align, least = window_alignment(kind, settings, cell), 1 if kind in PATCH_KINDS else 2
+    align = training_settings.window_alignment(kind, settings, cell)
+    least = 1 if kind in training_settings.PATCH_KINDS else 2
     return WindowPlan(settings.window, settings.block, settings.split != "random", align, least, settings.seed)
 
 
 def start_training_log(
-    kind: str,
-    output: str | os.PathLike,
-    settings: TrainingSettings,
-    progress: Progress,
-    report: str | os.PathLike | None = None,
-    part: str = "",
-    stoppable: bool = True,
+    kind: str, output: Any, settings: TrainingSettings, progress: Progress, report: Any = None, part: str = ""
 ) -> TrainingLog:
     """Begin the history of a training; kinds of model without epochs have none.
 
-    ``output`` and ``report`` are the job's, and ``part`` says which of several trainings of the job this is.
+    ``output`` and ``report`` are paths of the job's. ``part`` says which of several trainings of the job this is; these
+    are compared, so none may be stopped early by hand.
     """
-    if kind in CELL_KINDS:
+    if kind in training_settings.CELL_KINDS:
         return TrainingLog()
     html, limits = "" if report is None else os.path.abspath(report), (settings.epochs, settings.patience)
-    return begin_history(RunInfo(kind, os.path.abspath(output), *limits, html, part, stoppable), progress.warn)
+    return begin_history(RunInfo(kind, os.path.abspath(output), *limits, html, part, stoppable=not part), progress.warn)
 
 
 def with_physics_setting(settings: TrainingSettings, safety_factor: Any, progress: Progress) -> TrainingSettings:
@@ -292,10 +265,8 @@ def describe_subset(subset: int, windows: int, with_landslides: int, landslide: 
 
 
 def training_safety(windows: WindowSet) -> np.ndarray:
-    """Return the safety factor of the training windows, float32 (windows, height, width).
-
-    Raises:
-        ParameterInvalid: it has no data at all.
+    """Return the safety factor of the training windows, float32 (windows, height, width). Raises ``ParameterInvalid``
+    if it has no data at all.
     """
     safety = np.empty(0) if windows.safety is None else windows.safety[windows.indices_of(TRAIN)]
     if not np.isfinite(safety).any():

@@ -19,31 +19,14 @@ from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs
 from ..report.map_images import find_relief, relief_covers, write_hillshade
 from ..report.map_sheet import MapSheet, validation_sheet
 from ..report.validation import ValidationReportInput, validation_page
+from ..tables import prepend_region, write_table
+from ..validation import measures, preparation
 from ..validation.map_layers import MapLayers, RegionMap, SubsetMap, ZoneSource
-from ..validation.measures import (
-    PointFeature,
-    ScopePoints,
-    ScopeResult,
-    as_metrics,
-    count_rows,
-    evaluate_scope,
-    non_monotonic_pairs,
-    point_features,
-    scope_rows,
-    write_validation_table,
-    zone_table,
-)
-from ..validation.preparation import (
-    ValidationData,
-    draw_for_scopes,
-    layer_sources,
-    prepare_validation,
-    require_on_map,
-    require_windows,
-    stable_values,
-)
+from ..validation.measures import PointFeature, ScopeResult, point_features
+from ..validation.preparation import ValidationData
 from ..validation.sampling import Draws, MapStatistics, collect_map_statistics, drawn_points
-from ..validation.settings import ALL, FEW_LANDSLIDES, EvaluationLayers, ValidationOptions
+from ..validation.settings import ALL, FEW_LANDSLIDES, TABLE_COLUMNS, EvaluationLayers, ValidationOptions
+from . import sources_of
 
 
 @dataclass
@@ -96,14 +79,16 @@ def validate_with_points(
         InputCorrupt: the raster's values are not between 0 and 1.
         FieldUnusable: a field is missing or holds other values than it must.
     """
-    require_windows(vectors, options)
+    preparation.require_windows(vectors, options)
     outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}
     for path in [path for path in outputs.values() if path is not None]:
         check_writable(path)
-    parameters = {**options.record(), "REGION_FIELD": vectors.region_field}
+    given = dict(vars(vectors))
+    parameters = {**options.record(), "REGION_FIELD": given.pop("region_field")}
     if not options.region:
         del parameters["REGION"]
-    inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, **layer_sources(vectors), "DEM": dem}
+    layer_sources = sources_of(**given)
+    inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, **layer_sources, "DEM": dem}
     warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility, "zone raster": zones}, warning_log)
     relief = find_relief(susceptibility, dem)
@@ -121,7 +106,7 @@ def validate_with_points(
                 "DEM of this area, or leave DEM empty."
             )
             relief = None
-        require_on_map(vectors.landslides, grid)
+        preparation.require_on_map(vectors.landslides, grid)
         part = SubProgress(progress, 0.0, 0.15)
         if zones is not None:
             zone_source = ZoneSource.from_raster(stack.enter_context(open_raster(zones, "zones")), grid, part)
@@ -130,20 +115,26 @@ def validate_with_points(
         subsets = SubsetMap(grid, vectors.windows) if vectors.windows is not None else None
         regions = None if vectors.regions is None else RegionMap(grid, vectors.regions, vectors.region_field)
         layers = MapLayers(dataset, grid, zone_source, subsets, regions)
-        data = prepare_validation(layers, vectors, options, warning_log, SubProgress(progress, 0.15, 0.25))
+        data = preparation.prepare_validation(layers, vectors, options, warning_log, SubProgress(progress, 0.15, 0.25))
         progress.report(0.25, f"{len(data.landslides):,} cells of the map hold a landslide.")
         buffers = data.buffers if data.drawn else None
         statistics = collect_map_statistics(layers, data.scopes, buffers, SubProgress(progress, 0.25, 0.45))
-        draws = draw_for_scopes(data, statistics, SubProgress(progress, 0.45, 0.7))
+        draws = preparation.draw_for_scopes(data, statistics, SubProgress(progress, 0.45, 0.7))
         results = _evaluate(data, statistics, draws, SubProgress(progress, 0.7, 0.88))
         main = next(result for result in results if result.scope.name == data.main.name)
-        warn_inconsistent_layers(dataset, record.inputs() or {}, warning_log, zones, layer_sources(vectors)["WINDOWS"])
+        warn_inconsistent_layers(dataset, record.inputs() or {}, warning_log, zones, layer_sources["WINDOWS"])
         _warn_about_results(results, main, data)
-        points = _points(data, draws, region, SubProgress(progress, 0.88, 0.92))
+        # Points in none of the regions of a layer are in the region that the map shows.
+        points = point_features(data, data.landslides.in_scope(data.main), "landslide", region)
+        if data.stable is not None:
+            points += point_features(data, data.stable.in_scope(data.main), "stable", region)
+        else:
+            drawn = drawn_points(draws[data.main.name], layers, SubProgress(progress, 0.88, 0.92))
+            points += point_features(data, drawn, "stable", region)
         rows = [
-            *count_rows("landslide", data.landslides.counts),
-            *count_rows("stable", data.stable.counts if data.stable is not None else None),
-            *(row for result in results for row in scope_rows(result)),
+            *measures.count_rows("landslide", data.landslides.counts),
+            *measures.count_rows("stable", data.stable.counts if data.stable is not None else None),
+            *(row for result in results for row in measures.scope_rows(result)),
         ]
         stop_if_cancelled(progress)
         names = os.path.basename(str(susceptibility)), vectors.landslides.name
@@ -160,11 +151,12 @@ def validate_with_points(
             hillshade = None if relief is None else str(sheet_relief)
             sheet = validation_sheet(susceptibility, zones, hillshade, content)
     if output_table is not None:
-        write_validation_table(output_table, rows, region)
-    record.write(outputs, metrics=as_metrics(rows), warnings=warning_log.warnings)
+        cells = [(scope, name, one.value, one.low, one.high, one.interval) for scope, name, one in rows]
+        write_table(output_table, *prepend_region(TABLE_COLUMNS, cells, region))
+    record.write(outputs, metrics=measures.as_metrics(rows), warnings=warning_log.warnings)
     progress.report(1.0, main.sentence())
-    auc, measures = main.auc, main.measures
-    numbers = auc.value, auc.low, auc.high, measures["recall"].value, measures["kappa"].value
+    auc = main.auc
+    numbers = auc.value, auc.low, auc.high, main.measures["recall"].value, main.measures["kappa"].value
     counts = main.landslides, main.stable
     return ValidationSummary(*numbers, *counts, results, points, warning_log.warnings, sheet)
 
@@ -174,27 +166,19 @@ def _evaluate(
 ) -> list[ScopeResult]:
     results = []
     for number, scope in enumerate(data.scopes):
-        stable = stable_values(data, draws, scope)
+        stable = preparation.stable_values(data, draws, scope)
         if stable is None:
             continue
         sample = data.landslides.in_scope(scope)
         values, of_scope = sample.cell_values.values, statistics[scope.name]
         by_zone = dict(enumerate(np.bincount(sample.cell_values.zones).tolist()))
-        points = ScopePoints(values, sample.feature, of_scope.ranking.share_above(values), stable[0])
-        table = zone_table(by_zone, of_scope.zone_area_m2, data.layers.zones.names)
+        points = measures.ScopePoints(values, sample.feature, of_scope.ranking.share_above(values), stable[0])
+        table = measures.zone_table(by_zone, of_scope.zone_area_m2, data.layers.zones.names)
         part = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
-        results.append(evaluate_scope(data, scope, points, of_scope.area_m2 / 1e6, table, by_zone.get(0, 0), part))
+        results.append(
+            measures.evaluate_scope(data, scope, points, of_scope.area_m2 / 1e6, table, by_zone.get(0, 0), part)
+        )
     return results
-
-
-def _points(data: ValidationData, draws: Mapping[str, Draws], region: str, progress: Progress) -> list[PointFeature]:
-    """Return the points; those in none of the regions of a layer are in the region that the map shows."""
-    landslides = point_features(data, data.landslides.in_scope(data.main), "landslide", region)
-    if data.stable is not None:
-        stable = data.stable.in_scope(data.main)
-        return landslides + point_features(data, stable, "stable", region)
-    drawn = drawn_points(draws[data.main.name], data.layers, progress)
-    return landslides + point_features(data, drawn, "stable", region)
 
 
 def _warn_about_results(results: Sequence[ScopeResult], main: ScopeResult, data: ValidationData) -> None:
@@ -227,6 +211,6 @@ def _warn_about_results(results: Sequence[ScopeResult], main: ScopeResult, data:
             f"The AUC is {main.auc.value:.3f}, below 0.5: landslides lie on less susceptible cells than stable "
             "points do. Is the map inverted, or of another area?"
         )
-    pairs = ", ".join(f"{low} to {high}" for low, high in non_monotonic_pairs(main.zones))
+    pairs = ", ".join(f"{low} to {high}" for low, high in measures.non_monotonic_pairs(main.zones))
     if pairs:
         warn(f"The frequency ratio should rise from zone to zone, but it does not from {pairs}.")

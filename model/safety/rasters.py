@@ -15,14 +15,11 @@ from ..errors import LayerEmpty, TooFewData
 from ..factors.categorical import PolygonClasses, RasterClasses
 from ..factors.climate import ContinuousRaster
 from ..factors.settings import CategoricalInput
-from ..factors.source_rasters import scan_source
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, read_window
-from ..inputs.units import PRECIPITATION
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import landslide_points
 from ..progress import Progress
-from .settings import SafetyInputs
 from .thresholds import CRITICAL_SAFETY_FACTOR, ClassCoefficient, RainySeason, safety_factor, seven_day_rainfall
 
 Landform = tuple[Union[PolygonClasses, RasterClasses, None], Mapping[int, str]]
@@ -40,7 +37,7 @@ class RainfallBlock:
 
 
 class RainfallLayers:
-    """All inputs of the safety factor on one grid; :func:`open_layers` opens them."""
+    """All inputs of the safety factor on one grid."""
 
     def __init__(
         self, reference: rasterio.DatasetReader, grid: Grid, rain: ContinuousRaster, season: RainySeason, land: Landform
@@ -69,31 +66,10 @@ class RainfallLayers:
 
 
 @contextlib.contextmanager
-def open_layers(
-    reference: rasterio.DatasetReader,
-    grid: Grid,
-    inputs: SafetyInputs,
-    unit: str,
-    season: RainySeason,
-    progress: Progress,
-) -> Iterator[RainfallLayers]:
-    """Open precipitation and landform on the grid of the reference; errors as in :func:`open_landform`."""
-    with contextlib.ExitStack() as opened:
-        source = scan_source(
-            str(inputs.precipitation), grid, PRECIPITATION, progress, PRECIPITATION, unit, "PRECIPITATION_UNIT"
-        )
-        rain = opened.enter_context(ContinuousRaster.open(source, grid))
-        land = opened.enter_context(open_landform(inputs.topography, grid, progress))
-        yield RainfallLayers(reference, grid, rain, season, land)
-
-
-@contextlib.contextmanager
 def open_landform(topography: CategoricalInput | None, grid: Grid, progress: Progress) -> Iterator[Landform]:
-    """Open the landform on a grid, with the label of each code; ``None`` and no labels without one.
-
-    Raises:
-        NoOverlap: it lies elsewhere.
-        InputMissing, InputCorrupt, CrsMissing, FieldUnusable, LayerEmpty, ParameterInvalid: it cannot be used.
+    """Open the landform on a grid, with the label of each code; ``None`` and no labels without one. Raises
+    ``NoOverlap`` if it lies elsewhere; ``InputMissing``, ``InputCorrupt``, ``CrsMissing``, ``FieldUnusable``,
+    ``LayerEmpty``, ``ParameterInvalid`` if it cannot be used.
     """
     if topography is None:
         yield None, {}
@@ -112,10 +88,8 @@ def rainfall_at_landslides(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return seven-day rainfall in mm and class (−1 for none) at the historical landslides on cells with rainfall.
 
-    Landslides at exactly the same place count once. A polygon is represented by an interior point.
-
-    Raises:
-        LayerEmpty: none lies on a cell with rainfall.
+    Landslides at exactly the same place count once. A polygon is represented by an interior point. Raises
+    ``LayerEmpty`` if none lies on a cell with rainfall.
     """
     points = landslide_points(landslides)
     unique = np.unique(points, axis=0)
@@ -167,13 +141,11 @@ def write_layers(
     """Write the safety factor and, if wanted, the seven-day rainfall.
 
     Args:
-        layers: the inputs.
         coefficients: one per class of ``layers.labels``; a single one when there are none.
         fallback: coefficient of cells without a class; ``None`` makes them nodata.
         output: path of the safety factor; ``output_rainfall`` is that of the rainfall, or ``None``.
 
-    Raises:
-        TooFewData: no cell has a safety factor.
+    Raises ``TooFewData`` if no cell has a safety factor.
     """
     statistics = SafetyStatistics(list(coefficients))
     single_class = not layers.labels

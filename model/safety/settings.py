@@ -69,8 +69,3 @@ class SafetyInputs:
     climate: Polygons | None = None  # climate zones
     topography: CategoricalInput | None = None  # landform classes; ``None`` for one k everywhere
     landslides: Points | Polygons | None = None  # historical landslides
-
-    def sources(self) -> dict[str, str | os.PathLike | None]:
-        """Return path or URI by parameter name, for the run record."""
-        layers = {name.upper(): getattr(layer, "source_or_name", layer) for name, layer in vars(self).items()}
-        return {name: getattr(layer, "source", layer) for name, layer in layers.items()}

@@ -94,12 +94,9 @@ class RainySeason:
     """Parameters of the rainy season by cell: single values, overridden by the fields of climate zones."""
 
     def __init__(self, options: SafetyOptions, zones: Polygons | None, grid: Grid, progress: Progress) -> None:
-        """Read the fields of the climate zones, if any.
-
-        Raises:
-            ParameterInvalid: CLIMATE comes without any field.
-            FieldUnusable: a field is missing, or a value in it is not a number or out of range.
-            NoOverlap: no climate zone intersects the grid.
+        """Read the fields of the climate zones, if any. Raises ``ParameterInvalid`` if CLIMATE comes without any field;
+        ``FieldUnusable`` if a field is missing, or a value in it is not a number or out of range; ``NoOverlap`` if no
+        climate zone intersects the grid.
         """
         self._values = {name: getattr(options, name) for name in ("alpha", "beta", "rainy_days")}
         self._zones, self._grid = zones, grid
@@ -166,6 +163,11 @@ class ClassCoefficient:
         """Rc in mm."""
         return 1 / self.k if self.k > 0 else float("nan")
 
+    @property
+    def share_warned(self) -> float | None:
+        """Share of the cells with a safety factor below 0.5; None without cells."""
+        return self.warned / self.cells if self.cells else None
+
 
 def match_paper_class(label: str) -> str | None:
     """Return the row of the paper's table 3 that a landform label stands for, ``None`` when it is unclear."""
@@ -195,12 +197,10 @@ def choose_coefficients(
         classes: class of each landslide, an index into ``labels``, −1 for none.
         parameter_hint: parameters with which the user can set coefficients, for messages.
 
-    Returns:
-        One coefficient per label (a single one without labels), and the one outside all classes, if it has a source.
+    Without labels there is a single coefficient; cells without a class have one if it has a source.
 
-    Raises:
-        ParameterInvalid: K_TABLE names an unknown class or holds a k that is not positive, or some classes have no k.
-        TooFewData: there are landslides, but too few for a pooled percentile, and no other source.
+    Raises ``ParameterInvalid`` if K_TABLE names an unknown class or holds a k that is not positive, or some classes
+    have no k; ``TooFewData`` if there are landslides, but too few for a pooled percentile, and no other source.
     """
     given = _read_table(labels, table)
     pooled = _percentile(rainfall)
@@ -211,10 +211,9 @@ def choose_coefficients(
     if not labels:
         if fallback is None:
             raise (ParameterInvalid if rainfall is None else TooFewData)(
-                "There is no source for the coefficient k. Give LANDSLIDES (at least "
-                f"{MIN_LANDSLIDES} inside the rainfall raster), or TOPOGRAPHY with the landform, or K_TABLE with the "
-                f'row "{FALLBACK_ROW}", for example "{FALLBACK_ROW}, 0.0129", the value of the paper for mountains in '
-                "southeastern Tibet."
+                f"There is no source for the coefficient k. Give LANDSLIDES (at least {MIN_LANDSLIDES} inside the "
+                f'rainfall raster), or TOPOGRAPHY with the landform, or K_TABLE with the row "{FALLBACK_ROW}", for '
+                f'example "{FALLBACK_ROW}, 0.0129", the value of the paper for mountains in southeastern Tibet.'
             )
         fallback.label = WHOLE_AREA
         return [fallback], None
@@ -228,7 +227,14 @@ def choose_coefficients(
         rows = f'in K_TABLE a row for each, or one row "{FALLBACK_ROW}" for all of them'
         raise ParameterInvalid(f"{without}. Give {parameter_hint}: {rows}.")
     coefficients = [coefficient for coefficient in found if coefficient is not None]
-    _warn_about_sources(coefficients, progress, parameter_hint)
+    from_paper = [one.label for one in coefficients if one.source.startswith("paper")]
+    if from_paper:
+        paper = f"k of these classes is the paper's, for southeastern Tibet: {', '.join(from_paper)}"
+        progress.warn(f"{paper}. Elsewhere give {parameter_hint}.")
+    pooling = [f"{one.label} ({one.landslides})" for one in coefficients if one.source.startswith("all landslides")]
+    if pooling:
+        few = f"These classes have fewer than {MIN_LANDSLIDES} landslides with rainfall"
+        progress.warn(f"{few} and take k from all landslides: {', '.join(pooling)}.")
     return coefficients, fallback
 
 
@@ -286,17 +292,6 @@ def _percentile(rainfall: np.ndarray | None) -> float | None:
         return None
     critical = float(np.percentile(rainfall, PERCENTILE))
     return critical if critical > 0 else None
-
-
-def _warn_about_sources(coefficients: Sequence[ClassCoefficient], progress: Progress, parameter_hint: str) -> None:
-    from_paper = [one.label for one in coefficients if one.source.startswith("paper")]
-    if from_paper:
-        paper = f"k of these classes is the paper's, for southeastern Tibet: {', '.join(from_paper)}"
-        progress.warn(f"{paper}. Elsewhere give {parameter_hint}.")
-    pooled = [f"{one.label} ({one.landslides})" for one in coefficients if one.source.startswith("all landslides")]
-    if pooled:
-        few = f"These classes have fewer than {MIN_LANDSLIDES} landslides with rainfall"
-        progress.warn(f"{few} and take k from all landslides: {', '.join(pooled)}.")
 
 
 def _normalise_label(label: str) -> str:

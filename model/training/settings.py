@@ -211,6 +211,26 @@ _RANDOM_SPLIT = "Repeats everything with small patches that are assigned to fold
 
 
 @dataclass(frozen=True)
+class ComparisonModelOptions(Options):
+    """Which model PCUM is compared with."""
+
+    kind: str = choice(
+        REGRESSION,
+        COMPARISON_KINDS,
+        "Kind of model",
+        "unet: PCUM's network without the physics constraint; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE "
+        "1, as in the paper. bpnn: three hidden layers with sigmoid activation over all cells of a patch of 600 "
+        "m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper's learning rate, 0.00002, "
+        "comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper's "
+        "learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. "
+        "random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the "
+        "factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a "
+        "logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the "
+        "contrast W+ − W−.",
+    )
+
+
+@dataclass(frozen=True)
 class CrossValidationOptions(Options):
     """What cross validation has beside the training settings."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -43,14 +43,9 @@ class SubsetMap:
     """Which subset each cell's window belongs to."""
 
     def __init__(self, grid: Grid, windows: Polygons, field: str = "subset") -> None:
-        """Read the windows' subsets.
-
-        Args:
-            field: attribute with ``train``, ``validation`` or ``test``.
-
-        Raises:
-            LayerEmpty: the layer has no window.
-            FieldUnusable: the field is missing, or a value is none of the three.
+        """Read the windows' subsets. ``field``: attribute with ``train``, ``validation`` or ``test``. Raises
+        ``LayerEmpty`` if the layer has no window; ``FieldUnusable`` if the field is missing, or a value is none of the
+        three.
         """
         if not len(windows):
             raise LayerEmpty(
@@ -90,49 +85,51 @@ class SubsetMap:
         return result
 
 
-class Regions(Protocol):
-    """Parts of the map with names."""
+class Regions:
+    """Parts of the map with names; parts with the same name are one region."""
 
-    labels: list[str]  # names in the order of the report
+    def __init__(self, labels: Sequence[str]) -> None:
+        """Number the regions by the name of each part."""
+        self.labels = sorted(set(labels), key=natural_sort_key)  # in the order of the report
+        self._number = np.array([self.labels.index(label) for label in labels])
 
     def regions_in_block(self, block: Block) -> list[int]:
         """Return the numbers of the regions that may have cells in a block."""
+        return sorted(set(self._number[self._may_intersect(block)].tolist()))
 
     def read(self, block: Block, region: int) -> np.ndarray:
-        """Return whether each cell lies in a region, bool, shape of the block."""
+        """Return whether each cell's centre lies in a region, bool, shape of the block."""
+        raise NotImplementedError
+
+    def _may_intersect(self, block: Block) -> np.ndarray:
+        raise NotImplementedError
 
 
-class RegionMap:
-    """Regions given as polygons; features with the same name are one region."""
+class RegionMap(Regions):
+    """Regions given as polygons."""
 
     def __init__(self, grid: Grid, regions: Polygons, field: str | None) -> None:
-        """Read the regions' names.
-
-        Args:
-            field: attribute with the name; features are numbered without it.
-
-        Raises:
-            LayerEmpty: the layer has no polygon.
-            FieldUnusable: there is no such field.
+        """Read the regions' names. ``field``: attribute with the name; features are numbered without it. Raises
+        ``LayerEmpty`` if the layer has no polygon; ``FieldUnusable`` if there is no such field.
         """
         if not len(regions):
             raise LayerEmpty(
                 f'The layer "{regions.name}" given as REGIONS has no polygon. Draw the regions, or leave REGIONS empty.'
             )
         self._grid, self._regions = grid, regions
-        values: Sequence[object] = regions.column(field) if field else list(range(1, len(regions) + 1))
-        labels = ["(no name)" if value is None or not str(value).strip() else _label(value) for value in values]
-        self.labels = sorted(set(labels), key=natural_sort_key)
-        self._number = np.array([self.labels.index(label) for label in labels])
+        values: Sequence[Any] = regions.column(field) if field else list(range(1, len(regions) + 1))
+        # Numbers without fractions may be stored as 1.0.
+        whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
+        labels = ["(no name)" if value is None else str(value).strip() or "(no name)" for value in whole]
+        super().__init__(labels)
         self._extent = polygon_extents(grid, regions)
 
-    def regions_in_block(self, block: Block) -> list[int]:
-        """Return the numbers of the regions that may have cells in a block."""
-        return sorted(set(self._number[extents_intersect(self._extent, block)].tolist()))
+    def _may_intersect(self, block: Block) -> np.ndarray:
+        return extents_intersect(self._extent, block)
 
     def read(self, block: Block, region: int) -> np.ndarray:
         """Return whether each cell's centre lies in a region, bool, shape of the block."""
-        chosen = np.flatnonzero(extents_intersect(self._extent, block) & (self._number == region))
+        chosen = np.flatnonzero(self._may_intersect(block) & (self._number == region))
         if not len(chosen):
             return np.zeros((block.height, block.width), dtype=bool)
         return burn(self._grid, block, [self._regions.geometries[index] for index in chosen])
@@ -140,10 +137,6 @@ class RegionMap:
     def geometries(self, region: int) -> list[dict]:
         """Return the GeoJSON geometries of a region."""
         return [self._regions.geometries[index] for index in np.flatnonzero(self._number == region)]
-
-
-def _label(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def natural_sort_key(label: str) -> tuple[int, float, str]:
@@ -160,11 +153,8 @@ class ZoneSource:
     def __init__(
         self, names: Sequence[str], breaks: Sequence[float] = (), dataset: rasterio.DatasetReader | None = None
     ) -> None:
-        """Keep either breaks or an open raster.
-
-        Args:
-            breaks: upper bounds of all zones but the last.
-            dataset: open zone raster; takes precedence over the breaks.
+        """Keep either breaks or an open raster. ``breaks``: upper bounds of all zones but the last. ``dataset``: open
+        zone raster; takes precedence over the breaks.
         """
         self.names = dict(enumerate(names, 1))
         self.breaks = [float(limit) for limit in breaks]
@@ -172,11 +162,8 @@ class ZoneSource:
 
     @classmethod
     def from_raster(cls, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
-        """Check a zone raster and read its names.
-
-        Raises:
-            GridMismatch: it is not on the map's grid.
-            InputCorrupt: its values are no zone numbers.
+        """Check a zone raster and read its names. Raises ``GridMismatch`` if it is not on the map's grid;
+        ``InputCorrupt`` if its values are no zone numbers.
         """
         grid.require_same(Grid.from_dataset(dataset, "zones"), "susceptibility map", "zone raster given as ZONES")
         highest = 0
@@ -294,11 +281,7 @@ class MapLayers:
         self.dataset = dataset
 
     def read(self, block: Block) -> MapBlock:
-        """Return a block.
-
-        Raises:
-            InputCorrupt: a value is not a susceptibility between 0 and 1.
-        """
+        """Return a block. Raises ``InputCorrupt`` if a value is not a susceptibility between 0 and 1."""
         values = read_block(self.dataset, block)
         valid = np.isfinite(values)
         if valid.any():

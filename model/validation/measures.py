@@ -12,22 +12,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
 
-from .. import tables
 from ..progress import Progress, stop_if_cancelled
 from ..statistics import Estimate, from_repeats, wilson_interval
 from . import metrics
 from .map_layers import CellValues, Scope
-from .metrics import MEASURES, Calibration, Confusion, Curve, ThresholdCurve
+from .metrics import MEASURES, Calibration, Confusion, Curve, Placements, ThresholdCurve
 from .preparation import ValidationData
 from .sampling import Sample, SampleCounts
-from .settings import OUTCOMES, SUBSET_CODES, TABLE_COLUMNS
+from .settings import OUTCOMES, SUBSET_CODES
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,8 @@ def zone_table(landslides: Mapping[int, int], area_m2: Mapping[int, float], name
     """Return table 4.
 
     The area is known, the landslides are a sample: the interval of the frequency ratio is Wilson's interval of the
-    share of landslides, divided by the share of area. It also holds for a zone without any landslide.
-
-    Args:
-        names: zone names in the order of the table, from the least susceptible.
+    share of landslides, divided by the share of area. It also holds for a zone without any landslide. ``names``: zone
+    names in the order of the table, from the least susceptible.
     """
     all_landslides = sum(landslides.get(zone, 0) for zone in names)
     all_area = sum(area_m2.get(zone, 0.0) for zone in names)
@@ -194,9 +191,9 @@ def evaluate_scope(
         youden_threshold=curve.best_threshold(),
         success_rate_auc=repeats.estimate("success rate", 1 - float(points.shares_above.mean())),
         brier=repeats.estimate("brier", calibration.brier),
-        roc=metrics.curve_with_band(curve.roc(), repeats.roc),
-        precision=metrics.curve_with_band(curve.precision(), repeats.precision),
-        success=metrics.curve_with_band(metrics.success_rate_curve(points.shares_above), repeats.success),
+        roc=metrics.curve_with_band(curve.roc(), repeats.bands["roc"]),
+        precision=metrics.curve_with_band(curve.precision(), repeats.bands["precision"]),
+        success=metrics.curve_with_band(metrics.success_rate_curve(points.shares_above), repeats.bands["success"]),
         calibration=calibration,
         zones=list(zones),
         unzoned=unzoned,
@@ -208,19 +205,10 @@ class _Repeats:
     """Measures and curves of each bootstrap repeat."""
 
     def __init__(
-        self,
-        data: ValidationData,
-        scope: Scope,
-        points: ScopePoints,
-        placements: Sequence[metrics.Placements],
-        progress: Progress,
+        self, data: ValidationData, scope: Scope, points: ScopePoints, placed: list[Placements], progress: Progress
     ) -> None:
-        self.values: dict[str, list[float]] = {
-            name: [] for name in ("auc", "average precision", "success rate", "brier", *MEASURES)
-        }
-        self.roc: list[np.ndarray] = []
-        self.precision: list[np.ndarray] = []
-        self.success: list[np.ndarray] = []
+        self.values: dict[str, list[float]] = defaultdict(list)
+        self.bands: dict[str, list[np.ndarray]] = defaultdict(list)
         rng = np.random.default_rng([data.options.seed, 2, scope.seed_offset])
         landslide, stable = points.landslide, points.stable
         _, cluster = np.unique(points.feature, return_inverse=True)
@@ -231,25 +219,23 @@ class _Repeats:
             chosen = rng.integers(0, self.clusters, self.clusters)
             weights = np.bincount(chosen, minlength=self.clusters)[cluster].astype(float)
             if data.drawn:
-                draw, below = stable[repeat], placements[repeat].landslide
+                draw, below = stable[repeat], placed[repeat].landslide
             else:
                 draw = stable[0][rng.integers(0, stable.shape[1], stable.shape[1])]
                 below = metrics.placements(landslide, draw).landslide
-            self._add("auc", weights @ below / weights.sum())
             confusion = metrics.confusion_at(landslide, draw, data.options.threshold, weights)
-            for name in MEASURES:
-                self._add(name, getattr(confusion, name))
-            self._add("success rate", 1 - float(weights @ points.shares_above / weights.sum()))
-            self._add("brier", metrics.calibration(landslide, draw, 1.0, weights).brier)
+            found = {name: getattr(confusion, name) for name in MEASURES}
+            found["auc"] = float(weights @ below / weights.sum())
+            found["success rate"] = 1 - float(weights @ points.shares_above / weights.sum())
+            found["brier"] = metrics.calibration(landslide, draw, 1.0, weights).brier
             if repeat < BAND_REPEATS:
                 curve = ThresholdCurve(landslide, draw, weights)
-                self.roc.append(curve.roc())
-                self.precision.append(curve.precision())
-                self.success.append(metrics.success_rate_curve(points.shares_above, weights))
-                self._add("average precision", curve.average_precision())
-
-    def _add(self, name: str, value: float) -> None:
-        self.values[name].append(float(value))
+                self.bands["roc"].append(curve.roc())
+                self.bands["precision"].append(curve.precision())
+                self.bands["success"].append(metrics.success_rate_curve(points.shares_above, weights))
+                found["average precision"] = curve.average_precision()
+            for name, value in found.items():
+                self.values[name].append(value)
 
     def estimate(self, name: str, value: float) -> Estimate:
         return from_repeats(value, np.array(self.values[name]), "bootstrap")
@@ -279,11 +265,9 @@ class PointFeature:
 def point_features(
     data: ValidationData, sample: Sample | tuple[np.ndarray, CellValues], kind: str, other_region: str = ""
 ) -> list[PointFeature]:
-    """Return landslides as hits and misses, or stable points as false alarms and correct rejections.
-
-    Args:
-        sample: cells of features, or coordinates, shape (points, 2), and values of drawn points.
-        other_region: of points in none of the regions.
+    """Return landslides as hits and misses, or stable points as false alarms and correct rejections. ``sample``: cells
+    of features, or coordinates, shape (points, 2), and values of drawn points. ``other_region``: of points in none of
+    the regions.
     """
     if isinstance(sample, Sample):
         xy, cells, numbers = sample.xy, sample.cell_values, [int(number) + 1 for number in sample.feature]
@@ -315,19 +299,12 @@ def count_rows(role: str, counts: SampleCounts | None) -> list[Row]:
 
 def scope_rows(result: ScopeResult) -> list[Row]:
     """Return all numbers of one scope."""
-    plain = {
-        "landslides": result.landslides,
-        "stable_points": result.stable,
-        "repeats": result.repeats,
-        "area_km2": result.area_km2,
-        "true_positives": result.confusion.hits,
-        "false_negatives": result.confusion.misses,
-        "false_positives": result.confusion.false_alarms,
-        "true_negatives": result.confusion.correct_rejections,
-        "youden_threshold": result.youden_threshold,
-        "expected_calibration_error": result.calibration.ece,
-        "landslides_without_zone": result.unzoned,
-    }
+    points = {"landslides": result.landslides, "stable_points": result.stable, "repeats": result.repeats}
+    outcomes = ("true_positives", "false_negatives", "false_positives", "true_negatives")
+    counts = dict(zip(outcomes, dataclasses.astuple(result.confusion)))
+    plain: dict[str, float] = {**points, "area_km2": result.area_km2, **counts}
+    plain["youden_threshold"], plain["expected_calibration_error"] = result.youden_threshold, result.calibration.ece
+    plain["landslides_without_zone"] = result.unzoned
     estimates = {
         "auc": result.auc,
         "auc_over_draws": result.auc_draws,
@@ -351,27 +328,11 @@ def scope_rows(result: ScopeResult) -> list[Row]:
     ]
 
 
-def write_validation_table(output: str | os.PathLike, rows: Sequence[Row], region: str = "") -> None:
-    """Write the table as CSV and JSON, whole or not at all; empty cells where there is no number.
-
-    Args:
-        region: name of the region for a column in front; empty for none.
-
-    Raises:
-        OutputNotWritable: the file cannot be written.
-    """
-    cells = [(scope, name, one.value, one.low, one.high, one.interval) for scope, name, one in rows]
-    tables.write_table(output, *tables.prepend_region(TABLE_COLUMNS, cells, region))
-
-
 def as_metrics(rows: Sequence[Row]) -> dict[str, dict[str, object]]:
     """Return the table as nested mappings for the run record: scope, measure, then value or value and interval."""
     result: dict[str, dict[str, object]] = {}
     for scope, measure, estimate in rows:
         value = estimate.value if math.isfinite(estimate.value) else None
-        result.setdefault(scope, {})[measure] = (
-            {"value": value, "low": estimate.low, "high": estimate.high, "interval": estimate.interval}
-            if estimate.has_interval
-            else value
-        )
+        ends = {"low": estimate.low, "high": estimate.high, "interval": estimate.interval}
+        result.setdefault(scope, {})[measure] = {"value": value, **ends} if estimate.has_interval else value
     return result

@@ -153,10 +153,8 @@ class Placements:
 
 
 def placements(landslide: np.ndarray, stable: np.ndarray) -> Placements:
-    """Return AUC and components of two samples by midranks, in n log n (Sun and Xu 2014).
-
-    Raises:
-        TooFewData: one of the two is empty.
+    """Return AUC and components of two samples by midranks, in n log n (Sun and Xu 2014). Raises ``TooFewData`` if one
+    of the two is empty.
     """
     if not len(landslide) or not len(stable):
         raise TooFewData("A ROC curve needs at least one landslide and one stable point.")
@@ -187,11 +185,8 @@ class AucDifference:
 def compare_auc(
     landslide_a: np.ndarray, stable_a: np.ndarray, landslide_b: np.ndarray, stable_b: np.ndarray, level: float = LEVEL
 ) -> AucDifference:
-    """Test whether two maps differ in AUC on the same landslides and the same stable points, in the same order.
-
-    Raises:
-        TooFewData: fewer than two landslides or stable points.
-        ValueError: the samples differ in length.
+    """Test whether two maps differ in AUC on the same landslides and the same stable points, in the same order. Raises
+    ``TooFewData`` for fewer than two landslides or stable points; ``ValueError`` if the samples differ in length.
     """
     if len(landslide_a) != len(landslide_b) or len(stable_a) != len(stable_b):
         raise ValueError("a paired test needs both maps on the same points")

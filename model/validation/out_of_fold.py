@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from rasterio.enums import Resampling
 
 from ..artifact import TrainedModel
@@ -60,11 +59,7 @@ class _CellwiseEnsemble(Ensemble):
 def predict_fold(
     stack: Stack, model: TrainedModel, folds: Folds, fold: int, output: str | os.PathLike, progress: Progress
 ) -> None:
-    """Predict the cells of one fold, every other cell being nodata.
-
-    Args:
-        model: trained without the fold.
-    """
+    """Predict the cells of one fold, every other cell being nodata. ``model``: trained without the fold."""
     # The model was trained on this very stack, so there are no differences to warn of.
     ensemble = _CellwiseEnsemble(stack, [model], [f"fold {fold + 1}"], 0, NullProgress())
     setup = ComputeSetup(model.device, [model.dtype], ensemble.engines(model.device, [model.dtype]))
@@ -79,31 +74,21 @@ def predict_fold(
 
 
 def merge_folds(
-    maps: Mapping[int, Path],
-    folds: Folds,
-    grid: Grid,
-    output: str | os.PathLike,
-    tags: Mapping[str, str],
-    progress: Progress,
+    maps: Mapping[int, Path], folds: Folds, grid: Grid, output: Path, tags: dict[str, str], progress: Progress
 ) -> None:
     """Put the maps of all folds together: each cell from the model that did not see its block."""
     with contextlib.ExitStack() as opened:
         sources = {fold: opened.enter_context(open_raster(path, "fold")) for fold, path in maps.items()}
         band = ["out-of-fold relative landslide susceptibility"]
-        options = {"tags": dict(tags), "overviews": Resampling.average}
+        options = {"tags": tags, "overviews": Resampling.average}
         target = opened.enter_context(create_raster(output, grid, "float32", np.nan, band, **options))
         for block in grid.blocks_with_progress(progress):
-            target.write(_merge_block(sources, folds, block), 1, window=block.window)
-
-
-def _merge_block(sources: Mapping[int, rasterio.DatasetReader], folds: Folds, block: Block) -> np.ndarray:
-    result = np.full((block.height, block.width), np.nan, dtype=np.float32)
-    fold_of = folds.cell_groups(block.row, block.column, block.height, block.width)
-    for fold in np.unique(fold_of):
-        mine = fold_of == fold
-        cells = read_block(sources[int(fold)], block)
-        result[mine] = cells[mine]
-    return result
+            result = np.full(block.shape, np.nan, dtype=np.float32)
+            fold_of = folds.cell_groups(block.row, block.column, block.height, block.width)
+            for fold in np.unique(fold_of):
+                mine = fold_of == fold
+                result[mine] = read_block(sources[int(fold)], block)[mine]
+            target.write(result, 1, window=block.window)
 
 
 @contextlib.contextmanager
@@ -145,14 +130,9 @@ class EvaluationSample:
 def draw_evaluation_sample(
     grid: Grid, labels: str | os.PathLike, landslides: Points | Polygons, seed: int, progress: Progress
 ) -> EvaluationSample:
-    """Return the landslides' cells, each once, and stable cells drawn evenly where the labels are 0.
-
-    Args:
-        labels: label raster; its buffers and ring keep stable cells away from landslides.
-        landslides: points, or polygons of which one cell each counts.
-
-    Raises:
-        TooFewData: no landslide or only one lies on the grid, or no cell is stable.
+    """Return the landslides' cells, each once, and stable cells drawn evenly where the labels are 0. ``labels``: label
+    raster; its buffers and ring keep stable cells away from landslides. ``landslides``: points, or polygons of which
+    one cell each counts. Raises ``TooFewData`` if no landslide or only one lies on the grid, or no cell is stable.
     """
     rows, columns, inside = grid.cell_indices(landslide_points(landslides))
     cells = np.unique(rows[inside] * grid.width + columns[inside])
@@ -197,13 +177,8 @@ def sample_raster(path: str | os.PathLike, sample: EvaluationSample, progress: P
 
 
 def score_folds(values: np.ndarray, sample: EvaluationSample, folds: Folds) -> list[FoldResult]:
-    """Return AUC by fold and over all.
-
-    Args:
-        values: out-of-fold susceptibility at the sample's cells.
-
-    Raises:
-        TooFewData: no landslide or no stable cell has a value.
+    """Return AUC by fold and over all. ``values``: out-of-fold susceptibility at the sample's cells. Raises
+    ``TooFewData`` if no landslide or no stable cell has a value.
     """
     fold_of = folds.table[sample.rows // folds.blocks.rows, sample.columns // folds.blocks.columns]
     valid = np.isfinite(values)

@@ -13,20 +13,10 @@ from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers, landslide_points, suspect_distance_unit
 from ..progress import Progress, SubProgress, WarningLog
 from ..statistics import MIN_REPEATS
+from . import settings
 from .map_layers import MapLayers, Scope
 from .sampling import Draws, MapStatistics, Sample, draw_stable, sample_layer
-from .settings import (
-    ALL,
-    FEW_LANDSLIDES,
-    MAX_CELLS,
-    MAX_DRAWN,
-    MIN_LANDSLIDES,
-    POLYGON_MODES,
-    REGION_PREFIX,
-    SUBSET_CODES,
-    EvaluationLayers,
-    EvaluationOptions,
-)
+from .settings import ALL, MIN_LANDSLIDES, REGION_PREFIX, SUBSET_CODES, EvaluationLayers, EvaluationOptions
 
 FIRST_REGION_SEED_OFFSET = 10
 MIN_FREE_SHARE = 0.2
@@ -59,8 +49,7 @@ class ValidationData:
         return {name: int((self.landslides.cell_values.subset == code).sum()) for name, code in SUBSET_CODES.items()}
 
 
-def subset_scope(subset: str) -> Scope:
-    """Return the scope of a subset, such as that of the main numbers."""
+def _subset_scope(subset: str) -> Scope:
     return Scope(ALL) if subset == ALL else Scope(subset, SUBSET_CODES[subset], seed_offset=SUBSET_CODES[subset])
 
 
@@ -80,13 +69,6 @@ def require_windows(vectors: EvaluationLayers, options: EvaluationOptions) -> No
         )
 
 
-def layer_sources(vectors: EvaluationLayers) -> dict[str, str | None]:
-    """Return where each layer comes from, for the run record."""
-    layers = (vectors.landslides, vectors.stable, vectors.regions, vectors.windows)
-    names = ("LANDSLIDES", "STABLE", "REGIONS", "WINDOWS")
-    return {name: None if layer is None else layer.source_or_name for name, layer in zip(names, layers)}
-
-
 def require_on_map(landslides: Points | Polygons, grid: Grid) -> None:
     """Raise :class:`LayerEmpty` for a layer without features, or all of them off the map, before any long work."""
     if not len(landslides):
@@ -101,26 +83,17 @@ def require_on_map(landslides: Points | Polygons, grid: Grid) -> None:
 
 
 def prepare_validation(
-    layers: MapLayers,
-    vectors: EvaluationLayers,
-    options: EvaluationOptions,
-    warning_log: WarningLog,
-    progress: Progress,
+    layers: MapLayers, vectors: EvaluationLayers, options: EvaluationOptions, log: WarningLog, progress: Progress
 ) -> ValidationData:
-    """Bring landslides and given stable points to the map, and choose the scopes that get numbers.
-
-    Args:
-        layers: the map, or several on one grid.
-
-    Raises:
-        LayerEmpty: no landslide, or no given stable point, is on the map.
-        TooFewData: too few landslides are.
+    """Bring landslides and given stable points to the map, and choose the scopes that get numbers. ``layers``: the map,
+    or several on one grid. Raises ``LayerEmpty`` if no landslide, or no given stable point, is on the map;
+    ``TooFewData`` for too few landslides.
     """
     landslides, stable = vectors.landslides, vectors.stable
-    every_cell = options.polygon_mode == POLYGON_MODES[1]
+    every_cell = options.polygon_mode == settings.POLYGON_MODES[1]
     rng = np.random.default_rng([options.seed, 0])
-    sample = sample_layer(landslides, layers, every_cell, MAX_CELLS, rng, SubProgress(progress, 0.0, 0.6))
-    _warn_excluded_features(sample, "landslides", landslides.name, warning_log)
+    sample = sample_layer(landslides, layers, every_cell, settings.MAX_CELLS, rng, SubProgress(progress, 0.0, 0.6))
+    _warn_excluded_features(sample, "landslides", landslides.name, log)
     if not len(sample):
         counts = sample.counts
         raise LayerEmpty(
@@ -129,14 +102,14 @@ def prepare_validation(
             "the CRS of both layers and that they show the same area."
         )
     if isinstance(landslides, Polygons) and every_cell:
-        warning_log.warn(
+        log.warn(
             "Every cell of a landslide polygon counts, so large landslides weigh more. Cells of one landslide "
             "resemble each other: intervals named DeLong or Wilson are too narrow here, those named bootstrap "
             "resample whole landslides and are right."
         )
     given = None
     if stable is not None:
-        given = _sample_given_stable(stable, layers, sample, rng, warning_log, SubProgress(progress, 0.6, 0.8))
+        given = _sample_given_stable(stable, layers, sample, rng, log, SubProgress(progress, 0.6, 0.8))
     radii = np.full(len(landslides), float(options.distance))
     buffers: Buffers
     if isinstance(landslides, Polygons):
@@ -146,30 +119,30 @@ def prepare_validation(
     if stable is None:
         suspicion = suspect_distance_unit("DISTANCE", options.distance, layers.grid.cell_size())
         if suspicion:
-            warning_log.warn(suspicion)
-    main = subset_scope(options.subset)
-    scopes = _choose_scopes(layers, sample, main, warning_log)
+            log.warn(suspicion)
+    main = _subset_scope(options.subset)
+    scopes = _choose_scopes(layers, sample, main, log)
     drawn = sum(int(sample.cell_values.in_scope(scope).sum()) for scope in scopes)
-    repeats = min(options.repeats, max(MIN_REPEATS, MAX_DRAWN // drawn))
+    repeats = min(options.repeats, max(MIN_REPEATS, settings.MAX_DRAWN // drawn))
     if repeats < options.repeats:
-        warning_log.warn(
+        log.warn(
             f"REPEATS was reduced from {options.repeats:,} to {repeats:,}: more draws of {drawn:,} points would not "
             "fit in memory."
         )
-    return ValidationData(layers, options, sample, given, buffers, main, scopes, repeats, warning_log)
+    return ValidationData(layers, options, sample, given, buffers, main, scopes, repeats, log)
 
 
-def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, warning_log: WarningLog) -> list[Scope]:
+def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, log: WarningLog) -> list[Scope]:
     """Return the whole map, the subsets with landslides, and the regions with landslides, the latter in the subset."""
     if len(landslides) < MIN_LANDSLIDES:
         raise TooFewData(
             f"The landslides lie in {len(landslides)} cell of the map only; a validation needs them in at least "
-            f"{MIN_LANDSLIDES}, and is rough below {FEW_LANDSLIDES}. Give a larger inventory as LANDSLIDES."
+            f"{MIN_LANDSLIDES}, and is rough below {settings.FEW_LANDSLIDES}. Give a larger inventory as LANDSLIDES."
         )
     scopes = [Scope(ALL)]
     if layers.subsets is not None:
         for name, code in SUBSET_CODES.items():
-            scope = subset_scope(name)
+            scope = _subset_scope(name)
             number = int(landslides.cell_values.in_scope(scope).sum())
             if number >= MIN_LANDSLIDES:
                 scopes.append(scope)
@@ -179,7 +152,7 @@ def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, warning_l
                     "all, or train with larger windows or another SEED."
                 )
             elif code in layers.subsets.codes:
-                warning_log.warn(f"{number} landslides lie in {name} windows, so there are no numbers for them.")
+                log.warn(f"{number} landslides lie in {name} windows, so there are no numbers for them.")
     if layers.regions is not None:
         empty = []
         for number, label in enumerate(layers.regions.labels):
@@ -189,7 +162,7 @@ def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, warning_l
             else:
                 empty.append(label)
         if empty:
-            warning_log.warn(
+            log.warn(
                 f"Fewer than {MIN_LANDSLIDES} landslides lie in these regions, so there are no numbers for "
                 f"them: {', '.join(empty)}."
             )
@@ -197,26 +170,19 @@ def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, warning_l
 
 
 def _sample_given_stable(
-    stable: Points,
-    layers: MapLayers,
-    landslides: Sample,
-    rng: np.random.Generator,
-    warning_log: WarningLog,
-    progress: Progress,
+    stable: Points, layers: MapLayers, landslides: Sample, rng: np.random.Generator, log: WarningLog, progress: Progress
 ) -> Sample:
     if not len(stable):
         raise LayerEmpty(
             f'The layer "{stable.name}" given as STABLE has no feature. Leave STABLE empty to have stable '
             "points drawn at random."
         )
-    given = sample_layer(stable, layers, False, MAX_CELLS, rng, progress)
-    _warn_excluded_features(given, "stable points", stable.name, warning_log)
+    given = sample_layer(stable, layers, False, settings.MAX_CELLS, rng, progress)
+    _warn_excluded_features(given, "stable points", stable.name, log)
     width = layers.grid.width
     both = np.isin(given.rows * width + given.columns, landslides.rows * width + landslides.columns)
     if both.any():
-        warning_log.warn(
-            f"{int(both.sum()):,} of the given stable points lie in the cell of a landslide and are left out."
-        )
+        log.warn(f"{int(both.sum()):,} of the given stable points lie in the cell of a landslide and are left out.")
     if both.all():
         raise LayerEmpty(
             f'None of the {given.counts.features:,} points of "{stable.name}" given as STABLE can be '
@@ -226,7 +192,7 @@ def _sample_given_stable(
     return given.take(~both, replace(given.counts, duplicates=given.counts.duplicates + int(both.sum())))
 
 
-def _warn_excluded_features(sample: Sample, what: str, name: str, warning_log: WarningLog) -> None:
+def _warn_excluded_features(sample: Sample, what: str, name: str, log: WarningLog) -> None:
     counts = sample.counts
     reasons = {
         "outside the map": counts.off_map,
@@ -237,21 +203,17 @@ def _warn_excluded_features(sample: Sample, what: str, name: str, warning_log: W
     left_out = ", ".join(f"{number:,} {reason}" for reason, number in reasons.items() if number)
     if left_out:
         one_each = counts.candidate_cells + counts.off_map == counts.features
-        used = (
-            f'Of the {counts.features:,} {what} of "{name}", {len(sample):,} count.'
-            if one_each
-            else f'The {counts.features:,} {what} of "{name}" have {len(sample):,} cells that count.'
-        )
-        warning_log.warn(f"{used} Left out: {left_out}.")
+        used = f'The {counts.features:,} {what} of "{name}" have {len(sample):,} cells that count.'
+        if one_each:
+            used = f'Of the {counts.features:,} {what} of "{name}", {len(sample):,} count.'
+        log.warn(f"{used} Left out: {left_out}.")
 
 
 def draw_for_scopes(
     data: ValidationData, statistics: Mapping[str, MapStatistics], progress: Progress
 ) -> dict[str, Draws]:
-    """Draw stable points for all scopes; empty when they were given.
-
-    Raises:
-        TooFewData: no cell of the main scope is far enough from the landslides.
+    """Draw stable points for all scopes; empty when they were given. Raises ``TooFewData`` if no cell of the main scope
+    is far enough from the landslides.
     """
     if not data.drawn:
         return {}
@@ -285,14 +247,10 @@ def draw_for_scopes(
 
 
 def stable_values(data: ValidationData, draws: Mapping[str, Draws], scope: Scope) -> np.ndarray | None:
-    """Return the values of all maps at the stable points of a scope, given or drawn.
+    """Return the values of all maps at the stable points of a scope, given or drawn, shape (maps, draws, points).
 
-    Returns:
-        Shape (maps, draws, points), one draw where the points were given; ``None``, after a warning, where there are
-        none.
-
-    Raises:
-        LayerEmpty: no given stable point lies in the main scope.
+    Given points are one draw; where there are none it is ``None``, after a warning. Raises ``LayerEmpty`` if no given
+    stable point lies in the main scope.
     """
     if data.stable is not None:
         values = data.stable.in_scope(scope).cell_values.values_by_map[:, None, :]

@@ -9,13 +9,12 @@ pass over the blocks with drawn cells finds where those are and reads their valu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
-from rasterio.features import rasterize
 
 from ..errors import TooFewData
-from ..factors.polygons import extents_intersect, polygon_extents
+from ..factors.polygons import burn_values, extents_intersect, polygon_extents
 from ..grid import Block, Grid
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import Buffers, interior_point, landslide_points
@@ -43,14 +42,8 @@ class SampleCounts:
 
     def table(self) -> dict[str, int]:
         """Return the counts by their names in tables."""
-        return {
-            "features": self.features,
-            "off_map": self.off_map,
-            "places": self.candidate_cells,
-            "on_nodata": self.on_nodata,
-            "doubled": self.duplicates,
-            "thinned": self.thinned,
-        }
+        names = ("features", "off_map", "places", "on_nodata", "doubled", "thinned")
+        return dict(zip(names, astuple(self)))
 
 
 @dataclass
@@ -88,11 +81,8 @@ def sample_layer(
 ) -> Sample:
     """Bring a layer to cells of the map.
 
-    A cell counts once, whatever the number of features in it.
-
-    Args:
-        every_cell: take every cell of a polygon instead of one.
-        max_cells: thin the cells at random down to this number.
+    A cell counts once, whatever the number of features in it. ``every_cell``: take every cell of a polygon instead of
+    one. ``max_cells``: thin the cells at random down to this number.
     """
     if isinstance(layer, Polygons) and every_cell:
         rows, columns, feature, off_map = _covered_cells(layers.grid, layer, SubProgress(progress, 0.0, 0.5))
@@ -132,14 +122,11 @@ def _covered_cells(
     on_map = extents_intersect(extent, grid.whole)
     seen = np.zeros(len(polygons), dtype=bool)
     parts = [(np.empty(0, dtype=np.int64),) * 3]
-    for done, block in enumerate(grid.blocks()):
-        stop_if_cancelled(progress)
-        progress.report(done / grid.block_count())
+    for block in grid.blocks_with_progress(progress):
         chosen = np.flatnonzero(extents_intersect(extent, block))
         if len(chosen):
             shapes = ((polygons.geometries[index], int(index) + 1) for index in chosen)
-            size, transform = (block.height, block.width), grid.block_transform(block)
-            numbers = rasterize(shapes, out_shape=size, fill=0, dtype=np.int32, transform=transform)
+            numbers = burn_values(grid, block, shapes)
             row, column = np.nonzero(numbers)
             number = numbers[row, column].astype(np.int64) - 1
             seen[number] = True
@@ -182,14 +169,8 @@ class SamplingFrame:
     def draw(self, rng: np.random.Generator, number: int) -> np.ndarray:
         """Draw distinct cells, one after another with a chance proportional to the area of those that are left.
 
-        Args:
-            number: how many; all cells when there are not as many.
-
-        Returns:
-            Numbers of the cells in the order of the blocks and of rows within them, int64.
-
-        Raises:
-            TooFewData: there is no cell.
+        Return numbers of cells, int64, in the order of the blocks and of rows within them; all if there are not as many
+        as asked for. Raises ``TooFewData`` if there is none.
         """
         total = self.cells
         if not total:
@@ -235,16 +216,11 @@ class MapStatistics:
 def collect_map_statistics(
     layers: MapLayers, scopes: Sequence[Scope], buffers: Buffers | None, progress: Progress
 ) -> dict[str, MapStatistics]:
-    """Read the map once and return the statistics by name of the scope.
-
-    Args:
-        buffers: cells near landslides, where no stable point may lie; ``None`` when none will be drawn.
+    """Read the map once and return the statistics by name of the scope. ``buffers``: cells near landslides, where no
+    stable point may lie; ``None`` when none will be drawn.
     """
     result = {scope.name: MapStatistics() for scope in scopes}
-    total = layers.grid.block_count()
-    for number, block in enumerate(layers.grid.blocks()):
-        stop_if_cancelled(progress)
-        progress.report(number / total)
+    for block in layers.grid.blocks_with_progress(progress):
         view = layers.read(block)
         if not view.valid.any():
             continue
@@ -285,11 +261,8 @@ def draw_stable(
     seed: int,
     progress: Progress,
 ) -> dict[str, Draws]:
-    """Draw stable points for several scopes and return the draws by name.
-
-    Args:
-        scopes: by name the scope, the cells to draw from, and how many points a draw has.
-        buffers: the same that the frames were counted with.
+    """Draw stable points for several scopes and return the draws by name. ``scopes``: by name the scope, the cells to
+    draw from, and how many points a draw has. ``buffers``: the same that the frames were counted with.
     """
     drawn: dict[str, np.ndarray] = {}
     result: dict[str, Draws] = {}

@@ -43,48 +43,34 @@ POINT_FIELDS = (
 TABLE_COLUMNS = ("scope", "measure", "value", "low", "high", "interval")
 
 
+_SUBSET = (
+    "Points that the main numbers are computed from: all, or those in train, validation or test windows. The report "
+    "has all of them whenever WINDOWS is given."
+)
+_THRESHOLD = (
+    "From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of maps "
+    "from 0 to 1. 0.5 as in the paper."
+)
+_DISTANCE = "Stable points are drawn at least this far from every landslide; a good choice is the largest label radius."
+_REPEATS = "How often the stable points are drawn, for intervals and tests."
+_SEED = "Start of the random draw; the same seed gives the same report."
+_POLYGON_MODE = (
+    "representative: one cell of each polygon, one well inside it. cells: every cell, so that large landslides count "
+    "more. Without effect on points."
+)
+
+
 @dataclass(frozen=True)
 class EvaluationOptions(Options):
     """What validation and comparison share."""
 
-    subset: str = choice(
-        ALL,
-        SUBSETS,
-        "Evaluate on",
-        "Points that the main numbers are computed from: all, or those in train, validation or test windows. The "
-        "report has all of them whenever WINDOWS is given.",
-    )
-    threshold: float = number(
-        0.5,
-        0,
-        1,
-        "Threshold",
-        "From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of "
-        "maps from 0 to 1. 0.5 as in the paper.",
-        open_limits=True,
-        decimals=4,
-    )
-    distance: float = number(
-        600.0,
-        0,
-        1e6,
-        "Distance of stable points (m)",
-        "Stable points are drawn at least this far from every landslide; a good choice is the largest label radius.",
-        decimals=1,
-    )
-    repeats: int = number(
-        200, 1, 10000, "Repeats", "How often the stable points are drawn, for intervals and tests.", advanced=True
-    )
-    seed: int = number(
-        1, 0, 2147483647, "Seed", "Start of the random draw; the same seed gives the same report.", advanced=True
-    )
+    subset: str = choice(ALL, SUBSETS, "Evaluation subset", _SUBSET)
+    threshold: float = number(0.5, 0, 1, "Threshold", _THRESHOLD, open_limits=True, decimals=4)
+    distance: float = number(600.0, 0, 1e6, "Distance of stable points (m)", _DISTANCE, decimals=1)
+    repeats: int = number(200, 1, 10000, "Repeats", _REPEATS, advanced=True)
+    seed: int = number(1, 0, 2147483647, "Seed", _SEED, advanced=True)
     polygon_mode: str = choice(
-        POLYGON_MODES[0],
-        POLYGON_MODES,
-        "Landslide polygons count as",
-        "representative: one cell of each polygon, one well inside it. cells: every cell, so that large landslides "
-        "count more. Without effect on points.",
-        advanced=True,
+        "representative", POLYGON_MODES, "Landslide polygons count as", _POLYGON_MODE, advanced=True
     )
 
 

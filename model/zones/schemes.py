@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ParameterInvalid
-from ..options import Options, choice
+from ..options import Options, choice, text
 
 AREA_SHARES = "area_shares"
 EQUAL_INTERVAL = "equal_interval"
@@ -33,6 +33,7 @@ _METHOD = (
     "steps at gaps of the values (Jenks). landslide_share: shares of the landslides in LANDSLIDES. breaks: the values "
     "in BREAKS or of BREAKS_FROM."
 )
+_REGION = "Name of the region for a column of the zone table. Empty: the one that the map states, if any."
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ZoneOptions(Options):
     method: str = choice(AREA_SHARES, METHODS, "Method", _METHOD)
     shares: Sequence[float] = ()
     breaks: Sequence[float] = ()
-    region: str = ""  # name for table and metadata; by default what the map states
+    region: str = text("", "Region", _REGION)
 
     def record(self) -> dict[str, Any]:
         """Return the values by parameter name, without an empty region."""

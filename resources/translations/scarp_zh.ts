@@ -631,11 +631,6 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>摄氏度：栅格或气象站点。有些数据集以十分之一度或开尔文存储：请在下方选择其单位。</translation>
     </message>
     <message>
-        <source>Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin; convert them first.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea</extracomment>
-        <translation>摄氏度：栅格或气象站点。有些数据集以十分之一度或开尔文为单位，请先换算。</translation>
-    </message>
-    <message>
         <source>Delete Scarp&apos;s environment in {folder}? Scarp cannot use it afterwards. Nothing else is deleted.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>删除 {folder} 中的 Scarp 环境？此后 Scarp 将不能使用它。其他内容都不会删除。</translation>
@@ -721,11 +716,6 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>高程，单位为米，或为栅格注明的单位，或为您在下方选择的单位。其网格成为研究网格：结果图采用同样的像元。最好使用 30 m 分辨率和投影坐标系；经纬度也可以。</translation>
     </message>
     <message>
-        <source>Elevation in metres. Its grid becomes the study grid: the map will have its cells. 30 m and a projected CRS are best; degrees work as well.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea</extracomment>
-        <translation>以米为单位的高程。其格网即研究格网，易发性图将采用它的像元。30 m 且采用投影 CRS 最为合适；以度为单位也可以。</translation>
-    </message>
-    <message>
         <source>Elevation model (DEM)</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>高程模型（DEM）</translation>
@@ -750,9 +740,9 @@ It takes as long as training FOLDS times, and twice that with the random split.<
 耗时为训练时间的 FOLDS 倍；加上随机划分则再加一倍。</translation>
     </message>
     <message>
-        <source>Evaluate on</source>
+        <source>Evaluation subset</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>评价范围</translation>
+        <translation>评价子集</translation>
     </message>
     <message>
         <source>Explain susceptibility</source>
@@ -1632,18 +1622,8 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>插件 &gt; Scarp &gt; 安装 Scarp 所需组件…</translation>
     </message>
     <message>
-        <source>Points by outcome</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>按判别结果分类的点</translation>
-    </message>
-    <message>
-        <source>Points known to be stable. Without them they are drawn at random, the same for all maps.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
-        <translation>已知稳定的点。不给出时随机抽取，所有图使用同一组点。</translation>
-    </message>
-    <message>
         <source>Points known to be stable. Without them they are drawn at random.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>已知稳定的点。不给出时随机抽取。</translation>
     </message>
     <message>
@@ -2051,7 +2031,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Run record (*.run.json)</source>
-        <extracomment>algorithms/rerun.py, scarp:rerun</extracomment>
+        <extracomment>scarp:rerun</extracomment>
         <translation>运行记录 (*.run.json)</translation>
     </message>
     <message>
@@ -2116,7 +2096,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Scarp model (*.safetensors)</source>
-        <extracomment>algorithms/base/parameters.py, scarp:chainwithcomparisons, scarp:explainsusceptibility …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:explainsusceptibility, scarp:factorstozones …</extracomment>
         <translation>Scarp 模型 (*.safetensors)</translation>
     </message>
     <message>
@@ -2978,6 +2958,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>验证数值</translation>
     </message>
     <message>
+        <source>Validation points</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>验证点</translation>
+    </message>
+    <message>
         <source>Validation report</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>验证报告</translation>
@@ -3399,7 +3384,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>name of the map with the highest AUC</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
+        <extracomment>algorithms/comparemodels.py, scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>AUC 最高的图的名称</translation>
     </message>
     <message>

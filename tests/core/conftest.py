@@ -139,7 +139,7 @@ def rainfall_warning(susceptibility, rain, output, output_table, **settings):
     from scarp.model.warning.classes import WarningInputs, WarningOptions
 
     inputs = WarningInputs(susceptibility, rain, **_take(settings, "topography", "zones", "regions"))
-    paths = {"progress": NullProgress(), **_take(settings, "output_safety", "progress")}
+    paths = {"progress": NullProgress(), **_take(settings, "output_safety_factor", "progress")}
     return job.rainfall_warning(inputs, output, output_table, WarningOptions(**settings), **paths)
 
 

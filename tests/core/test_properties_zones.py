@@ -117,7 +117,7 @@ def test_a_warning_follows_its_rule_in_every_cell(case):
         path, wet = write(folder / "map.tif", grid, values), write(folder / "rain.tif", grid, rain)
         try:
             outputs = folder / "w.tif", folder / "w.csv"
-            found = rainfall_warning(path, [wet], *outputs, output_safety=folder / "fs.tif", **options.as_dict())
+            found = rainfall_warning(path, [wet], *outputs, output_safety_factor=folder / "fs.tif", **options.as_dict())
         except TooFewData:
             assert not assessed.any()
             return

@@ -84,7 +84,7 @@ def test_map_and_table_follow_the_rule(tmp_path):
     """77.5 mm is the threshold of the paper's mountains; every number of the table is counted again."""
     p = susceptibility(UTM)
     rain = np.linspace(0, 160, UTM.width)[None, :].repeat(UTM.height, axis=0)
-    summary = warn(tmp_path, p, rain, output_safety=tmp_path / "fs.tif")
+    summary = warn(tmp_path, p, rain, output_safety_factor=tmp_path / "fs.tif")
     on_map = np.isfinite(p)
     exceeded = rain.astype(np.float32) > 1 / K
     expected = np.select([~on_map, ~exceeded, p < 0.15, p < 0.5], [0, 1, 2, 3], 4)
@@ -143,7 +143,7 @@ def test_rain_from_another_crs_and_cell_size(tmp_path):
     coarse = degree_grid(12, 13, 0.01, lon[0] - 0.05, lat[1] + 0.05)
     x = coarse.transform.c + 0.01 * (np.arange(13) + 0.5)
     rain = raster(tmp_path / "coarse.tif", coarse, 1000 * (x - lon[0])[None, :] + 100)
-    warn(tmp_path, np.full(UTM.shape, 0.6), [rain], output_safety=tmp_path / "fs.tif")
+    warn(tmp_path, np.full(UTM.shape, 0.6), [rain], output_safety_factor=tmp_path / "fs.tif")
     xs, ys = at_cells(UTM, *(one.ravel() for one in np.indices(UTM.shape))).T
     expected = 1000 * (np.array(transform(UTM.crs, "EPSG:4326", xs, ys)[0]).reshape(UTM.shape) - lon[0]) + 100
     found = (1 / read_band(tmp_path / "fs.tif") - 1) / K
@@ -176,7 +176,7 @@ def test_threshold_of_each_landform(tmp_path):
     """K_TABLE wins, K serves the rest; without either the paper's table does, by name, and cells without class none."""
     p, listener, thirds = np.full(UTM.shape, 0.6), Listener(), [slice(0, 30), slice(30, 60), slice(60, 90)]
     more = {"topography": landform(), "progress": listener}
-    warn(tmp_path, p, 50.0, k=0.0129, k_table={"Hills": 0.03}, output_safety=tmp_path / "fs.tif", **more)
+    warn(tmp_path, p, 50.0, k=0.0129, k_table={"Hills": 0.03}, output_safety_factor=tmp_path / "fs.tif", **more)
     factor, found = read_band(tmp_path / "fs.tif"), read_band(tmp_path / "w.tif")
     for columns, k in zip(thirds, (0.0129, 0.03, 0.0129)):
         np.testing.assert_allclose(factor[:, columns], 1 / (1 + k * 50), rtol=1e-5)
