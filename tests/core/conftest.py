@@ -94,6 +94,13 @@ class Listener(NullProgress):
         return self.questions > self.cancel_after or max(self.fractions, default=0.0) >= self.cancel_at
 
 
+def warnings_of(job: Callable, *arguments: Any, **settings: Any) -> list[str]:
+    """Run a job and return what it warned of."""
+    progress = NullProgress()
+    job(*arguments, **settings, progress=progress)
+    return progress.warnings
+
+
 LAYERS = ("stable", "regions", "region_field", "windows")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from scarp.environment import builds, install, lock, sources
+from scarp.environment.failures import InstallFailed
 from scarp.environment.install import Installer, Request
 from scarp.environment.interpreter import PythonInfo, clean_environment, probe, qgis_interpreter
 from scarp.environment.private import PrivateEnvironment
@@ -58,10 +59,8 @@ def write_index(folder: Path, wheels: Path) -> str:
     for name in {wheel.name.partition("-")[0] for wheel in wheels.glob("*.whl")}:
         page = folder / name / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        links = [
-            f'<a href="{wheel.as_uri()}#sha256={digest(wheel)}">{wheel.name}</a>'
-            for wheel in sorted(wheels.glob(f"{name}-*.whl"))
-        ]
+        files = sorted(wheels.glob(f"{name}-*.whl"))
+        links = [f'<a href="{wheel.as_uri()}#sha256={digest(wheel)}">{wheel.name}</a>' for wheel in files]
         page.write_text(f"<html><body>{''.join(links)}</body></html>")
     return folder.as_uri()
 
@@ -154,6 +153,13 @@ class Attempt:
         done = {"key": self.request.key, "made_with": self.request.base_key, "done": ["make", "pip"]}
         self.environment.write_progress_record(done)
         return self
+
+    def fail(self, message: str, *missing: str) -> None:
+        """Run; it must fail with the message and leave an incomplete environment without some libraries."""
+        with pytest.raises(InstallFailed, match=message):
+            self.run()
+        assert self.environment.python is None
+        assert self.missing(*missing) == list(missing)
 
     def missing(self, *modules: str) -> list[str]:
         return self.environment.missing(modules)

@@ -16,7 +16,8 @@ from scarp.model.networks.per_cell import Forest
 from scarp.model.prediction.settings import PredictionOptions
 from scarp.model.prediction.tiling import round_up
 from scarp.model.progress import NullProgress
-from scarp.model.stack import StackFactor, create_stack
+from scarp.model.stack import StackFactor
+from scarp.tests.core.conftest import write_stack
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
 SOILS = {code: f"soil {code}" for code in range(1, 7)}
@@ -76,18 +77,12 @@ def saved(path, kind: str, **settings) -> str:
 def _grow(forest: Forest) -> None:
     """Two trees of two levels."""
     for tree, first in enumerate((0, 5)):
-        forest.roots[tree] = first
-        nodes = (
-            (1, 2, tree, 0.1, 0.5),
-            (1, 1, 0, 0.0, 0.2),
-            (3, 4, 3, 0.5, 0.6),
-            (3, 3, 0, 0.0, 0.9),
-            (4, 4, 0, 0.0, 0.4 + tree / 10),
-        )
-        for node, (left, right, feature, threshold, share) in enumerate(nodes):
-            forest.left[first + node], forest.right[first + node] = first + left, first + right
-            forest.feature[first + node], forest.threshold[first + node] = feature, threshold
-            forest.share[first + node] = share
+        forest.roots[tree], nodes = first, slice(first, first + 5)
+        forest.left[nodes] = first + torch.tensor([1, 1, 3, 3, 4])
+        forest.right[nodes] = first + torch.tensor([2, 1, 4, 3, 4])
+        forest.feature[nodes] = torch.tensor([tree, 0, 3, 0, 0])
+        forest.threshold[nodes] = torch.tensor([0.1, 0.0, 0.5, 0.0, 0.0])
+        forest.share[nodes] = torch.tensor([0.5, 0.2, 0.6, 0.9, 0.4 + tree / 10])
 
 
 def values(height: int, width: int, seed: int = 1, ragged: bool = True) -> np.ndarray:
@@ -106,25 +101,14 @@ def values(height: int, width: int, seed: int = 1, ragged: bool = True) -> np.nd
 def stack(path, raw: np.ndarray, factors=FACTORS, cell: float = 30.0) -> str:
     """Write a stack and return its path."""
     grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, cell, cell), raw.shape[2], raw.shape[1])
-    with create_stack(path, grid, factors) as dataset:
-        dataset.write(raw)
-    return str(path)
+    return write_stack(path, raw, factors, grid)
 
 
-def predict(
-    stack, models, output, *, area=None, output_uncertainty=None, output_applicability=None, progress=None, **options
-) -> PredictionSummary:
-    """Run the job with options by name."""
-    return predict_susceptibility(
-        stack,
-        models,
-        output,
-        PredictionOptions(**options),
-        area=area,
-        output_uncertainty=output_uncertainty,
-        output_applicability=output_applicability,
-        progress=progress or NullProgress(),
-    )
+def predict(stack, models, output, *, progress=None, **settings) -> PredictionSummary:
+    """Run the job with layers and options by name."""
+    layers = {name: settings.pop(name, None) for name in ("area", "output_uncertainty", "output_applicability")}
+    options = PredictionOptions(**settings)
+    return predict_susceptibility(stack, models, output, options, progress=progress or NullProgress(), **layers)
 
 
 def in_one_piece(trained: TrainedModel, raw: np.ndarray, sample: int | None = None) -> np.ndarray:

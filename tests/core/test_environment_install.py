@@ -41,17 +41,15 @@ def wheels(tmp_path, torch) -> Path:
     return fake.write_all(tmp_path / "w", torch)
 
 
-def output_of(python: Path, code: str, environment: dict[str, str] | None = None) -> list[str]:
-    environment = environment or clean_environment()
+def output_of(python: Path, code: str, environment: dict[str, str]) -> list[str]:
     command = [str(python), "-c", code]
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split("\n")
 
 
 def packages_of(python: Path) -> str:
     """Return a hash of names, sizes and times of everything that a Python imports from."""
-    found = hashlib.sha256()
-    folders = output_of(python, "import sys, site; print(*sys.path, site.getusersitepackages(), sep='\\n')")[1:]
-    for folder in filter(os.path.isdir, folders):
+    found, code = hashlib.sha256(), "import sys, site; print(*sys.path, site.getusersitepackages(), sep='\\n')"
+    for folder in filter(os.path.isdir, output_of(python, code, clean_environment())[1:]):
         for path, _, files in sorted(os.walk(folder)):
             # Python itself may compile what it imports.
             for name in sorted(name for name in files if not name.endswith(".pyc")):
@@ -70,87 +68,80 @@ def test_installing_from_wheels_leaves_the_base_python_unchanged(python_info, at
     assert made.missing("torch", "fakeraster", "fakelearn") == []
     imported = output_of(environment.python, "import torch; print(torch.__version__)", environment.variables())
     assert imported[0] == torch == record["proof"]["versions"]["torch"]
-    assert not (environment.folder / "wheels").exists()
-    assert not (environment.folder / "tmp").exists()
+    assert not any((environment.folder / name).exists() for name in ("wheels", "tmp"))
     shares = [share for share, _ in made.reports]
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
-    assert environment.log.read_text().strip().endswith(made.lines[-1].strip())
-    assert "fakelearn" in environment.log.read_text()
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    log = environment.log.read_text()
+    assert "fakelearn" in log and log.strip().endswith(made.lines[-1].strip())
     environment.remove()
     assert environment.log.is_file()
 
 
-def test_from_the_internet_torch_comes_from_its_own_index(attempt, wheels, torch, tmp_path, monkeypatch):
-    fake.write_wheel(tmp_path / "torch", "torch", f"{torch}+cpu")
-    # The public index also has a torch, of another build, which must not be taken.
-    fake.write_lock(tmp_path / "libraries.lock", wheels)
-    fake.use_indexes(tmp_path, tmp_path / "torch", wheels, monkeypatch)
-    made = attempt(Source(), builds.CPU)
-    made.run()
-    record = made.environment.completion_record()
-    assert record["proof"]["versions"]["torch"] == f"{torch}+cpu"
-    assert record["build"] == "cpu"
+PIP_CONF = """
+[global]
+no-index = true
+find-links = {folder}/w
+user = true
+[install]
+target = {folder}/t
+"""
 
 
 def test_a_configured_index_is_used_without_settings_that_break_the_installation(
     python_info, attempt, wheels, tmp_path, monkeypatch
 ):
-    config = tmp_path / "pip.conf"
-    index = f"[global]\nno-index = true\nfind-links = {wheels}\n"
-    config.write_text(f"{index}user = true\n[install]\ntarget = {tmp_path}/t\n")
-    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    (tmp_path / "pip.conf").write_text(PIP_CONF.format(folder=tmp_path))
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     info = probe(python_info.interpreter)
     assert sources.custom_index_settings(info.configuration)
     made = attempt(Source(SourceKind.CONFIGURED), info=info)
     made.run()
-    assert made.environment.python
-    assert not (tmp_path / "t").exists()
+    assert made.environment.python and not (tmp_path / "t").exists()
 
 
 def test_a_failure_is_explained_and_the_next_attempt_continues(attempt, wheels, tmp_path):
     kept = next(wheels.glob("fakelearn-*")).rename(tmp_path / "kept.whl")
     first = attempt(fresh=True)
-    with pytest.raises(InstallFailed, match="no fakelearn==2.0"):
-        first.run()
+    first.fail("no fakelearn==2.0")
     assert first.environment.status().state is EnvironmentState.INCOMPLETE
-    assert first.environment.python is None
     kept.rename(wheels / "fakelearn-2.0-py3-none-any.whl")
     second, third = attempt(), attempt()
     second.run()
     assert second.environment.python
-    assert second.text.count("already done") == 2
-    assert "-m venv" not in second.text
+    assert second.text.count("already done") == 2 and "-m venv" not in second.text
     third.run()
-    assert third.text.count("already done") == 3
-    assert "Check that every library" in third.text
+    assert third.text.count("already done") == 3 and "Check that every library" in third.text
+
+
+WAITING = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)  # {mark}"])
+print("waits", flush=True)
+child.wait()
+"""
+"""A step that starts a child of its own and waits for it, as pip does when it builds or compiles."""
 
 
 def test_cancellation_ends_all_processes_and_the_next_attempt_continues(attempt, wheels, tmp_path):
-    # A step that starts a child of its own and waits for it, as pip does when it builds or compiles.
     script = tmp_path / "self_test.py"
     whole = script.read_text()
-    script.write_text(
-        "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', "
-        f"'import time; time.sleep(600)  # {tmp_path.name}'])\nprint('waits', flush=True)\nchild.wait()\n"
-    )
+    script.write_text(WAITING.format(mark=tmp_path.name))
     first = attempt(cancel=lambda line: line == "waits")
     with pytest.raises(InstallCancelled):
         first.run()
+
+    def is_running() -> bool:
+        found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+        return any(tmp_path.name in line and "time.sleep(600)" in line for line in found)
+
     deadline = time.monotonic() + 60
-    while running(tmp_path.name) and time.monotonic() < deadline:
+    while is_running() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not running(tmp_path.name)
-    assert first.environment.status().state is EnvironmentState.INCOMPLETE
+    assert not is_running() and first.environment.status().state is EnvironmentState.INCOMPLETE
     script.write_text(whole)
     attempt().run()
     assert first.environment.python
-
-
-def running(mark: str) -> list[str]:
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in found if mark in line and "time.sleep(600)" in line]
 
 
 def test_packages_interrupted_during_install_are_reinstalled(attempt, wheels):
@@ -165,10 +156,7 @@ def test_packages_interrupted_during_install_are_reinstalled(attempt, wheels):
 
 def test_an_environment_whose_libraries_do_not_work_is_not_complete(attempt, torch, tmp_path):
     fake.write_all(tmp_path / "w", torch, code="raise OSError('[WinError 126] c10.dll')\n")
-    made = attempt()
-    with pytest.raises(InstallFailed, match="Visual C"):
-        made.run()
-    assert made.environment.python is None
+    attempt().fail("Visual C")
 
 
 def test_another_build_replaces_the_installed_one(attempt, torch, tmp_path):
@@ -177,8 +165,8 @@ def test_another_build_replaces_the_installed_one(attempt, torch, tmp_path):
     attempt(build="cpu").run()
     second = attempt(build="cu130")
     second.run()
-    assert second.environment.completion_record()["proof"]["versions"]["torch"].endswith("+cu130")
-    assert "-m venv" not in second.text
+    version = second.environment.completion_record()["proof"]["versions"]["torch"]
+    assert version.endswith("+cu130") and "-m venv" not in second.text
 
 
 def test_an_environment_of_another_python_is_created_anew(attempt, wheels):
@@ -188,47 +176,22 @@ def test_an_environment_of_another_python_is_created_anew(attempt, wheels):
     old = made.environment.folder / "of the old one"
     old.touch()
     made.run()
-    assert made.environment.python
-    assert not old.exists()
+    assert made.environment.python and not old.exists()
 
 
-def fill_folder(request, monkeypatch):
-    request.environment.folder.mkdir()
-    (request.environment.folder / "x").touch()
+SPOILED = {
+    "holds other files": lambda request, patch: (request.environment.folder / "x").mkdir(parents=True),
+    "GB are free": lambda request, patch: patch.setattr(disk_space, "free", lambda folder: 0.1),
+    "too deep": lambda request, patch: patch.setattr(disk_space, "path_problem", lambda folder: "too deep"),
+    "no wheels": lambda request, patch: [path.unlink() for path in request.source.folder.iterdir()],
+    "lacks venv": lambda request, patch: object.__setattr__(request, "python", replace(request.python, venv=False)),
+}
 
 
-def remove_wheels(request, monkeypatch):
-    for path in request.source.folder.iterdir():
-        path.unlink()
-
-
-def fill_disk(request, monkeypatch):
-    monkeypatch.setattr(disk_space, "free", lambda folder: 0.1)
-
-
-def deepen_folder(request, monkeypatch):
-    monkeypatch.setattr(disk_space, "path_problem", lambda folder: "too deep")
-
-
-def remove_venv(request, monkeypatch):
-    object.__setattr__(request, "python", replace(request.python, venv=False))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (fill_folder, "holds other files"),
-        (fill_disk, "GB are free"),
-        (deepen_folder, "too deep"),
-        (remove_wheels, "no wheels"),
-        (remove_venv, "lacks venv"),
-    ],
-)
-def test_an_impossible_request_is_refused_before_anything_is_changed(
-    attempt, wheels, tmp_path, spoil, message, monkeypatch
-):
+@pytest.mark.parametrize("message", SPOILED)
+def test_an_impossible_request_is_refused_before_anything_is_changed(attempt, wheels, tmp_path, message, monkeypatch):
     made = attempt(fresh=True)
-    spoil(made.request, monkeypatch)
+    SPOILED[message](made.request, monkeypatch)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InstallFailed, match=message):
         made.run()
@@ -237,18 +200,14 @@ def test_an_impossible_request_is_refused_before_anything_is_changed(
 
 def test_a_second_installation_into_the_same_folder_is_refused(attempt, wheels):
     second = attempt(fresh=True)
-    refused = []
 
-    def start_second(line: str) -> bool:
-        if not refused:
-            with pytest.raises(InstallFailed, match="Another QGIS"):
-                second.run()
-            refused.append(line)
+    def refuse_second(line: str) -> bool:
+        with pytest.raises(InstallFailed, match="Another QGIS"):
+            second.run()
         return True
 
     with pytest.raises(InstallCancelled):
-        attempt(fresh=True, cancel=start_second).run()
-    assert refused
+        attempt(fresh=True, cancel=refuse_second).run()
 
 
 def test_the_proxy_is_used_and_its_password_is_in_neither_log_nor_arguments(attempt, monkeypatch):
@@ -268,8 +227,7 @@ def test_the_proxy_is_used_and_its_password_is_in_neither_log_nor_arguments(atte
     threading.Thread(target=serve, daemon=True).start()
     monkeypatch.setattr(sources, "ALWAYS", {**sources.ALWAYS, "PIP_RETRIES": "1"})
     made = attempt(Source(proxy=Proxy("127.0.0.1", server.getsockname()[1], "me", "s3cr3t!")), builds.CPU)
-    with pytest.raises(InstallFailed, match="proxy requires a user name"):
-        made.run()
+    made.fail("proxy requires a user name")
     server.close()
     assert requests[0].startswith(b"CONNECT download.pytorch.org:443")
     assert b"proxy-authorization: basic" in requests[0].lower()
@@ -277,39 +235,26 @@ def test_the_proxy_is_used_and_its_password_is_in_neither_log_nor_arguments(atte
     assert "s3cr3t" not in "\n".join([made.text, made.environment.log.read_text(), *arguments])
 
 
-@pytest.mark.parametrize(
-    ("ensurepip", "pip", "expected"),
-    [(True, "23.0.1", "own"), (False, "23.0.1", "--python"), (False, "20.0", "wheel"), (False, "", "wheel")],
-)
-def test_pip_comes_from_where_there_is_one(python_info, tmp_path, monkeypatch, ensurepip, pip, expected):
+@pytest.mark.parametrize("pip", ["20.0", ""])
+def test_without_ensurepip_and_a_new_pip_a_wheel_of_pip_is_used(python_info, tmp_path, monkeypatch, pip):
     wheel = tmp_path / "pip-25.0-py3-none-any.whl"
     wheel.touch()
     monkeypatch.setattr(install, "SYSTEM_WHEELS", tmp_path / "none")
-    info = replace(python_info, ensurepip=ensurepip, pip=pip)
-    source = Source(SourceKind.FOLDER, tmp_path)
+    info, source = replace(python_info, ensurepip=False, pip=pip), Source(SourceKind.FOLDER, tmp_path)
     request = Request(info, builds.BUILD_OF_SOURCE, source, PrivateEnvironment(tmp_path / "py"))
-    command = install.pip_command(request)
-    own = str(request.environment.executable)
-    assert {
-        "own": command == (own, "-m", "pip"),
-        "--python": command[1:] == ("-m", "pip", "--python", own),
-        "wheel": command == (own, str(wheel / "pip")),
-    }[expected]
+    assert install.pip_command(request) == (str(request.environment.executable), str(wheel / "pip"))
     wheel.unlink()
-    if expected == "wheel":
-        with pytest.raises(InstallFailed, match="python3-venv"):
-            install.steps(request)
+    with pytest.raises(InstallFailed, match="python3-venv"):
+        install.steps(request)
 
 
 def test_without_ensurepip_the_pip_of_the_base_python_installs_into_the_environment(python_info, attempt, wheels):
     if not python_info.pip_can_target_others:
         pytest.skip("The Python here has no pip of 22.3 or newer.")
     base_python = python_info.interpreter.executable
-    before = packages_of(base_python)
-    made = attempt(info=replace(python_info, ensurepip=False), fresh=True)
+    before, made = packages_of(base_python), attempt(info=replace(python_info, ensurepip=False), fresh=True)
     made.run()
-    assert made.environment.python
-    assert made.missing("pip") == ["pip"]
+    assert made.environment.python and made.missing("pip") == ["pip"]
     assert packages_of(base_python) == before
 
 
@@ -350,18 +295,18 @@ for number in range(3):
 
 
 def test_the_command_line_installs_shows_and_removes(tmp_path, python_info, wheels, capsys):
-    folder = tmp_path / "py"
-    common = ["--folder", str(folder)]
-    assert main(["status", *common]) == 1
-    assert "absent" in capsys.readouterr().out
-    base_python = str(python_info.interpreter.executable)
-    assert main(["install", *common, "--wheels", str(wheels), "--python", base_python]) == 0
+    folder, base_python = tmp_path / "py", str(python_info.interpreter.executable)
+
+    def run(command: str, *more: str) -> int:
+        return main([command, "--folder", str(folder), *more])
+
+    assert run("status") == 1 and "absent" in capsys.readouterr().out
+    assert run("install", "--wheels", str(wheels), "--python", base_python) == 0
     assert str(PrivateEnvironment(folder).python) in capsys.readouterr().out
-    assert main(["status", *common]) == 0
+    assert run("status") == 0
     assert fake.read_json(folder / COMPLETE_FILE)["build"] == builds.BUILD_OF_SOURCE
-    assert main(["remove", *common]) == 0
-    assert not folder.exists()
-    assert main(["install", *common, "--wheels", str(tmp_path / "none")]) == 1
+    assert run("remove") == 0 and not folder.exists()
+    assert run("install", "--wheels", str(tmp_path / "none")) == 1
     assert "Choose the folder" in capsys.readouterr().err
 
 

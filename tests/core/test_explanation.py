@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +16,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
-from scarp.model.errors import Cancelled, FactorMissing, GridMismatch, ParameterInvalid, ScarpError, TooFewData
+from scarp.model.errors import Cancelled, FactorMissing, GridMismatch, ParameterInvalid, TooFewData
 from scarp.model.explanation import importance, response, sample
 from scarp.model.explanation.dominant_factor import BaselineInputs, shapley_contributions, write_dominant_factor
 from scarp.model.explanation.explained_model import ExplainedModel, ScoreHistogram
@@ -26,8 +28,9 @@ from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs.explain_susceptibility import explain_susceptibility
 from scarp.model.networks import build_network
 from scarp.model.progress import NullProgress
-from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.tests.core.conftest import Listener, read_band, read_csv, utm_grid, write_raster
+from scarp.model.stack import StackFactor, open_stack
+from scarp.tests.core import prediction_models
+from scarp.tests.core.conftest import Listener, cell_box, read_band, read_csv, utm_grid, write_raster, write_stack
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
 FACTORS = [
@@ -45,36 +48,17 @@ WEIGHTS, BIAS = [1.6, 0.0, 0.3, 0.0, -0.4], -1.0
 CELL, TILE_SIDE = 30.0, 20
 
 
-def trained(architecture: dict, network: torch.nn.Module | None = None, kind: str = "pcum") -> TrainedModel:
-    nothing = {"settings": {}, "history": [], "metrics": {}, "training": {}, "versions": {}}
-    network = network or build_network(architecture, seed=1)
-    description = {"encoding": "one_hot", "factors": SPECS, "pixel_size": CELL, "seed": 1}
-    return TrainedModel(kind=kind, architecture=architecture, network=network, **description, **nothing)
-
-
 def logistic(weights=WEIGHTS) -> TrainedModel:
-    architecture = {"type": "linear", "channels": 5}
-    network = build_network(architecture)
+    model = prediction_models.model("linear", factors=SPECS)
     with torch.no_grad():
-        network.layer.weight.copy_(torch.tensor(weights).reshape(1, 5, 1, 1))
-        network.layer.bias.fill_(BIAS)
-    return trained(architecture, network, "logistic_regression")
+        model.network.layer.weight.copy_(torch.tensor(weights).reshape(1, 5, 1, 1))
+        model.network.layer.bias.fill_(BIAS)
+    return model
 
 
-def unet(kind: str = "additive_unet") -> TrainedModel:
-    """An untrained network with strong weights, so that any wrong context shows."""
-    architecture = {"type": kind, "channels": 5, "width": 4, "depth": 2, "dropout": 0.2}
-    if kind == "additive_unet":
-        architecture |= {"continuous": 2, "knots": 5}
-    torch.manual_seed(3)
-    network = build_network(architecture)
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if name.endswith("running_var"):
-                value.uniform_(0.05, 0.3)
-            elif ("curves" in name and not name.endswith("knots")) or name.endswith("bias"):
-                value.uniform_(-0.5, 0.5)
-    return trained(architecture, network)
+def unet() -> TrainedModel:
+    # With this seed no probability is rounded to 0 or 1, which have no logit.
+    return prediction_models.model("pcum", factors=SPECS, seed=4)
 
 
 def stump() -> TrainedModel:
@@ -85,7 +69,11 @@ def stump() -> TrainedModel:
         network.left.copy_(torch.tensor([1, 1, 2]))
         network.right.copy_(torch.tensor([2, 1, 2]))
         network.share.copy_(torch.tensor([0.5, 0.1, 0.8]))
-    return trained(architecture, network, "random_forest")
+    return replace(logistic(), architecture=architecture, network=network)
+
+
+def patches() -> TrainedModel:
+    return prediction_models.model("bpnn", factors=SPECS, patch=10)
 
 
 def land(height: int = 120, width: int = 160, seed: int = 1, ragged: bool = False) -> np.ndarray:
@@ -98,12 +86,6 @@ def land(height: int = 120, width: int = 160, seed: int = 1, ragged: bool = Fals
         raw[:, rng.random((height, width)) < 0.01] = np.nan
         raw[:, :30, :25] = np.nan
     return raw.astype(np.float32)
-
-
-def write_stack(path, raw: np.ndarray, factors=FACTORS) -> str:
-    with create_stack(path, utm_grid(*raw.shape[1:]), factors) as dataset:
-        dataset.write(raw[: len(factors)])
-    return str(path)
 
 
 def write_labels(path, labels: np.ndarray, left: float = 5e5) -> str:
@@ -121,14 +103,13 @@ def case(tmp_path):
     """Paths of a stack, a model and labels that the model itself drew."""
     raw, model = land(), logistic()
     save_model(model, tmp_path / "m.safetensors")
-    return {
-        "stack": write_stack(tmp_path / "s.tif", raw),
-        "model": str(tmp_path / "m.safetensors"),
-        "labels": write_labels(tmp_path / "l.tif", true_labels(raw, model)),
-    }
+    labels = write_labels(tmp_path / "l.tif", true_labels(raw, model))
+    stack = write_stack(tmp_path / "s.tif", raw, FACTORS)
+    return {"stack": stack, "model": str(tmp_path / "m.safetensors"), "labels": labels}
 
 
 def explain(case: dict, folder, leading: bool = True, progress=None, **options):
+    folder.mkdir(exist_ok=True)
     options = {"block": TILE_SIDE * CELL, "blocks": 60, "repeats": 4, "references": 4, "device": "cpu", **options}
     outputs = {"output_html": folder / "r.html", "output_table": folder / "t.csv"}
     if leading:
@@ -142,23 +123,22 @@ def rows_of(folder, part: str) -> list[dict]:
 
 
 @pytest.fixture
-def sampled(request):
+def sampled(tmp_path):
     """A function that returns explained model, tiles and cells of a small area; the stack stays open for the test."""
+    with contextlib.ExitStack() as closing:
 
-    def read(path_stack, path_labels, model: TrainedModel, blocks: int = 60):
-        opened = open_stack(path_stack)
-        stack = opened.__enter__()
-        request.addfinalizer(lambda: opened.__exit__(None, None, None))
-        explained = ExplainedModel(stack, model, "m", NullProgress())
-        with rasterio.open(path_labels) as labels:
-            side = sample.block_side_cells(stack.grid, TILE_SIDE * CELL, model.align)
-            area = LabelledArea(explained, stack.grid, labels, AreaMask(stack.grid, None))
-            chosen = sample_blocks(count_labels(area, side, NullProgress()), blocks, 1)
-            tiles = sample.read_tiles(area, chosen, 1, NullProgress())
-            cells = sample.read_cells(area, chosen, 1, NullProgress())
-        return explained, tiles, cells
+        def read(model: TrainedModel, raw: np.ndarray | None = None):
+            raw = land() if raw is None else raw
+            stack = closing.enter_context(open_stack(write_stack(tmp_path / "sampled.tif", raw, FACTORS)))
+            explained = ExplainedModel(stack, model, "m", NullProgress())
+            with rasterio.open(write_labels(tmp_path / "labels.tif", true_labels(raw, logistic()))) as labels:
+                side = sample.block_side_cells(stack.grid, TILE_SIDE * CELL, model.align)
+                area = LabelledArea(explained, stack.grid, labels, AreaMask(stack.grid, None))
+                chosen = sample_blocks(count_labels(area, side, NullProgress()), 60, 1)
+                tiles = sample.read_tiles(area, chosen, 1, NullProgress())
+                return explained, tiles, sample.read_cells(area, chosen, 1, NullProgress())
 
-    return read
+        yield read
 
 
 def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tmp_path):
@@ -166,29 +146,21 @@ def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tm
     assert [name for name, _ in summary.ranking] == ["slope", "lithology", "temperature"]
     found = {(row["factor"], row["measure"]): row for row in rows_of(tmp_path, "importance")}
     for measure in ("auc_fall", "log_loss_rise"):
-        unused = found["temperature", measure]
-        assert float(unused["low"]) <= 0 <= float(unused["high"])
-        assert abs(float(unused["value"])) < 1e-9
+        unused = {name: float(found["temperature", measure][name]) for name in ("low", "value", "high")}
+        assert unused["low"] <= 0 <= unused["high"] and abs(unused["value"]) < 1e-9
     slope = found["slope", "auc_fall"]
     assert 0.1 < float(slope["low"]) < float(slope["value"]) < float(slope["high"])
     assert summary.verdicts == {"slope": "as expected"}
-    assert summary.dominant_shares["slope"] > 0.8
-    assert summary.dominant_shares["temperature"] == 0
-    assert 0.7 < summary.auc < 0.95
-    assert summary.blocks == 48
+    assert summary.dominant_shares["slope"] > 0.8 and summary.dominant_shares["temperature"] == 0
+    assert 0.7 < summary.auc < 0.95 and summary.blocks == 48
 
 
-def patches() -> TrainedModel:
-    architecture = {"type": "bpnn", "channels": 5, "patch": 10, "width": 8, "dropout": 0.0}
-    return trained(architecture, kind="bpnn")
-
-
-@pytest.mark.parametrize(("kind", "make"), [("additive_unet", unet), ("forest", stump), ("bpnn", patches)])
-def test_any_kind_of_model_can_be_explained(case, tmp_path, kind, make):
+@pytest.mark.parametrize("make", [unet, stump, patches])
+def test_any_kind_of_model_can_be_explained(case, tmp_path, make):
     save_model(make(), tmp_path / "k.safetensors")
     summary = explain({**case, "model": str(tmp_path / "k.safetensors")}, tmp_path, blocks=20)
     assert sum(summary.dominant_shares.values()) == pytest.approx(1)
-    if kind == "forest":
+    if make is stump:
         assert summary.dominant_shares["slope"] == pytest.approx(1)
         assert dict(summary.ranking)["lithology"] == 0
 
@@ -203,34 +175,32 @@ def test_skill_is_that_of_scikit_learn():
     for number in range(6):
         counted.add(number, scores[block == number], labels[block == number])
     known = labels != 255
-    arguments = labels[known], scores[known]
-    weight = weights[block][known]
+    arguments, weight = (labels[known], scores[known]), weights[block][known]
     assert counted.auc(weights[None])[0] == pytest.approx(roc_auc_score(*arguments, sample_weight=weight), abs=1e-5)
     assert counted.mean_loss(weights[None])[0] == pytest.approx(log_loss(*arguments, sample_weight=weight), rel=1e-6)
     assert np.isnan(counted.auc(np.zeros((1, 6)))[0])
 
 
-def test_the_response_is_the_logistic_function(case, sampled):
+def test_the_response_is_the_logistic_function(sampled):
     """A model of one factor responds to it by a closed form, whatever the others are."""
 
     def logistic_function(slope):
         return 1 / (1 + np.exp(-(1.6 * (slope - 25) / 10 + BIAS)))
 
-    explained, tiles, cells = sampled(case["stack"], case["labels"], logistic([1.6, 0, 0, 0, 0]))
+    explained, tiles, cells = sampled(logistic([1.6, 0, 0, 0, 0]))
     curve = response_curve(explained, tiles, cells, 0, 1, NullProgress())
     np.testing.assert_allclose(curve.mean, logistic_function(curve.values), atol=1e-5)
     np.testing.assert_allclose(curve.low, curve.high, atol=1e-6)
     assert (np.abs(curve.spread - curve.mean) < 2e-3).all()
     assert (np.diff(curve.mean) > 0).all()
-    flat = response_curve(explained, tiles, cells, 2, 1, NullProgress())
-    assert np.ptp(flat.mean) < 1e-6
+    assert np.ptp(response_curve(explained, tiles, cells, 2, 1, NullProgress()).mean) < 1e-6
     assessment = assess_curve(curve, expectation_of("slope"), tiles.weights, 1)
     assert assessment.verdict == "as expected"
     assert assessment.change.value == pytest.approx(logistic_function(35) - logistic_function(5), abs=0.02)
 
 
-def test_observed_shares_are_counted(case, sampled):
-    explained, tiles, cells = sampled(case["stack"], case["labels"], logistic())
+def test_observed_shares_are_counted(sampled):
+    explained, tiles, cells = sampled(logistic())
     curve = response_curve(explained, tiles, cells, 1, 1, NullProgress())
     assert curve.labels == ["granite", "schist", "till"]
     observed = curve.observed
@@ -238,15 +208,14 @@ def test_observed_shares_are_counted(case, sampled):
         mine = cells.values[1] == code
         assert observed.share[index] == pytest.approx((cells.labels[mine] == 1).mean())
         assert observed.area[index] == pytest.approx(mine.mean())
-    assert (observed.low <= observed.share).all()
-    assert (observed.share <= observed.high).all()
+    assert ((observed.low <= observed.share) & (observed.share <= observed.high)).all()
 
 
 @pytest.mark.parametrize("make", [logistic, unet, stump])
-def test_contributions_sum_to_the_logit(case, sampled, make):
+def test_contributions_sum_to_the_logit(sampled, make):
     """Complete in every cell, for a line, a network with a field of view and a tree, with any number of baselines."""
     model = make()
-    explained, tiles, cells = sampled(case["stack"], case["labels"], model)
+    explained, tiles, cells = sampled(model)
     for count in (1, 3):
         baselines, raw = BaselineInputs(explained, cells, count, 1), tiles.raw(5)
         found, total = shapley_contributions(explained, raw, baselines, NullProgress())
@@ -258,8 +227,8 @@ def test_contributions_sum_to_the_logit(case, sampled, make):
         np.testing.assert_allclose(total, logit - np.mean([one[1] - one[0] for one in base], axis=0), atol=2e-3)
 
 
-def test_contributions_of_a_line_are_its_terms(case, sampled):
-    explained, tiles, cells = sampled(case["stack"], case["labels"], logistic())
+def test_contributions_of_a_line_are_its_terms(sampled):
+    explained, tiles, cells = sampled(logistic())
     baselines, raw = BaselineInputs(explained, cells, 6, 1), tiles.raw(3)
     found, _ = shapley_contributions(explained, raw, baselines, NullProgress())
     slopes = response.weighted_quantile(cells.values[0], cells.weights, [(n + 0.5) / 6 for n in range(6)])
@@ -268,10 +237,8 @@ def test_contributions_of_a_line_are_its_terms(case, sampled):
 
 
 def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path, sampled):
-    raw, model = land(150, 170, seed=5, ragged=True), unet()
-    path = write_stack(tmp_path / "s.tif", raw)
-    labels = write_labels(tmp_path / "l.tif", true_labels(raw, model))
-    explained, _, cells = sampled(path, labels, model)
+    raw = land(150, 170, seed=5, ragged=True)
+    explained, _, cells = sampled(unet(), raw)
     grid, baselines, found = utm_grid(150, 170), BaselineInputs(explained, cells, 2, 1), []
     area = LabelledArea(explained, grid, None, AreaMask(grid, None))
     titles = {str(number): factor.title for number, factor in enumerate(FACTORS, 1)}
@@ -280,8 +247,7 @@ def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path, sampled):
         write_dominant_factor(area, baselines, output, NullProgress(), side)
         found.append(read_band(output))
         with rasterio.open(output) as dataset:
-            assert dataset.nodata == 0
-            assert dataset.colormap(1)[1][3] == 255
+            assert (dataset.nodata, dataset.colormap(1)[1][3]) == (0, 255)
             assert json.loads(dataset.tags(1)["classes"]) == titles
     assert ((found[0] > 0) == np.isfinite(raw).all(axis=0)).all()
     assert len(np.unique(found[0])) == 4
@@ -299,13 +265,10 @@ def test_permuting_blocks_keeps_values_and_texture():
         np.testing.assert_array_equal(permuted[:, 1], values[order, 1])
 
 
-def test_gaps_of_another_place_are_filled_and_own_gaps_stay(tmp_path, sampled):
+def test_gaps_of_another_place_are_filled_and_own_gaps_stay(sampled):
     raw = land(ragged=True)
-    path = write_stack(tmp_path / "g.tif", raw)
-    labels = write_labels(tmp_path / "gl.tif", true_labels(raw, logistic()))
-    _, tiles, _ = sampled(path, labels, unet())
-    assert np.isfinite(tiles.values).all()
-    assert not tiles.valid.all()
+    _, tiles, _ = sampled(unet(), raw)
+    assert np.isfinite(tiles.values).all() and not tiles.valid.all()
     permuted = tiles.permuted((0,), np.roll(np.arange(len(tiles)), -1))
     for tile in range(len(tiles)):
         found = permuted(tile)
@@ -325,17 +288,15 @@ def test_a_sample_of_blocks_stands_for_all():
         assert chosen.weights[with_slides].sum() == pytest.approx((slides > 0).sum())
         assert chosen.weights.sum() == pytest.approx(2000)
     everything = sample_blocks(counts, 5000, 1)
-    assert len(everything.blocks) == 2000
-    assert (everything.weights == 1).all()
+    assert len(everything.blocks) == 2000 and (everything.weights == 1).all()
 
 
 @pytest.mark.parametrize("make", [logistic, unet])
-def test_tiles_are_predicted_as_the_whole_map(tmp_path, sampled, make, monkeypatch):
+def test_tiles_are_predicted_as_the_whole_map(sampled, make, monkeypatch):
     """Several tiles at once, and single cells of a block, are predicted as in one piece of land."""
     raw, model = land(ragged=True), make()
     monkeypatch.setattr("scarp.model.explanation.sample.MAX_CELLWISE_SIDE", 9)
-    labels = write_labels(tmp_path / "l.tif", true_labels(raw, model))
-    explained, tiles, _ = sampled(write_stack(tmp_path / "s.tif", raw), labels, model)
+    explained, tiles, _ = sampled(model, raw)
     margin = 64
     around = np.pad(raw, [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
     whole = model.probability(around)[margin:-margin, margin:-margin]
@@ -354,19 +315,15 @@ def test_tiles_are_predicted_as_the_whole_map(tmp_path, sampled, make, monkeypat
 
 def test_the_same_seed_gives_the_same_bytes(case, tmp_path):
     for name in ("a", "b", "c"):
-        (tmp_path / name).mkdir()
         explain(case, tmp_path / name, seed=7 if name == "c" else 1, blocks=30)
     for file in ("r.html", "t.csv", "t.json", "lead.tif", "lead.tif.aux.xml"):
         first, second, other = ((tmp_path / name / file).read_bytes() for name in ("a", "b", "c"))
         assert first == second
         assert file.startswith("lead") or first != other
     record = json.loads((tmp_path / "a" / "r.html.run.json").read_text(encoding="utf-8"))
-    assert record["parameters"]["SEED"] == 1
-    assert record["metrics"]["leading"]["slope"] > 0.5
+    assert record["parameters"]["SEED"] == 1 and record["metrics"]["leading"]["slope"] > 0.5
     page = (tmp_path / "a" / "r.html").read_text(encoding="utf-8")
-    assert "Read this first" in page
-    assert "as expected" in page
-    assert "Slope gradient" in page
+    assert not [text for text in ("Read this first", "as expected", "Slope gradient") if text not in page]
 
 
 def test_classes_are_matched_by_label(case, tmp_path):
@@ -375,7 +332,6 @@ def test_classes_are_matched_by_label(case, tmp_path):
     codes = {1: "till", 2: "granite", 3: "schist"}
     raw[1] = np.array([0, 2, 3, 1], dtype=np.float32)[raw[1].astype(int)]
     factors = [FACTORS[0], StackFactor("lithology", "categorical", "", "Lithology", codes), FACTORS[2]]
-    (tmp_path / "other").mkdir()
     other = {**case, "stack": write_stack(tmp_path / "other.tif", raw, factors)}
     first, second = explain(case, tmp_path, False), explain(other, tmp_path / "other", False)
     assert first.ranking == second.ranking
@@ -383,14 +339,10 @@ def test_classes_are_matched_by_label(case, tmp_path):
 
 
 def test_only_the_area_is_explained(case, tmp_path):
-    left, bottom, _, top = utm_grid(120, 160).bounds
-    right = left + 80 * CELL
-    ring = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
-    area = Polygons("half", "", {}, [{"type": "Polygon", "coordinates": [ring]}])
+    area = Polygons("half", "", {}, [cell_box(utm_grid(120, 160), 0, 0, 120, 80)])
     assert explain({**case, "area": area}, tmp_path).blocks == 24
     found = read_band(tmp_path / "lead.tif")
-    assert (found[:, :80] > 0).all()
-    assert not found[:, 80:].any()
+    assert (found[:, :80] > 0).all() and not found[:, 80:].any()
 
 
 def test_factor_associations_and_their_groups():
@@ -405,23 +357,16 @@ def test_factor_associations_and_their_groups():
     spearman = next(one for one in found if one.measure == "Spearman")
     assert spearman.value == pytest.approx(spearmanr(first, second).statistic)
     assert importance.correlated_groups(found, 4) == [(0, 1), (2, 3)]
-    assert importance.correlated_groups(
-        [importance.FactorAssociation(0, 1, 0.9, ""), importance.FactorAssociation(1, 3, 0.8, "")], 4
-    ) == [(0, 1, 3)]
-    assert importance.correlated_groups([importance.FactorAssociation(0, 1, 0.9, "")], 2) == [], (
-        "all factors at once would say nothing new"
-    )
+    linked = [importance.FactorAssociation(*pair, 0.9, "") for pair in ((0, 1), (1, 3))]
+    assert importance.correlated_groups(linked, 4) == [(0, 1, 3)]
+    assert importance.correlated_groups(linked[:1], 2) == [], "all factors at once would say nothing new"
 
 
-@pytest.mark.parametrize(
-    ("label", "number"),
-    [
-        *(("VII", 7), ("zone VIII", 8), ("0.15 g", 0.15), ("0,2 g", 0.2)),
-        *(("intensity 9", 9), ("IX", 9), ("granite", np.nan)),
-    ],
-)
-def test_classes_with_numbers_have_an_order(label, number):
-    assert response.ordinal(label) == pytest.approx(number, nan_ok=True)
+ORDINALS = {"VII": 7, "zone VIII": 8, "0.15 g": 0.15, "0,2 g": 0.2, "intensity 9": 9, "IX": 9, "granite": np.nan}
+
+
+def test_classes_with_numbers_have_an_order():
+    assert {label: response.ordinal(label) for label in ORDINALS} == pytest.approx(ORDINALS, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -437,10 +382,8 @@ def test_curve_assessment(means, verdict, non_monotonic):
     mean, none = np.array(means), np.full(3, np.nan)
     blocks = 100 * np.clip(mean + np.random.default_rng(0).normal(0, 0.01, (40, 1)), 0, 1)
     nothing = response.ObservedShares(np.linspace(0, 30, 4), none, none, none, np.ones(3), np.zeros(3, int))
-    values = np.array([0.0, 10, 20, 30])
-    curve = response.ResponseCurve(
-        0, values, [], mean, mean, mean, np.zeros((2, 4)), blocks, np.full(40, 100.0), nothing
-    )
+    values, none_drawn = np.array([0.0, 10, 20, 30]), np.zeros((2, 4))
+    curve = response.ResponseCurve(0, values, [], mean, mean, mean, none_drawn, blocks, np.full(40, 100.0), nothing)
 
     def assess(*expectation):
         return assess_curve(curve, Expectation(*expectation), np.ones(40), 1)
@@ -454,49 +397,41 @@ def test_curve_assessment(means, verdict, non_monotonic):
 
 
 def test_known_names():
-    assert expectation_of("slope").low == 5
-    assert expectation_of("river_distance").direction == "falls"
-    assert expectation_of("distance_to_roads").direction == "falls"
-    assert expectation_of("landcover") is None
+    assert expectation_of("slope").low == 5 and expectation_of("landcover") is None
+    assert {expectation_of(name).direction for name in ("river_distance", "distance_to_roads")} == {"falls"}
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "words"),
+    ("change", "error", "text"),
     [
-        ({"labels": "shifted"}, GridMismatch, ["grid", "label"]),
-        ({"labels": "stable"}, TooFewData, ["no landslide cell"]),
-        ({"labels": "slides"}, TooFewData, ["no stable cell"]),
-        ({"stack": "two"}, FactorMissing, ["temperature"]),
-        ({"block": 3000.0}, TooFewData, ["BLOCK"]),
-        ({"block": 0.0}, ParameterInvalid, ["BLOCK"]),
-        ({"repeats": 1}, ParameterInvalid, ["REPEATS"]),
-        ({"references": 0}, ParameterInvalid, ["REFERENCES"]),
-        ({"blocks": 3}, ParameterInvalid, ["BLOCKS"]),
+        ({"labels": "shifted"}, GridMismatch, "(?s)grid.*label|label.*grid"),
+        *(
+            ({"labels": "stable"}, TooFewData, "no landslide cell"),
+            ({"labels": "slides"}, TooFewData, "no stable cell"),
+        ),
+        *(({"stack": "two"}, FactorMissing, "temperature"), ({"block": 3000.0}, TooFewData, "BLOCK")),
+        *(({"block": 0.0}, ParameterInvalid, "BLOCK"), ({"blocks": 3}, ParameterInvalid, "BLOCKS")),
+        *(({"repeats": 1}, ParameterInvalid, "REPEATS"), ({"references": 0}, ParameterInvalid, "REFERENCES")),
     ],
 )
-def test_bad_input_gets_a_message_and_leaves_nothing(case, tmp_path, change, error, words):
+def test_bad_input_gets_a_message_and_leaves_nothing(case, tmp_path, change, error, text):
     raw = land()
     made = {
         "shifted": lambda: write_labels(tmp_path / "x.tif", true_labels(raw, logistic()), 5e5 + 15),
         "stable": lambda: write_labels(tmp_path / "x.tif", np.zeros(raw.shape[1:], np.uint8)),
         "slides": lambda: write_labels(tmp_path / "x.tif", np.ones(raw.shape[1:], np.uint8)),
-        "two": lambda: write_stack(tmp_path / "x.tif", raw, FACTORS[:2]),
+        "two": lambda: write_stack(tmp_path / "x.tif", raw[:2], FACTORS[:2]),
     }
     inputs = {name: made[value]() for name, value in change.items() if name in case}
     settings = {name: value for name, value in change.items() if name not in case}
-    (tmp_path / "out").mkdir()
-    with pytest.raises(error) as caught:
+    with pytest.raises(error, match=text):
         explain({**case, **inputs}, tmp_path / "out", **settings)
-    assert all(word in str(caught.value) for word in words)
-    assert isinstance(caught.value, ScarpError)
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_cancel_leaves_nothing(case, tmp_path):
     """Wherever it comes, also after the raster is complete and before the report is."""
     listener = Listener()
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "out").mkdir()
     explain(case, tmp_path / "whole", progress=listener)
     for after in (0, listener.questions // 3, 2 * listener.questions // 3, listener.questions - 1):
         with pytest.raises(Cancelled):

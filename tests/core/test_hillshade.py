@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,16 +17,16 @@ from scarp.model.errors import InputMissing
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
 from scarp.model.report.map_images import FLAT, MapImage, Relief, apply_hillshade, compute_hillshade, find_relief
-from scarp.model.stack import StackFactor, create_stack
-from scarp.tests.core.conftest import utm_grid, write_raster
+from scarp.model.stack import StackFactor
+from scarp.tests.core.conftest import utm_grid, write_raster, write_stack
 
 GRID = utm_grid(70, 90)
 ROWS, COLUMNS = np.mgrid[: GRID.height, : GRID.width]
+SLOPE = StackFactor("slope", "continuous", "degrees")
 
 
-def write(path, values: np.ndarray, grid: Grid = GRID):
-    write_raster(path, values.astype(np.float32), grid, nodata=np.nan)
-    return path
+def write(path, values: np.ndarray, grid: Grid = GRID) -> Path:
+    return Path(write_raster(path, values.astype(np.float32), grid, nodata=np.nan))
 
 
 def shade(path, shape=GRID.shape, grid: Grid = GRID, is_stack: bool = False) -> np.ndarray:
@@ -51,8 +52,8 @@ def test_flat_ground_keeps_its_colour(tmp_path):
     colours = np.random.default_rng(0).random((*GRID.shape, 3))
     np.testing.assert_allclose(apply_hillshade(colours, found), colours)
     np.testing.assert_array_equal(apply_hillshade(colours, np.full(GRID.shape, np.nan)), colours)
-    assert np.all(apply_hillshade(colours, np.zeros(GRID.shape)) <= colours)
-    assert np.all(apply_hillshade(colours, np.ones(GRID.shape)) <= 1)
+    assert (apply_hillshade(colours, np.zeros(GRID.shape)) <= colours).all()
+    assert (apply_hillshade(colours, np.ones(GRID.shape)) <= 1).all()
 
 
 @pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed")
@@ -75,12 +76,10 @@ def test_slope_and_aspect_serve_without_a_dem(tmp_path, by_class):
     south, east = np.gradient(heights, 30)
     facing = np.degrees(np.arctan2(-east, south)) % 360
     aspect = 2 + np.round(facing / 45) % 8 if by_class else facing
-    factors = [
-        StackFactor("slope", "continuous", "degrees"),
-        StackFactor.from_definition(FACTORS["aspect"]) if by_class else StackFactor("aspect", "continuous", "degrees"),
-    ]
-    with create_stack(tmp_path / "stack.tif", GRID, factors) as dataset:
-        dataset.write(np.stack([np.degrees(np.arctan(np.hypot(east, south))), aspect]).astype(np.float32))
+    classes = StackFactor.from_definition(FACTORS["aspect"])
+    factors = [SLOPE, classes if by_class else StackFactor("aspect", "continuous", "degrees")]
+    slope = np.degrees(np.arctan(np.hypot(east, south)))
+    write_stack(tmp_path / "stack.tif", np.stack([slope, aspect]), factors, GRID)
     found = shade(tmp_path / "stack.tif", is_stack=True)
     expected = shade(write(tmp_path / "dem.tif", heights))
     assert np.abs(found - expected).max() < (0.4 if by_class else 0.01)
@@ -99,12 +98,9 @@ def test_a_dem_of_another_grid_and_crs_is_resampled_to_the_map(tmp_path):
 
 
 def test_ground_beyond_the_dem_has_no_shade(tmp_path):
-    west = utm_grid(70, 45)
-    found = shade(write(tmp_path / "dem.tif", 30.0 * COLUMNS[:, :45], west))
-    assert np.isfinite(found[:, :40]).all()
-    assert np.isnan(found[:, 48:]).all()
-    far = utm_grid(70, 90, left=9e5)
-    assert np.isnan(shade(tmp_path / "dem.tif", grid=far)).all()
+    found = shade(write(tmp_path / "dem.tif", 30.0 * COLUMNS[:, :45], utm_grid(70, 45)))
+    assert np.isfinite(found[:, :40]).all() and np.isnan(found[:, 48:]).all()
+    assert np.isnan(shade(tmp_path / "dem.tif", grid=utm_grid(70, 90, left=9e5))).all()
 
 
 def test_smaller_images_show_the_same_relief(tmp_path):
@@ -114,19 +110,17 @@ def test_smaller_images_show_the_same_relief(tmp_path):
 
 
 def record(output, **inputs) -> None:
-    output.with_name(f"{output.name}.run.json").write_text(
-        json.dumps({"inputs": {name: {"source": str(path)} for name, path in inputs.items()}}), encoding="utf-8"
-    )
+    content = {"inputs": {name: {"source": str(path)} for name, path in inputs.items()}}
+    output.with_name(f"{output.name}.run.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_the_records_lead_to_the_elevation(tmp_path):
-    probability, stack, dem = tmp_path / "map.tif", tmp_path / "stack.tif", tmp_path / "dem.tif"
+    probability, stack, dem = (tmp_path / f"{name}.tif" for name in ("map", "stack", "dem"))
     assert find_relief(probability) is None
     record(probability, STACK=stack)
     assert find_relief(probability) is None, "the stack is gone"
     factors = [StackFactor.from_definition(FACTORS[name]) for name in ("slope", "aspect")]
-    with create_stack(stack, GRID, factors) as dataset:
-        dataset.write(np.ones((2, *GRID.shape), dtype=np.float32))
+    write_stack(stack, np.ones((2, *GRID.shape)), factors, GRID)
     assert find_relief(probability) == Relief(str(stack), True)
     record(stack, dem=dem)
     assert find_relief(probability) == Relief(str(stack), True), "the DEM is gone"
@@ -140,9 +134,10 @@ def test_the_records_lead_to_the_elevation(tmp_path):
         find_relief(probability, tmp_path / "absent.tif")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", '{"inputs": []}', '{"inputs": {"STACK": "x"}}', '{"inputs": {"STACK": {}}}']
-)
+BROKEN = ["", "[]", '{"inputs": []}', '{"inputs": {"STACK": "x"}}', '{"inputs": {"STACK": {}}}']
+
+
+@pytest.mark.parametrize("text", BROKEN)
 def test_a_broken_record_leads_nowhere(tmp_path, text):
     (tmp_path / "map.tif.run.json").write_text(text, encoding="utf-8")
     assert find_relief(tmp_path / "map.tif") is None

@@ -6,17 +6,18 @@ import json
 import os
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from scarp.model.artifact import load_model, save_model
+from scarp.model.artifact import load_model
 from scarp.model.artifact_header import MAX_HEADER_LENGTH, read_header_of_file
 from scarp.model.errors import HistoryInvalid, InputMissing, ModelFileInvalid
 from scarp.model.history import writing
 from scarp.model.history.reading import Follower, HistoryFolder, history_of_model, read_history
 from scarp.model.history.writing import RunInfo
-from scarp.tests.core import test_artifact, test_comparison_models
+from scarp.tests.core import prediction_models, test_artifact
 
 
 def head(**changes):
@@ -45,6 +46,11 @@ def content(history):
     return history.head, history.best_epoch, history.ended, history.metrics, values
 
 
+def append(path, *lines):
+    with open(path, "ab") as stream:
+        stream.write(bytes_of(*lines))
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "a.jsonl"
@@ -64,9 +70,7 @@ def test_lines_may_arrive_in_any_pieces(path, size):
             stream.write(whole[start : start + size])
         follower.poll()
     assert follower.history.epoch == follower.history.best_epoch == 7
-    assert follower.done
-    assert follower.state() == writing.PATIENCE
-    assert follower.history.metrics == {"auc": 0.8}
+    assert follower.done and follower.state() == writing.PATIENCE and follower.history.metrics == {"auc": 0.8}
     assert content(follower.history) == content(read(path).history)
 
 
@@ -77,8 +81,7 @@ def test_a_poll_reads_at_most_the_given_bytes(path):
         looks += 1
         assert 0 <= follower.history.epoch - last <= 4096 / 100
         last = follower.history.epoch
-    assert follower.history.epoch == 199
-    assert looks >= path.stat().st_size // 4096
+    assert follower.history.epoch == 199 and looks >= path.stat().st_size // 4096
 
 
 def test_the_best_epoch_is_the_first_of_the_lowest(path):
@@ -86,8 +89,7 @@ def test_the_best_epoch_is_the_first_of_the_lowest(path):
     path.write_bytes(bytes_of(head()))
     follower = Follower(path)
     for number, loss in enumerate(losses, 1):
-        with open(path, "ab") as stream:
-            stream.write(bytes_of(epoch(number, loss)))
+        append(path, epoch(number, loss))
         follower.poll()
         assert follower.history.best_epoch == 1 + int(np.argmin(losses[:number]))
         assert follower.history.last_epoch == follower.history.best_epoch + 10
@@ -103,59 +105,40 @@ def test_a_slow_epoch_has_progress(path):
     path.write_bytes(bytes_of(head(), epoch(1), {"in_epoch": 2, "share": 0.4}, {"in_epoch": 9, "share": 0.9}))
     follower = read(path)
     assert follower.history.epoch_share == 0.4
-    with open(path, "ab") as stream:
-        stream.write(bytes_of(epoch(2)))
+    append(path, epoch(2))
     follower.poll()
-    assert follower.history.epoch_share == 0
-    assert follower.history.seconds_per_epoch() == 2.0
+    assert (follower.history.epoch_share, follower.history.seconds_per_epoch()) == (0, 2.0)
 
 
 def test_a_file_that_vanishes_or_is_made_anew(path):
     follower = Follower(path)
-    assert not follower.poll()
-    assert follower.deleted
+    assert not follower.poll() and follower.deleted
+    with pytest.raises(HistoryInvalid, match="does not exist"):
+        read_history(path)
     path.write_bytes(bytes_of(head(), epoch(1), epoch(2)))
     follower.poll()
-    assert not follower.deleted
-    assert follower.history.epoch == 2
+    assert not follower.deleted and follower.history.epoch == 2
     path.write_bytes(bytes_of(head(kind="unet"), epoch(1)))
     follower.poll()
-    assert follower.history.epoch == 1
-    assert follower.history.head.kind == "unet"
+    assert (follower.history.epoch, follower.history.head.kind) == (1, "unet")
     path.unlink()
     follower.poll()
-    assert follower.deleted
-    assert follower.done
-    assert follower.history.epoch == 1
+    assert follower.deleted and follower.done and follower.history.epoch == 1
 
 
 # Foreign and damaged files
 
 
-HEAD_LINE = b'{"scarp_training": 1, "epochs": %s, "patience": 1}\n'
-FOREIGN = [
-    *[
-        b"{}\n",
-        b"[1, 2]\n",
-        b"null\n",
-        b"\n",
-        b"\x00\xff\xfe\n",
-        b"[" * 60000 + b"\n",
-        b"x" * (writing.MAX_LINE_BYTES + 10),
-    ],
-    *[HEAD_LINE % value for value in (b"true", b"1e400", b"-1")],
-    *[b'{"scarp_training": 2, "epochs": 1, "patience": 1}\n', b'{"scarp_training": 1}\n'],
-    b'{"epoch": 1, "train_loss": 1}\n',
-]
+HEAD_LINE = b'{"scarp_training": 1, "epochs": %s, "patience": 1}'
+FOREIGN = [b"{}", b"[1, 2]", b"null", b"", b"\x00\xff\xfe", b"[" * 60000, b"x" * (writing.MAX_LINE_BYTES + 10)]
+FOREIGN += [b'{"scarp_training": 2, "epochs": 1, "patience": 1}', b'{"scarp_training": 1}', b'{"epoch": 1, "loss": 1}']
 
 
 @pytest.mark.parametrize("line", FOREIGN)
 def test_other_files_are_not_histories(path, line):
-    path.write_bytes(line + bytes_of(head(), epoch(1)))
+    path.write_bytes(line + b"\n" + bytes_of(head(), epoch(1)))
     follower = read(path)
-    assert follower.not_a_history
-    assert follower.history is None
-    assert follower.done
+    assert follower.not_a_history and follower.done and follower.history is None
     with pytest.raises(HistoryInvalid, match=path.name):
         read_history(path)
 
@@ -168,57 +151,36 @@ def test_a_foreign_file_is_not_read_to_its_end(path):
     assert read_on < 3
 
 
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(HistoryInvalid, match="does not exist"):
-        read_history(tmp_path / "none.jsonl")
-
-
 EPOCH_LINE = b'{"epoch": %s, "train_loss": %s, "validation_loss": 1}'
-DAMAGED = [
-    *[b"{half", b"[]", b'"epoch"', b'{"epoch": 2}', b'{"epoch": "2"}', b'{"ended": "well"}', b'{"ended": []}'],
-    *[b'{"in_epoch": 2, "share": "x"}', b"\xff" * 100, b"y" * (3 * writing.MAX_LINE_BYTES)],
-    *[EPOCH_LINE % values for values in ((b"7", b"1"), (b"2", b"NaN"), (b"2", b'"1"'), (b"2", b"1e999"))],
-]
+DAMAGED = [b"{half", b"[]", b'"epoch"', b'{"epoch": 2}', b'{"epoch": "2"}', b'{"ended": "well"}', b'{"ended": []}']
+DAMAGED += [b'{"in_epoch": 2, "share": "x"}', b"\xff" * 100, b"y" * (3 * writing.MAX_LINE_BYTES)]
+DAMAGED += [EPOCH_LINE % one for one in ((b"7", b"1"), (b"2", b"NaN"), (b"2", b'"1"'), (b"2", b"1e999"))]
 
 
 @pytest.mark.parametrize("line", DAMAGED)
 def test_damaged_lines_are_skipped(path, line):
-    path.write_bytes(
-        bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {writing.END: writing.EPOCHS})
-    )
-    follower = read(path)
-    assert follower.history.epoch == 3
-    assert follower.history.ended == writing.EPOCHS
+    path.write_bytes(bytes_of(head(), epoch(1)) + line + b"\n")
+    append(path, epoch(2), epoch(3), {writing.END: writing.EPOCHS})
+    history = read(path).history
+    assert (history.epoch, history.ended) == (3, writing.EPOCHS)
 
 
 def test_lines_after_the_end_are_ignored(path):
-    path.write_bytes(
-        bytes_of(head(), epoch(1), {writing.END: writing.STOPPED}, epoch(2), {writing.END: writing.EPOCHS})
-    )
-    assert read(path).history.epoch == 1
-    assert read(path).state() == writing.STOPPED
+    ends = [{writing.END: how} for how in (writing.STOPPED, writing.EPOCHS)]
+    path.write_bytes(bytes_of(head(), epoch(1), ends[0], epoch(2), ends[1]))
+    assert (read(path).history.epoch, read(path).state()) == (1, writing.STOPPED)
 
 
-def test_untrusted_texts_and_times_are_bounded(path):
-    first = head(kind=["x"], output="a" * 9999, report=3, started="now")
-    last = {writing.END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}}
+def test_untrusted_texts_and_times_are_bounded_and_lone_surrogates_replaced(path):
+    first = head(kind=["x"], output="\udfff" + "a" * 9999, report=3, started="now")
+    metrics = {"auc": "high", "recall": 0.5, "\udc00": 0.5}
+    last = {writing.END: "failed", "text": "\ud800 滑" + "b" * 9999, "metrics": metrics}
     path.write_bytes(bytes_of(first, epoch(1, seconds=-5), last))
     history = read(path).history
     assert history.head.kind == history.head.report == ""
-    assert len(history.head.output) <= 4096
-    assert history.started == 0
-    assert history.seconds.value_at(1) == 0
-    assert len(history.text) <= 4096
-    assert history.metrics == {"recall": 0.5}
-
-
-def test_lone_surrogates_are_replaced(path):
-    end = {writing.END: "failed", "text": "\ud800 滑", "metrics": {"\udc00": 0.5}}
-    path.write_bytes(bytes_of(head(output="\udfff\ud800"), end))
-    history = read(path).history
-    assert history.head.output == "??"
-    assert history.text == "? 滑"
-    assert list(history.metrics) == ["?"]
+    assert history.head.output.startswith("?a") and history.text.startswith("? 滑b")
+    assert len(history.head.output) <= 4096 and len(history.text) <= 4096
+    assert (history.started, history.seconds.value_at(1), history.metrics) == (0, 0, {"recall": 0.5, "?": 0.5})
 
 
 # Long histories
@@ -236,9 +198,7 @@ def test_many_values_are_drawn_as_few_points_with_the_same_extent(count, gaps):
     known = [(number, value) for number, value in enumerate(values, 1) if value is not None]
     whole = [point for line in series.polylines(10**6) for point in line]
     few = [point for line in series.polylines(100) for point in line]
-    assert whole == known
-    assert len(few) <= 100
-    assert series.empty == (not known)
+    assert whole == known and len(few) <= 100 and series.empty == (not known)
     if known:
         for points in (whole, few):
             assert (min(y for _, y in points), max(y for _, y in points)) == (series.lowest, series.highest)
@@ -250,27 +210,24 @@ def test_a_line_is_broken_where_there_is_no_value():
     for value in (None, 1.0, 2.0, None, None, 3.0, None):
         series.append(value)
     assert series.polylines(100) == [[(2, 1.0), (3, 2.0)], [(6, 3.0)]]
-    assert series.value_at(1) is None
-    assert series.value_at(3) == 2.0
-    assert series.value_at(0) is None
-    assert series.value_at(99) is None
+    assert [series.value_at(number) for number in (0, 1, 3, 99)] == [None, None, 2.0, None]
 
 
 # A folder
 
 
 def test_a_folder_is_followed(tmp_path):
-    trainings = HistoryFolder(tmp_path / "later")
-    assert not trainings.poll()
-    assert not trainings.followers
-    (tmp_path / "later").mkdir()
+    folder = tmp_path / "later"
+    trainings = HistoryFolder(folder)
+    assert not trainings.poll() and not trainings.followers
+    folder.mkdir()
     for number in range(3):
-        (tmp_path / "later" / f"{number}.jsonl").write_bytes(bytes_of(head(), epoch(1)))
-    (tmp_path / "later" / "notes.txt").write_text("mine")
+        (folder / f"{number}.jsonl").write_bytes(bytes_of(head(), epoch(1)))
+    (folder / "notes.txt").write_text("mine")
     while trainings.poll(10):
         pass
     assert [follower.history.epoch for follower in trainings.followers.values()] == [1, 1, 1]
-    (tmp_path / "later" / "1.jsonl").unlink()
+    (folder / "1.jsonl").unlink()
     trainings.poll(10)
     assert len(trainings.followers) == 2
 
@@ -284,12 +241,10 @@ def test_files_opened_by_hand_stay_and_are_not_thrown_away(tmp_path, path):
     key = trainings.add(read_history(path))
     trainings.poll(10)
     assert set(trainings.followers) == {str(path), str(inside)}
-    trainings.forget(key)
-    trainings.forget(str(inside))
+    for one in (key, str(inside)):
+        trainings.forget(one)
     trainings.poll(10)
-    assert not trainings.followers
-    assert path.exists()
-    assert not inside.exists()
+    assert not trainings.followers and path.exists() and not inside.exists()
 
 
 def test_no_file_starves_if_there_is_little_time(tmp_path):
@@ -314,19 +269,17 @@ def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
         if number:
             os.utime(old, (0, 0))
     fresh = writing.new_history()
-    assert fresh.parent == first.parent
-    assert fresh != first
-    assert sorted(item.name[:8] for item in fresh.parent.glob("*.jsonl")) == ["20000100", "20000103", "20000104"]
-    assert sorted(item.name[:8] for item in fresh.parent.glob("*.stop")) == ["20000100", "20000103", "20000104"]
+    assert fresh.parent == first.parent and fresh != first
+    for kind in ("jsonl", "stop"):
+        assert sorted(item.name[:8] for item in fresh.parent.glob(f"*.{kind}")) == ["20000100", "20000103", "20000104"]
+
+
+MAC_ENDING = "Application Support/scarp"
 
 
 @pytest.mark.parametrize(
     ("platform", "variable", "ending"),
-    [
-        ("win32", "LOCALAPPDATA", "scarp"),
-        ("linux", "XDG_STATE_HOME", "scarp"),
-        ("darwin", "", "Application Support/scarp"),
-    ],
+    [("win32", "LOCALAPPDATA", "scarp"), ("linux", "XDG_STATE_HOME", "scarp"), ("darwin", "", MAC_ENDING)],
 )
 def test_each_system_has_its_place(tmp_path, monkeypatch, platform, variable, ending):
     monkeypatch.delenv("SCARP_STATE", raising=False)
@@ -337,8 +290,7 @@ def test_each_system_has_its_place(tmp_path, monkeypatch, platform, variable, en
         assert writing.state_folder() == tmp_path / "given" / "scarp"
         monkeypatch.delenv(variable)
     found = writing.state_folder()
-    assert found.is_relative_to(tmp_path)
-    assert found.as_posix().endswith(ending)
+    assert found.is_relative_to(tmp_path) and found.as_posix().endswith(ending)
 
 
 # In model files
@@ -347,13 +299,10 @@ def test_each_system_has_its_place(tmp_path, monkeypatch, platform, variable, en
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """A model without history to speak of."""
-    path = tmp_path_factory.mktemp("models") / "m.safetensors"
-    save_model(test_artifact.model(), path)
-    return path
+    return Path(prediction_models.saved(tmp_path_factory.mktemp("models") / "m.safetensors", "unet1"))
 
 
 area = test_artifact.area
-cells_area = test_comparison_models.area
 
 
 def test_the_header_is_read_without_the_library(models):
@@ -366,56 +315,38 @@ def test_the_header_is_read_without_the_library(models):
 def test_the_curves_of_a_model_are_those_of_its_training(area, tmp_path):
     result = test_artifact.train(area, tmp_path / "m.safetensors", html=tmp_path / "m.html", epochs=4)
     history = history_of_model(read_header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", time.time())
-    assert history.epoch == 4
-    assert history.best_epoch == result.metrics["best_epoch"]
-    assert history.ended == writing.EPOCHS
+    assert (history.epoch, history.best_epoch) == (4, result.metrics["best_epoch"])
+    assert (history.ended, history.metrics["auc"]) == (writing.EPOCHS, result.metrics["auc"])
     for subset in ("train", "validation"):
         for name in writing.NUMBERS:
             found = [history.series[f"{subset}_{name}"].value_at(number) for number in range(1, 5)]
             assert found == [item[f"{subset}_{name}"] for item in result.history]
-    assert history.head.report == str(tmp_path / "m.html")
-    assert not history.head.stoppable
-    assert history.metrics["auc"] == result.metrics["auc"]
+    assert history.head.report == str(tmp_path / "m.html") and not history.head.stoppable
 
 
-def test_models_without_epochs_are_refused(cells_area, tmp_path):
-    test_comparison_models.train(cells_area, "logistic_regression", tmp_path / "m.safetensors")
-    with pytest.raises(HistoryInvalid, match="not trained in epochs"):
-        history_of_model(read_header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", 0)
-
-
-def test_models_of_before_have_an_end_too(models):
-    """Their headers do not say how they ended."""
+def test_models_of_before_have_an_end_too_and_those_without_epochs_are_refused(models):
+    """Headers of before do not say how training ended."""
     header = read_header_of_file(models)
     header["history"] = [epoch(1), epoch(2)]
     for epochs, ended in ((2, writing.EPOCHS), (9, writing.PATIENCE)):
         header["settings"]["epochs"] = epochs
         assert history_of_model(header, models, 0).ended == ended
-    header["history"] = [epoch(1), epoch(1)]
-    with pytest.raises(HistoryInvalid, match="damaged"):
-        history_of_model(header, models, 0)
+    for numbers, message in (([epoch(1), epoch(1)], "damaged"), ([], "not trained in epochs")):
+        header["history"] = numbers
+        with pytest.raises(HistoryInvalid, match=message):
+            history_of_model(header, models, 0)
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        b"",
-        b"\x05\x00",
-        b"\xff" * 40,
-        (2 * MAX_HEADER_LENGTH + 1).to_bytes(8, "little") + b"{}",
-        b"\x02" + b"\0" * 7 + b"{}",
-        b"\x02" + b"\0" * 7 + b"[]",
-        b"\x06" + b"\0" * 7 + b"{half }",
-        (22).to_bytes(8, "little") + b'{"__metadata__": "no"}',
-    ],
-)
+TWO_BYTES = b"\x02" + b"\0" * 7
+NO_MODELS = [b"", b"\x05\x00", b"\xff" * 40, (2 * MAX_HEADER_LENGTH + 1).to_bytes(8, "little") + b"{}"]
+NO_MODELS += [TWO_BYTES + b"{}", TWO_BYTES + b"[]", b"\x06" + b"\0" * 7 + b"{half }"]
+
+
+@pytest.mark.parametrize("start", [*NO_MODELS, (22).to_bytes(8, "little") + b'{"__metadata__": "no"}'])
 def test_other_files_are_no_models(tmp_path, start):
     (tmp_path / "m.safetensors").write_bytes(start)
     with pytest.raises(ModelFileInvalid, match="m.safetensors"):
         read_header_of_file(tmp_path / "m.safetensors")
-
-
-def test_a_model_that_is_not_there_is_told(tmp_path):
     with pytest.raises(InputMissing):
         read_header_of_file(tmp_path / "none.safetensors")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -60,8 +61,7 @@ def test_lock_conflict_names_the_owner(tmp_path, other):
     assert "Wait until that is done, or choose another name." in said
     assert not busy(tmp_path / "table.csv"), "what it held when it met the other is free again"
     process.communicate("\n")
-    assert not busy(tmp_path / "map.tif")
-    assert not list(tmp_path.iterdir())
+    assert not busy(tmp_path / "map.tif") and not list(tmp_path.iterdir())
 
 
 def test_a_killed_run_releases_its_lock(tmp_path, other):
@@ -71,44 +71,39 @@ def test_a_killed_run_releases_its_lock(tmp_path, other):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert lock_file(tmp_path / "map.tif").exists()
-    assert not busy(tmp_path / "map.tif")
-    assert not list(tmp_path.iterdir())
+    assert not busy(tmp_path / "map.tif") and not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(module.fcntl is None, reason="Windows hands no open file on")
 def test_child_process_inherits_locks(tmp_path):
     """QGIS may be killed before the process that computes has ended."""
     reading, writing = os.pipe()
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     with output_lock([tmp_path / "map.tif"]):
-        worker = subprocess.Popen(
-            [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=reading, pass_fds=held_lock_descriptors()
-        )
+        worker = subprocess.Popen(command, stdin=reading, pass_fds=held_lock_descriptors())
         os.close(reading)
         held = held_lock_descriptors()[0]
         # As the death of the run would, and unlike its end, which removes the file.
         os.close(held)
         os.dup2(os.open(os.devnull, os.O_RDONLY), held)
-        assert "being written" in _in_a_thread(lambda: busy(tmp_path / "map.tif"))
+        assert "being written" in busy_elsewhere(tmp_path / "map.tif")
         os.close(writing)
         worker.wait()
-        assert not _in_a_thread(lambda: busy(tmp_path / "map.tif"))
+        assert not busy_elsewhere(tmp_path / "map.tif")
 
 
-def _in_a_thread(work):
-    found = []
-    thread = threading.Thread(target=lambda: found.append(work()))
-    thread.start()
-    thread.join()
-    return found[0]
+def busy_elsewhere(*outputs) -> str:
+    """Return the same as another thread of this process sees it."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(busy, *outputs).result()
 
 
 def test_two_runs_in_one_qgis_exclude_each_other_but_nested_runs_do_not(tmp_path):
     with output_lock([tmp_path / "map.tif", tmp_path / "demo"]):
-        assert "being written" in _in_a_thread(lambda: busy(tmp_path / "map.tif"))
-        assert "being written" in _in_a_thread(lambda: busy(tmp_path / "demo"))
+        assert all("being written" in busy_elsewhere(tmp_path / name) for name in ("map.tif", "demo"))
         assert not busy(tmp_path / "map.tif")
-        assert "being written" in _in_a_thread(lambda: busy(tmp_path / "map.tif")), "the inner run did not let go"
-    assert not _in_a_thread(lambda: busy(tmp_path / "map.tif"))
+        assert "being written" in busy_elsewhere(tmp_path / "map.tif"), "the inner run did not let go"
+    assert not busy_elsewhere(tmp_path / "map.tif")
 
 
 def test_the_same_file_by_another_path_is_locked(tmp_path, other):
@@ -151,12 +146,10 @@ def test_orphans_in_an_output_folder_are_removed_and_those_of_others_stay(tmp_pa
     folder = tmp_path / "demo"
     folder.mkdir()
     (folder / "dem.tif").write_text("dem")
-    left = temp_path_beside(folder / "dem.tif.run.json", ".part.json")
-    others = temp_path_beside(folder / "mine.tif", ".part.tif")
-    hidden = folder / ".mine.12345678.part.tif"
-    for path in (left, others, hidden):
+    others, hidden = temp_path_beside(folder / "mine.tif", ".part.tif"), folder / ".mine.12345678.part.tif"
+    for path in (temp_path_beside(folder / "dem.tif.run.json", ".part.json"), others, hidden):
         path.write_text("half")
-    (temp_path_beside(folder, ".part")).mkdir()
+    temp_path_beside(folder, ".part").mkdir()
     with output_lock([folder]):
         pass
     assert sorted(folder.iterdir()) == sorted([folder / "dem.tif", others, hidden])
@@ -169,16 +162,12 @@ def test_stale_sidecars_are_removed(tmp_path, ends_well):
     beside = ["map.tif.run.json", "map.tif.aux.xml", "map.tif.ovr", "map.qml"]
     for name in ("map.tif", *beside):
         (tmp_path / name).write_text(f"older {name}")
-    try:
-        with output_transaction():
-            write_text(tmp_path / "map.tif", "new")
-            assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["map.qml", "map.tif"], (
-                "a style of the user's stays"
-            )
-            if not ends_well:
-                raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        pass
+    with contextlib.suppress(KeyboardInterrupt), output_transaction():
+        write_text(tmp_path / "map.tif", "new")
+        visible = sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".")
+        assert visible == ["map.qml", "map.tif"], "a style of the user's stays"
+        if not ends_well:
+            raise KeyboardInterrupt
     after = {path.name: path.read_text() for path in tmp_path.iterdir()}
     older = {name: f"older {name}" for name in ("map.tif", *beside)}
     assert after == ({"map.tif": "new", "map.qml": "older map.qml"} if ends_well else older)

@@ -8,22 +8,15 @@ import numpy as np
 import pytest
 import rasterio
 
+from scarp.model import errors
 from scarp.model.encoding import FactorSpec
-from scarp.model.errors import (
-    Cancelled,
-    FactorMissing,
-    InputMissing,
-    ModelFileInvalid,
-    NoOverlap,
-    ParameterInvalid,
-    TooFewData,
-)
+from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.outputs.run_record import sha256
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.tests.core import prediction_models
-from scarp.tests.core.conftest import Listener
+from scarp.tests.core.conftest import Listener, box, cell_box, warnings_of
 from scarp.tests.core.prediction_models import ROCKS, predict
 from scarp.tests.core.properties import read
 
@@ -58,19 +51,9 @@ def trained(tmp_path) -> str:
     return saved(tmp_path / "m.safetensors")
 
 
-def test_misaligned_tiles_would_change_the_map():
-    """The tests of tiling can fail: a piece cut at an odd place differs, however much context it has."""
-    raw, deep = values(160, 160, ragged=False), model(depth=3)
-    whole, cut = (prediction_models.in_one_piece(deep, part) for part in (raw, raw[:, 3:, 3:]))
-    assert np.abs(cut[60:, 60:] - whole[63:, 63:]).mean() > 1e-3
-
-
 def test_area_restricts_the_map_and_changes_nothing_inside(tmp_path, trained):
-    raw = values(150, 150)
-    path = stack(tmp_path / "stack.tif", raw)
-    left, top = 500000.0, 3300000.0
-    ring = [[left + 30 * c, top - 30 * r] for c, r in ((20, 40), (70, 40), (70, 95), (20, 95), (20, 40))]
-    area = Polygons(name="valley", geometries=[{"type": "Polygon", "coordinates": [ring]}])
+    path = stack(tmp_path / "stack.tif", values(150, 150))
+    area = Polygons(name="valley", geometries=[cell_box(Grid.from_file(path, "stack"), 40, 20, 55, 50)])
     whole = predict(path, [trained], tmp_path / "w.tif", tile=32)
     expected = np.full((150, 150), np.nan)
     expected[40:95, 20:70] = read(tmp_path / "w.tif")[40:95, 20:70]
@@ -78,11 +61,9 @@ def test_area_restricts_the_map_and_changes_nothing_inside(tmp_path, trained):
     for tile in (0, 32):
         summary = predict(path, [trained], tmp_path / "p.tif", area=area, tile=tile)
         assert np.allclose(read(tmp_path / "p.tif"), expected, rtol=0, atol=1e-6, equal_nan=True)
-    assert summary.tiles_skipped == 25 - 6
-    assert whole.tiles_skipped < 5
-    triangle = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
-    with pytest.raises(NoOverlap, match="far"):
-        predict(path, [trained], tmp_path / "x.tif", area=Polygons(name="far", geometries=[triangle]))
+    assert summary.tiles_skipped == 25 - 6 and whole.tiles_skipped < 5
+    with pytest.raises(errors.NoOverlap, match="far"):
+        predict(path, [trained], tmp_path / "x.tif", area=Polygons(name="far", geometries=[box(0, 0, 1, 1)]))
     assert not (tmp_path / "x.tif").exists()
 
 
@@ -100,10 +81,9 @@ def test_an_ensemble_gives_mean_and_standard_deviation_of_its_models(tmp_path):
 
 
 def test_samples_of_a_model_without_dropout_are_warned_of(tmp_path):
-    progress, path = NullProgress(), stack(tmp_path / "s.tif", values(30, 30))
-    plain = saved(tmp_path / "m.safetensors", dropout=0.0)
-    predict(path, [plain], tmp_path / "p.tif", samples=2, output_uncertainty=tmp_path / "u.tif", progress=progress)
-    assert any("DROPOUT" in text for text in progress.warnings)
+    path, plain = stack(tmp_path / "s.tif", values(30, 30)), saved(tmp_path / "m.safetensors", dropout=0.0)
+    paths, spread = (path, [plain], tmp_path / "p.tif"), tmp_path / "u.tif"
+    assert any("DROPOUT" in text for text in warnings_of(predict, *paths, samples=2, output_uncertainty=spread))
     assert np.nanmax(read(tmp_path / "u.tif")) == 0
 
 
@@ -116,8 +96,8 @@ def test_classes_are_matched_by_label_not_by_code(tmp_path, encoding):
     other = raw.copy()
     for code, new in ((1, 20), (2, 31), (3, 7)):
         other[1][raw[1] == code] = new
-    predict(stack(tmp_path / "a.tif", raw), [trained], tmp_path / "pa.tif")
     path = stack(tmp_path / "b.tif", other, [SLOPE, renamed, PRECIPITATION])
+    predict(stack(tmp_path / "a.tif", raw), [trained], tmp_path / "pa.tif")
     predict(path, [trained], tmp_path / "pb.tif", progress=progress)
     assert np.array_equal(read(tmp_path / "pa.tif"), read(tmp_path / "pb.tif"), equal_nan=True)
     assert not progress.warnings
@@ -142,9 +122,9 @@ def test_classes_the_model_does_not_know_are_counted_by_label(tmp_path):
 
 def test_applicability_counts_factors_outside_the_trained_range(tmp_path, trained):
     raw = values(70, 50)
-    raw[0, 5:10] = 75.0
-    raw[2, 8:20] = 2500.0
-    raw[2, 30] = 100.0
+    raw[0, 5:10], raw[2, 8:20], raw[2, 30] = 75.0, 2500.0, 100.0
+    # The ends of the trained range are inside.
+    raw[0, 40], raw[0, 41], raw[2, 42], raw[2, 43] = 0.0, 60.0, 300.0, 1500.0
     expected = ((raw[0] > 60) | (raw[0] < 0)).astype(int) + ((raw[2] > 1500) | (raw[2] < 300))
     nodata = np.isnan(raw).any(axis=0)
     path, outside = stack(tmp_path / "s.tif", raw), tmp_path / "a.tif"
@@ -155,84 +135,61 @@ def test_applicability_counts_factors_outside_the_trained_range(tmp_path, traine
         assert summary.cells_outside_by_factor["slope"] == ((raw[0] > 60) & ~nodata).sum()
 
 
-def test_the_ends_of_the_trained_range_are_inside(tmp_path, trained):
-    raw = values(20, 20, ragged=False)
-    raw[0, 0], raw[0, 1], raw[2, 2], raw[2, 3] = 0.0, 60.0, 300.0, 1500.0
-    summary = predict(stack(tmp_path / "s.tif", raw), [trained], tmp_path / "p.tif")
-    assert summary.share_outside == 0
-    assert not summary.cells_outside_by_factor
-
-
 def test_factors_are_found_by_name_and_missing_ones_are_named(tmp_path, trained):
     raw, order = values(50, 50), [2, 0, 1]
     predict(stack(tmp_path / "a.tif", raw), [trained], tmp_path / "pa.tif")
     predict(stack(tmp_path / "b.tif", raw[order], [FACTORS[i] for i in order]), [trained], tmp_path / "pb.tif")
     assert np.array_equal(read(tmp_path / "pa.tif"), read(tmp_path / "pb.tif"), equal_nan=True)
-    with pytest.raises(FactorMissing, match="lithology, precipitation|precipitation, lithology"):
+    with pytest.raises(errors.FactorMissing, match="lithology, precipitation|precipitation, lithology"):
         predict(stack(tmp_path / "c.tif", raw[:1], FACTORS[:1]), [trained], tmp_path / "pc.tif")
     wrong = [SLOPE, StackFactor("lithology", "continuous"), PRECIPITATION]
-    with pytest.raises(ParameterInvalid, match="categorical in the model"):
+    with pytest.raises(errors.ParameterInvalid, match="categorical in the model"):
         predict(stack(tmp_path / "d.tif", raw, wrong), [trained], tmp_path / "pd.tif")
 
 
 def test_another_cell_size_or_unit_is_warned_of(tmp_path, trained):
-    progress = NullProgress()
     factors = [SLOPE, LITHOLOGY, StackFactor("precipitation", "continuous", "inch")]
     path = stack(tmp_path / "s.tif", values(30, 30), factors, cell=31.0)
-    predict(path, [trained], tmp_path / "p.tif", progress=progress)
-    assert any("31 m" in text and "30 m" in text for text in progress.warnings)
-    assert any("inch" in text for text in progress.warnings)
+    said = warnings_of(predict, path, [trained], tmp_path / "p.tif")
+    assert any("31 m" in text and "30 m" in text for text in said) and any("inch" in text for text in said)
 
 
 def test_the_map_describes_itself(tmp_path, trained):
     predict(stack(tmp_path / "s.tif", values(600, 300)), [trained], tmp_path / "p.tif")
     with rasterio.open(tmp_path / "p.tif") as dataset:
-        assert dataset.dtypes == ("float32",)
-        assert np.isnan(dataset.nodata)
+        assert dataset.dtypes == ("float32",) and np.isnan(dataset.nodata) and dataset.profile["tiled"]
         assert dataset.descriptions == ("relative landslide susceptibility",)
         assert dataset.tags()["MODEL_SHA256"] == sha256(trained)
         assert "not a calibrated probability" in dataset.tags()["MEANING"]
-        assert dataset.profile["tiled"]
         assert dataset.overviews(1) == [2]
-        assert np.nanmin(dataset.read(1)) >= 0
-        assert np.nanmax(dataset.read(1)) <= 1
+        cells = dataset.read(1)
+    assert np.nanmin(cells) >= 0 and np.nanmax(cells) <= 1
     record = json.loads((tmp_path / "p.tif.run.json").read_text())
     assert record["inputs"]["MODEL"][0]["sha256"] == sha256(trained)
     assert record["parameters"] == {"TILE": 0, "DEVICE": "auto", "PRECISION": "auto", "SAMPLES": 0}
 
 
-def test_the_same_run_gives_the_same_bytes(tmp_path, trained):
-    path = stack(tmp_path / "s.tif", values(150, 140))
-    for name in "ab":
-        more = {f"output_{kind}": tmp_path / f"{name}_{kind}.tif" for kind in ("uncertainty", "applicability")}
-        predict(path, [trained], tmp_path / f"{name}.tif", tile=64, samples=2, **more)
-    for kind in ("", "_uncertainty", "_applicability"):
-        assert sha256(tmp_path / f"a{kind}.tif") == sha256(tmp_path / f"b{kind}.tif")
+FAILURES = [
+    ({"progress": Listener(cancel_after=0)}, errors.Cancelled, None),
+    ({"progress": Listener(cancel_after=3)}, errors.Cancelled, None),
+    ({"output_uncertainty": "u.tif"}, errors.ParameterInvalid, "OUTPUT_UNCERTAINTY"),
+    ({"models": []}, errors.ParameterInvalid, "MODEL"),
+    ({"samples": -1}, errors.ParameterInvalid, "SAMPLES"),
+    ({"models": ["none.safetensors"]}, errors.InputMissing, None),
+    ({"models": ["s.tif"]}, errors.ModelFileInvalid, None),
+    ({"stack": "gaps.tif"}, errors.TooFewData, "precipitation"),
+]
 
 
-def test_cancel_and_failures_leave_nothing(tmp_path, trained):
-    path, output = stack(tmp_path / "s.tif", values(150, 140)), tmp_path / "p.tif"
-    before = sorted(item.name for item in tmp_path.iterdir())
-    for questions in (0, 3):
-        with pytest.raises(Cancelled):
-            progress = Listener(cancel_after=questions)
-            predict(path, [trained], output, tile=32, output_applicability=tmp_path / "a.tif", progress=progress)
-    with pytest.raises(ParameterInvalid, match="OUTPUT_UNCERTAINTY"):
-        predict(path, [trained], output, output_uncertainty=tmp_path / "u.tif")
-    with pytest.raises(ParameterInvalid, match="MODEL"):
-        predict(path, [], output)
-    with pytest.raises(ParameterInvalid, match="SAMPLES"):
-        predict(path, [trained], output, samples=-1)
-    with pytest.raises(InputMissing):
-        predict(path, [tmp_path / "none.safetensors"], output)
-    with pytest.raises(ModelFileInvalid):
-        predict(path, [path], output)
-    assert sorted(item.name for item in tmp_path.iterdir()) == before
-
-
-def test_a_stack_without_a_complete_cell_is_an_error(tmp_path, trained):
-    raw = values(40, 40, ragged=False)
+@pytest.mark.parametrize(("change", "error", "text"), FAILURES)
+def test_cancel_and_failures_leave_nothing(tmp_path, monkeypatch, trained, change, error, text):
+    monkeypatch.chdir(tmp_path)
+    raw = values(150, 140)
+    stack("s.tif", raw)
     raw[2] = np.nan
-    with pytest.raises(TooFewData, match="precipitation"):
-        predict(stack(tmp_path / "s.tif", raw), [trained], tmp_path / "p.tif")
-    assert not (tmp_path / "p.tif").exists()
+    stack("gaps.tif", raw)
+    before = sorted(tmp_path.iterdir())
+    given = {"stack": "s.tif", "models": [trained], "tile": 32, "output_applicability": "a.tif", **change}
+    with pytest.raises(error, match=text):
+        predict(output="p.tif", **given)
+    assert sorted(tmp_path.iterdir()) == before

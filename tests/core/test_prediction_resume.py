@@ -1,4 +1,4 @@
-"""A prediction that was killed or cancelled resumes where it stopped, and gives the map of an uninterrupted one."""
+"""A prediction that was killed or cancelled, here or on a cluster, resumes and gives the map of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from scarp.model.outputs.run_record import sha256
 from scarp.model.prediction.tile_cache import FOLDER_PATTERN, TileCache, tile_cache_for
 from scarp.tests.core import prediction_models
 from scarp.tests.core.conftest import Listener
+from scarp.tests.core.local_cluster import AtShare, processes
 from scarp.tests.core.prediction_models import saved, stack, values
 
 SIDE = 300
@@ -51,12 +52,12 @@ def area(tmp_path, monkeypatch):
     return tmp_path
 
 
-def predict(area: Path, name: str, progress=None, **settings):
-    (area / name).mkdir(exist_ok=True)
-    outputs = {"output_uncertainty": area / name / "u.tif", "output_applicability": area / name / "a.tif"}
+def predict(inputs: Path, name: str, progress=None, models=("model",), **settings):
+    (inputs / name).mkdir(exist_ok=True)
+    outputs = {"output_uncertainty": inputs / name / "u.tif", "output_applicability": inputs / name / "a.tif"}
     options = {"tile": 64, "samples": 2, **outputs, **settings}
-    path, models = area / "stack.tif", [area / "model.safetensors"]
-    return prediction_models.predict(path, models, area / name / "p.tif", progress=progress, **options)
+    paths, output = [inputs / f"{model}.safetensors" for model in models], inputs / name / "p.tif"
+    return prediction_models.predict(inputs / "stack.tif", paths, output, progress=progress, **options)
 
 
 def checksums(area: Path, name: str) -> list[str]:
@@ -67,12 +68,20 @@ def unfinished(area: Path, name: str) -> list[Path]:
     return sorted((area / name).glob(FOLDER_PATTERN))
 
 
+def cancel(inputs: Path, name: str, share: float = 0.5, **settings) -> tuple[Path, list[str]]:
+    """Cancel a prediction in the middle; return the folder of its tiles and what was said."""
+    progress = Listener(cancel_at=share)
+    with pytest.raises(Cancelled):
+        predict(inputs, name, progress, **settings)
+    (folder,) = unfinished(inputs, name)
+    return folder, progress.texts
+
+
 def test_a_killed_run_resumes(area):
     """SIGKILL three times; what was kept is not computed again, and the files are those of one run, byte by byte."""
     predict(area, "whole")
     (area / "killed").mkdir()
-    outputs = [str(area / "killed" / f"{kind}.tif") for kind in "pua"]
-    kept = 0
+    outputs, kept = [str(area / "killed" / f"{kind}.tif") for kind in "pua"], 0
     for _ in range(3):
         paths = [str(area / name) for name in ("stack.tif", "model.safetensors")]
         process = subprocess.Popen([sys.executable, "-c", SLOW, *paths, *outputs], env={**os.environ})
@@ -90,35 +99,28 @@ def test_a_killed_run_resumes(area):
         kept = now
     progress = Listener()
     summary = predict(area, "killed", progress)
-    assert summary.tiles_taken == kept
-    assert summary.tiles == TILES
-    assert checksums(area, "killed") == checksums(area, "whole")
-    assert not unfinished(area, "killed")
+    assert (summary.tiles_taken, summary.tiles) == (kept, TILES)
+    assert checksums(area, "killed") == checksums(area, "whole") and not unfinished(area, "killed")
     assert any("earlier run" in text for text in progress.texts)
     assert {item.suffix for item in (area / "killed").iterdir()} <= {".tif", ".json", ".xml"}
 
 
 def test_a_cancelled_run_reports_its_tiles_and_resumes(area):
     whole = predict(area, "whole")
-    progress = Listener(cancel_at=0.4)
-    with pytest.raises(Cancelled):
-        predict(area, "again", progress)
-    (folder,) = unfinished(area, "again")
-    assert any(str(folder) in text for text in progress.texts)
-    assert [item for item in (area / "again").iterdir() if item != folder] == []
+    folder, texts = cancel(area, "again", 0.4)
+    assert any(str(folder) in text for text in texts)
+    assert list((area / "again").iterdir()) == [folder]
     summary = predict(area, "again")
     assert 0 < summary.tiles_taken < TILES
     assert checksums(area, "again") == checksums(area, "whole")
-    assert summary.mean == whole.mean
-    assert summary.share_outside == whole.share_outside
-    assert summary.unseen_classes == whole.unseen_classes
+    for name in ("mean", "share_outside", "unseen_classes"):
+        assert getattr(summary, name) == getattr(whole, name)
 
 
 def test_damaged_tiles_are_computed_again(area):
     predict(area, "whole")
-    with pytest.raises(Cancelled):
-        predict(area, "damaged", Listener(cancel_at=0.5))
-    tiles = sorted(unfinished(area, "damaged")[0].glob("*.tile"))
+    folder, _ = cancel(area, "damaged")
+    tiles = sorted(folder.glob("*.tile"))
     tiles[0].write_bytes(b"")
     tiles[1].write_bytes(tiles[1].read_bytes()[:-100])
     content = bytearray(tiles[2].read_bytes())
@@ -132,27 +134,19 @@ def test_damaged_tiles_are_computed_again(area):
 
 def test_other_inputs_start_from_scratch(area):
     """Another stack of the same size and time, found by its hash; another model, another area by their own names."""
-    with pytest.raises(Cancelled):
-        predict(area, "p", Listener(cancel_at=0.5))
-    (folder,) = unfinished(area, "p")
+    cancel(area, "p")
     before = os.stat(area / "stack.tif")
     content = (area / "stack.tif").read_bytes()
     # A byte of a description changes no cell, but the file.
     changed = content.replace(b"degrees", b"Degrees", 1)
-    assert len(changed) == len(content)
-    assert changed != content
+    assert len(changed) == len(content) and changed != content
     (area / "stack.tif").write_bytes(changed)
     os.utime(area / "stack.tif", ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert predict(area, "p").tiles_taken == 0
-    assert not unfinished(area, "p")
-
-    with pytest.raises(Cancelled):
-        predict(area, "p", Listener(cancel_at=0.5))
-    (folder,) = unfinished(area, "p")
+    assert predict(area, "p").tiles_taken == 0 and not unfinished(area, "p")
+    folder, _ = cancel(area, "p")
     saved(area / "model.safetensors", "pcum", seed=2)
     progress = Listener()
-    assert predict(area, "p", progress).tiles_taken == 0
-    assert unfinished(area, "p") == [folder]
+    assert predict(area, "p", progress).tiles_taken == 0 and unfinished(area, "p") == [folder]
     assert any(str(folder) in text for text in progress.texts)
 
 
@@ -177,15 +171,13 @@ def test_a_full_disk_is_one_clear_message(area, monkeypatch):
 def test_cached_tiles_are_complete_or_absent(tmp_path):
     cache = TileCache(tmp_path, {"a": 1})
     assert cache.path != TileCache(tmp_path, {"a": 2}).path
-    assert not cache.path.exists()
-    assert cache.hashes() == {}
+    assert not cache.path.exists() and cache.hashes() == {}
     cache.begin()
     arrays = {"mean": np.random.default_rng(0).random((5, 7)).astype(np.float32), "spread": None}
     cache.save(3, arrays, {"cells": 4})
     found, facts = cache.load(3, {"mean": (5, 7)})
     assert np.array_equal(found["mean"], arrays["mean"])
-    assert facts == {"cells": 4}
-    assert cache.known() == {3}
+    assert (facts, cache.known()) == ({"cells": 4}, {3})
     for number, shapes in ((3, {"mean": (7, 5)}), (3, {"mean": (5, 7), "spread": (5, 7)}), (4, {"mean": (5, 7)})):
         assert cache.load(number, shapes) is None
     cache.remove()
@@ -194,14 +186,52 @@ def test_cached_tiles_are_complete_or_absent(tmp_path):
 
 def test_another_area_has_its_own_cache(tmp_path):
     """Also one of thousands of vertices, kept as arrays, that differs in one of them."""
-    ring = np.stack([np.cos(np.linspace(0, 6.28, 5000)), np.sin(np.linspace(0, 6.28, 5000))], axis=1)
+    angle = np.linspace(0, 6.28, 5000)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     other = ring.copy()
     other[2500, 0] += 1e-6
     (tmp_path / "stack.tif").write_bytes(b"x")
     rings = ring, other, ring.copy()
     areas = [Polygons(name="a", geometries=[{"type": "Polygon", "coordinates": [one]}]) for one in rings]
-    output, path = tmp_path / "p.tif", tmp_path / "stack.tif"
-    folders = [tile_cache_for(output, path, area, {}).path for area in (None, *areas)]
-    assert len(set(folders[:3])) == 3
-    assert folders[1] == folders[3]
+    path = tmp_path / "stack.tif"
+    folders = [tile_cache_for(tmp_path / "p.tif", path, area, {}).path for area in (None, *areas)]
+    assert len(set(folders[:3])) == 3 and folders[1] == folders[3]
     assert tile_cache_for(tmp_path / "p.tif", "/vsimem/stack.tif", None, {}) is None
+
+
+# On a real Dask cluster of two worker processes
+
+
+RING = [[500000, 3300000], [506000, 3300000], [506000, 3295000], [500000, 3292000], [500000, 3300000]]
+"""Leaves tiles without a cell."""
+AREA = Polygons(name="area", geometries=[{"type": "Polygon", "coordinates": [RING]}])
+ON_CLUSTER = {"models": ("pcum", "bpnn"), "area": AREA, "tile": 40, "device": "cpu", "precision": "fp32"}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """Stack and two models; and the maps of one process."""
+    pytest.importorskip("distributed")
+    folder = tmp_path_factory.mktemp("prediction")
+    stack(folder / "stack.tif", values(400, 420))
+    for kind in ON_CLUSTER["models"]:
+        saved(folder / f"{kind}.safetensors", kind)
+    predict(folder, "local", **ON_CLUSTER)
+    return folder
+
+
+def test_the_map_is_that_of_one_process_when_a_worker_is_killed_in_the_middle(inputs, whole):
+    victim = processes(whole)[0]
+    progress = AtShare(0.15, lambda: os.kill(victim, signal.SIGKILL))
+    summary = predict(inputs, "killed", progress, scheduler=whole, **ON_CLUSTER)
+    assert victim not in processes(whole)
+    assert summary.tiles == 110 and summary.tiles_skipped > 5
+    assert checksums(inputs, "killed") == checksums(inputs, "local") and not unfinished(inputs, "killed")
+    assert any("2 workers" in text for text in progress.texts)
+
+
+def test_a_cancelled_run_resumes_on_the_cluster(inputs, whole):
+    folder, _ = cancel(inputs, "cancelled", 0.4, scheduler=whole, **ON_CLUSTER)
+    assert list((inputs / "cancelled").iterdir()) == [folder]
+    summary = predict(inputs, "cancelled", scheduler=whole, **ON_CLUSTER)
+    assert 0 < summary.tiles_taken < summary.tiles and checksums(inputs, "cancelled") == checksums(inputs, "local")

@@ -1,8 +1,9 @@
-"""Downloads are verified: the lock covers everything needed, and a file that is not in it is never installed."""
+"""Lists of libraries, builds of torch and the lock: they suit every computer, and only verified files are installed."""
 
 from __future__ import annotations
 
 import importlib.metadata as metadata
+import json
 import re
 import sys
 from collections import Counter
@@ -11,17 +12,38 @@ from pathlib import Path
 import pytest
 
 from scarp.environment import builds, install, lock
-from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Target
-from scarp.environment.failures import InstallCancelled, InstallFailed
+from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Card, Target
+from scarp.environment.failures import InstallCancelled
 from scarp.environment.install import Request
 from scarp.environment.private import PrivateEnvironment
 from scarp.environment.sources import Source, SourceKind
 from scarp.tests.core import fake_installation as fake
-from scarp.tests.core.test_environment_builds import SUPPORTED, ids, requirements_for
 
+SYSTEMS = [("linux", "x86_64"), ("linux", "aarch64"), ("win32", "AMD64"), ("darwin", "arm64"), ("darwin", "x86_64")]
+TARGETS = [Target((3, minor), *system) for minor in range(9, 15) for system in SYSTEMS]
+# There is no torch, or no rasterio.
+NOTHING_FOR = {Target((3, minor), "darwin", "x86_64") for minor in (13, 14)} | {Target((3, 9), "linux", "aarch64")}
+SUPPORTED = [target for target in TARGETS if target not in NOTHING_FOR]
 LISTS = (builds.LIBRARIES, lock.LOCK)
+LISTED = {"numpy", "scipy", "scikit-learn", "rasterio", "safetensors", "matplotlib", "attrs", "jinja2"}
 NEEDED_BY_TORCH = {"filelock", "typing-extensions", "sympy", "mpmath", "networkx", "jinja2", "markupsafe", "fsspec"}
 posix = pytest.mark.skipif(sys.platform == "win32", reason="makes environments as on POSIX")
+
+
+def ids(target: Target) -> str:
+    return f"{target.version[1]} {target.platform} {target.machine}"
+
+
+def versions(lines: list[str], target: Target) -> dict[str, str]:
+    """Return the versions that the lines ask for on a computer by normalised name; each library only once."""
+    requirements, utils = pytest.importorskip("packaging.requirements"), pytest.importorskip("packaging.utils")
+    values = {"python_version": f"3.{target.version[1]}", "sys_platform": target.platform}
+    values["platform_machine"] = target.machine
+    lines = [line.partition(" --hash")[0] for line in lines if line and not line.startswith("#")]
+    found = [item for item in map(requirements.Requirement, lines) if not item.marker or item.marker.evaluate(values)]
+    names = Counter(utils.canonicalize_name(item.name) for item in found)
+    assert max(names.values()) == 1, f"more than one version of {names.most_common(1)}"
+    return {utils.canonicalize_name(item.name): str(item.specifier) for item in found}
 
 
 def entries() -> list[str]:
@@ -30,24 +52,111 @@ def entries() -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("#")]
 
 
-def versions(lines: list[str], target: Target) -> dict[str, str]:
-    """Return the versions that the lines ask for on a computer by normalised name; each library only once."""
-    utils = pytest.importorskip("packaging.utils")
-    found = requirements_for([line.partition(" --hash")[0] for line in lines], target)
-    names = Counter(utils.canonicalize_name(item.name) for item in found)
-    assert max(names.values()) == 1, f"more than one version of {names.most_common(1)}"
-    return {utils.canonicalize_name(item.name): str(item.specifier) for item in found}
+# The list of libraries and the builds of torch
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=ids)
+def test_each_computer_has_builds_of_torch_or_a_reason(target):
+    assert (builds.problem(target) is not None) == (target in NOTHING_FOR)
+    if target in NOTHING_FOR:
+        assert f"{target.platform} {target.machine}" in builds.problem(target)
+        return
+    names = [build.name for build in builds.available(target)]
+    assert names[0] == CPU
+    assert len(names) == (1 if target.platform == "darwin" or target.machine == "aarch64" else 3)
+    assert all(0 < build.download < build.installed for build in builds.available(target))
+
+
+def test_old_macs_get_the_numpy_that_their_torch_was_built_for():
+    assert builds.torch_version(Target((3, 9), "darwin", "x86_64")) == "2.2.2"
+    assert 'numpy==1.26.4; sys_platform == "darwin" and platform_machine == "x86_64"' in builds.LIBRARIES.read_text()
+
+
+NEW, OLD = "580.95.05", "560.35.03"
+RECOMMENDED = {
+    "cu130": [(NEW, 8.6, 12), (NEW, 12.0, 12), (NEW, 9.0, 11)],
+    "cu128": [(NEW, 8.6, 9)],
+    "cu126": [(NEW, 6.1, 12), (OLD, 8.6, 12), ("525.60.13", 7.5, 10), (OLD, None, 12), (OLD, 6.1, 9)],
+    CPU: [(OLD, 12.0, 12), ("520.61.05", 8.6, 12), (NEW, 3.5, 12)],
+}
+"""Version of the driver, compute capability of the card and minor version of Python by the build for them."""
+
+
+@pytest.mark.parametrize(("build", "computer"), [(build, one) for build, all_ in RECOMMENDED.items() for one in all_])
+def test_the_newest_build_that_driver_and_card_support_is_recommended(build, computer):
+    driver, capability, minor = computer
+    card, linux = Card("card", driver, "8 GB", capability), Target((3, minor), "linux", "x86_64")
+    assert builds.recommended(linux, [card]) == build
+    assert builds.recommended(Target((3, minor), "darwin", "arm64"), [card]) == builds.recommended(linux, []) == CPU
+
+
+def test_one_suitable_card_beside_an_old_one_is_enough():
+    cards = [Card("old", NEW, "", 3.5), Card("new", NEW, "", 8.9)]
+    assert builds.recommended(Target((3, 12), "win32", "AMD64"), cards) == "cu130"
+
+
+@pytest.mark.parametrize(
+    ("minor", "system", "build", "expected"),
+    [
+        (12, ("win32", "AMD64"), "cu130", "torch==2.13.0+cu130"),
+        (12, ("linux", "x86_64"), CPU, "torch==2.13.0+cpu"),
+        (12, ("linux", "x86_64"), BUILD_OF_SOURCE, "torch==2.13.0"),
+        (12, ("darwin", "arm64"), CPU, "torch==2.13.0"),
+        (9, ("linux", "x86_64"), "cu126", "torch==2.8.0+cu126"),
+    ],
+)
+def test_the_build_is_requested_by_its_exact_name(minor, system, build, expected):
+    assert builds.requirement_of_torch(Target((3, minor), *system), build) == expected
+    assert builds.index_of_torch(build).endswith(f"/whl/{build}")
+
+
+def test_the_hash_depends_on_the_requirements_and_not_on_comments(tmp_path, monkeypatch):
+    def hash_of(text: str) -> str:
+        (tmp_path / "list.txt").write_text(text)
+        builds.requirements_hash.cache_clear()
+        return builds.requirements_hash()
+
+    monkeypatch.setattr(builds, "LIBRARIES", tmp_path / "list.txt")
+    try:
+        assert hash_of("a==1\n") == hash_of("# new words\n\na==1\n") != hash_of("a==2\n")
+    finally:
+        builds.requirements_hash.cache_clear()
+
+
+def test_every_build_in_the_table_has_a_label():
+    table = json.loads((builds.RESOURCES / "builds.json").read_text())
+    assert set(table["builds"]) <= set(builds.labels())
+    assert {name for entry in table["torch"] for name in entry["builds"]} == set(table["builds"])
+
+
+K80 = "Tesla K80, 470.82.01, 11441 MiB\n"
+FAILURE = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver, really, no, 1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("NVIDIA RTX 4070, 591.86, 12282 MiB, 8.9\n", [Card("NVIDIA RTX 4070", "591.86", "12282 MiB", 8.9)]),
+        (2 * K80, 2 * [Card("Tesla K80", "470.82.01", "11441 MiB")]),
+        ("Quadro, 450.1, 1 MiB, [N/A]\n", [Card("Quadro", "450.1", "1 MiB")]),
+        *((FAILURE, []), ("", [])),
+    ],
+)
+def test_the_output_of_the_driver_is_parsed(text, expected):
+    assert builds.parse(text) == expected
+
+
+# The lock
 
 
 @pytest.mark.parametrize("target", SUPPORTED, ids=ids)
-def test_the_lock_has_the_libraries_of_the_list_in_the_same_versions(target):
-    locked = versions(entries(), target)
-    direct = versions(LISTS[0].read_text(encoding="utf-8").splitlines(), target)
-    assert direct.items() <= locked.items()
+def test_list_and_lock_have_every_library_once_in_one_exact_version(target):
+    listed, locked = versions(LISTS[0].read_text(encoding="utf-8").splitlines(), target), versions(entries(), target)
+    assert set(listed) == LISTED
+    assert listed.items() <= locked.items()
     assert set(locked) >= NEEDED_BY_TORCH
-    assert "torch" not in locked
-    assert not [name for name in locked if name.startswith(("nvidia", "triton", "cuda"))]
-    assert all(re.fullmatch(r"==[\w.]+", version) for version in locked.values())
+    assert not [name for name in locked if name == "torch" or name.startswith(("nvidia", "triton", "cuda"))]
+    assert all(re.fullmatch(r"==[\w.]+", version) for version in locked.values()), "not pinned"
 
 
 def test_every_entry_has_hashes_and_the_reader_finds_them_all():
@@ -103,16 +212,13 @@ def test_a_tampered_file_is_rejected_and_the_right_one_loaded_by_the_next_attemp
     right = wheel.read_bytes()
     fake.tamper(wheel)
     assert len(wheel.read_bytes()) == len(right) + 1
-    attempt = internet()
-    with pytest.raises(InstallFailed, match=r"not the one that was expected \(fakelearn==2.0\).*nothing of it"):
-        attempt.run()
+    attempt, names = internet(), ("fakelearn", "fakeraster", "torch")
+    attempt.fail(r"not the one that was expected \(fakelearn==2.0\).*nothing of it", *names)
     assert not [name for name in attempt.wheels if "fakelearn" in name]
-    assert attempt.environment.python is None
-    assert attempt.missing("fakelearn", "fakeraster", "torch") == ["fakelearn", "fakeraster", "torch"]
     wheel.write_bytes(right)
     again = internet()
     again.run()
-    assert again.missing("fakelearn", "fakeraster", "torch") == []
+    assert again.missing(*names) == []
     assert "Download torch: already done" in again.text
 
 
@@ -120,10 +226,8 @@ def test_a_tampered_file_is_rejected_and_the_right_one_loaded_by_the_next_attemp
 def test_a_torch_that_does_not_match_the_hash_of_its_index_is_rejected(internet, tmp_path):
     attempt = internet()
     fake.tamper(next((tmp_path / "torch").glob("*.whl")))
-    with pytest.raises(InstallFailed, match=r"not the one that was expected \(torch==.*nothing of it"):
-        attempt.run()
+    attempt.fail(r"not the one that was expected \(torch==.*nothing of it", "torch")
     assert attempt.wheels == []
-    assert attempt.missing("torch") == ["torch"]
 
 
 @posix
@@ -132,27 +236,23 @@ def test_a_dependency_that_is_not_in_the_lock_is_not_installed(internet, tmp_pat
     fake.write_wheel(tmp_path / "public", "fakelearn", "2.0", needs=("stranger",))
     fake.write_lock(lock.LOCK, tmp_path / "public")
     attempt = internet()
-    with pytest.raises(InstallFailed, match="stranger"):
-        attempt.run()
+    attempt.fail("stranger", "stranger", "fakelearn")
     assert "stranger-1.0" not in " ".join(attempt.wheels)
     assert "Successfully installed" not in attempt.text
-    assert attempt.missing("stranger", "fakelearn") == ["stranger", "fakelearn"]
 
 
 @posix
 def test_a_cuda_build_brings_its_own_libraries_but_locked_ones_come_from_the_lock(internet, python_info, tmp_path):
     version = f"{builds.torch_version(python_info.target)}+cu126"
     fake.write_wheel(tmp_path / "torch", "torch", version, needs=("nvidiathing", "fakeraster>=0.5"))
-    fake.write_wheel(tmp_path / "torch", "nvidiathing", "12.6")
-    # Newer than the locked one, and the same version with other bytes.
-    fake.write_wheel(tmp_path / "torch", "fakeraster", "3.0")
-    fake.write_wheel(tmp_path / "torch", "fakelearn", "2.0")
+    # Also a newer one than the locked one, and the same version with other bytes.
+    for name, number in (("nvidiathing", "12.6"), ("fakeraster", "3.0"), ("fakelearn", "2.0")):
+        fake.write_wheel(tmp_path / "torch", name, number)
     attempt = internet("cu126")
     attempt.run()
     assert attempt.environment.completion_record()["proof"]["versions"]["torch"] == version
     packages = attempt.environment.site_packages
-    assert (packages / "fakeraster-1.0.dist-info").is_dir()
-    assert (packages / "nvidiathing").is_dir()
+    assert all((packages / name).is_dir() for name in ("fakeraster-1.0.dist-info", "nvidiathing"))
 
 
 @posix
@@ -162,8 +262,7 @@ def test_a_file_that_was_changed_on_the_disk_after_the_download_is_downloaded_ag
         attempt.run()
     downloaded = attempt.request.wheels / "fakeraster-1.0-py3-none-any.whl"
     fake.tamper(downloaded)
-    with pytest.raises(InstallFailed, match="fakeraster-1.0-py3-none-any.whl: changed on this disk"):
-        internet().run()
+    internet().fail("fakeraster-1.0-py3-none-any.whl: changed on this disk")
     assert not downloaded.exists()
     last = internet()
     last.run()
@@ -181,9 +280,8 @@ def test_a_folder_of_the_user_may_hold_other_wheels_and_the_log_names_them(attem
     log = made.environment.log.read_text().splitlines()
     assert "1 of 3 wheels are in Scarp's list of hashes." in log
     unverified = next(line for line in log if line.startswith("Not in the list"))
-    assert "fakelearn-2.0" in unverified
-    assert "torch-" in unverified
-    assert "fakeraster" not in unverified
+    named = [name in unverified for name in ("fakelearn-2.0", "torch-", "fakeraster")]
+    assert named == [True, True, False]
     assert len(list(wheels.iterdir())) == 3
 
 
