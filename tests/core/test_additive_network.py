@@ -1,4 +1,4 @@
-"""The U-Net with a curve for each factor: what it computes, where its knots lie, how it travels in a model file."""
+"""The U-Net with a curve for each factor: what it computes and where its knots lie."""
 
 from __future__ import annotations
 
@@ -9,24 +9,19 @@ import torch
 from scarp.model.artifact import TrainedModel, load_model, save_model
 from scarp.model.encoding import Encoding, FactorSpec, fit_factors
 from scarp.model.errors import ModelFileInvalid, ParameterInvalid
-from scarp.model.networks import build_network, check_architecture
-from scarp.model.networks.unet import UNet
+from scarp.model.networks import build_network
 from scarp.model.stack import StackFactor
 from scarp.model.training.fit import network_architecture, quantile_knots
 from scarp.model.training.settings import TrainingSettings
 from scarp.model.windows.collection import WindowSet
 
+UNET = {"type": "additive_unet", "channels": 7, "width": 3, "depth": 1, "dropout": 0.2, "continuous": 3, "knots": 5}
 KNOTS = [[-1.5, -0.3, 0.0, 0.2, 2.0], [-3.0, -2.0, -1.0, 0.0, 1.0], [0.0, 0.1, 0.2, 0.3, 5.0]]
 
 
-def architecture(**changes):
-    unet = {"channels": 7, "width": 3, "depth": 1, "dropout": 0.2}
-    return {"type": "additive_unet", **unet, "continuous": 3, "knots": 5, **changes}
-
-
-def filled(**changes):
+def filled():
     """A network whose numbers are all random, but for its knots."""
-    network = build_network(architecture(**changes), 1)
+    network = build_network(UNET, 1)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -37,7 +32,7 @@ def filled(**changes):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_it_starts_at_one_half(training):
-    network = build_network(architecture(), 3).train(training)
+    network = build_network(UNET, 3).train(training)
     assert (network(torch.randn(2, 7, 8, 8)) == 0).all()
 
 
@@ -58,50 +53,15 @@ def test_it_is_the_sum_of_its_parts_and_the_curves_are_those_of_interp():
         assert np.abs(result[:, logit] - expected).max() < 2e-5
 
 
-def test_values_beyond_the_outer_knots_do_not_run_away():
-    curves = filled().curves
-    with torch.no_grad():
-        far, near = (
-            curves(torch.tensor([[*values, 0.0, 0.0, 0.0, 1.0]])[:, :, None, None])
-            for values in ((99.0, -99.0, 99.0), (2.0, -3.0, 5.0))
-        )
-    assert torch.equal(far, near)
-
-
-@pytest.mark.parametrize("depth", [1, 2, 3])
-def test_context_is_that_of_the_unet(depth):
-    network, plain = build_network(architecture(depth=depth), 1), UNet(7, 3, depth, 0.0)
-    assert (network.halo, network.align, network.patch) == (plain.halo, plain.align, 1)
-
-
-@pytest.mark.parametrize("changes", [{"continuous": 8}, {"continuous": 0}, {"knots": 1}, {"knots": 65}, {"knots": 2.5}])
-def test_impossible_descriptions_are_refused(changes):
-    with pytest.raises(ParameterInvalid):
-        check_architecture(architecture(**changes))
-        build_network(architecture(**changes))
-
-
-def model_of(network):
-    factors = [FactorSpec(f"factor{index}", "continuous", maximum=1.0) for index in range(3)]
-    factors.append(FactorSpec("rock", "categorical", classes={1: "a", 2: "b", 3: "c", 4: "d"}, seen=(1, 2, 3, 4)))
-    return TrainedModel("pcum", architecture(), "one_hot", factors, 30.0, {}, 1, [], {}, {}, {}, network)
-
-
-def test_it_travels_in_a_model_file(tmp_path):
-    model = model_of(filled())
-    save_model(model, tmp_path / "model.safetensors")
-    raw = np.concatenate(
-        [np.random.default_rng(0).normal(size=(3, 9, 11)), np.random.default_rng(1).integers(1, 5, (1, 9, 11))]
-    ).astype(np.float32)
-    assert np.array_equal(load_model(tmp_path / "model.safetensors").probability(raw), model.probability(raw))
-
-
 @pytest.mark.parametrize("knots", [[0.0, 0.0, 1.0, 2.0, 3.0], [3.0, 2.0, 1.0, 0.0, -1.0]])
 def test_a_file_whose_knots_do_not_rise_is_refused(tmp_path, knots):
     network = filled()
     with torch.no_grad():
         network.curves.knots[1] = torch.tensor(knots)
-    save_model(model_of(network), tmp_path / "model.safetensors")
+    factors = [FactorSpec(f"factor{index}", "continuous", maximum=1.0) for index in range(3)]
+    factors.append(FactorSpec("rock", "categorical", seen=(1, 2, 3, 4)))
+    model = TrainedModel("pcum", UNET, "one_hot", factors, 30.0, {}, 1, [], {}, {}, {}, network)
+    save_model(model, tmp_path / "model.safetensors")
     with pytest.raises(ModelFileInvalid, match="knots"):
         load_model(tmp_path / "model.safetensors")
 
@@ -109,20 +69,18 @@ def test_a_file_whose_knots_do_not_rise_is_refused(tmp_path, knots):
 @pytest.mark.parametrize("count", [2, 8, 64])
 def test_knots_lie_at_quantiles_of_the_training_cells(count):
     random = np.random.default_rng(5)
-    factors = np.empty((40, 3, 12, 12), dtype=np.float32)
-    factors[:, 0] = random.gamma(2.0, 10.0, (40, 12, 12))
+    size = 40, 12, 12
     # Mostly one value, as the density of rivers where there are few.
-    factors[:, 1] = np.where(random.random((40, 12, 12)) < 0.9, 0.0, random.random((40, 12, 12)))
-    factors[:, 2] = random.integers(1, 4, (40, 12, 12))
-    labels = np.where(random.random((40, 12, 12)) < 0.3, 255, 0).astype(np.uint8)
+    rivers = np.where(random.random(size) < 0.9, 0.0, random.random(size))
+    factors = np.stack([random.gamma(2.0, 10.0, size), rivers, random.integers(1, 4, size)], axis=1).astype(np.float32)
+    labels = np.where(random.random(size) < 0.3, 255, 0).astype(np.uint8)
     subsets = np.repeat([0, 1], 20).astype(np.uint8)
     factors[subsets == 1, 0] += 1000
     windows = WindowSet(np.zeros((40, 2), dtype=np.int64), 12, 0, factors, labels, None, subsets)
     stack = [StackFactor("rain", "continuous"), StackFactor("rivers", "continuous"), StackFactor("rock", "categorical")]
     encoding = Encoding(fit_factors(stack, windows.training_cells()), "one_hot")
     knots = quantile_knots(encoding, windows, count)
-    assert knots.shape == (2, count)
-    assert knots.dtype == np.float32
+    assert (knots.shape, knots.dtype) == ((2, count), np.float32)
     assert (np.diff(knots, axis=1) > 0).all()
     cells = factors[:20, 0][labels[:20] != 255]
     physical = knots[0] * encoding.factors[0].std + encoding.factors[0].mean
@@ -132,8 +90,7 @@ def test_knots_lie_at_quantiles_of_the_training_cells(count):
 
 def test_settings_decide_on_curves():
     with_curves = network_architecture("pcum", 7, TrainingSettings(), 30.0, 3)
-    assert with_curves["type"] == "additive_unet"
-    assert with_curves["knots"] == TrainingSettings().knots
+    assert (with_curves["type"], with_curves["knots"]) == ("additive_unet", TrainingSettings().knots)
     assert network_architecture("unet", 7, TrainingSettings(), 30.0, 3) == with_curves
     for settings, continuous in ((TrainingSettings(knots=0), 3), (TrainingSettings(), 0)):
         assert network_architecture("pcum", 7, settings, 30.0, continuous)["type"] == "unet"

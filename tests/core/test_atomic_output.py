@@ -11,7 +11,7 @@ import pytest
 
 from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
 from scarp.model.outputs.atomic import atomic_output, atomic_output_folder, check_writable, write_text
-from scarp.model.outputs.run_record import RunRecord, describe_input, read_record, scarp_version
+from scarp.model.outputs.run_record import RunRecord, read_record, scarp_version
 from scarp.model.outputs.transaction import RECORD_SUFFIX, remove_orphans, temp_path_beside
 from scarp.model.progress import SubProgress, stop_if_cancelled
 from scarp.tests.core.conftest import Listener
@@ -58,13 +58,6 @@ def test_a_folder_is_moved_into_place_and_keeps_other_files(tmp_path):
     assert names(tmp_path) == ["demo"]
 
 
-def test_a_missing_folder_is_reported_before_the_work(tmp_path):
-    with pytest.raises(OutputNotWritable, match="does not exist"):
-        check_writable(tmp_path / "nowhere" / "map.tif")
-    with pytest.raises(OutputNotWritable, match="does not exist"):
-        write_text(tmp_path / "nowhere" / "a.csv", "x")
-
-
 def test_full_disk_is_an_output_failure_but_a_missing_input_is_not(tmp_path):
     with pytest.raises(OutputNotWritable, match="could not be written"), atomic_output(tmp_path / "map.tif"):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -76,53 +69,43 @@ def test_record_names_inputs_with_hash_and_outputs(tmp_path):
     source, output = tmp_path / "dem.tif", tmp_path / "out.tif"
     source.write_bytes(b"dem")
     output.write_bytes(b"out")
-    record = RunRecord(
-        "trainpcum",
-        {"SEED": 1, "RADII": {"small": 300.0}},
-        {"DEM": source, "AREA": None, "MODEL": [source], "POINTS": "memory layer"},
-    )
+    layer, uri = "memory layer", f"{source}|layername=a"
+    inputs = {"DEM": source, "AREA": None, "MODEL": [source], "POINTS": layer, "LINES": uri}
+    record = RunRecord("trainpcum", {"SEED": 1, "RADII": {"small": 300.0}}, inputs)
     record.write({"OUTPUT": output, "OUTPUT_HTML": None}, auc=np.float32(0.5), shares=np.arange(3))
     content = json.loads((tmp_path / ("out.tif" + RECORD_SUFFIX)).read_text(encoding="utf-8"))
     digest, modified = hashlib.sha256(b"dem").hexdigest(), source.stat().st_mtime_ns
-    assert content["algorithm"] == "scarp:trainpcum"
-    assert content["inputs"] == {
-        "DEM": {"source": str(source), "bytes": 3, "modified_ns": modified, "sha256": digest},
-        "MODEL": [{"source": str(source), "bytes": 3, "modified_ns": modified, "sha256": digest}],
-        "POINTS": {"source": "memory layer"},
-    }
+    known = {"source": str(source), "bytes": 3, "modified_ns": modified, "sha256": digest}
+    lines = {**known, "source": uri}
+    assert content["inputs"] == {"DEM": known, "MODEL": [known], "POINTS": {"source": layer}, "LINES": lines}
     assert content["outputs"]["OUTPUT"]["sha256"] == hashlib.sha256(b"out").hexdigest()
-    assert content["shares"] == [0, 1, 2]
-    assert content["auc"] == 0.5
+    assert (content["algorithm"], content["shares"], content["auc"]) == ("scarp:trainpcum", [0, 1, 2], 0.5)
     assert content["versions"]["scarp"] == scarp_version() != "unknown"
-    assert content["parameters"]["RADII"] == {"small": 300.0}
-
-
-def test_layer_uri_is_hashed_as_its_file(tmp_path):
-    path = tmp_path / "a.gpkg"
-    path.write_bytes(b"x")
-    assert describe_input(f"{path}|layername=a")["sha256"] == hashlib.sha256(b"x").hexdigest()
+    assert content["parameters"] == {"SEED": 1, "RADII": {"small": 300.0}}
 
 
 def test_subprogress_scales_and_forwards():
     whole = Listener()
     part = SubProgress(SubProgress(whole, 0.5, 1.0), 0.0, 0.5)
-    part.report(0.0, "start")
-    part.report(1.0)
-    part.report(7.0)
+    for fraction, text in ((0.0, "start"), (1.0, ""), (7.0, "")):
+        part.report(fraction, text)
     part.warn("careful")
     assert (whole.fractions, whole.texts, whole.warnings) == ([0.5, 0.75, 0.75], ["start"], ["careful"])
     stop_if_cancelled(part)
     whole.cancel_after = 0
-    with pytest.raises(Cancelled) as caught:
+    assert issubclass(Cancelled, ScarpError)
+    with pytest.raises(Cancelled):
         stop_if_cancelled(part)
-    assert isinstance(caught.value, ScarpError)
 
 
 @pytest.mark.parametrize("name", ["x" * 250 + ".tif", "滑" * 84 + ".tif", "x" * 3000, "a\0b.tif"])
-def test_an_impossible_name_is_reported_before_the_work(tmp_path, name):
-    """The last one has its own name, but its run record would not."""
+def test_an_impossible_name_or_folder_is_reported_before_the_work(tmp_path, name):
+    """The first one has its own name, but its run record would not."""
     with pytest.raises(OutputNotWritable):
         check_writable(tmp_path / name)
+    for write in (check_writable, lambda path: write_text(path, "x")):
+        with pytest.raises(OutputNotWritable, match="does not exist"):
+            write(tmp_path / "nowhere" / "map.tif")
     assert not list(tmp_path.iterdir())
 
 
@@ -133,13 +116,10 @@ def test_a_name_of_maximum_length_leaves_room_for_the_record(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    "source", ["Point?crs=EPSG:4326&field=" + "x" * 400, "dbname='a' host=b " + "c" * 5000, "a\0b"]
-)
-def test_a_layer_source_that_is_no_file_is_kept(tmp_path, source):
+@pytest.mark.parametrize("source", ["Point?crs=EPSG:4326&field=" + "x" * 400, "dbname='a' host=" + "c" * 5000, "a\0b"])
+def test_a_layer_source_that_is_no_file_is_kept(source):
     """Sources of databases are longer than any file's name may be."""
-    record = RunRecord("classifyzones", {}, {"LANDSLIDES": source})
-    assert record.inputs() == {"LANDSLIDES": {"source": source}}
+    assert RunRecord("classifyzones", {}, {"LAYER": source}).inputs() == {"LAYER": {"source": source}}
 
 
 @pytest.mark.parametrize("text", ["[]", "1", "{", '{"a": 1, "a": 2}', "[" * 1000, ""])
@@ -158,7 +138,6 @@ def test_nested_temp_file_is_removed_with_its_output(tmp_path):
     for path in (outer, inner):
         path.write_text("begun by a run that was killed")
     remove_orphans(tmp_path / "other.tif")
-    assert outer.exists()
-    assert inner.exists()
+    assert outer.exists() and inner.exists()
     remove_orphans(final)
     assert not list(tmp_path.iterdir())
