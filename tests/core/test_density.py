@@ -13,10 +13,9 @@ from scarp.model.factors.density import LineDensity
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Lines
 from scarp.model.progress import NullProgress
-from scarp.tests.core.conftest import UTM, Listener, by_blocks, degree_grid
+from scarp.tests.core.conftest import UTM, Listener, at_cells, by_blocks, degree_grid
 
-CELL = 30.0
-SIDE = 120
+CELL, SIDE = 30.0, 120
 EXTENT = CELL * SIDE
 
 
@@ -59,15 +58,13 @@ def exact(parts, xy, radius):
 
 def sample(study, count=400, seed=0):
     """Return random cells, corners and borders among them, and their centres."""
-    random = np.random.default_rng(seed)
+    random, last = np.random.default_rng(seed), study.width - 1
     cells = random.integers(0, study.width, (count, 2))
     border = count // 8
-    cells[:border, 0] = random.choice([0, study.height - 1], border)
-    cells[border : 2 * border, 1] = random.choice([0, study.width - 1], border)
-    cells[:4] = [[0, 0], [0, study.width - 1], [study.height - 1, 0], [study.height - 1, study.width - 1]]
+    cells[:border, 0], cells[border : 2 * border, 1] = random.choice([0, last], (2, border))
+    cells[:4] = [[0, 0], [0, last], [last, 0], [last, last]]
     cells[4:7] = np.array([[0.70, 0.28], [0.71, 0.28], [0.72, 0.29]]) * study.width
-    t = study.transform
-    return cells, np.stack([t.c + (cells[:, 1] + 0.5) * t.a, t.f + (cells[:, 0] + 0.5) * t.e], axis=1)
+    return cells, at_cells(study, *cells.T)
 
 
 def largest_error(parts, study, radius, **options):
@@ -86,31 +83,31 @@ SCENES = {
     "zigzag within the cell": [np.stack([np.linspace(0, 3500, 1500), 1700 + np.tile([0, 9.0], 750)], axis=1)],
     "along rows": [np.array([[-3000.0, y], [8000.0, y]]) for y in (15.0, 30.0, 1815.0, 3600.0, 4000.0)],
     "along columns": [np.array([[x, -3000.0], [x, 8000.0]]) for x in (15.0, 30.0, 1815.0, 3600.0, 4000.0)],
+    "beyond the border": [np.array([[-500.0, -1000.0], [-500.0, 5000.0]])],
     "closed": [np.array([[1000.0, 1000], [1010, 1000], [1010, 1010], [1000, 1010], [1000, 1000]])],
 }
 
 
-@pytest.mark.parametrize("radius", [20.0, 95.0, 1000.0])
-@pytest.mark.parametrize("scene", SCENES, ids=str)
-def test_equals_the_exact_length_within_the_circle(scene, radius):
-    if scene in ("shorter than the cell", "closed") and radius < CELL:
-        pytest.skip("too few cells see a line")
-    assert largest_error(SCENES[scene], grid(), radius) < 0.001
+LEAST = {"shorter than the cell": 95.0, "closed": 95.0, "beyond the border": 1000.0}
+"""Radius within which enough cells see a line."""
+RADII = [(scene, radius) for scene in SCENES for radius in (20.0, 95.0, 1000.0) if radius >= LEAST.get(scene, 0.0)]
+CASES = [(*case, CELL, CELL) for case in (*RADII, ("about a cell", 9000.0))]
+CASES += [("about a cell", 500.0, 30.0, 12.0), ("about a cell", 500.0, 10.0, 40.0)]
 
 
-def test_a_radius_larger_than_the_area():
-    assert largest_error(SCENES["about a cell"], grid(), 9000.0) < 0.001
-
-
-@pytest.mark.parametrize("cell", [(30.0, 12.0), (10.0, 40.0)])
-def test_oblong_cells(cell):
-    assert largest_error(SCENES["about a cell"], grid(cell=cell), 500.0) < 0.001
+@pytest.mark.parametrize(("scene", "radius", "width", "height"), CASES)
+def test_equals_the_exact_length_within_the_circle(scene, radius, width, height):
+    """Also for oblong cells, and a radius larger than the area."""
+    assert largest_error(SCENES[scene], grid(cell=(width, height)), radius) < 0.001
 
 
 @pytest.mark.parametrize("side", [17, 64])
-def test_blockwise_equals_whole_grid(side):
-    parts = SCENES["about a cell"]
-    np.testing.assert_allclose(compute(parts, grid(), 700.0, side), compute(parts, grid(), 700.0), atol=1e-4)
+def test_blocks_and_batches_of_lines_make_no_difference(monkeypatch, side):
+    parts = [*SCENES["about a cell"], SCENES["about a cell"][3][::-1]]
+    whole = compute(parts, grid(), 700.0)
+    np.testing.assert_allclose(compute(parts, grid(), 700.0, side), whole, atol=1e-4)
+    monkeypatch.setattr(prepared, "BATCH", 100)
+    np.testing.assert_allclose(compute(parts, grid(), 700.0), whole, rtol=1e-3, atol=1e-3)
 
 
 def test_equals_shapely_with_a_circle_of_a_thousand_corners():
@@ -143,59 +140,26 @@ def test_metres_on_the_ground_on_a_geographic_grid(latitude, radius):
     assert worst / density.max() < 0.001
 
 
-def test_batches_of_lines_make_no_difference(monkeypatch):
-    parts = [*SCENES["about a cell"], SCENES["about a cell"][3][::-1]]
-    whole = compute(parts, grid(), 700.0)
-    monkeypatch.setattr(prepared, "BATCH", 100)
-    np.testing.assert_allclose(compute(parts, grid(), 700.0), whole, rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.parametrize("scene", SCENES, ids=str)
-def test_prepared_segments_keep_the_length_and_come_in_rows(scene):
-    parts, study = SCENES[scene], grid()
-    # A radius as wide as this keeps every line near.
-    scale = prepared.CellSizeByRow(study, 9000.0)
-    segments = prepared.prepare_lines(Lines(name="rivers", parts=parts), study, 9000.0, scale, "rivers", NullProgress())
-    whole = sum(np.hypot(*np.diff(part, axis=0).T).sum() for part in parts)
-    assert segments.length.sum() == pytest.approx(whole, rel=1e-9)
-    rows = (segments.start[1] + segments.end[1]) / 2
-    assert (np.diff(rows) > -1).all()
-
-
-def test_lines_beyond_the_border_count():
-    beyond = [np.array([[-500.0, -1000.0], [-500.0, 5000.0]])]
-    density = compute(beyond, grid(), 1000.0)
-    assert density[60, 0] == pytest.approx(exact(beyond, [(15.0, 1785.0)], 1000.0)[0], rel=1e-4)
-    assert (density[:, 40:] == 0).all()
-
-
 def test_duplicate_lines_count_once_with_a_warning():
     line, other = walks(2, 30, 50.0)
     progress = NullProgress()
     once = compute([line, other], grid(), 500.0)
     again = compute([line, other, line.copy(), line[::-1]], grid(), 500.0, progress=progress)
     np.testing.assert_array_equal(again, once)
-    assert len(progress.warnings) == 1
-    assert "2 lines" in progress.warnings[0]
+    assert len(progress.warnings) == 1 and "2 lines" in progress.warnings[0]
     # A line that merely covers the same ground is another line.
     shifted = compute([line, line + 0.5], grid(), 500.0)
     assert shifted.max() > 1.9 * compute([line], grid(), 500.0).max()
 
 
-def test_lines_without_length_change_nothing():
-    line = walks(1, 30, 50.0)[0]
+def test_lines_without_length_change_nothing_and_vertices_without_coordinates_are_dropped():
+    line, progress = walks(1, 30, 50.0)[0], NullProgress()
     point = np.array([[1800.0, 1800.0], [1800.0, 1800.0]])
-    stuttering = np.repeat(line, 3, axis=0)
-    found = compute([stuttering, point, line[:1]], grid(), 500.0)
+    found = compute([np.repeat(line, 3, axis=0), point, line[:1]], grid(), 500.0)
     np.testing.assert_allclose(found, compute([line], grid(), 500.0), atol=1e-5)
-
-
-def test_vertices_without_coordinates_are_dropped_with_a_warning():
-    line = walks(1, 30, 50.0)[0]
-    broken = line.copy()
-    broken[7] = np.nan
-    progress = NullProgress()
-    compute([broken], grid(), 500.0, progress=progress)
+    line[7] = np.nan
+    found = compute([line], grid(), 500.0, progress=progress)
+    np.testing.assert_array_equal(found, compute([np.delete(line, 7, axis=0)], grid(), 500.0))
     assert "no coordinates" in progress.warnings[0]
 
 
@@ -215,21 +179,20 @@ def test_no_line_nearby_gives_zero_and_a_warning():
     assert "0 everywhere" in progress.warnings[0]
 
 
-def test_a_layer_elsewhere_is_refused():
-    with pytest.raises(NoOverlap, match='"rivers".*CRS'):
-        compute([np.array([[5e6, 5e6], [5.1e6, 5e6]])], grid(), 1000.0)
+ELSEWHERE, POINT = [np.array([[5e6, 5e6], [5.1e6, 5e6]])], [np.array([[1.0, 1.0], [1.0, 1.0]])]
 
 
-@pytest.mark.parametrize("parts", [[], [np.array([[1.0, 1.0], [1.0, 1.0]])]])
-def test_a_layer_without_lines_is_refused(parts):
-    with pytest.raises(LayerEmpty, match="rivers"):
-        compute(parts, grid(), 1000.0)
-
-
-@pytest.mark.parametrize("radius", [0.0, -5.0, float("nan"), 4.0])
-def test_a_radius_that_makes_no_sense_is_refused(radius):
-    with pytest.raises(ParameterInvalid, match="radius"):
-        compute(SCENES["about a cell"], grid(), radius)
+@pytest.mark.parametrize(
+    ("parts", "radius", "error", "words"),
+    [
+        (ELSEWHERE, 1000.0, NoOverlap, '"rivers".*CRS'),
+        *((parts, 1000.0, LayerEmpty, "rivers") for parts in ([], POINT)),
+        *((SCENES["about a cell"], radius, ParameterInvalid, "radius") for radius in (0.0, -5.0, float("nan"), 4.0)),
+    ],
+)
+def test_what_makes_no_sense_is_refused(parts, radius, error, words):
+    with pytest.raises(error, match=words):
+        compute(parts, grid(), radius)
 
 
 def test_cancel_stops_a_block():
