@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 
 from scarp.model.cluster.tasks import cached
-from scarp.model.errors import InputCorrupt
 
 
 def square(number: int) -> int:
@@ -44,12 +43,8 @@ def load_once(number: int) -> tuple[int, str]:
     return cached(load, number)
 
 
-def fail_in_words(number: int) -> None:
-    raise InputCorrupt(f"Tile {number} is damaged. Make it again.")
-
-
-def fail_unforeseen(number: int) -> None:
-    raise OSError(5, "Input/output error")
+def fail(error: Exception) -> None:
+    raise error
 
 
 def fail_at_first(folder: str) -> str:

@@ -16,31 +16,16 @@ import pytest
 import rasterio
 from affine import Affine
 
-from scarp.model.cluster import connection, tasks
+from scarp.model import errors
+from scarp.model.cluster import connection, shared_storage, tasks
 from scarp.model.cluster.connection import connect
-from scarp.model.cluster.shared_storage import (
-    SharedObject,
-    load_partial_result,
-    open_shared,
-    partial_results_folder,
-    save_partial_result,
-    share_object,
-)
-from scarp.model.errors import (
-    Cancelled,
-    ClusterUnreachable,
-    ClusterUnsuitable,
-    InputCorrupt,
-    LibraryMissing,
-    OutputNotWritable,
-    WorkerFailed,
-)
-from scarp.model.factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints
+from scarp.model.cluster.shared_storage import SharedObject, load_partial_result, save_partial_result
+from scarp.model.errors import Cancelled, ClusterUnreachable, ClusterUnsuitable, WorkerFailed
+from scarp.model.factors.settings import CategoricalInput, StationPoints
 from scarp.model.inputs.vectors import Lines, Points, Polygons
-from scarp.model.jobs.build_factor_stack import build_factor_stack
 from scarp.model.progress import NullProgress
 from scarp.tests.core import cluster_jobs as jobs
-from scarp.tests.core.conftest import Listener, utm_grid, write_raster
+from scarp.tests.core.conftest import Listener, box, build_factor_stack, utm_grid, write_raster
 from scarp.tests.core.local_cluster import AtShare, alive, local_cluster, processes
 
 distributed = pytest.importorskip("distributed")
@@ -56,10 +41,6 @@ def inputs(tmp_path_factory):
     left, bottom, right, top = GRID.bounds
     coarse = Affine(3000, 0, left, 0, -3000, top)
 
-    def box(x0, x1):
-        ring = np.array([(x0, bottom), (x1, bottom), (x1, top), (x0, top), (x0, bottom)])
-        return {"type": "Polygon", "coordinates": [ring]}
-
     dem = (1500 + 200 * np.sin(x / 20) * np.cos(y / 25)).astype(np.float32)
     dem[:300, :300] = -9999
     dem[500, 700] = -32000
@@ -67,7 +48,7 @@ def inputs(tmp_path_factory):
     walk = np.cumsum(random.normal(0, 60, (6, 400, 2)), axis=1) + start
     places, degrees = random.uniform([left, bottom], [right, top], (12, 2)), list(random.uniform(2, 9, 12))
     middle, rain = (left + right) / 2, random.uniform(500, 900, (10, 12)).astype(np.float32)
-    rocks = [box(left, middle + 3000), box(middle, right)]
+    rocks = [box(left, bottom, middle + 3000, top), box(middle, bottom, right, top)]
     rocks = Polygons(name="rocks", geometries=rocks, fields={"rock": ["shale", "granite"]})
     cover = random.integers(1, 4, GRID.shape).astype(np.uint8)
     return {
@@ -77,7 +58,7 @@ def inputs(tmp_path_factory):
         "temperature": StationPoints(Points(name="stations", xy=places, fields={"t": degrees}), "t"),
         "lithology": CategoricalInput(rocks, "rock", name="rocks"),
         "extra_categorical": [CategoricalInput(raster=write_raster(folder / "cover.tif", cover, GRID), name="cover")],
-        "area": Polygons(name="area", geometries=[box(left, right - 9000)]),
+        "area": Polygons(name="area", geometries=[box(left, bottom, right - 9000, top)]),
     }
 
 
@@ -89,35 +70,27 @@ def local(inputs, tmp_path_factory):
 
 
 def build(inputs, output, scheduler="", progress=None):
-    options = StackOptions(scheduler=scheduler)
-    return build_factor_stack(StackInputs(**inputs), output, options, progress or NullProgress())
+    return build_factor_stack(**inputs, output=output, scheduler=scheduler, progress=progress)
 
 
 def require_same(local, output, summary):
     with rasterio.open(local[0]) as expected, rasterio.open(output) as got:
-        assert str(got.profile) == str(expected.profile)
-        assert got.descriptions == expected.descriptions
-        assert got.tags() == expected.tags()
-        assert got.overviews(1) == expected.overviews(1)
+        assert (str(got.profile), got.descriptions) == (str(expected.profile), expected.descriptions)
+        assert (got.tags(), got.overviews(1)) == (expected.tags(), expected.overviews(1))
         np.testing.assert_array_equal(got.read(), expected.read())
-    assert summary == local[1]
-    assert summary.overlapping
-    assert len(summary.warnings) >= 2
+    assert summary == local[1] and summary.overlapping and len(summary.warnings) >= 2
     assert sorted(path.name for path in output.parent.iterdir()) == [output.name, f"{output.name}.run.json"]
 
 
-# These two come first: while Dask is hidden, nothing in this process could start a worker again.
+# This comes first: while Dask is hidden, nothing in this process could start a worker again.
 def test_without_dask_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    message = "pip install distributed.*SCHEDULER empty"
-    with pytest.raises(LibraryMissing, match=message), connect("tcp://127.0.0.1:8786", NullProgress()):
-        pass
-
-
-def test_an_empty_address_means_this_computer(monkeypatch):
+    """An empty address means this computer and needs none."""
     monkeypatch.setitem(sys.modules, "distributed", None)
     with connect(" ", NullProgress()) as cluster:
         assert cluster is None
+    message = "pip install distributed.*SCHEDULER empty"
+    with pytest.raises(errors.LibraryMissing, match=message), connect("tcp://127.0.0.1:8786", NullProgress()):
+        pass
 
 
 def test_each_job_result_is_returned_and_reported_once(whole):
@@ -126,10 +99,8 @@ def test_each_job_result_is_returned_and_reported_once(whole):
         results = list(cluster.run(jobs.square, [(number,) for number in range(60)], progress))
         assert list(cluster.run(jobs.square, [], progress)) == []
     assert sorted(results) == [(number, number * number) for number in range(60)]
-    assert "2 workers" in progress.texts[0]
-    assert "2 threads" in progress.texts[0]
-    assert progress.fractions == sorted(progress.fractions)
-    assert progress.fractions[-1] == 1
+    assert "2 workers" in progress.texts[0] and "2 threads" in progress.texts[0]
+    assert progress.fractions == sorted(progress.fractions) and progress.fractions[-1] == 1
     assert not progress.warnings
 
 
@@ -162,25 +133,18 @@ def test_a_killed_worker_costs_only_its_job(whole, tmp_path):
     progress = AtShare(0.2, lambda: os.kill(victim, signal.SIGKILL))
     with connect(whole, progress) as cluster:
         results = list(cluster.run(jobs.leave_a_mark, [(str(tmp_path), number, 0.1) for number in range(30)], progress))
-    assert sorted(number for number, _ in results) == list(range(30))
-    assert not alive(victim)
+    assert sorted(number for number, _ in results) == list(range(30)) and not alive(victim)
     # The job that ran, and at most what was done there and not yet fetched.
     assert len(list(tmp_path.iterdir())) - 30 <= 3
 
 
-def test_a_stack_is_the_same_as_on_one_computer(whole, inputs, local, tmp_path):
-    output = tmp_path / "stack.tif"
-    require_same(local, output, build(inputs, output, whole))
-    record = json.loads(Path(f"{output}.run.json").read_text())
-    assert record["parameters"]["scheduler"] == whole
-
-
-def test_a_stack_is_the_same_when_a_worker_is_killed_in_the_middle(whole, inputs, local, tmp_path):
-    victim = processes(whole)[1]
-    progress = AtShare(0.15, lambda: os.kill(victim, signal.SIGKILL))
-    output = tmp_path / "stack.tif"
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_stack_is_the_same_as_on_one_computer(whole, inputs, local, tmp_path, killed):
+    victim, output = processes(whole)[1], tmp_path / "stack.tif"
+    progress = AtShare(0.15, lambda: os.kill(victim, signal.SIGKILL)) if killed else NullProgress()
     require_same(local, output, build(inputs, output, whole, progress))
-    assert not alive(victim)
+    assert alive(victim) != killed
+    assert json.loads(Path(f"{output}.run.json").read_text())["parameters"]["scheduler"] == whole
 
 
 def test_a_stack_is_the_same_from_a_worker_with_threads(inputs, local, tmp_path):
@@ -208,36 +172,26 @@ def test_cancel_leaves_nothing(whole, inputs, tmp_path):
     assert not list(folder.iterdir())
 
 
-def test_job_errors_are_raised_at_the_caller(whole, tmp_path):
+def test_job_errors_and_ended_workers_are_reported_to_the_caller(whole, tmp_path):
     with connect(whole, NullProgress()) as cluster:
-        with pytest.raises(InputCorrupt, match="^Tile 3 is damaged. Make it again.$"):
-            list(cluster.run(jobs.fail_in_words, [(3,)], NullProgress()))
+        with pytest.raises(errors.InputCorrupt, match="^Tile 3 is damaged. Make it again.$"):
+            error = errors.InputCorrupt("Tile 3 is damaged. Make it again.")
+            list(cluster.run(jobs.fail, [(error,)], NullProgress()))
         with pytest.raises(WorkerFailed, match="Job 1 of 1 .*OSError.*Input/output error"):
-            list(cluster.run(jobs.fail_unforeseen, [(3,)], NullProgress()))
+            list(cluster.run(jobs.fail, [(OSError(5, "Input/output error"),)], NullProgress()))
         # A temporary storage error is no reason to give up.
         assert list(cluster.run(jobs.fail_at_first, [(str(tmp_path),)], NullProgress())) == [(0, "done")]
+        with pytest.raises(WorkerFailed, match="ended 2 workers.*memory"):
+            list(cluster.run(jobs.end_the_worker, [()], NullProgress()))
 
 
-def test_a_job_that_kills_its_workers_is_given_up(whole):
-    with connect(whole, NullProgress()) as cluster, pytest.raises(WorkerFailed, match="ended 2 workers.*memory"):
-        list(cluster.run(jobs.end_the_worker, [()], NullProgress()))
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-ADDRESSES = (
-    "tcp://127.0.0.1:{port} 127.0.0.1:{port} tls://127.0.0.1:{port} tcp:// ftp://127.0.0.1:{port} tcp://127.0.0.1:port"
-)
-
-
-@pytest.mark.parametrize("text", ADDRESSES.split())
+@pytest.mark.parametrize("text", ["tcp://HERE", "HERE", "tls://HERE", "tcp://", "ftp://HERE", "tcp://127.0.0.1:port"])
 def test_a_scheduler_that_cannot_be_reached(monkeypatch, text):
     monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 0.5)
-    with pytest.raises(ClusterUnreachable, match="SCHEDULER"), connect(text.format(port=free_port()), NullProgress()):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        text = text.replace("HERE", f"127.0.0.1:{free.getsockname()[1]}")
+    with pytest.raises(ClusterUnreachable, match="SCHEDULER"), connect(text, NullProgress()):
         pass
 
 
@@ -252,28 +206,19 @@ def test_a_scheduler_without_workers_and_cancel_while_waiting(monkeypatch):
             pass
 
 
-def test_workers_of_another_version(monkeypatch, whole):
-    monkeypatch.setattr(tasks, "VERSION", "0.0.1")
-    with (
-        pytest.raises(ClusterUnsuitable, match="runs Scarp .*this computer runs 0.0.1"),
-        connect(whole, NullProgress()),
-    ):
-        pass
-
-
-def test_library_version_mismatch_is_reported(monkeypatch, whole):
+def test_other_versions_of_libraries_are_reported_and_workers_of_another_scarp_refused(monkeypatch, whole):
     monkeypatch.setattr(tasks, "versions", lambda: {"python": "3.99", "rasterio": "0.1"})
     progress = NullProgress()
     with connect(whole, progress):
         pass
-    assert len(progress.warnings) == 2
-    assert "this computer has 0.1" in progress.warnings[1]
-
-
-def test_workers_that_cannot_import_scarp(whole):
+    assert len(progress.warnings) == 2 and "this computer has 0.1" in progress.warnings[1]
+    monkeypatch.setattr(tasks, "VERSION", "0.0.1")
+    message = "runs Scarp .*this computer runs 0.0.1"
+    with pytest.raises(ClusterUnsuitable, match=message), connect(whole, progress):
+        pass
     found = {"tcp://w:1": Exception("ModuleNotFoundError(\"No module named 'scarp'\")")}
     with pytest.raises(ClusterUnsuitable, match="cannot import Scarp.*PYTHONPATH"):
-        connection._check_versions(found, whole, NullProgress())
+        connection._check_versions(found, whole, progress)
 
 
 def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
@@ -284,9 +229,7 @@ def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
     # Here everything is shared, so the workers are asked for what only this computer could have.
     sizes, token = [(str(file), 4), (str(tmp_path / "none"), 1)], str(tmp_path / "other" / "token")
     differing, unwritable = tasks.check_storage(sizes, token)
-    assert "3 bytes instead of 4" in differing[0]
-    assert "No such file" in differing[1]
-    assert unwritable
+    assert "3 bytes instead of 4" in differing[0] and "No such file" in differing[1] and unwritable
     with pytest.raises(ClusterUnsuitable, match="2 of the input files.*same path"):
         connection._require_storage("tcp://w:1", tmp_path, differing, unwritable)
     with pytest.raises(ClusterUnsuitable, match="cannot write to the folder of the output.*same path"):
@@ -295,9 +238,8 @@ def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
 
 def test_partial_results_are_complete_and_removed_after_the_run(tmp_path):
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    with partial_results_folder(tmp_path / "map.tif") as folder:
-        assert folder.parent == tmp_path
-        assert folder.name.startswith(".map.")
+    with shared_storage.partial_results_folder(tmp_path / "map.tif") as folder:
+        assert folder.parent == tmp_path and folder.name.startswith(".map.")
         save_partial_result(folder / "1.npy", values)
         save_partial_result(folder / "1.npy", values[:, ::-1])
         np.testing.assert_array_equal(load_partial_result(folder / "1.npy", remove=True), values[:, ::-1])
@@ -308,16 +250,16 @@ def test_partial_results_are_complete_and_removed_after_the_run(tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(Cancelled):
         save_partial_result(folder / "1.npy", values)
-    with pytest.raises(OutputNotWritable), partial_results_folder(tmp_path / "none" / "map.tif"):
+    beyond = shared_storage.partial_results_folder(tmp_path / "none" / "map.tif")
+    with pytest.raises(errors.OutputNotWritable), beyond:
         pass
 
 
 def test_a_shared_object_is_checked(tmp_path, monkeypatch):
-    monkeypatch.setattr("scarp.model.cluster.shared_storage.VISIBILITY_TIMEOUT", 0.1)
-    shared = share_object({"lines": np.arange(5)}, tmp_path / "inputs")
-    np.testing.assert_array_equal(open_shared(shared)["lines"], np.arange(5))
-    other = share_object({"lines": np.arange(6)}, tmp_path / "others")
-    with pytest.raises(WorkerFailed, match="not what was written"):
-        open_shared(SharedObject(other.path, shared.digest))
-    with pytest.raises(WorkerFailed, match="cannot read"):
-        open_shared(SharedObject(str(tmp_path / "none"), shared.digest))
+    monkeypatch.setattr(shared_storage, "VISIBILITY_TIMEOUT", 0.1)
+    shared = shared_storage.share_object({"lines": np.arange(5)}, tmp_path / "inputs")
+    np.testing.assert_array_equal(shared_storage.open_shared(shared)["lines"], np.arange(5))
+    other = shared_storage.share_object({"lines": np.arange(6)}, tmp_path / "others")
+    for path, words in ((other.path, "not what was written"), (str(tmp_path / "none"), "cannot read")):
+        with pytest.raises(WorkerFailed, match=words):
+            shared_storage.open_shared(SharedObject(path, shared.digest))

@@ -13,33 +13,17 @@ from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import COLUMNS, cross_validate
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
-from scarp.model.training.settings import KINDS, CrossValidationOptions, settings_of_kind
-from scarp.model.validation.out_of_fold import (
-    ALL,
-    draw_evaluation_sample,
-    mean_auc,
-    merge_folds,
-    sample_raster,
-    score_folds,
-)
+from scarp.model.training.settings import KINDS, PATCH_KINDS, CrossValidationOptions, settings_of_kind
+from scarp.model.validation import out_of_fold
+from scarp.model.validation.out_of_fold import ALL, draw_evaluation_sample, mean_auc, sample_raster, score_folds
 from scarp.model.windows import collection
+from scarp.model.windows import split as splits
 from scarp.model.windows.collection import WindowPlan, WindowSet, place_windows, read_windows, split_windows
-from scarp.model.windows.split import (
-    NO_SUBSET,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Blocks,
-    BlockSplit,
-    Folds,
-    make_folds,
-    open_training_rasters,
-    scan_labels,
-)
-from scarp.tests.core.conftest import Listener, read_band, read_csv, utm_grid, write_raster, write_stack
+from scarp.model.windows.split import TEST, TRAIN, VALIDATION, Blocks, BlockSplit
+from scarp.tests.core.conftest import Listener, at_cells, read_band, read_csv, utm_grid, write_raster, write_stack
 
-HEIGHT, WIDTH, CELL = 160, 200, 30.0
-GRID = utm_grid(HEIGHT, WIDTH, CELL)
+HEIGHT, WIDTH = 160, 200
+GRID = utm_grid(HEIGHT, WIDTH)
 FACTORS = [StackFactor("slope", "continuous", "degrees"), StackFactor("noise", "continuous")]
 BLOCK = 600.0
 
@@ -47,80 +31,58 @@ BLOCK = 600.0
 @pytest.fixture(scope="module")
 def area(tmp_path_factory):
     """Landslides where the slope is steep; a second factor says nothing."""
-    folder = tmp_path_factory.mktemp("crossvalidation")
-    random = np.random.default_rng(3)
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    folder, random = tmp_path_factory.mktemp("crossvalidation"), np.random.default_rng(3)
+    rows, columns = np.indices(GRID.shape)
     slope = 20 + 12 * np.sin(rows / 9) * np.cos(columns / 13) + random.normal(0, 2, (HEIGHT, WIDTH))
     values = np.stack([slope, random.normal(0, 1, (HEIGHT, WIDTH))]).astype(np.float32)
     values[:, :9, :17] = np.nan
     steep = np.argwhere((slope > 26) & np.isfinite(values[0]))
     chosen = steep[random.choice(len(steep), 90, replace=False)]
-    labels = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    labels = np.zeros(GRID.shape, dtype=np.uint8)
     for row, column in chosen:
         labels[(rows - row) ** 2 + (columns - column) ** 2 <= 2] = 1
     labels[120:, 180:] = 255
     write_stack(folder / "stack.tif", values, FACTORS, GRID)
     write_raster(folder / "labels.tif", labels, GRID, nodata=255)
-    return folder, values, labels, Points("landslides", xy=centres(chosen))
-
-
-def centres(cells):
-    """Coordinates of rows and columns."""
-    return np.stack([5e5 + (cells[:, 1] + 0.5) * CELL, 3e6 - (cells[:, 0] + 0.5) * CELL], axis=1)
+    return folder, values, labels, Points("landslides", xy=at_cells(GRID, *chosen.T))
 
 
 def folds_of(folder, count=4, seed=1):
-    with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
+    with splits.open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
         blocks = Blocks.for_grid(rasters.grid, BLOCK)
-        found = scan_labels(rasters, blocks, Blocks(5, 5, (32, 40)), seed, NullProgress())
-    return make_folds(blocks, found.landslide, found.labelled, count, seed), found
+        found = splits.scan_labels(rasters, blocks, Blocks(5, 5, (32, 40)), seed, NullProgress())
+    return splits.make_folds(blocks, found.landslide, found.labelled, count, seed), found
 
 
 def run(area, output, kind="logistic_regression", folds=4, progress=None, random_split=True, table=None, **settings):
     folder, _, _, points = area
-    labels = settings.pop("labels", folder / "labels.tif")
-    return cross_validate(
-        folder / "stack.tif",
-        labels,
-        points,
-        output,
-        options=CrossValidationOptions(kind, folds, random_split),
-        settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
-        output_table=table,
-        progress=progress or NullProgress(),
-    )
+    files = folder / "stack.tif", settings.pop("labels", folder / "labels.tif"), points, output
+    given = {
+        "options": CrossValidationOptions(kind, folds, random_split),
+        "settings": settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
+    }
+    return cross_validate(*files, **given, output_table=table, progress=progress or NullProgress())
 
 
-# Folds
-
-
-@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_every_block_is_in_one_fold_and_every_fold_has_landslides(area, count, seed):
+def test_every_fold_has_landslides_and_is_never_learned_from(area, count, seed):
     folds, found = folds_of(area[0], count, seed)
-    assert folds.table.shape == found.landslide.shape
     assert set(np.unique(folds.table)) == set(range(count))
     for fold in range(count):
-        assert found.landslide[folds.table == fold].sum() > 0
-
-
-@pytest.mark.parametrize("fold", range(4))
-def test_a_model_never_sees_its_fold(area, fold):
-    folds, found = folds_of(area[0])
-    split = folds.split_excluding(fold, 1)
-    held = (folds.table == fold) & (found.labelled > 0)
-    assert (split.subsets[held] == TEST).all()
-    rest = ~held & (found.labelled > 0)
-    assert set(np.unique(split.subsets[rest])) == {TRAIN, VALIDATION}
-    share = found.landslide[split.subsets == VALIDATION].sum() / found.landslide[rest].sum()
-    assert 0.05 < share < 0.4
+        subsets = folds.split_excluding(fold, 1).subsets
+        held = (folds.table == fold) & (found.labelled > 0)
+        rest = ~held & (found.labelled > 0)
+        assert (subsets[held] == TEST).all() and set(np.unique(subsets[rest])) == {TRAIN, VALIDATION}
+        assert found.landslide[held].sum() > 0
+        assert 0.05 < found.landslide[subsets == VALIDATION].sum() / found.landslide[rest].sum() < 0.4
 
 
 @pytest.mark.parametrize(("landslide", "count"), [([[5, 3], [0, 0]], 3), ([[5, 3], [4, 0]], 2), ([[5, 0], [0, 0]], 2)])
 def test_too_few_blocks_say_what_to_change(landslide, count):
     """Three blocks would do for two folds, but outside the fold with two of them there is only one."""
     with pytest.raises(TooFewData, match="Make BLOCK smaller") as caught:
-        make_folds(Blocks(10, 10, (2, 2)), np.array(landslide), np.full((2, 2), 100), count, 1)
+        splits.make_folds(Blocks(10, 10, (2, 2)), np.array(landslide), np.full((2, 2), 100), count, 1)
     assert "SPLIT" not in str(caught.value)
 
 
@@ -143,7 +105,7 @@ def test_cut_windows_share_no_label(area):
     folds, found = folds_of(folder)
     split = folds.split_excluding(0, 1)
     origins, plan = place_windows(found, 10, 4000, 1), WindowPlan(300.0, BLOCK, align=4)
-    with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
+    with splits.open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
         whole = read_windows(rasters, origins, 10, plan, None, NullProgress())
     parts = split_windows(whole, split)
     subset_of = BlockSplit(split.blocks, split.subsets).cell_groups(0, 0, HEIGHT, WIDTH)
@@ -160,24 +122,15 @@ def test_cut_windows_share_no_label(area):
         assert seen.sum() > 0.8 * (usable & (subset_of == subset)).sum()
 
 
-# The map
-
-
 def test_merged_map_takes_each_cell_from_its_fold(tmp_path):
     table, ones = np.arange(30).reshape(6, 5).astype(np.uint8) % 3, np.ones((6, 5))
-    folds = Folds(Blocks(30, 40, (6, 5)), table, ones, ones, 3)
-    maps = {}
-    for fold in range(3):
-        values = np.full((HEIGHT, WIDTH), fold / 10, dtype=np.float32)
-        values[5, 7 + fold] = np.nan
-        maps[fold] = Path(write_raster(tmp_path / f"{fold}.tif", values, GRID, nodata=np.nan))
-    merge_folds(maps, folds, GRID, tmp_path / "whole.tif", {}, NullProgress())
-    merged = read_band(tmp_path / "whole.tif")
-    of = folds.cell_groups(0, 0, HEIGHT, WIDTH)
-    gap = np.zeros_like(of, dtype=bool)
-    gap[5, 7] = of[5, 7] == 0
-    assert np.array_equal(np.isnan(merged), gap)
-    assert np.array_equal(merged[~gap], (of / np.float32(10))[~gap].astype(np.float32))
+    folds = splits.Folds(Blocks(30, 40, (6, 5)), table, ones, ones, 3)
+    values = np.random.default_rng(0).random((3, *GRID.shape), dtype=np.float32)
+    values[values < 0.1] = np.nan
+    maps = {fold: Path(write_raster(tmp_path / f"{fold}.tif", values[fold], GRID, nodata=np.nan)) for fold in range(3)}
+    out_of_fold.merge_folds(maps, folds, GRID, tmp_path / "whole.tif", {}, NullProgress())
+    expected = np.choose(folds.cell_groups(0, 0, HEIGHT, WIDTH), values)
+    np.testing.assert_array_equal(read_band(tmp_path / "whole.tif"), expected)
 
 
 NETWORKS = {"pcum": 4, "unet": 2, "bpnn": 2, "resnet": 2}
@@ -185,40 +138,40 @@ NETWORKS = {"pcum": 4, "unet": 2, "bpnn": 2, "resnet": 2}
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_cross_validated(area, tmp_path, kind):
-    settings = {"epochs": NETWORKS[kind], "width": 4} if kind in NETWORKS else {}
-    if kind in ("bpnn", "resnet"):
+    """Also with a random split for models of patches: of smaller windows no patch of land would be known by half."""
+    settings, patches = {"epochs": NETWORKS[kind], "width": 4} if kind in NETWORKS else {}, kind in PATCH_KINDS
+    if patches:
         settings["window"] = 600.0
-    result = run(area, tmp_path / "map.tif", kind, 3, table=tmp_path / "table.csv", random_split=False, **settings)
+    result = run(area, tmp_path / "map.tif", kind, 3, table=tmp_path / "table.csv", random_split=patches, **settings)
     values = read_band(tmp_path / "map.tif")
     valid = np.isfinite(area[1]).all(axis=0)
     assert np.array_equal(np.isfinite(values), valid)
-    assert values[valid].min() >= 0
-    assert values[valid].max() <= 1
-    assert result.random is None
-    assert result.lowest <= result.auc
-    if kind not in ("bpnn", "resnet"):
-        assert result.auc > 0.75
+    assert 0 <= values[valid].min() <= values[valid].max() <= 1
+    assert result.gap == pytest.approx(result.random - result.auc) if patches else result.random is None
+    assert result.lowest <= result.auc and (patches or result.auc > 0.75)
     assert [row.fold for row in result.folds] == ["1", "2", "3", ALL]
     assert not list(tmp_path.glob(".scarp-folds-*"))
     rows = read_csv(tmp_path / "table.csv")
-    assert tuple(rows[0]) == COLUMNS
-    assert len(rows) == 4
+    assert (tuple(rows[0]), len(rows)) == (COLUMNS, 8 if patches else 4)
     assert float(rows[0]["auc"]) == pytest.approx(result.folds[0].auc, rel=1e-5)
     assert (rows[0]["epochs"] != "") == (kind in NETWORKS)
 
 
-@pytest.mark.parametrize("kind", ["bpnn", "resnet"])
-def test_models_of_patches_have_a_random_split_too(area, tmp_path, kind):
-    """Its patches are as large as theirs: of smaller ones no patch of land would be known by half."""
-    result = run(area, tmp_path / "map.tif", kind, 3, epochs=1, width=4, window=600.0)
-    assert result.random is not None
-    assert result.gap == pytest.approx(result.random - result.auc)
-
-
-def test_windows_fit_into_memory(area, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"folds": 1}, ParameterInvalid, "FOLDS"),
+        ({"folds": 51}, ParameterInvalid, "FOLDS"),
+        ({"kind": "svm"}, ParameterInvalid, "KIND"),
+        ({"kind": "unet", "window": 1500.0}, ParameterInvalid, "do not fit into memory"),
+        ({"points": Points("far away", xy=np.zeros((3, 2)))}, TooFewData, "far away"),
+    ],
+)
+def test_wrong_inputs_are_refused(area, tmp_path, monkeypatch, changes, error, words):
     monkeypatch.setattr(collection, "MAX_BYTES", 30_000)
-    with pytest.raises(ParameterInvalid, match="do not fit into memory"):
-        run(area, tmp_path / "map.tif", "unet", window=1500.0)
+    given = {"points": area[3], **changes}
+    with pytest.raises(error, match=words):
+        run((*area[:3], given.pop("points")), tmp_path / "map.tif", **given)
     assert not list(tmp_path.iterdir())
 
 
@@ -240,22 +193,19 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, setting
     folds, _ = folds_of(folder)
     held = folds.cell_groups(0, 0, HEIGHT, WIDTH) == 0
     wrong = labels.copy()
-    swap = held & (labels != 255)
+    swap = held & (labels != 255) & np.isfinite(area[1]).all(axis=0)
     # Swapped in pairs, so that the blocks keep their counts and the folds stay as they are.
-    for row in range(folds.blocks.shape[0]):
-        for column in range(folds.blocks.shape[1]):
-            top, left = row * folds.blocks.rows, column * folds.blocks.columns
-            part = np.s_[top : top + folds.blocks.rows, left : left + folds.blocks.columns]
-            cells = np.argwhere(swap[part] & np.isfinite(area[1][:, part[0], part[1]]).all(axis=0))
-            found = labels[part][tuple(cells.T)]
-            wrong[part][tuple(cells.T)] = found[::-1]
+    numbers = BlockSplit(folds.blocks, np.arange(folds.table.size).reshape(folds.table.shape))
+    block_of = numbers.cell_groups(0, 0, HEIGHT, WIDTH)
+    for block in range(folds.table.size):
+        cells = swap & (block_of == block)
+        wrong[cells] = labels[cells][::-1]
     other = write_raster(tmp_path / "labels.tif", wrong, GRID, nodata=255)
     run(area, tmp_path / "after.tif", kind, random_split=False, labels=other, **settings)
-    maps = [read_band(tmp_path / f"{name}.tif") for name in ("before", "after")]
-    assert not np.array_equal(wrong, labels)
-    assert before.auc > 0.7
-    assert np.array_equal(maps[0][held], maps[1][held], equal_nan=True)
-    assert not np.array_equal(maps[0][~held], maps[1][~held], equal_nan=True)
+    assert not np.array_equal(wrong, labels) and before.auc > 0.7
+    first, second = (read_band(tmp_path / f"{name}.tif") for name in ("before", "after"))
+    assert np.array_equal(first[held], second[held], equal_nan=True)
+    assert not np.array_equal(first[~held], second[~held], equal_nan=True)
 
 
 def test_the_same_seed_gives_the_same_bytes(area, tmp_path):
@@ -266,13 +216,10 @@ def test_the_same_seed_gives_the_same_bytes(area, tmp_path):
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
-# The judgement
-
-
-def test_auc_by_fold_is_that_of_scikit_learn(area, tmp_path):
+def test_auc_by_fold_and_block_is_that_of_scikit_learn(area, tmp_path):
     folder, _, labels, points = area
     result = run(area, tmp_path / "map.tif", random_split=False)
-    folds, _ = folds_of(folder)
+    folds, found = folds_of(folder)
     sample = draw_evaluation_sample(GRID, folder / "labels.tif", points, 1, NullProgress())
     assert sample.landslide.sum() == len(np.unique(points.xy, axis=0))
     assert (labels[sample.rows, sample.columns][~sample.landslide] == 0).all()
@@ -280,15 +227,17 @@ def test_auc_by_fold_is_that_of_scikit_learn(area, tmp_path):
     assert np.array_equal(values, sample_raster(tmp_path / "map.tif", sample, NullProgress()), equal_nan=True)
     fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
     valid = np.isfinite(values)
-    expected = [
-        roc_auc_score(sample.landslide[some], values[some]) for some in (valid & (fold_of == fold) for fold in range(4))
-    ]
-    assert [row.auc for row in result.folds[:-1]] == pytest.approx(expected)
-    assert result.auc == pytest.approx(np.mean(expected))
-    assert result.lowest == pytest.approx(min(expected))
-    assert result.folds[-1].auc == pytest.approx(roc_auc_score(sample.landslide[valid], values[valid]))
-    for row in result.folds:
-        assert row.low <= row.auc <= row.high
+    parts = [*(valid & (fold_of == fold) for fold in range(4)), valid]
+    expected = [roc_auc_score(sample.landslide[some], values[some]) for some in parts]
+    assert [row.auc for row in result.folds] == pytest.approx(expected)
+    assert (result.auc, result.lowest) == pytest.approx((np.mean(expected[:4]), min(expected[:4])))
+    assert all(row.low <= row.auc <= row.high for row in result.folds)
+    assert folds.table.dtype == np.uint8 and (folds.table != splits.NO_SUBSET).all()
+    assert len(result.blocks) == (found.labelled > 0).sum()
+    assert sum(block.landslide_cells for block in result.blocks) == found.landslide.sum()
+    for block in result.blocks:
+        assert block.auc == result.folds[block.fold - 1].auc
+        assert GRID.bounds[0] <= block.left < block.right <= GRID.bounds[2]
 
 
 def test_a_fold_without_landslides_has_no_number(area):
@@ -299,9 +248,8 @@ def test_a_fold_without_landslides_has_no_number(area):
     fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
     values[sample.landslide & (fold_of == 2)] = np.nan
     found = score_folds(values, sample, folds)
-    assert np.isnan(found[2].auc)
-    assert found[2].landslides == 0
-    assert mean_auc(found) == pytest.approx(np.mean([row.auc for index, row in enumerate(found[:-1]) if index != 2]))
+    assert np.isnan(found[2].auc) and found[2].landslides == 0
+    assert mean_auc(found) == pytest.approx(np.mean([found[fold].auc for fold in (0, 1, 3)]))
 
 
 def test_memorising_shows_as_a_gap(tmp_path):
@@ -314,42 +262,9 @@ def test_memorising_shows_as_a_gap(tmp_path):
     factors = [StackFactor("row", "continuous"), StackFactor("column", "continuous")]
     write_stack(tmp_path / "stack.tif", np.stack([rows, columns]), factors)
     write_raster(tmp_path / "labels.tif", labels, nodata=255)
-    points = Points("landslides", xy=centres(random.permutation(np.argwhere(labels == 1))[:200]))
+    points = Points("landslides", xy=at_cells(GRID, *random.permutation(np.argwhere(labels == 1))[:200].T))
     progress = Listener()
     result = run((tmp_path, None, None, points), tmp_path / "map.tif", "random_forest", 3, progress)
     assert result.gap == pytest.approx(result.random - result.auc)
-    assert result.random > 0.9
-    assert result.auc < 0.75
-    assert result.gap > 0.2
+    assert result.random > 0.9 and result.auc < 0.75 and result.gap > 0.2
     assert any("random split" in text for text in progress.texts)
-
-
-@pytest.mark.parametrize("folds", [1, 51])
-def test_folds_out_of_range(area, tmp_path, folds):
-    with pytest.raises(ParameterInvalid, match="FOLDS"):
-        run(area, tmp_path / "map.tif", folds=folds)
-    assert not list(tmp_path.iterdir())
-
-
-def test_unknown_kinds_are_refused(area, tmp_path):
-    with pytest.raises(ParameterInvalid, match="KIND"):
-        run(area, tmp_path / "map.tif", "svm")
-    assert not list(tmp_path.iterdir())
-
-
-def test_landslides_off_the_stack_are_refused(area, tmp_path):
-    with pytest.raises(TooFewData, match="far away"):
-        run((*area[:3], Points("far away", xy=np.zeros((3, 2)))), tmp_path / "map.tif")
-    assert not list(tmp_path.iterdir())
-
-
-def test_block_features_hold_fold_and_auc(area, tmp_path):
-    result = run(area, tmp_path / "map.tif", random_split=False)
-    folds, found = folds_of(area[0])
-    assert len(result.blocks) == (found.labelled > 0).sum()
-    assert sum(block.landslide_cells for block in result.blocks) == found.landslide.sum()
-    for block in result.blocks:
-        assert block.auc == result.folds[block.fold - 1].auc
-        assert 500000 <= block.left < block.right <= 500000 + WIDTH * CELL
-    assert folds.table.dtype == np.uint8
-    assert (folds.table != NO_SUBSET).all()
