@@ -113,12 +113,9 @@ def test_layers_that_cannot_serve_are_refused(geometries, labels, error, text):
     assert all(name in str(failure.value) for name in ("geology", "lithology"))
 
 
-def test_a_missing_field_is_named():
+def test_classes_are_polygons_with_a_field_or_a_raster():
     with pytest.raises(FieldUnusable, match="stone.*rock"):
         classes([box(0, 0, 400, 1000)], ["a"], field="stone")
-
-
-def test_classes_are_polygons_or_a_raster():
     with pytest.raises(ParameterInvalid):
         CategoricalInput()
     with pytest.raises(ParameterInvalid, match="field"):

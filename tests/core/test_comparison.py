@@ -343,8 +343,7 @@ def test_pieces_are_the_same_map_as_one_raster(case, tmp_path):
     """Regions of a layer, so that both runs have the same ones; every number and cell of the outputs is the same."""
     found = []
     for how, paths, names in (("whole", TWO, ["PCUM", "RF"]), ("pieces", case.pieces, BOTH)):
-        folder = tmp_path / how
-        folder.mkdir()
+        (folder := tmp_path / how).mkdir()
         run_pieces(case, folder, paths, names, output_difference=folder / "d.tif", **case.regions)
         with rasterio.open(folder / "d.tif") as difference:
             cells = difference.read(1).tobytes(), difference.transform, difference.shape
