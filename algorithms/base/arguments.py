@@ -169,7 +169,12 @@ class Arguments:
         """Raise :class:`InputCorrupt` for a file of several rasters, such as NetCDF with several variables."""
         if not os.path.isfile(source):
             return
-        found = gdal.Open(source)
+        # Without GDAL's own messages: most files are vector layers.
+        gdal.PushErrorHandler("CPLQuietErrorHandler")
+        try:
+            found = gdal.OpenEx(source, gdal.OF_RASTER)
+        finally:
+            gdal.PopErrorHandler()
         parts = found.GetSubDatasets() if found is not None and not found.RasterCount else []
         if parts:
             text = tr(
