@@ -47,15 +47,11 @@ class TrainedModel:
 
     def __post_init__(self) -> None:
         self.encoder = Encoding(self.factors, self.encoding)
+        self.factor_names = [spec.name for spec in self.factors]  # in the order of the raw arrays
         self.halo = int(self.network.halo)  # cells of context around a tile, on every side
         self.align = int(self.network.align)  # cells of which tile origins, halo included, must be multiples
         self.patch = int(getattr(self.network, "patch", 1))  # side in cells of a square with a single prediction, or 1
         self.to("cpu", "fp32")
-
-    @property
-    def factor_names(self) -> list[str]:
-        """In the order of the raw arrays."""
-        return [spec.name for spec in self.factors]
 
     def to(self, device: str, precision: str = "fp32") -> None:
         """Move the network to a device and choose its precision; see :mod:`.training.devices` for the names.

@@ -12,7 +12,7 @@ from ..inputs.rasters import open_raster
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress
-from ..report.factor_checks import CheckReport, build_page
+from ..report.factor_checks import build_page
 
 
 def check_factors(
@@ -57,7 +57,7 @@ def check_factors(
         inflation = dict(zip(linked.continuous, map(float, linked.inflation)))
         summary = CheckSummary(findings, names, counted.cells, counted.complete, landslides, inflation)
         progress.report(0.92, "Writing the report.")
-        page = build_page(CheckReport(dataset, valid_grid, labels, summary, counted, linked, nodata_counts))
+        page = build_page(dataset, valid_grid, labels, summary, counted, linked, nodata_counts)
     page.write(output_html)
     write_table(output_table, summary.findings)
     record.write(

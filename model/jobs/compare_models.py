@@ -21,7 +21,6 @@ from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.records import read_warnings, warn_stale_inputs
 from ..report.comparison import comparison_page
-from ..report.comparison_maps import comparison_images
 from ..statistics import Estimate
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, Regions, SubsetMap
@@ -153,9 +152,8 @@ def compare_models(
         by_rank = None if all(probabilities[:2]) or len(maps) < 2 else (scan.ranks[0], scan.ranks[1])
         page = None
         if output_html is not None:
-            images = comparison_images(comparison, by_rank)
             settings = {**parameters, "Repeats made": data.repeats, **inputs}
-            page = comparison_page(comparison, images, vectors.landslides.name, settings)
+            page = comparison_page(comparison, by_rank, vectors.landslides.name, settings)
         stop_if_cancelled(progress)
         if output_difference is not None:
             write_difference(maps[0], maps[1], by_rank, output_difference, SubProgress(progress, 0.9, 0.99))

@@ -102,10 +102,6 @@ class _BandDifference:
     largest: float = 0.0  # difference of two values
     nodata_mismatch: int = 0  # cells with data in only one of the two
 
-    @property
-    def same(self) -> bool:
-        return not self.cells and not self.nodata_mismatch
-
     def add(self, before: np.ndarray, after: np.ndarray) -> None:
         """Compare the cells of a block."""
         has_data, still = ~np.isnan(before), ~np.isnan(after)
@@ -124,7 +120,7 @@ class _BandDifference:
             parts.append(f"{self.cells:,} cells differ, by {self.largest:.3g} at most")
         if self.nodata_mismatch:
             parts.append(f"{self.nodata_mismatch:,} cells have data in one of the two only")
-        return f"{name}: {', '.join(parts)}"
+        return f"{name}: {', '.join(parts)}" if parts else ""
 
 
 def compare_rasters(earlier: str | os.PathLike, repeated: str | os.PathLike, progress: Progress) -> Difference:
@@ -147,7 +143,7 @@ def compare_rasters(earlier: str | os.PathLike, repeated: str | os.PathLike, pro
                 band.add(before, after)
         names = [name or f"band {number}" for number, name in enumerate(first.descriptions, 1)]
         before, after = first.tags(), second.tags()
-    differing = [band.describe(name) for name, band in zip(names, bands) if not band.same]
+    differing = [text for name, band in zip(names, bands) if (text := band.describe(name))]
     if differing:
         return Difference(False, "; ".join(differing))
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

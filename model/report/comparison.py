@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from ..comparison.paired_tests import Comparison, PairTest
 from ..comparison.settings import SIGNIFICANCE_LEVEL
 from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
+from ..statistics import AreaRanks
 from ..validation.metrics import Curve
 from ..validation.settings import ALL
 from . import charts
 from .charts import escape_mathtext, shorten
-from .comparison_maps import ComparisonImages, difference_map, zone_panels
+from .comparison_maps import comparison_images, difference_map, zone_panels
 from .page import MISSING, Page, interval_sentence, interval_text, percent, ratio_text, scope_title, subset_phrase
 
 MAX_PANELS, MAX_MATRICES = 12, 6
@@ -31,9 +32,12 @@ class Bold(str):
 
 
 def comparison_page(
-    comparison: Comparison, images: ComparisonImages, landslide_name: str, settings: Mapping[str, object]
+    comparison: Comparison,
+    by_rank: tuple[AreaRanks, AreaRanks] | None,
+    landslide_name: str,
+    settings: Mapping[str, object],
 ) -> Page:
-    """Return the report."""
+    """Return the report; ``by_rank`` is that of :func:`.comparison_images`."""
     several = len(comparison.maps) > 1
     title = "Relative landslide susceptibility by region"
     if several:
@@ -48,7 +52,7 @@ def comparison_page(
         if several:
             _add_tests(page, comparison)
         _add_roc(page, comparison)
-        _add_maps(page, comparison, images)
+        _add_maps(page, comparison, by_rank)
         if several:
             _add_agreement(page, comparison)
         _add_zones(page, comparison)
@@ -226,25 +230,26 @@ def _roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
     return figure
 
 
-def _add_maps(page: Page, comparison: Comparison, images: ComparisonImages) -> None:
+def _add_maps(page: Page, comparison: Comparison, by_rank: tuple[AreaRanks, AreaRanks] | None) -> None:
+    zones, difference = comparison_images(comparison, by_rank)
     page.figure(
-        "The maps side by side" if len(images.zones) > 1 else "The map",
-        zone_panels(comparison.names, images.zones, comparison.zone_names),
+        "The maps side by side" if len(zones) > 1 else "The map",
+        zone_panels(comparison.names, zones, comparison.zone_names),
         "Zones of each map, cut by share of the common ground, so that equal colours mean equal ranks and not "
         "equal values. A map of as many classes as there are zones keeps its own.",
     )
-    if images.difference is None:
+    if difference is None:
         return
     first, second = comparison.names[:2]
     note = "A map can be higher everywhere and rank the cells alike; see the rank correlation."
-    if images.by_rank:
+    if by_rank is not None:
         note = (
             "The values of the two do not mean the same, so ranks are compared: the share of the ground that is less "
             "susceptible."
         )
     page.figure(
         "Where they differ",
-        difference_map(images.difference, f"Difference of {'ranks' if images.by_rank else 'susceptibility'}"),
+        difference_map(difference, f"Difference of {'susceptibility' if by_rank is None else 'ranks'}"),
         f"{first} minus {second}. Orange: {first} is higher; purple: {second} is higher. {note}",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -27,30 +27,22 @@ DIFFERENCE = ("#542788", "#998ec3", "#d8daeb", "#f7f7f7", "#fee0b6", "#f1a340", 
 """Purple to orange (ColorBrewer's PuOr), which readers with any kind of colour vision can tell apart."""
 
 
-@dataclass(frozen=True)
-class ComparisonImages:
-    """All maps at the size of a page, on one grid."""
+def comparison_images(
+    comparison: Comparison, by_rank: tuple[AreaRanks, AreaRanks] | None
+) -> tuple[list[MapImage], MapImage | None]:
+    """Return all maps at the size of a page, on the ground of the reference.
 
-    zones: list[MapImage]  # zones of each map, by the breaks of the common ground
-    difference: MapImage | None  # first map minus the second; None for one map
-    by_rank: bool  # whether it is one of ranks
-
-
-def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRanks] | None) -> ComparisonImages:
-    """Read all maps small, on the ground of the reference.
-
-    Args:
-        by_rank: ranks of the first two maps where those are subtracted instead of the values.
+    They are the zones of each map, by the breaks of the common ground, and the first map minus the second, ``None`` for
+    one map. ``by_rank`` holds the ranks of these two where those are subtracted instead of the values.
     """
     reference = comparison.maps[comparison.reference]
     grid = reference.grid
-    relief = find_relief(reference.pieces[0].dataset.name) if len(reference.pieces) == 1 else None
     if len(reference.pieces) == 1:
-        frame = _read(reference.pieces[0], grid.bounds)
+        source = reference.pieces[0]
+        frame = add_hillshade(_read(source, grid.bounds), find_relief(source.dataset.name), grid.crs)
     else:
         empty = empty_map(grid, MAX_SIDE)
         frame = replace(empty, cells=_onto(reference, grid, empty))
-    frame = add_hillshade(frame, relief, grid.crs)
     values = [frame.cells if one is reference else _onto(one, grid, frame) for one in comparison.maps]
     zones = []
     for cells, ranks, of_bin in zip(values, comparison.scan.ranks, comparison.zones):
@@ -59,9 +51,8 @@ def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRank
         zone[known] = of_bin[ranks.index(cells[known])]
         zones.append(replace(frame, cells=zone))
     if len(values) < 2:
-        return ComparisonImages(zones, None, False)
-    difference = compute_difference(values[0], values[1], by_rank)
-    return ComparisonImages(zones, replace(frame, cells=difference), by_rank is not None)
+        return zones, None
+    return zones, replace(frame, cells=compute_difference(values[0], values[1], by_rank))
 
 
 def _read(source: Source, bounds: Bounds) -> MapImage:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,29 +34,18 @@ MAX_BARS = 16  # classes drawn; the smallest of more are drawn together
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-@dataclass
-class CheckReport:
-    """What the report shows."""
-
-    dataset: rasterio.DatasetReader
-    grid: Grid | None  # of the stack; ``None`` when it has a fault
-    labels: str | os.PathLike | None  # the label raster that was given
-    summary: CheckSummary
-    scan: StackScan
-    associations: Associations
-    nodata_counts: NodataCounts
-
-    @property
-    def has_landslides(self) -> bool:
-        """Whether landslide cells are shown beside all cells."""
-        return self.scan.labels is not None and self.scan.labels.landslide_used > 0
-
-
-def build_page(report: CheckReport) -> Page:
-    """Return the report as a page."""
-    summary, labels = report.summary, report.labels
+def build_page(
+    dataset: rasterio.DatasetReader,
+    grid: Grid | None,
+    labels: str | os.PathLike | None,
+    summary: CheckSummary,
+    scan: StackScan,
+    associations: Associations,
+    nodata_counts: NodataCounts,
+) -> Page:
+    """Return the report; ``grid`` is that of the stack, ``None`` when it has a fault, ``labels`` the raster given."""
     beside = f" with the labels {Path(labels).name}" if labels is not None else ""
-    page = Page("Check of the factor stack", f"{Path(report.dataset.name).name}{beside}")
+    page = Page("Check of the factor stack", f"{Path(dataset.name).name}{beside}")
     explained = (f"{text.capitalize()}." for text in findings.SEVERITIES.values())
     counts = (summary.errors, summary.warnings, summary.notes)
     usable = f"{summary.valid_cells:,} of {summary.cells:,} cells have data in all factors."
@@ -69,14 +57,21 @@ def build_page(report: CheckReport) -> Page:
     )
     page.text("", summary.verdict)
     _add_findings(page, summary)
-    _add_factors(page, report)
-    _add_nodata_counts(page, report.nodata_counts)
-    _add_grid(page, report)
+    _add_factors(page, scan, associations)
+    _add_nodata_counts(page, nodata_counts)
+    crs = dataset.crs.to_string()[:60] if dataset.crs else "none"
+    values = {"CRS": crs, "Cells": f"{dataset.width:,} × {dataset.height:,}", "Bands": dataset.count}
+    if grid is not None:
+        values["Cell size"] = f"{grid.cell_size():.1f} m"
+        values["Usable area"] = f"about {scan.complete * grid.cell_size() ** 2 / 1e6:,.1f} km²"
+    page.settings("Grid", values)
+    # Whether landslide cells are shown beside all cells.
+    labelled = scan.labels is not None and scan.labels.landslide_used > 0
     with style():
-        _add_associations(page, report)
-        _add_distributions(page, report)
-    if report.has_landslides:
-        _add_landslides(page, report.scan)
+        _add_associations(page, scan, associations)
+        _add_distributions(page, scan, labelled)
+    if labelled:
+        _add_landslides(page, scan)
     _add_limits(page)
     return page
 
@@ -90,10 +85,10 @@ def _add_findings(page: Page, summary: CheckSummary) -> None:
         page.table("Findings and how to fix them", columns, rows, swatches=swatches)
 
 
-def _add_factors(page: Page, report: CheckReport) -> None:
-    inflation = dict(zip(report.associations.continuous, report.associations.inflation))
+def _add_factors(page: Page, scan: StackScan, associations: Associations) -> None:
+    inflation = dict(zip(associations.continuous, associations.inflation))
     rows: list[list[object]] = []
-    for band in report.scan.continuous_bands:
+    for band in scan.continuous_bands:
         numbers = [band.mean, band.standard_deviation, *[math.nan] * 5]
         if band.finite:
             numbers[2:] = [band.minimum, *map(band.quantile, (0.05, 0.5, 0.95)), band.maximum]
@@ -108,7 +103,7 @@ def _add_factors(page: Page, report: CheckReport) -> None:
         )
         page.table("Continuous factors", columns, rows, note)
     rows = []
-    for classes in report.scan.categorical_bands:
+    for classes in scan.categorical_bands:
         missing, few = _share(classes.empty + classes.infinite, classes.cells), int((classes.counts < FEW_CELLS).sum())
         most, share = None, None
         if classes.codes:
@@ -132,19 +127,8 @@ def _add_nodata_counts(page: Page, counts: NodataCounts) -> None:
         page.table("Cells lost when the stack was built", columns, rows, note)
 
 
-def _add_grid(page: Page, report: CheckReport) -> None:
-    dataset, grid = report.dataset, report.grid
-    crs = dataset.crs.to_string()[:60] if dataset.crs else "none"
-    values = {"CRS": crs, "Cells": f"{dataset.width:,} × {dataset.height:,}", "Bands": dataset.count}
-    if grid is not None:
-        values["Cell size"] = f"{grid.cell_size():.1f} m"
-        values["Usable area"] = f"about {report.scan.complete * grid.cell_size() ** 2 / 1e6:,.1f} km²"
-    page.settings("Grid", values)
-
-
-def _add_associations(page: Page, report: CheckReport) -> None:
-    titles = {band.name: band.factor.title or band.name for band in report.scan.bands}
-    found = report.associations
+def _add_associations(page: Page, scan: StackScan, found: Associations) -> None:
+    titles = {band.name: band.factor.title or band.name for band in scan.bands}
     pearson = "Pearson's r of the continuous factors over the usable cells. White on colour: beyond ±"
     cramer = (
         "Cramér's V of the categorical factors: 0 independent, 1 one determines the other. White on colour: beyond "
@@ -157,13 +141,12 @@ def _add_associations(page: Page, report: CheckReport) -> None:
             page.figure("Correlation of factors", figure, f"{caption}{CORRELATION_LIMIT}.", half=half)
 
 
-def _add_distributions(page: Page, report: CheckReport) -> None:
+def _add_distributions(page: Page, scan: StackScan, labelled: bool) -> None:
     # The explanation follows the figures: a heading sticks to what comes next, so none stands alone on a sheet.
-    scan, labelled = report.scan, report.has_landslides
     shown = "landslide cells (orange) against all (grey)" if labelled else "all cells"
     heading = f"Continuous factors: {shown}"
     for band in scan.continuous_bands:
-        page.figure(heading, distribution(band, HALF, 1.7, labelled), half=True)
+        page.figure(heading, distribution(band, labelled), half=True)
     if scan.continuous_bands and labelled:
         page.text(
             "",
@@ -174,7 +157,7 @@ def _add_distributions(page: Page, report: CheckReport) -> None:
         page.text("", "Densities. With a label raster (LABELS), the landslide cells are drawn as well.")
     heading = f"Categorical factors: {shown}"
     for classes in scan.categorical_bands:
-        page.figure(heading, class_bars(classes, HALF, labelled), half=True)
+        page.figure(heading, class_bars(classes, labelled), half=True)
     if scan.categorical_bands and labelled:
         page.text(
             "",
@@ -254,9 +237,9 @@ def heat_map(matrix: np.ndarray, names: Sequence[str], width: float, signed: boo
     return figure
 
 
-def distribution(band: ContinuousBand, width: float, height: float, labelled: bool) -> Figure:
+def distribution(band: ContinuousBand, labelled: bool) -> Figure:
     """Draw the density of a continuous factor over all cells, or over the labelled and the landslide cells."""
-    figure = new_figure(height, width)
+    figure = new_figure(1.7, HALF)
     axes = _bare_axes(figure, band)
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
@@ -304,13 +287,13 @@ def _note_spike(axes: Axes, band: ContinuousBand, counts: np.ndarray, labelled: 
     axes.text(x, y, text if right else text[2:], ha=side, va="top", fontsize=7, color=SOFT)
 
 
-def class_bars(band: CategoricalBand, width: float, labelled: bool) -> Figure:
+def class_bars(band: CategoricalBand, labelled: bool) -> Figure:
     """Draw the share of cells of each class as bars, with labels also the share of landslide cells.
 
     The frequency ratio, the second share over the first, stands at the right end.
     """
     rows = _class_rows(band, labelled)
-    figure = new_figure(0.62 + (0.26 if labelled else 0.2) * max(len(rows), 3), width)
+    figure = new_figure(0.62 + (0.26 if labelled else 0.2) * max(len(rows), 3), HALF)
     axes = _bare_axes(figure, band)
     places = np.arange(len(rows))[::-1]
     thick = 0.36 if labelled else 0.7

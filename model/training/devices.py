@@ -128,12 +128,9 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
 def cpu_has_bf16() -> bool:
     """Return whether this CPU multiplies matrices in bf16 (AVX512-BF16 or AMX), as far as torch can tell."""
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        probe = getattr(torch.cpu, name, None)
-        try:
-            if probe is not None and probe():
+        with contextlib.suppress(RuntimeError, AttributeError):
+            if getattr(torch.cpu, name)():
                 return True
-        except (RuntimeError, AttributeError):
-            continue
     return False
 
 
