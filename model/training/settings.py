@@ -193,18 +193,16 @@ TITLES = {
     WEIGHTS_OF_EVIDENCE: "weights of evidence",
 }
 
-_RECOMMENDED_OVERRIDES: dict[str, dict[str, Any]] = {
-    UNET: {"weight_landslide": 4.0, "weight_stable": 1.0},
-    BPNN: {"window": PATCH, "width": 64},
-    RESNET: {"window": PATCH},
+_OVERRIDES: dict[tuple[str, str], dict[str, Any]] = {
+    (RECOMMENDED, UNET): {"weight_landslide": 4.0, "weight_stable": 1.0},
+    (RECOMMENDED, BPNN): {"window": PATCH, "width": 64},
+    (RECOMMENDED, RESNET): {"window": PATCH},
+    (PAPER, UNET): {"weight_landslide": 4.0},
+    (PAPER, BPNN): {"window": PATCH, "width": 64, "learning_rate": 2e-5},
+    (PAPER, RESNET): {"window": PATCH, "width": 16, "learning_rate": 5e-5},
 }
-"""Where a kind's recommended settings differ from PCUM's: one patch per window, and 4 : 1 for the U-Net as printed."""
-_PAPER_OVERRIDES: dict[str, dict[str, Any]] = {
-    UNET: {"weight_landslide": 4.0},
-    BPNN: {"window": PATCH, "width": 64, "learning_rate": 2e-5},
-    RESNET: {"window": PATCH, "width": 16, "learning_rate": 5e-5},
-}
-"""The same for the preset ``paper`` (Zhang and Deng 2026, sections 5.1 and 5.2; widths are not printed)."""
+"""Where a kind's settings differ from PCUM's: one patch per window, and 4 : 1 for the U-Net (Zhang and Deng 2026,
+sections 5.1 and 5.2; widths are not printed)."""
 
 _KIND = 'PCUM, or one of the models to compare it with; see "Train PCUM" and "Train comparison model".'
 _RANDOM_SPLIT = "Repeats everything with small patches that are assigned to folds at random."
@@ -244,8 +242,7 @@ def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> Traini
 
     Raises ``ParameterInvalid`` if there is no such kind, preset or setting, or a value is out of its range.
     """
-    own = (_PAPER_OVERRIDES if preset == PAPER else _RECOMMENDED_OVERRIDES).get(kind, {})
-    return enforce_kind_settings(kind, preset_settings(preset, {**own, **given}))
+    return enforce_kind_settings(kind, preset_settings(preset, {**_OVERRIDES.get((preset, kind), {}), **given}))
 
 
 def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSettings:
