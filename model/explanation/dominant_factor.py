@@ -115,7 +115,6 @@ class DominanceStatistics:
     mean_absolute: np.ndarray  # mean absolute contribution in logits
     cells: np.ndarray  # cells that it dominates, int64
     km2: np.ndarray  # their area; of sampled blocks, their weighted number
-    is_whole_area: bool  # False for sampled blocks
 
 
 class _DominanceSums:
@@ -139,13 +138,13 @@ class _DominanceSums:
             self._area += float(weight.sum())
         return dominant
 
-    def result(self, is_whole_area: bool) -> DominanceStatistics:
+    def result(self) -> DominanceStatistics:
         if not self._cells.any():
             raise TooFewData("No cell of the area has data in all factors of the model.")
         with np.errstate(invalid="ignore"):
             raising_share = self._raising_area / self._dominant_area
         share, absolute, km2 = self._dominant_area / self._area, self._absolute / self._area, self._dominant_area / 1e6
-        return DominanceStatistics(share, raising_share, absolute, self._cells, km2, is_whole_area)
+        return DominanceStatistics(share, raising_share, absolute, self._cells, km2)
 
 
 def dominance_in_tiles(
@@ -160,7 +159,7 @@ def dominance_in_tiles(
         for tile, contributions in zip(batch, np.split(found, len(batch), axis=1)):
             inside = tiles.inside[tile]
             sums.add(tiles.core(contributions), inside, np.full(inside.shape, tiles.weights[tile]))
-    return sums.result(is_whole_area=False)
+    return sums.result()
 
 
 def write_dominant_factor(
@@ -190,7 +189,7 @@ def write_dominant_factor(
             dominant = _dominant_in_tile(area, tile, baselines, sums, part)
             target.write(dominant, 1, window=tile.core.window)
             part.report(1.0)
-        return sums.result(is_whole_area=True)
+        return sums.result()
 
 
 def _dominant_in_tile(

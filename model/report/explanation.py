@@ -41,7 +41,7 @@ class Explanation:
     """``blocks``, ``of``, ``side`` in metres, ``landslide`` and ``stable`` cells, ``response_blocks``,
     ``references``, ``repeats``."""
     warnings: list[str] = field(default_factory=list)
-    image: MapImage | None = None  # of the dominant factor, when the raster was written
+    image: MapImage | None = None  # of the dominant factor, when it was computed for the whole area
 
     @property
     def ranking(self) -> list[PermutationImportance]:
@@ -368,7 +368,7 @@ def _add_responses(page: Page, explanation: Explanation) -> None:
 def _add_dominant_factor(page: Page, explanation: Explanation) -> None:
     dominance, titles = explanation.dominance, explanation.explained.titles
     blocks = explanation.sample["response_blocks"]
-    where = "the whole area" if dominance.is_whole_area else f"{blocks} blocks of the area"
+    where = f"{blocks} blocks of the area" if explanation.image is None else "the whole area"
     text = (
         f"The dominant factor of a cell is the one that adds or takes most compared with typical land of the area "
         f"(Shapley values of the logit), here over {where}. It shows what distinguishes a place from the rest of this "
