@@ -59,14 +59,14 @@ class BuildBufferedLabels(ScarpAlgorithm):
         self.declare(p.raster_output("OUTPUT", "Landslide labels"))
 
     def check(self, arguments: Arguments) -> None:
-        read_pairs(arguments.table("RADII"), "RADII", 0)
+        read_pairs(arguments.table("RADII"), "RADII", 0, unit="m")
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         reference = str(arguments.raster("REFERENCE"))
         crs = arguments.grid_crs(reference, "reference")
         field = arguments.field("SCALE_FIELD")
-        radii = read_pairs(arguments.table("RADII"), "RADII", 0)
-        landslides, area = arguments.points_or_polygons("LANDSLIDES", crs, [field]), arguments.polygons("AREA", crs)
+        radii = read_pairs(arguments.table("RADII"), "RADII", 0, unit="m")
+        landslides, area = arguments.landslides("LANDSLIDES", crs, [field]), arguments.polygons("AREA", crs)
         options = arguments.options(LabelOptions, scale_field=field, radii=radii)
         summary = self.call(arguments, "build_buffered_labels", landslides, reference, options=options, area=area)
         cells = {name: getattr(summary, name.lower()) for name in self.NUMBERS if name.endswith("_CELLS")}

@@ -71,19 +71,19 @@ class BuildSafetyFactor(ScarpAlgorithm):
 
     def check(self, arguments: Arguments) -> None:
         arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", tr("the terrain class"))
-        read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
+        read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0, unit="1/mm")
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         reference = str(arguments.raster("REFERENCE"))
         crs = arguments.grid_crs(reference, "reference")
         fields = {name: arguments.field(name.upper()) for name in ("alpha_field", "beta_field", "rainy_days_field")}
-        k_table = read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
+        k_table = read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0, unit="1/mm")
         inputs = SafetyInputs(
             reference,
             str(arguments.raster("PRECIPITATION")),
             climate=arguments.polygons("CLIMATE", crs, list(fields.values())),
             topography=arguments.classes("TOPOGRAPHY", crs),
-            landslides=arguments.points_or_polygons("LANDSLIDES", crs),
+            landslides=arguments.landslides("LANDSLIDES", crs),
         )
         options = arguments.options(SafetyOptions, **fields, k_table=k_table)
         summary = self.call(arguments, "build_safety_factor", inputs, options=options)

@@ -60,7 +60,7 @@ class ClassifyZones(ScarpAlgorithm):
         susceptibility, options, landslides = str(arguments.raster("SUSCEPTIBILITY")), self._options(arguments), None
         if options.method == LANDSLIDE_SHARE:
             crs = arguments.grid_crs(susceptibility, "susceptibility")
-            landslides = arguments.points_or_polygons("LANDSLIDES", crs)
+            landslides = arguments.landslides("LANDSLIDES", crs)
         more = {"breaks_from": arguments.file("BREAKS_FROM"), "landslides": landslides}
         summary = self.call(arguments, "classify_zones", susceptibility, options=options, **more)
         style = "zones" if len(summary.names) == 5 else SIDECAR_STYLE

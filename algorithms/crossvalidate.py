@@ -67,7 +67,7 @@ class CrossValidate(ScarpAlgorithm):
         crs = arguments.grid_crs(stack, "factor stack")
         options, settings = self._options(arguments)
         training.log_overrides(arguments, options.kind)
-        inputs = stack, arguments.raster("LABELS"), arguments.points_or_polygons("LANDSLIDES", crs)
+        inputs = stack, arguments.raster("LABELS"), arguments.landslides("LANDSLIDES", crs)
         more = {"settings": settings, "safety_factor": arguments.raster("SAFETY_FACTOR")}
         result = self.call(arguments, "cross_validate", *inputs, options=options, **more)
         folds = training.write_rectangles(arguments, "OUTPUT_FOLDS", FOLD_FIELDS, result.blocks, crs)

@@ -100,5 +100,5 @@ class RainfallWarning(ScarpAlgorithm):
 
     @staticmethod
     def _options(arguments: Arguments) -> WarningOptions:
-        table = read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
+        table = read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0, unit="1/mm")
         return arguments.options(WarningOptions, k_table=table, region_field=arguments.field("REGION_FIELD"))

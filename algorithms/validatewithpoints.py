@@ -28,8 +28,8 @@ def evaluation_layers(arguments: Arguments, crs: QgsCoordinateReferenceSystem) -
     """Return the vector layers of a validation or comparison."""
     region_field = arguments.field("REGION_FIELD")
     return EvaluationLayers(
-        arguments.points_or_polygons("LANDSLIDES", crs),
-        arguments.points("STABLE", crs),
+        arguments.landslides("LANDSLIDES", crs),
+        arguments.stable_points("STABLE", crs),
         arguments.polygons("REGIONS", crs, [region_field]),
         region_field,
         arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),

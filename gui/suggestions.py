@@ -13,6 +13,7 @@ from qgis import core
 from qgis.PyQt.QtCore import QObject, QStringListModel, Qt
 from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QLineEdit, QWidget
 
+from ..algorithms.base.own_layers import WINDOWS, own_kind
 from ..algorithms.base.parameters import RASTER_OR_VECTOR_FIELD, plain
 from ..model.factors.definitions import FACTORS
 from ..translation import tr
@@ -82,7 +83,7 @@ def _has_part(words: list[str], keyword: list[str]) -> bool:
     return is_prefix or is_truncated
 
 
-POINT, LINE, POLYGON = "point", "line", "polygon"
+POINT, LINE, POLYGON, MIXED = "point", "line", "polygon", "mixed"
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,29 @@ class LayerInfo:
 
 
 def guess_layer(parameter: str, layers: Sequence[LayerInfo]) -> str | None:
-    """Return the key of the layer that an input such as ``STACK`` probably means; None without a unique match."""
+    """Return the key of the layer that an input such as ``STACK`` probably means; None without a unique match.
+
+    A layer whose name is a keyword comes before those that contain one; layers that Scarp made for something else and
+    layers of ground without landslides are never an inventory.
+    """
     matches = _LAYER_MATCHERS.get(parameter, lambda layer: False)
-    found = [layer.key for layer in layers if matches(layer)]
-    return found[0] if len(found) == 1 else None
+    found = [layer for layer in layers if matches(layer) and not is_other_product(parameter, layer)]
+    if parameter == "LANDSLIDES":
+        found = [layer for layer in found if not _is_stable(layer.name)]
+    if len(found) > 1:
+        words = _LAYER_KEYWORDS.get(parameter, ())
+        found = [layer for layer in found if any(_matches_whole_name(_words(layer.name), _words(one)) for one in words)]
+    return found[0].key if len(found) == 1 else None
 
 
 def is_other_product(parameter: str, layer: LayerInfo) -> bool:
     """Return whether Scarp itself made a layer for another input than this one."""
     matches = _LAYER_MATCHERS.get(parameter)
-    return matches is not None and not matches(layer) and any(_LAYER_MATCHERS[kind](layer) for kind in _SCARP_PRODUCTS)
+    if matches is None:
+        return False
+    if own_kind(layer.fields):
+        return parameter != "WINDOWS" or not matches(layer)
+    return not matches(layer) and any(_LAYER_MATCHERS[kind](layer) for kind in _SCARP_PRODUCTS)
 
 
 def _band(*descriptions: str) -> Callable[[LayerInfo], bool]:
@@ -125,7 +139,33 @@ def _is_stack(layer: LayerInfo) -> bool:
     return len(set(layer.bands) & set(FACTORS)) > 1
 
 
+def _is_windows(layer: LayerInfo) -> bool:
+    return layer.geometry == POLYGON and own_kind(layer.fields) == WINDOWS
+
+
+_STABLE_WORDS = ("non", "no", "not", "stable", "absence", "absent", "negative", "negatives", "未滑", "非滑坡", "稳定")
+
+
+def _is_stable(name: str) -> bool:
+    """Return whether the name of a layer says that it shows ground without landslides."""
+    return matches_keyword(_STABLE_WORDS, name)
+
+
 _LANDFORM = ("landform", "geomorphology", "地貌")
+_LAYER_KEYWORDS: dict[str, tuple[str, ...]] = {
+    "DEM": ("dem", "dtm", "elevation", "srtm", "高程"),
+    "RAIN": ("rain", "rainfall", "降雨"),
+    "PRECIPITATION": ("precipitation", "降水"),
+    "TEMPERATURE": ("temperature", "气温", "温度"),
+    "LANDSLIDES": ("landslides", "landslide", "滑坡"),
+    "RIVERS": ("rivers", "river", "streams", "水系", "河流"),
+    "FAULTS": ("faults", "fault", "断层", "断裂"),
+    "LITHOLOGY": ("lithology", "岩性"),
+    "LANDFORM": _LANDFORM,
+    "TOPOGRAPHY": ("topography", *_LANDFORM),
+    "SEISMIC": ("seismic", "intensity", "烈度"),
+    "REGIONS": ("regions", "region", "districts", "counties", "行政区"),
+}
 _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "STACK": _is_stack,
     "REFERENCE": _is_stack,
@@ -133,27 +173,32 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "SAFETY_FACTOR": _band("safety factor"),
     "SUSCEPTIBILITY": _band("relative landslide susceptibility", "landslide susceptibility"),
     "ZONES": _band("susceptibility zone"),
-    "WINDOWS": lambda layer: layer.geometry == POLYGON and {"subset", "kind", "landslide_share"} <= set(layer.fields),
+    "WINDOWS": _is_windows,
     "CLIMATE": lambda layer: layer.geometry == POLYGON and {"alpha", "beta"} <= set(map(str.lower, layer.fields)),
-    "DEM": _named("dem", "dtm", "elevation", "srtm", "高程", raster=True),
-    "RAIN": _named("rain", "rainfall", "降雨", raster=True),
-    "PRECIPITATION": _named("precipitation", "降水", geometries=(POINT,), raster=True),
-    "TEMPERATURE": _named("temperature", "气温", "温度", geometries=(POINT,), raster=True),
-    "LANDSLIDES": _named("landslides", "landslide", "滑坡", geometries=(POINT, POLYGON)),
-    "RIVERS": _named("rivers", "river", "streams", "水系", "河流", geometries=(LINE,)),
-    "FAULTS": _named("faults", "fault", "断层", "断裂", geometries=(LINE,)),
-    "LITHOLOGY": _named("lithology", "岩性", geometries=(POLYGON,), raster=True),
+    "DEM": _named(*_LAYER_KEYWORDS["DEM"], raster=True),
+    "RAIN": _named(*_LAYER_KEYWORDS["RAIN"], raster=True),
+    "PRECIPITATION": _named(*_LAYER_KEYWORDS["PRECIPITATION"], geometries=(POINT,), raster=True),
+    "TEMPERATURE": _named(*_LAYER_KEYWORDS["TEMPERATURE"], geometries=(POINT,), raster=True),
+    "LANDSLIDES": _named(*_LAYER_KEYWORDS["LANDSLIDES"], geometries=(POINT, POLYGON, MIXED)),
+    "RIVERS": _named(*_LAYER_KEYWORDS["RIVERS"], geometries=(LINE, MIXED)),
+    "FAULTS": _named(*_LAYER_KEYWORDS["FAULTS"], geometries=(LINE, MIXED)),
+    "LITHOLOGY": _named(*_LAYER_KEYWORDS["LITHOLOGY"], geometries=(POLYGON,), raster=True),
     "LANDFORM": _named(*_LANDFORM, geometries=(POLYGON,), raster=True),
-    "TOPOGRAPHY": _named("topography", *_LANDFORM, geometries=(POLYGON,), raster=True),
-    "SEISMIC": _named("seismic", "intensity", "烈度", geometries=(POLYGON,), raster=True),
-    "REGIONS": _named("regions", "region", "districts", "counties", "行政区", geometries=(POLYGON,)),
+    "TOPOGRAPHY": _named(*_LAYER_KEYWORDS["TOPOGRAPHY"], geometries=(POLYGON,), raster=True),
+    "SEISMIC": _named(*_LAYER_KEYWORDS["SEISMIC"], geometries=(POLYGON,), raster=True),
+    "REGIONS": _named(*_LAYER_KEYWORDS["REGIONS"], geometries=(POLYGON,)),
 }
 _SCARP_PRODUCTS = ("STACK", "LABELS", "SAFETY_FACTOR", "SUSCEPTIBILITY", "ZONES", "WINDOWS")
 SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES"}
 """Optional inputs that are filled in: those that improve a result, not those that change its subject."""
 
 _KINDS: Any = core.QgsWkbTypes.GeometryType
-_GEOMETRIES = {_KINDS.PointGeometry: POINT, _KINDS.LineGeometry: LINE, _KINDS.PolygonGeometry: POLYGON}
+_GEOMETRIES = {
+    _KINDS.PointGeometry: POINT,
+    _KINDS.LineGeometry: LINE,
+    _KINDS.PolygonGeometry: POLYGON,
+    _KINDS.UnknownGeometry: MIXED,
+}
 _FLAG: Any = core.QgsProcessingParameterDefinition.Flag
 _ONE_LAYER = ("raster", "source", "layer", "vector")
 _MAX_BANDS = 100  # a raster with more is no factor stack but a cube, whose names take long to read

@@ -10,6 +10,7 @@ import numpy as np
 
 from .errors import ParameterInvalid
 from .factors.definitions import CATEGORICAL, MAX_CLASSES
+from .texts import clean_label
 
 CODES, ONE_HOT = "codes", "one_hot"
 UNSEEN_CODE = -1.0  # replaces in raw values a class that the model does not have
@@ -224,9 +225,13 @@ class ClassMatcher:
         for index, (spec, factor) in enumerate(zip(specs, factors)):
             if not spec.is_categorical or not spec.classes or not factor.classes:
                 continue
+            exact = {label: code for code, label in spec.classes.items()}
             codes = {normalise_label(label): code for code, label in spec.classes.items()}
-            labels = factor.classes.items()
-            pairs = {int(code): codes.get(normalise_label(label), UNSEEN_CODE) for code, label in labels}
+            # Labels that differ only in case are classes of their own, so the same spelling comes first.
+            pairs = {
+                int(code): exact.get(label, codes.get(normalise_label(label), UNSEEN_CODE))
+                for code, label in factor.classes.items()
+            }
             missing = [factor.classes[code] for code, target in pairs.items() if target == UNSEEN_CODE]
             if missing:
                 self.unknown[spec.name] = missing
@@ -248,5 +253,5 @@ class ClassMatcher:
 
 
 def normalise_label(label: str) -> str:
-    """Return a class label for comparison: case and spaces do not matter."""
-    return " ".join(str(label).split()).casefold()
+    """Return a class label for comparison: case, blanks and the Unicode form do not matter."""
+    return clean_label(str(label)).casefold()

@@ -12,6 +12,8 @@ from typing import Any
 
 from .errors import ParameterInvalid
 from .outputs.atomic import atomic_output, write_text
+from .texts import shorten
+from .written_numbers import parse_number, read_number
 
 
 def read_numbers(
@@ -27,14 +29,16 @@ def read_texts(value: str | Sequence[Any] | None) -> list[str]:
 
 
 def read_pairs(
-    value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf, maximum: float = math.inf
+    value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf, maximum: float = math.inf, unit: str = ""
 ) -> dict[str, float]:
     """Read a table of a text and a number column: ``"giant, 600, large, 500"``, a flat list, or rows of two.
 
     Returns the numbers by text, stripped, in the order given. Raises ParameterInvalid if the entries of the parameter
     ``name`` are not pairs, a number is no number within the bounds, or a text occurs twice.
+
+    ``unit`` is that of the numbers, a key of ``written_numbers.UNITS``, and may stand behind them.
     """
-    entries = _entries(value)
+    entries = _entries(value, in_pairs=True)
     if len(entries) % 2:
         raise ParameterInvalid(
             f"{name} has {len(entries)} entries, but it takes rows of two: a name and a number. "
@@ -47,34 +51,52 @@ def read_pairs(
             continue
         if text in pairs:
             raise ParameterInvalid(f'{name} lists "{text}" twice. Keep one of the rows.')
-        pairs[text] = _number(number, f'{name}, row "{text}"', minimum, maximum)
+        pairs[text] = _number(number, f'{name}, row "{text}"', minimum, maximum, unit)
     return pairs
 
 
-def _entries(value: str | Sequence[Any] | None) -> list[Any]:
+def _entries(value: str | Sequence[Any] | None, in_pairs: bool = False) -> list[Any]:
     if value is None:
         return []
     if isinstance(value, str):
-        return [entry.strip() for entry in value.replace(";", ",").split(",")] if value.strip() else []
+        return _split(value, in_pairs) if value.strip() else []
     flat: list[Any] = []
     for entry in value:
         flat.extend(entry) if isinstance(entry, (list, tuple)) else flat.append(entry)
     return flat
 
 
-def _number(entry: Any, name: str, minimum: float, maximum: float) -> float:
+def _split(text: str, in_pairs: bool) -> list[str]:
+    """Return the entries of text between commas or semicolons; a comma between semicolons may be a decimal one.
+
+    In a table of pairs a comma in every part separates the two, as in ``10,60; 20,50``.
+    """
+    parts = [part.strip() for part in text.split(";")]
+    written = [parse_number(part) for part in parts if "," in part]
+    are_rows = in_pairs and len(written) == len(parts)
+    if len(parts) > 1 and written and not are_rows and all(one and one.with_point is None for one in written):
+        return parts
+    return [entry.strip() for part in parts for entry in part.split(",")]
+
+
+def _number(entry: Any, name: str, minimum: float, maximum: float, unit: str = "") -> float:
+    text = str(entry).strip()
     try:
-        number = float(str(entry).strip())
+        number = float(text)
     except ValueError:
-        raise ParameterInvalid(
-            f'{name} should hold numbers, but one entry is "{entry}". Write a number there, with a '
-            "point for decimals and a comma between entries."
-        ) from None
+        try:
+            number = read_number(text, unit)
+        except ValueError:
+            wanted = f"in {unit}, " if unit else ""
+            raise ParameterInvalid(
+                f'{name} should hold numbers, but one entry is "{shorten(entry)}". Write a number there, {wanted}with '
+                "a point for decimals and a comma between entries."
+            ) from None
     if not math.isfinite(number) or not minimum <= number <= maximum:
         allowed = f"a number from {minimum:g} to {maximum:g}"
         if math.isinf(maximum):
             allowed = "a finite number" if math.isinf(minimum) else f"a number from {minimum:g} up"
-        raise ParameterInvalid(f"{name} holds {entry}. Write {allowed} there.")
+        raise ParameterInvalid(f"{name} holds {shorten(entry)}. Write {allowed} there.")
     return number
 
 

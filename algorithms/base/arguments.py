@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, Union
 
 from osgeo import gdal
-from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingAlgorithm, QgsProcessingContext, QgsRasterLayer
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsRasterLayer,
+    QgsWkbTypes,
+)
 
 from ...model.errors import CrsMissing, InputCorrupt, InputMissing, LibraryMissing, ParameterInvalid
 from ...model.options import Option, Options
@@ -27,6 +33,7 @@ from .parameters import (
     source_text,
 )
 
+_UNKNOWN_GEOMETRY: Any = QgsWkbTypes.GeometryType.UnknownGeometry  # type: ignore[attr-defined]  # stubs of QGIS 4
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top
 Crs = QgsCoordinateReferenceSystem
 Fields = Sequence[Union[str, None]]
@@ -169,12 +176,7 @@ class Arguments:
         """Raise :class:`InputCorrupt` for a file of several rasters, such as NetCDF with several variables."""
         if not os.path.isfile(source):
             return
-        # Without GDAL's own messages: most files are vector layers.
-        gdal.PushErrorHandler("CPLQuietErrorHandler")
-        try:
-            found = gdal.OpenEx(source, gdal.OF_RASTER)
-        finally:
-            gdal.PopErrorHandler()
+        found = _open_quietly(source)
         parts = found.GetSubDatasets() if found is not None and not found.RasterCount else []
         if parts:
             text = tr(
@@ -213,7 +215,12 @@ class Arguments:
         if source is None:
             raise self._cannot_open(name, tr("a vector layer"))
         text = source_text(self.parameters[name], self.context)
-        return VectorReader(source, name, text, crs, self.context, self.progress, near, self.read, self.bounds)
+        layer = self.algorithm.parameterAsVectorLayer(self.parameters, name, self.context)
+        is_collection = layer is not None and layer.geometryType() == _UNKNOWN_GEOMETRY
+        file_crs = layer.dataProvider().crs() if is_collection else None
+        return VectorReader(
+            source, name, text, crs, self.context, self.progress, near, self.read, self.bounds, file_crs
+        )
 
     def points(self, name: str, crs: Crs, fields: Fields = ()) -> Any:
         reader = self.vector(name, crs)
@@ -231,16 +238,18 @@ class Arguments:
             return None
         return reader.polygons([*filter(None, fields), *filter(reader.has_field, optional_fields)])
 
-    def points_or_polygons(self, name: str, crs: Crs, fields: Fields = ()) -> Any:
-        """Return points or polygons, whichever the layer holds, or None."""
-        from .layers import POINT, POLYGON
+    def landslides(self, name: str, crs: Crs, fields: Fields = ()) -> Any:
+        """Return the points and polygons of an inventory, whichever the layer holds, or None."""
+        reader = self.vector(name, crs)
+        return None if reader is None else reader.landslides([item for item in fields if item])
 
+    def stable_points(self, name: str, crs: Crs) -> Any:
+        """Return points known to be stable, or None."""
         reader = self.vector(name, crs)
         if reader is None:
             return None
-        reader.require_kind(POINT, POLYGON)
-        wanted = [item for item in fields if item]
-        return reader.polygons(wanted) if reader.geometry_type == POLYGON else reader.points(wanted)
+        reader.refuse_own_layer()
+        return reader.points()
 
     def classes(self, name: str, crs: Crs, near: Bounds | None = None) -> Any:
         """Return a ``CategoricalInput`` from polygons and ``NAME_FIELD`` or from a raster, or None."""
@@ -251,8 +260,9 @@ class Arguments:
         if self.is_raster(name):
             layer = self.algorithm.parameterAsLayer(self.parameters, name, self.context)
             return CategoricalInput(raster=self.raster(name), name=layer.name())
-        field = self.field(f"{name}_FIELD")
-        polygons = self.polygons(name, crs, [field], near=near)
+        field, reader = self.field(f"{name}_FIELD") or "", self.vector(name, crs, near)
+        reader.require_class_field(field)
+        polygons = reader.polygons([field])
         return CategoricalInput(polygons=polygons, field=field, name=polygons.name)
 
     def output(self, name: str) -> str | None:
@@ -307,6 +317,18 @@ class Arguments:
             '{name}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists and is complete.'
         )
         return InputMissing(text.format(name=name, value=shown, wanted=kind))
+
+
+def _open_quietly(source: str) -> Any:
+    """Return what GDAL opens as a raster, None for nothing; without a word about vector files on the console."""
+    gdal.PushErrorHandler("CPLQuietErrorHandler")
+    try:
+        return gdal.OpenEx(source, gdal.OF_RASTER)
+    except RuntimeError:
+        # So it is when another plugin has switched GDAL's exceptions on.
+        return None
+    finally:
+        gdal.PopErrorHandler()
 
 
 def _raster_path(layer: QgsRasterLayer, progress: FeedbackProgress) -> str:

@@ -7,8 +7,8 @@ repaired or skipped is counted and logged.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
@@ -27,22 +27,25 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
     QgsRectangle,
     QgsWkbTypes,
 )
+from qgis.PyQt.QtCore import QByteArray, QDate, QDateTime, QTime
 
-from ...model.errors import CrsMissing, LayerEmpty, ParameterInvalid
-from ...model.inputs.vectors import Lines, Points, Polygons, polygon_parts
+from ...model.errors import CrsMissing, FieldUnusable, LayerEmpty, ParameterInvalid
+from ...model.inputs.vectors import Landslides, Lines, Points, PointsAndPolygons, Polygons, polygon_parts
 from ...model.progress import Progress, stop_if_cancelled
+from ...model.texts import REPLACEMENT
 from ...translation import tr
-from .parameters import require_field_of
+from .geometry import LINE, POINT, POLYGON, GridTransform, content_of, crosses_antimeridian, parts_of, repaired
+from .own_layers import describe_own, own_kind
+from .parameters import encoding_problem, require_field_of
 
-Layer = Union[Points, Lines, Polygons]
-_GeometryType: Any = QgsWkbTypes.GeometryType
-POINT, LINE, POLYGON = _GeometryType.PointGeometry, _GeometryType.LineGeometry, _GeometryType.PolygonGeometry
+Layer = Union[Points, Lines, Polygons, PointsAndPolygons]
 LARGE_LAYER = 20_000  # features from which only those near the grid are read
 _FEATURES_PER_CANCEL_CHECK = 1000
-_REPAIRED = "repaired"
+_REPAIRED, _PARTS = "repaired", "parts"
 _SourceFlag: Any = QgsProcessingFeatureSource.Flag
 _SKIP_CHECK = _SourceFlag.FlagSkipGeometryValidityChecks
 """QGIS's own check would stop at the first invalid geometry; here it is repaired."""
+_NO_GEOMETRY: Any = QgsWkbTypes.GeometryType.NullGeometry  # type: ignore[attr-defined]  # stubs of QGIS 4
 
 
 @dataclass
@@ -60,85 +63,143 @@ class VectorReader:
     read: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Receives name and checksum of the layer by parameter, for the run record."""
     bounds: tuple[float, float, float, float] | None = None  # of the grid itself
+    file_crs: QgsCoordinateReferenceSystem | None = None
+    """CRS that the file states; QGIS hands none on of a layer of geometry collections."""
     _counts: dict[str, int] = field(default_factory=dict)
+    _others: dict[Any, int] = field(default_factory=dict)  # features of other kinds of geometry
 
     @property
     def name(self) -> str:
         """Name of the layer."""
         return self.source.sourceName() or self.parameter
 
-    @property
-    def geometry_type(self) -> Any:
-        """POINT, LINE, POLYGON or another type of QGIS."""
-        return QgsWkbTypes.geometryType(self.source.wkbType())
-
     def has_field(self, name: str) -> bool:
         """Whether the layer has a field."""
         return self.source.fields().lookupField(name) >= 0
 
-    def require_kind(self, *wanted: Any) -> None:
-        """Raise :class:`ParameterInvalid` if the layer has another geometry type."""
-        if self.geometry_type not in wanted:
-            text = tr('{parameter} takes {wanted}, but the layer "{layer}" holds {held}. Choose another layer.')
-            names = {"wanted": tr(" or ").join(map(_named, wanted)), "held": _named(self.geometry_type)}
-            raise ParameterInvalid(text.format(parameter=self.parameter, layer=self.name, **names))
+    def require_class_field(self, name: str) -> None:
+        """Raise :class:`FieldUnusable` for a field that cannot name classes, such as one of dates."""
+        fields = self.source.fields()
+        index = require_field_of(self.name, self.parameter, fields, name)
+        if fields.at(index).isDateOrTime():
+            text = tr(
+                'The field "{field}" of the layer "{layer}" for {parameter} holds dates. '
+                "Choose the field that names the class."
+            )
+            raise FieldUnusable(text.format(field=name, layer=self.name, parameter=self.parameter))
+
+    def refuse_own_layer(self) -> None:
+        """Raise :class:`ParameterInvalid` for a layer that Scarp itself wrote: it is no inventory."""
+        kind = own_kind(self.source.fields().names())
+        if kind:
+            text = tr(
+                '{parameter}: the layer "{layer}" holds {held}. Choose another layer, such as that of the inventory.'
+            )
+            raise ParameterInvalid(text.format(parameter=self.parameter, layer=self.name, held=describe_own(kind)))
 
     def points(self, fields: Sequence[str] = ()) -> Points:
         """Return the points, one per part of a multi-point, with the fields named."""
-        xy: list[tuple[float, float]] = []
-        rows = []
-        for geometry, row in self._features(POINT, fields):
-            for point in geometry.asMultiPoint() if geometry.isMultipart() else [geometry.asPoint()]:
-                xy.append((point.x(), point.y()))
-                rows.append(row)
-        places = np.array(xy, dtype=float).reshape(-1, 2)
-        return self._with_checksum(Points(self.name, self.text, _by_field(fields, rows), places))
+        found = self._read((POINT,), fields)
+        return self._with_checksum(self._points(found, fields))
 
     def lines(self) -> Lines:
         """Return the lines, one per part of a multi-line."""
-        parts: list[np.ndarray] = []
-        for geometry, _ in self._features(LINE, ()):
-            parts += _wkb_lines(bytes(geometry.asWkb()))
+        parts = [part for _, content, _ in self._read((LINE,), ()) for part in content]
         return self._with_checksum(Lines(self.name, self.text, {}, parts))
 
     def polygons(self, fields: Sequence[str] = ()) -> Polygons:
         """Return the polygons as GeoJSON mappings with rings as arrays, one per feature, with the fields named."""
-        shapes: list[dict[str, Any]] = []
-        rows = []
-        for geometry, row in self._features(POLYGON, fields):
-            parts = _wkb_polygons(bytes(geometry.asWkb()))
-            single = len(parts) == 1
-            kind = "Polygon" if single else "MultiPolygon"
-            shapes.append({"type": kind, "coordinates": parts[0] if single else parts})
-            rows.append(row)
-        return self._with_checksum(Polygons(self.name, self.text, _by_field(fields, rows), shapes))
+        found = self._read((POLYGON,), fields)
+        return self._with_checksum(self._polygons(found, fields))
+
+    def landslides(self, fields: Sequence[str] = ()) -> Landslides:
+        """Return the points and polygons, whichever the layer holds, with the fields named."""
+        self.refuse_own_layer()
+        found = self._read((POLYGON, POINT), fields)
+        points = self._points([one for one in found if one[0] == POINT], fields)
+        polygons = self._polygons([one for one in found if one[0] == POLYGON], fields)
+        if len(points) and len(polygons):
+            columns = {name: points.fields[name] + polygons.fields[name] for name in fields}
+            both = PointsAndPolygons(self.name, self.text, columns, points=points, polygons=polygons)
+            return self._with_checksum(both)
+        empty_as_polygons = not found and self.geometry_type == POLYGON
+        return self._with_checksum(polygons if len(polygons) or empty_as_polygons else points)
+
+    def _points(self, found: Sequence[_Found], fields: Sequence[str]) -> Points:
+        xy = [place for _, places, _ in found for place in places]
+        rows = [row for _, places, row in found for _ in places]
+        return Points(self.name, self.text, _by_field(fields, rows), np.array(xy, dtype=float).reshape(-1, 2))
+
+    def _polygons(self, found: Sequence[_Found], fields: Sequence[str]) -> Polygons:
+        rows = [row for _, _, row in found]
+        return Polygons(self.name, self.text, _by_field(fields, rows), [shape for _, shape, _ in found])
 
     def _with_checksum(self, layer: Any) -> Any:
         self.read[self.parameter] = {"layer": self.name, **layer_checksum(layer)}
         return layer
 
-    def _features(self, wanted: Any, fields: Sequence[str]) -> Iterator[tuple[QgsGeometry, list[Any]]]:
+    def _read(self, wanted: tuple[Any, ...], fields: Sequence[str]) -> list[_Found]:
+        """Return kind, content and attributes of each feature; those of other kinds are left out, with a warning."""
         columns = [require_field_of(self.name, self.parameter, self.source.fields(), name) for name in fields]
-        self.require_kind(wanted)
-        transform = self._transform()
+        if self.geometry_type == _NO_GEOMETRY:
+            raise self._other_kind(wanted, [self.geometry_type])
+        to_grid = self._transform()
         request = QgsFeatureRequest().setSubsetOfAttributes(columns)
-        rectangle = self._rectangle(transform)
+        rectangle = self._rectangle(to_grid.transform)
         if rectangle is not None:
             request.setFilterRect(rectangle)
-        self._counts = {}
-        used = False
+        self._counts, self._others = {}, {}
+        found: list[_Found] = []
         for feature in self._walk(request):
-            geometry = self._clean(feature.geometry(), wanted, transform)
-            if geometry is None:
-                continue
-            used = True
-            attributes = feature.attributes()
-            yield geometry, [_plain(attributes[column]) for column in columns]
-        if self._counts and not used:
-            text = tr('{parameter}: no feature of "{layer}" can be used; {counts}. Fix them, or choose another layer.')
-            counts = ", ".join(f"{number} {why}" for why, number in self._counts.items())
-            raise LayerEmpty(text.format(parameter=self.parameter, layer=self.name, counts=counts))
+            content = self._content(feature.geometry(), wanted, to_grid)
+            if isinstance(content, str):
+                self._count(content)
+            elif content is not None:
+                attributes = feature.attributes()
+                found.append((*content, self._row(attributes, columns)))
+        if not found:
+            self._raise_unusable(wanted)
         self._log_counts(wanted)
+        return found
+
+    @property
+    def geometry_type(self) -> Any:
+        """The geometry type that the layer states; that of its first feature if it holds several."""
+        return QgsWkbTypes.geometryType(self.source.wkbType())
+
+    def _row(self, attributes: Sequence[Any], columns: Sequence[int]) -> list[Any]:
+        row = [_plain(attributes[column]) for column in columns]
+        for value, column in zip(row, columns):
+            if isinstance(value, str) and REPLACEMENT in value:
+                field = self.source.fields().at(column).name()
+                raise FieldUnusable(encoding_problem(self.name, self.parameter, field, value))
+            if isinstance(value, bytes):
+                text = tr(
+                    'The field "{field}" of the layer "{layer}" for {parameter} holds binary data. '
+                    "Choose another field."
+                )
+                field = self.source.fields().at(column).name()
+                raise FieldUnusable(text.format(field=field, layer=self.name, parameter=self.parameter))
+        return row
+
+    def _raise_unusable(self, wanted: tuple[Any, ...]) -> None:
+        """Raise for a layer of which no feature can be used; not for one without features."""
+        if self._others and not self._counts:
+            raise self._other_kind(wanted, list(self._others))
+        counts = self._count_texts()
+        if counts:
+            text = tr('{parameter}: no feature of "{layer}" can be used; {counts}. Fix them, or choose another layer.')
+            listed = ", ".join(f"{number:,} {why}" for why, number in counts.items())
+            raise LayerEmpty(text.format(parameter=self.parameter, layer=self.name, counts=listed))
+        known = (POINT, LINE, POLYGON)
+        if self.geometry_type in known and self.geometry_type not in wanted:
+            raise self._other_kind(wanted, [self.geometry_type])
+
+    def _other_kind(self, wanted: tuple[Any, ...], held: Sequence[Any]) -> ParameterInvalid:
+        text = tr('{parameter} takes {wanted}, but the layer "{layer}" holds {held}. Choose another layer.')
+        joined = (tr(" or ").join(map(_named, sorted(wanted))), tr(" and ").join(map(_named, held)))
+        names = dict(zip(("wanted", "held"), joined))
+        return ParameterInvalid(text.format(parameter=self.parameter, layer=self.name, **names))
 
     def _walk(self, request: QgsFeatureRequest) -> Iterator[Any]:
         for number, feature in enumerate(self.source.getFeatures(request, _SKIP_CHECK)):
@@ -146,24 +207,26 @@ class VectorReader:
                 stop_if_cancelled(self.progress)
             yield feature
 
-    def _transform(self) -> QgsCoordinateTransform:
+    def _transform(self) -> GridTransform:
         own = self.source.sourceCrs()
+        if not own.isValid() and self.file_crs is not None:
+            own = self.file_crs
         if not own.isValid():
             text = tr(
                 'The layer "{layer}" for {parameter} has no coordinate reference system. Set it in '
                 "QGIS: Layer > Set CRS of Layer."
             )
             raise CrsMissing(text.format(layer=self.name, parameter=self.parameter))
-        transform = QgsCoordinateTransform(own, self.crs, self.context.transformContext())
+        to_grid = GridTransform(own, self.crs, self.context.transformContext(), self.bounds)
         # An invalid transform would return the coordinates unchanged.
-        if not transform.isValid():
+        if not to_grid.transform.isValid():
             text = tr(
                 'The layer "{layer}" for {parameter} cannot be transformed from its coordinate reference system '
                 "({crs}) to that of the grid. Set the right one in QGIS: Layer > Set CRS of Layer."
             )
             crs = own.description() or tr("a local one")
             raise CrsMissing(text.format(layer=self.name, parameter=self.parameter, crs=crs))
-        return transform
+        return to_grid
 
     def _rectangle(self, transform: QgsCoordinateTransform) -> QgsRectangle | None:
         """Return the part of a large layer to read, in its own CRS; None for all of it."""
@@ -196,50 +259,66 @@ class VectorReader:
             return False
         return crosses_antimeridian(self.bounds[0], self.bounds[2])
 
-    def _clean(self, geometry: QgsGeometry, wanted: Any, transform: QgsCoordinateTransform) -> QgsGeometry | None:
-        """Return the geometry flat, straight, valid and in the CRS of the grid; None, and counted, if it cannot be."""
+    def _content(
+        self, geometry: QgsGeometry, wanted: tuple[Any, ...], to_grid: GridTransform
+    ) -> tuple[Any, Any] | str | None:
+        """Return kind and content of a geometry in the CRS of the grid, or why it has none.
+
+        One of another kind has none either, and is counted.
+        """
         if geometry.isNull() or geometry.isEmpty():
-            self._count(tr("without geometry"))
+            return tr("without geometry")
+        parts, kind, has_others = parts_of(geometry, wanted)
+        if parts is None:
+            self._others[kind] = self._others.get(kind, 0) + 1
             return None
-        geometry = QgsGeometry(geometry)
-        if QgsWkbTypes.isCurvedType(geometry.wkbType()):
-            geometry.convertToStraightSegment()
-        if QgsWkbTypes.hasZ(geometry.wkbType()) or QgsWkbTypes.hasM(geometry.wkbType()):
-            shape: Any = geometry.get()
-            shape.dropZValue()
-            shape.dropMValue()
-        if wanted == POLYGON and not geometry.isGeosValid():
-            geometry = geometry.makeValid()
-            # What remains of a bow-tie or a spike may hold lines and points beside the polygons.
-            geometry.convertGeometryCollectionToSubclass(POLYGON)
-            if geometry.isEmpty() or geometry.type() != POLYGON:
-                self._count(tr("with a shape that could not be repaired"))
-                return None
-            self._count(_REPAIRED)
+        was_repaired = kind == POLYGON and not parts.isGeosValid()
+        if was_repaired:
+            parts = repaired(parts)
+        if parts is None:
+            return tr("with a shape that could not be repaired")
         try:
-            geometry.transform(transform)
+            content = content_of(to_grid.apply(parts, kind), kind)
         except QgsCsException:
-            self._count(tr("that cannot be transformed to the CRS of the grid"))
-            return None
-        if not geometry.boundingBox().isFinite():
-            self._count(tr("with coordinates that are not finite"))
-            return None
-        if self.bounds is not None and self._grid_crosses_antimeridian:
-            geometry = wrap_near_grid(geometry, self.bounds[0], self.bounds[2])
-        return geometry
+            return tr("that cannot be transformed to the CRS of the grid")
+        if content is None:
+            return tr("with coordinates that are not finite")
+        if was_repaired:
+            self._count(_REPAIRED)
+        if has_others:
+            self._count(_PARTS)
+        return kind, content
 
     def _count(self, what: str) -> None:
         self._counts[what] = self._counts.get(what, 0) + 1
 
-    def _log_counts(self, wanted: Any) -> None:
-        for why, number in self._counts.items():
-            names = {"parameter": self.parameter, "number": number, "layer": self.name}
-            if why == _REPAIRED:
-                text = tr('{parameter}: {number} invalid {shapes} of "{layer}" were repaired.')
-                self.progress.report(0.0, text.format(shapes=_named(wanted), **names))
-            else:
-                text = tr('{parameter}: {number} features of "{layer}" {why} were skipped.')
-                self.progress.warn(text.format(why=why, **names))
+    def _count_texts(self) -> dict[str, int]:
+        """Return the number of features that were left out by why they were."""
+        kinds = {POINT: tr("that are points"), LINE: tr("that are lines"), POLYGON: tr("that are polygons")}
+        counts = {why: number for why, number in self._counts.items() if why not in (_REPAIRED, _PARTS)}
+        for kind, number in self._others.items():
+            counts[kinds.get(kind, tr("with another kind of geometry"))] = number
+        return counts
+
+    def _log_counts(self, wanted: tuple[Any, ...]) -> None:
+        names = {"parameter": self.parameter, "layer": self.name}
+        if _REPAIRED in self._counts:
+            text = tr('{parameter}: {number} invalid {shapes} of "{layer}" were repaired.')
+            number = self._counts[_REPAIRED]
+            self.progress.report(0.0, text.format(shapes=_named(POLYGON), number=number, **names))
+        if _PARTS in self._counts:
+            text = tr(
+                '{parameter}: {number} features of "{layer}" are collections; their parts that are no {shapes} were '
+                "left out."
+            )
+            shapes = tr(" or ").join(map(_named, sorted(wanted)))
+            self.progress.warn(text.format(shapes=shapes, number=self._counts[_PARTS], **names))
+        for why, number in self._count_texts().items():
+            text = tr('{parameter}: {number} features of "{layer}" {why} were skipped.')
+            self.progress.warn(text.format(why=why, number=number, **names))
+
+
+_Found = tuple[Any, Any, list[Any]]  # kind, content and attributes of a feature
 
 
 def _by_field(fields: Sequence[str], rows: list[list[Any]]) -> dict[str, list[Any]]:
@@ -252,83 +331,18 @@ def _named(geometry_type: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return an attribute as a plain number, text, truth value or None; dates become text."""
+    """Return an attribute as a plain number, text, truth value, bytes or None; dates become text as in ISO 8601."""
     if value is None or value == NULL:
         return None
     if isinstance(value, (bool, int, float, str)):
         return value
-    return value.toString() if hasattr(value, "toString") else str(value)
+    for kind, form in _DATE_FORMATS.items():
+        if isinstance(value, kind):
+            return value.toString(form) or None
+    return bytes(value) if isinstance(value, (bytes, QByteArray)) else str(value)
 
 
-FULL_CIRCLE, HALF_CIRCLE = 360.0, 180.0
-
-
-def crosses_antimeridian(left: float, right: float) -> bool:
-    """Whether a grid in degrees reaches over the antimeridian, where 181° and -179° are the same place."""
-    return left < -HALF_CIRCLE or right > HALF_CIRCLE
-
-
-def wrap_near_grid(geometry: QgsGeometry, left: float, right: float) -> QgsGeometry:
-    """Return a geometry with each part moved by whole circles to where it is nearest to a grid.
-
-    Layers have longitudes from -180 to 180 and split what crosses the antimeridian there.
-
-    ``left`` and ``right`` are the longitudes of the grid's borders, all in degrees.
-    """
-    parts = []
-    for item in geometry.asGeometryCollection() if geometry.isMultipart() else [geometry]:
-        part = QgsGeometry(item)
-        circles = round(((left + right) / 2 - part.boundingBox().center().x()) / FULL_CIRCLE)
-        if circles:
-            part.translate(circles * FULL_CIRCLE, 0.0)
-        parts.append(part)
-    return QgsGeometry.collectGeometry(parts) if geometry.isMultipart() else parts[0]
-
-
-_LINE_STRING, _MULTI_POLYGON = 2, 6  # types in well-known binary (WKB)
-_HEAD, _COUNT = struct.Struct("<BII"), struct.Struct("<I")  # byte order, type and count; and a count alone
-
-
-def _wkb_lines(wkb: bytes) -> list[np.ndarray]:
-    """Return the lines of a two-dimensional WKB line string or multi-line string, each of shape (vertices, 2).
-
-    WKB: byte order, type and number of vertices or lines; each line of a multi-line has such a head again. Reading it
-    is much faster than asking QGIS for each vertex.
-    """
-    _, kind, count = _HEAD.unpack_from(wkb)
-    single = kind == _LINE_STRING
-    offset, parts = 0 if single else _HEAD.size, []
-    for _ in range(1 if single else count):
-        vertices = _HEAD.unpack_from(wkb, offset)[2]
-        part, offset = _wkb_vertices(wkb, offset + _HEAD.size, vertices)
-        parts.append(part)
-    return parts
-
-
-def _wkb_polygons(wkb: bytes) -> list[list[np.ndarray]]:
-    """Return the polygons of a two-dimensional WKB polygon or multi-polygon as lists of rings of shape (vertices, 2).
-
-    WKB: byte order, type and number of rings or polygons; each polygon of a multi-polygon has such a head again, each
-    ring only its number of vertices.
-    """
-    _, kind, count = _HEAD.unpack_from(wkb)
-    multiple = kind == _MULTI_POLYGON
-    offset, polygons = _HEAD.size if multiple else 0, []
-    for _ in range(count if multiple else 1):
-        rings = []
-        number = _HEAD.unpack_from(wkb, offset)[2]
-        offset += _HEAD.size
-        for _ in range(number):
-            vertices = _COUNT.unpack_from(wkb, offset)[0]
-            ring, offset = _wkb_vertices(wkb, offset + _COUNT.size, vertices)
-            rings.append(ring)
-        polygons.append(rings)
-    return polygons
-
-
-def _wkb_vertices(wkb: bytes, offset: int, count: int) -> tuple[np.ndarray, int]:
-    """Return vertices as an array of shape (count, 2), and where they end."""
-    return np.frombuffer(wkb, "<f8", 2 * count, offset).reshape(-1, 2).astype(float), offset + 16 * count
+_DATE_FORMATS: dict[Any, str] = {QDateTime: "yyyy-MM-ddTHH:mm:ss", QDate: "yyyy-MM-dd", QTime: "HH:mm:ss"}
 
 
 class LayerChecksum:
@@ -368,6 +382,8 @@ def layer_checksum(layer: Layer) -> dict[str, Any]:
 def _geometry_bytes(layer: Layer) -> Iterable[bytes]:
     if isinstance(layer, Points):
         return (place.tobytes() for place in np.ascontiguousarray(layer.xy, dtype="<f8"))
+    if isinstance(layer, PointsAndPolygons):
+        return itertools.chain(_geometry_bytes(layer.points), _geometry_bytes(layer.polygons))
     if isinstance(layer, Lines):
         return (_vertex_bytes(part) for part in layer.parts)
     return (

@@ -40,6 +40,7 @@ from qgis.core import (
 
 from ...model.errors import FieldUnusable, ParameterInvalid, ParameterMissing, ScarpError
 from ...model.options import Option
+from ...model.texts import REPLACEMENT, join_names, shorten
 from ...translation import tr
 
 LAYER_TYPES = ("raster", "source", "layer", "multilayer", "vector")
@@ -117,14 +118,34 @@ def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -
     ``FieldUnusable`` if the layer has no such field.
     """
     index = fields.lookupField(name)
+    garbled = [known for known in fields.names() if REPLACEMENT in known]
+    if REPLACEMENT in name or (index < 0 and garbled):
+        raise FieldUnusable(encoding_problem(layer, parameter, name if REPLACEMENT in name else garbled[0]))
     if index < 0:
-        known = ", ".join(fields.names()) or tr("none")
+        known = join_names(fields.names(), 20) or tr("none")
         text = tr(
             'The layer "{layer}" for {parameter} has no field "{field}". It has: {known}. '
             "Choose one of these, or another layer."
         )
         raise FieldUnusable(text.format(layer=layer, parameter=parameter, field=name, known=known))
     return int(index)
+
+
+def encoding_problem(layer: str, parameter: str, field: str, value: str = "") -> str:
+    """Return the message about text that could not be decoded; without ``value`` it is the name of the field."""
+    if value:
+        text = tr(
+            '{parameter}: the layer "{layer}" is read in a wrong encoding: the field "{field}" holds "{value}". Set '
+            "the encoding under Layer Properties > Source > Data source encoding, e.g. GBK; or put a .cpg file beside "
+            "it."
+        )
+    else:
+        text = tr(
+            '{parameter}: the layer "{layer}" is read in a wrong encoding: it has a field "{field}". Set '
+            "the encoding under Layer Properties > Source > Data source encoding, e.g. GBK; or put a .cpg file beside "
+            "it."
+        )
+    return text.format(parameter=parameter, layer=layer, field=shorten(field), value=shorten(value))
 
 
 def parameter_problem(definition: Definition, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
@@ -135,6 +156,14 @@ def parameter_problem(definition: Definition, parameters: dict[str, Any], contex
     title, wanted = _title(definition), _expected_type(definition)
     if not is_given(value):
         return tr("{title} is missing. Give {wanted}.").format(title=title, wanted=wanted)
+    if definition.type() == "layer" and isinstance(value, QgsProcessingFeatureSourceDefinition):
+        # QGIS accepts it and then opens nothing.
+        layer = plain(value)
+        text = tr(
+            '{title} takes a whole layer, not a selection of features. Give the layer "{value}" itself, or export the '
+            "selected features to a layer of their own and give that."
+        )
+        return text.format(title=title, value=layer.name() if hasattr(layer, "name") else layer)
     problem = number_problem(definition, value) if definition.type() == "number" else ""
     if problem or definition.checkValueIsAcceptable(value, context):
         return problem
@@ -143,6 +172,13 @@ def parameter_problem(definition: Definition, parameters: dict[str, Any], contex
     shown = ", ".join(item.name() if hasattr(item, "name") else str(item) for item in items)
     if definition.type() not in LAYER_TYPES:
         return tr('{title} is "{value}", but should be {wanted}.').format(title=title, value=shown, wanted=wanted)
+    barred = ", ".join(item for item in items if isinstance(item, str) and "|" in item and os.path.exists(item))
+    if barred:
+        text = tr(
+            '{title}: the name of "{value}" has a "|" in it, after which QGIS expects the name of a layer. '
+            "Rename the file."
+        )
+        return text.format(title=title, value=barred)
     gone = ", ".join(item for item in items if _is_missing_file(item))
     if gone:
         return tr('{title}: there is no file or layer "{value}". Check the path.').format(title=title, value=gone)

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from ..texts import join_names
 from .band_statistics import CategoricalBand
 from .findings import (
     CORRELATION_LIMIT,
@@ -19,7 +20,6 @@ from .findings import (
     VIF_LIMIT,
     WARNING,
     Finding,
-    join_names,
     number_text,
 )
 from .stack_statistics import LabelCounts, StackScan

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..factors.definitions import FACTORS
 from ..factors.unit_checks import suspect_value_unit
+from ..texts import join_names
 from .band_statistics import CategoricalBand, ContinuousBand
 from .findings import (
     ERROR,
@@ -16,7 +17,6 @@ from .findings import (
     WARNING,
     Finding,
     format_percent,
-    join_names,
     number_text,
     plausible_range,
 )

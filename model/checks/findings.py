@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .. import tables
@@ -80,12 +80,6 @@ def number_text(value: float) -> str:
     if math.isnan(value):
         return "–"
     return (f"{value:,.0f}" if value == round(value) and abs(value) < 1e7 else f"{value:.5g}").replace("-", "−")
-
-
-def join_names(names: Sequence[str], most: int = 8) -> str:
-    """Return names as a list in a sentence; of a long list only the head, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 @dataclass

@@ -18,7 +18,8 @@ from ..factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefini
 from ..grid import Grid
 from ..outputs.run_record import read_record
 from ..stack import FORMAT_TAG, NODATA_TAG, STUDY_TAG, StackFactor, read_classes
-from .findings import ERROR, MIN_WINDOW_CELLS, NOTE, TRAINING_WINDOW, WARNING, Finding, join_names
+from ..texts import REPLACEMENT, alike_labels, describe_alike, is_no_value, join_names, looks_misread
+from .findings import ERROR, MIN_WINDOW_CELLS, NOTE, TRAINING_WINDOW, WARNING, Finding
 from .stack_statistics import StackScan
 
 REBUILD_HINT = "Rebuild the stack with scarp:buildfactorstack."
@@ -135,13 +136,36 @@ def _read_class_table(
         )
         remedy = "Build the factor from a layer with a class field, or from a raster with class names."
         return {}, [Finding(WARNING, "class table", name, message, remedy)]
-    labels = list(classes.values())
+    return classes, list(_check_labels(name, list(classes.values())))
+
+
+def _check_labels(name: str, labels: list[str]) -> Iterator[Finding]:
+    """Report labels of a class table that are one class in several spellings, no class at all, or garbled."""
     repeated = sorted({label for label in labels if labels.count(label) > 1})
-    if not repeated:
-        return classes, []
-    message = f"Several codes share a label: {join_names(repeated)}. Another area could not be matched by label."
-    remedy = "Give each class its own label in the source layer, and rebuild the stack."
-    return classes, [Finding(WARNING, "class table", name, message, remedy)]
+    if repeated:
+        message = f"Several codes share a label: {join_names(repeated)}. Another area could not be matched by label."
+        remedy = "Give each class its own label in the source layer, and rebuild the stack."
+        yield Finding(WARNING, "class table", name, message, remedy)
+    alike = alike_labels(labels)
+    if alike:
+        message = f"Labels that differ only in case, blanks or Unicode form: {describe_alike(alike)}."
+        remedy = "If they mean the same, give them one spelling in the source layer, and rebuild the stack."
+        yield Finding(WARNING, "class label", name, message, remedy)
+    empty = sorted({label for label in labels if is_no_value(label)})
+    if empty:
+        message = f"Labels that stand for no value: {join_names(empty)}. A model would learn them as a class."
+        remedy = "Set them to nodata in the source layer, and rebuild the stack."
+        yield Finding(WARNING, "class label", name, message, remedy)
+    garbled = sorted({label for label in labels if REPLACEMENT in label})
+    if garbled:
+        message = f"Labels with characters that could not be read: {join_names(garbled)}. Classes may be mixed up."
+        remedy = "Set the encoding of the source layer (Layer Properties > Source), and rebuild the stack."
+        yield Finding(ERROR, "class label", name, message, remedy)
+    misread = sorted({label for label in labels if looks_misread(label)})
+    if misread:
+        message = f"Labels that look as if they were read in a wrong encoding: {join_names(misread)}."
+        remedy = "If so, set the encoding of the source layer (Layer Properties > Source), and rebuild the stack."
+        yield Finding(WARNING, "class label", name, message, remedy)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import contextlib
 import html
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +25,24 @@ from ..inputs.virtual_rasters import vrt_text
 from ..progress import Progress, stop_if_cancelled
 from ..raster_name import raster_file
 from ..safe_json import parse_json
+from ..texts import (
+    REPLACEMENT,
+    alike_labels,
+    clean_label,
+    describe_alike,
+    is_date,
+    is_no_value,
+    join_names,
+    misread_warning,
+)
 from .definitions import MAX_CLASS_CODE, MAX_CLASSES, FactorReader
 from .polygons import PolygonBurner
 from .source_rasters import SourceRaster, check_overlap, choose_band, open_source, warped_view
 
 ClassTable = Mapping[int, str]  # label by code
+MIN_MEASURES, MEASURE_DIGITS = 20, 4
+"""A field with so many different fractions, half of them with so many significant digits, holds a measure; peak ground
+accelerations, which are classes of some maps, have fewer digits."""
 
 
 def label_text(value: Any) -> str:
@@ -56,7 +70,7 @@ def assign_codes(labels: Iterable[str], known: ClassTable | None, factor: str, p
     new = sorted(set(labels) - set(table.values()), key=_label_sort_key)
     if known and new:
         progress.warn(
-            f"{factor}: the classes {', '.join(new)} are not in the earlier class table and get new codes. "
+            f"{factor}: the classes {join_names(new)} are not in the earlier class table and get new codes. "
             "A model trained with that table has never seen them."
         )
     first = max(table, default=0) + 1
@@ -64,11 +78,77 @@ def assign_codes(labels: Iterable[str], known: ClassTable | None, factor: str, p
     return table
 
 
+def unify_labels(labels: Sequence[str], known: ClassTable | None, where: str, progress: Progress) -> list[str]:
+    """Return labels as classes: one spelling for those that differ only in blanks or Unicode form, empty for no value.
+
+    Labels that differ in case, or in whether there is a blank, remain classes of their own, with a warning; so do
+    labels that look like text in a wrong encoding.
+
+    Args:
+        labels: one per feature or value; empty for none.
+        known: class table of an earlier stack or model, whose spellings are kept.
+        where: layer and role, at the beginning of a sentence.
+    """
+    spelling = {clean_label(label): label for label in (known or {}).values()}
+    spellings: dict[str, set[str]] = {}
+    marks: Counter[str] = Counter()
+    result = []
+    for label in labels:
+        if label and is_no_value(label):
+            marks[label] += 1
+            label = ""
+        clean = clean_label(label)
+        if clean:
+            spellings.setdefault(clean, set()).add(label)
+        result.append(spelling.get(clean, clean))
+    if marks:
+        listed = join_names([f'"{label}" ({number})' for label, number in marks.items()])
+        progress.warn(f"{where} has labels that stand for no value: {listed}. There is no data there.")
+    merged = [sorted(group) for group in spellings.values() if len(group) > 1]
+    if merged:
+        progress.warn(
+            f"{where} has labels that differ only in blanks or in the form of their letters: {describe_alike(merged)}. "
+            "They are one class each."
+        )
+    alike = alike_labels(filter(None, result))
+    if alike:
+        progress.warn(
+            f"{where} has labels that differ only in case or blanks: {describe_alike(alike)}. They are classes of "
+            "their own. If they mean the same, give them one spelling in the layer."
+        )
+    misread = misread_warning(where, filter(None, result))
+    if misread:
+        progress.warn(misread)
+    return result
+
+
+def looks_measured(labels: Iterable[str]) -> bool:
+    """Whether labels are so many different fractions that they are measured values rather than classes."""
+    digits = [len(re.sub(r"^[-0.]*|\.", "", label)) for label in set(labels) if re.fullmatch(r"-?\d+[.,]\d+", label)]
+    return len(digits) >= MIN_MEASURES and sum(number >= MEASURE_DIGITS for number in digits) * 2 >= len(digits)
+
+
 def _label_sort_key(label: str) -> tuple[int, float, str]:
     try:
         return 0, float(label), label
     except ValueError:
         return 1, 0.0, label
+
+
+def _require_classes(labels: set[str], where: str) -> None:
+    """Raise :class:`FieldUnusable` for more classes than a factor takes, for measured values and for dates."""
+    remedy = "Choose the field that names the class."
+    ordered = sorted(labels, key=_label_sort_key)
+    examples = join_names(ordered)
+    if looks_measured(labels):
+        raise FieldUnusable(f"{where} looks like a measure, with {len(labels)} different values: {examples}. {remedy}")
+    if len(labels) > 1 and all(map(is_date, labels)):
+        raise FieldUnusable(f"{where} looks like a date, with {len(labels)} different values: {examples}. {remedy}")
+    if len(labels) > MAX_CLASSES:
+        raise FieldUnusable(
+            f"{where} has {len(labels)} different values, such as {examples}; a factor takes up to {MAX_CLASSES} "
+            f"classes. {remedy}"
+        )
 
 
 class PolygonClasses(FactorReader):
@@ -88,26 +168,25 @@ class PolygonClasses(FactorReader):
         if not len(polygons):
             raise LayerEmpty(f"The {layer} has no polygon. Choose another layer, or leave the factor out.")
         self._burner = PolygonBurner(polygons, grid)
-        labels = [label_text(value) for value in polygons.column(field)]
+        values, field_name = polygons.column(field), f'The field "{field}" of the {layer}'
         inside = self._burner.intersecting(grid.whole)
         if not len(inside):
             outside = f"No polygon of the {layer} overlaps the study grid"
             raise NoOverlap(f"{outside}. Check its CRS, or choose the layer of this area.")
-        empty = [feature for feature in inside if not labels[feature]]
-        if len(empty) == len(inside):
+        written = [label_text(values[feature]) for feature in inside]
+        labels = dict(zip(inside.tolist(), unify_labels(written, known, field_name, progress)))
+        empty = written.count("")
+        if not any(labels.values()):
             unlabelled = f'The field "{field}" of the {layer} is empty in every polygon on the study grid'
             raise FieldUnusable(f"{unlabelled}. Choose the field that names the class.")
         if empty:
-            progress.warn(f'{len(empty)} polygons of the {layer} have no value in the field "{field}": nodata there.')
-        present = {labels[feature] for feature in inside} - {""}
-        if len(present) > MAX_CLASSES:
-            raise FieldUnusable(
-                f'The field "{field}" of the {layer} has {len(present)} different values; a factor takes up to '
-                f"{MAX_CLASSES} classes. Choose the field that names the class."
-            )
+            progress.warn(f'{empty} polygons of the {layer} have no value in the field "{field}": nodata there.')
+        present = set(labels.values()) - {""}
+        _require_classes(present, field_name)
         self.classes = assign_codes(present, known, factor, progress)
         codes = {label: code for code, label in self.classes.items()}
-        self._codes = np.array([codes.get(label, 0) for label in labels])
+        self._codes = np.zeros(len(polygons), dtype=np.int64)
+        self._codes[inside] = [codes.get(labels[feature], 0) for feature in inside.tolist()]
 
     def read(self, block: Block) -> np.ndarray:
         """Return the class codes of a block, float32 of shape (height, width), NaN where no polygon is."""
@@ -150,9 +229,19 @@ class RasterClasses(FactorReader):
             with warped_view(dataset, grid, factor, Resampling.nearest) as view:
                 values = _distinct_values(view, grid, raster_file(path), factor, progress)
             names = class_names(dataset)
-        labels = [names.get(int(value)) or str(int(value)) for value in values]
-        classes = assign_codes(labels, known, factor, progress)
-        codes = {label: code for code, label in classes.items()}
+        if any(REPLACEMENT in name for name in names.values()):
+            progress.warn(
+                f"The class names of the {factor} raster {raster_file(path)} are not in the encoding UTF-8 and "
+                "cannot be read. The numbers of the classes are used instead."
+            )
+            names = {}
+        where = f"The {factor} raster {raster_file(path)}"
+        named = [names.get(int(value)) or str(int(value)) for value in values]
+        labels = unify_labels(named, known, where, progress)
+        if not any(labels):
+            raise NoOverlap(f"{where} has no data on the study grid, only labels such as {join_names(named)}.")
+        classes = assign_codes(set(labels) - {""}, known, factor, progress)
+        codes: dict[str, float] = {"": math.nan, **{label: code for code, label in classes.items()}}
         source = SourceRaster(path, factor, undeclared)
         return ValueTable(source, values, np.array([codes[label] for label in labels], dtype=np.float32), classes)
 

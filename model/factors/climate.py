@@ -13,7 +13,8 @@ from scipy.interpolate import RBFInterpolator
 from ..errors import TooFewData
 from ..grid import Block, Grid
 from ..inputs.rasters import read_block
-from ..inputs.units import NO_CONVERSION, Conversion
+from ..inputs.undeclared_nodata import NO_LIMITS, described_marks, isolated_marks
+from ..inputs.units import AUTO, PLAUSIBLE, PRECIPITATION, TEMPERATURE, Conversion, find_conversion
 from ..progress import Progress
 from .definitions import FactorReader
 from .settings import StationPoints
@@ -25,6 +26,11 @@ on a climate raster of 10 arc-minutes."""
 LATTICE_STEP = 8  # cells between the points at which stations are interpolated exactly; bilinear in between
 MAX_GLOBAL_STATIONS = 4000  # with more stations, only the nearest ``NEIGHBOURS`` determine a value
 NEIGHBOURS = 64
+_WRITTEN_UNITS = {
+    PRECIPITATION: {AUTO: "mm", "mm": "mm", "cm": "cm", "m": "m", "inch": "in"},
+    TEMPERATURE: {AUTO: "°C", "celsius": "°C", "kelvin": "K", "fahrenheit": "°F"},
+}
+"""What may stand behind the numbers of stations in a unit, a key of ``written_numbers.UNITS``."""
 
 
 class ContinuousRaster(FactorReader):
@@ -60,20 +66,31 @@ class StationSurface(FactorReader):
     hardly overshoots, and levels off beyond them.
     """
 
-    def __init__(
-        self, stations: StationPoints, grid: Grid, role: str, progress: Progress, conversion: Conversion = NO_CONVERSION
-    ) -> None:
-        """Fit the surface to stations in the grid's CRS; ``role`` says in messages what is measured.
+    def __init__(self, stations: StationPoints, grid: Grid, role: str, progress: Progress, unit: str = AUTO) -> None:
+        """Fit the surface to stations in the grid's CRS; ``role`` is the factor that is measured, in that unit.
 
-        A conversion brings the values of the field to Scarp's own unit.
+        Values that stand for no data without being declared are left out, with a warning.
 
         Raises:
-            FieldUnusable: the field is missing or holds text.
+            FieldUnusable: the field is missing, or holds text that is no number.
             TooFewData: fewer than three stations with a value.
         """
         points = stations.points
-        values = points.numbers(stations.field)
-        usable = np.isfinite(values) & np.isfinite(points.xy).all(axis=1)
+        layer = f'The layer "{points.name}" ({role})'
+        conversion, note, _ = find_conversion(role if role in PLAUSIBLE else "", unit, "", layer)
+        if note:
+            progress.report(0, note)
+        values = points.numbers(stations.field, progress, _WRITTEN_UNITS.get(role, {}).get(unit, ""))
+        limits = sorted(conversion.invert(limit) for limit in PLAUSIBLE.get(role, NO_LIMITS))
+        undeclared = isolated_marks(values, (limits[0], limits[1]))
+        if undeclared:
+            found = described_marks(undeclared, "stations")
+            progress.warn(
+                f'The field "{stations.field}" of the layer "{points.name}" ({role}) holds {found}. They are left out.'
+            )
+            values[np.isin(values.astype(np.float32), np.array(list(undeclared), dtype=np.float32))] = np.nan
+        # A value beyond single precision, in which factors are stored, is none.
+        usable = (np.abs(values) < np.finfo(np.float32).max) & np.isfinite(points.xy).all(axis=1)
         if not usable.all():
             empty = f'{np.count_nonzero(~usable)} stations of the layer "{points.name}" ({role}) have no value'
             progress.warn(f'{empty} in the field "{stations.field}" and are left out.')

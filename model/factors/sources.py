@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 from ..errors import ParameterInvalid
 from ..grid import Grid
-from ..inputs.units import AUTO, ELEVATION, PLAUSIBLE, find_conversion
+from ..inputs.units import AUTO, ELEVATION, PLAUSIBLE
 from ..inputs.vectors import Lines
 from ..progress import Progress
 from ..raster_name import RasterName, raster_file
@@ -101,11 +101,7 @@ def continuous_source(
     """Return the source of values measured in a unit; errors as in ``scan_source`` and :class:`StationSurface`."""
     role, quantity = definition.name, definition.name if definition.name in PLAUSIBLE else ""
     if isinstance(source, StationPoints):
-        layer = f'The layer "{source.points.name}" ({role})'
-        conversion, note, _ = find_conversion(quantity, unit, "", layer)
-        surface = StationSurface(source, grid, role, progress, conversion)
-        if note:
-            progress.report(0, note)
+        surface = StationSurface(source, grid, role, progress, unit)
         progress.report(0, f"{definition.title}: interpolated between {surface.count} stations.")
         return _shared_source(definition, surface)
     scanned = scan_source(_absolute_path(source), grid, role, progress, quantity, unit, f"{role.upper()}_UNIT")

@@ -6,11 +6,14 @@ The caller reads the layer (QGIS does, with the user's own transformation settin
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
 from ..errors import FieldUnusable
+from ..progress import Progress
+from ..texts import join_names
+from ..written_numbers import read_column
 
 Ring = Any
 """Vertices as an array of shape (vertices, 2), which takes a tenth of the memory of a list, or as a list of pairs."""
@@ -31,26 +34,25 @@ class _Layer:
     def column(self, name: str) -> list[Any]:
         """Return the values of one field; raises :class:`FieldUnusable` if there is no such field."""
         if name not in self.fields:
-            known = ", ".join(self.fields) or "none"
+            known = join_names(list(self.fields), 20) or "none"
             raise FieldUnusable(f'The layer "{self.name}" has no field "{name}". Choose one of its fields: {known}.')
         return self.fields[name]
 
-    def numbers(self, name: str) -> np.ndarray:
+    def numbers(self, name: str, progress: Progress, unit: str = "") -> np.ndarray:
         """Return a field as float64, shape (features,), NaN where it is empty; numbers stored as text are read.
 
+        ``unit`` is that of the numbers, a key of ``written_numbers.UNITS``, and may stand behind them. How text was
+        read is logged, and what counts as missing is a warning.
+
         Raises:
-            FieldUnusable: there is no such field, or a value is not a number.
+            FieldUnusable: there is no such field, or a value is not a number or may be one of two numbers.
         """
-        numbers = np.full(len(self.column(name)), np.nan)
-        for index, value in enumerate(self.column(name)):
-            text = "" if value is None else str(value).strip()
-            try:
-                numbers[index] = float(text.replace(",", ".")) if text else np.nan
-            except ValueError:
-                wrong = f'The field "{name}" of the layer "{self.name}" should hold numbers'
-                found = f'feature {index + 1} has "{value}". Choose another field, or fix the value'
-                raise FieldUnusable(f"{wrong}, but {found}.") from None
-        return numbers
+        column = read_column(self.column(name), f'The field "{name}" of the layer "{self.name}"', unit)
+        for note in column.notes:
+            progress.report(0.0, note)
+        for warning in column.warnings:
+            progress.warn(warning)
+        return np.array(column.values, dtype=np.float64)
 
 
 @dataclass
@@ -92,6 +94,21 @@ class Polygons(_Layer):
             corners = np.concatenate(rings)
             result[index] = (*corners.min(axis=0), *corners.max(axis=0))
         return result
+
+
+@dataclass
+class PointsAndPolygons(_Layer):
+    """The features of a layer that holds both: first the points, then the polygons, the fields in that order too."""
+
+    points: Points = field(default_factory=lambda: Points(""))
+    polygons: Polygons = field(default_factory=lambda: Polygons(""))
+
+    def __len__(self) -> int:
+        return len(self.points) + len(self.polygons)
+
+
+Landslides = Union[Points, Polygons, PointsAndPolygons]
+"""An inventory."""
 
 
 def polygon_parts(geometry: dict[str, Any]) -> list[list[Ring]]:

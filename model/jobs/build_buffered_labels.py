@@ -15,9 +15,9 @@ from ..errors import LayerEmpty, TooFewData
 from ..factors.polygons import AreaMask
 from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
-from ..inputs.vectors import Points, Polygons
+from ..inputs.vectors import Landslides, PointsAndPolygons, Polygons
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers, suspect_distance_unit
+from ..labels.buffers import Buffers, landslide_buffers, suspect_distance_unit
 from ..labels.scales import DEFAULT_RADII, UNRECORDED, LabelOptions, assign_radii
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
@@ -53,7 +53,7 @@ class LabelSummary:
 
 
 def build_buffered_labels(
-    landslides: Points | Polygons,
+    landslides: Landslides,
     reference: AnyPath,
     output: AnyPath,
     options: LabelOptions,
@@ -68,7 +68,8 @@ def build_buffered_labels(
     reference has no data everything is 255 (Zhang & Deng 2026, section 3.1.2; ring and area are Scarp's).
 
     Args:
-        landslides: points, or polygons, which are used as they are with the radii as a buffer around them.
+        landslides: points; or polygons, which are used as they are with the radii as a buffer around them; or both, of
+            which the polygons get no buffer.
         reference: raster with the grid and the cells with data, such as the factor stack.
         area: polygons of the area that was mapped; ``None`` for everywhere.
 
@@ -83,8 +84,17 @@ def build_buffered_labels(
     field, table = options.scale_field, _choose_radii(options.radii, is_polygons, progress)
     # Without any buffer the sizes do not matter, so codes that RADII does not list are no error then.
     values = landslides.column(field) if field and any(table.values()) else None
-    assigned = assign_radii(values, len(landslides), table, field or "", progress)
-    metres = np.array(assigned.radius, dtype=np.float64)
+    outlines = 0
+    if isinstance(landslides, PointsAndPolygons):
+        outlines = len(landslides.polygons)
+        values = values[: len(landslides.points)] if values else None
+        progress.report(
+            0.0,
+            f'"{landslides.name}" holds {len(landslides.points):,} points and {outlines:,} polygons: '
+            "points get the radius of RADII, polygons are used as they are.",
+        )
+    assigned = assign_radii(values, len(landslides) - outlines, table, field or "", progress)
+    metres = np.array([*assigned.radius, *[0.0] * outlines], dtype=np.float64)
     rows = [f"{name} {radius:g} m ({assigned.counts[name]})" for name, radius in assigned.metres.items()]
     if not is_polygons or any(assigned.metres.values()):
         progress.report(0.02, f"{'Buffers' if is_polygons else 'Radii'} (landslides): {', '.join(rows)}.")
@@ -106,12 +116,7 @@ def build_buffered_labels(
         for question in filter(None, questions):
             progress.warn(question)
         mask = AreaMask(grid, area)
-        buffers: Buffers
-        if isinstance(landslides, Polygons):
-            buffers = PolygonBuffers(grid, landslides, metres, ring, progress)
-            points, small = buffers.points, buffers.small
-        else:
-            buffers, points, small = PointBuffers(grid, landslides.xy, metres, ring), landslides.xy, 0
+        buffers, points, small = landslide_buffers(grid, landslides, metres, ring, progress)
         row, column, inside = grid.cell_indices(points)
         if not inside.any():
             none = f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the reference raster'

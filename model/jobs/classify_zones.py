@@ -13,7 +13,7 @@ from ..errors import LayerEmpty, ParameterInvalid
 from ..grid import Grid
 from ..inputs.rasters import open_raster, region_name
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
-from ..inputs.vectors import Points, Polygons
+from ..inputs.vectors import Landslides
 from ..labels.buffers import landslide_points
 from ..memory import retain_freed_memory
 from ..outputs.atomic import check_writable
@@ -56,7 +56,7 @@ def classify_zones(
     options: ZoneOptions | None = None,
     *,
     breaks_from: str | os.PathLike | None = None,
-    landslides: Points | Polygons | None = None,
+    landslides: Landslides | None = None,
     output_table: str | os.PathLike | None = None,
     progress: Progress,
 ) -> ZoneSummary:
@@ -127,7 +127,7 @@ def _scheme(options: ZoneOptions, breaks_from: str | os.PathLike | None) -> Sche
 
 
 def _find_breaks(
-    dataset: DatasetReader, grid: Grid, scheme: Scheme, landslides: Points | Polygons | None, progress: Progress
+    dataset: DatasetReader, grid: Grid, scheme: Scheme, landslides: Landslides | None, progress: Progress
 ) -> ZoneSummary:
     # Breaks are compared with float32 cells, so they are rounded to float32 once, here.
     summary = ZoneSummary(scheme.method, zone_names(scheme.zones), [], [], [], [], np.nan, np.nan)
@@ -169,7 +169,7 @@ def _as_float32(breaks: Sequence[float] | np.ndarray) -> list[float]:
 
 
 def _susceptibility_at_landslides(
-    dataset: DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
+    dataset: DatasetReader, grid: Grid, landslides: Landslides, progress: Progress
 ) -> np.ndarray:
     values = values_at(dataset, grid, landslide_points(landslides), progress)
     valid = values[np.isfinite(values)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..classical.fit import fit_cell_model
 from ..history.writing import TrainingLog
-from ..inputs.vectors import Points, Polygons
+from ..inputs.vectors import Landslides
 from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress
@@ -89,7 +89,7 @@ class _SplitResult:
 def cross_validate(
     stack: str | os.PathLike,
     labels: str | os.PathLike,
-    landslides: Points | Polygons,
+    landslides: Landslides,
     output: str | os.PathLike,
     *,
     options: CrossValidationOptions,

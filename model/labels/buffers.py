@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt
 
 from ..factors.polygons import burn, burn_values, extents_intersect, polygon_extents
 from ..grid import Block, Grid
-from ..inputs.vectors import Points, Polygons, polygon_parts
+from ..inputs.vectors import Landslides, Points, PointsAndPolygons, Polygons, polygon_parts
 from ..progress import Progress, stop_if_cancelled
 
 RADIUS_TOLERANCE = 1e-6
@@ -191,13 +191,46 @@ class PolygonBuffers:
         return np.array(empty, dtype=np.int64)
 
 
-Buffers = Union[PointBuffers, PolygonBuffers]
+class MixedBuffers:
+    """Buffers of points and of polygons together; see :class:`PointBuffers` and :class:`PolygonBuffers`."""
+
+    def __init__(self, points: PointBuffers, polygons: PolygonBuffers) -> None:
+        self._points, self._polygons = points, polygons
+
+    def read(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
+        """Return for each cell whether it is within a radius or polygon and whether within a ring, both bool."""
+        inside, near = self._points.read(block)
+        more_inside, more_near = self._polygons.read(block)
+        return inside | more_inside, near | more_near
 
 
-def landslide_points(landslides: Points | Polygons) -> np.ndarray:
+Buffers = Union[PointBuffers, PolygonBuffers, MixedBuffers]
+
+
+def landslide_buffers(
+    grid: Grid, landslides: Landslides, radius: np.ndarray, ring: float, progress: Progress
+) -> tuple[Buffers, np.ndarray, int]:
+    """Return the buffers of landslides, a point of each, and how many polygons contain no cell centre.
+
+    ``radius`` is in metres, one per landslide; the ring reaches from it to ``ring`` metres, 0 for none.
+    """
+    if isinstance(landslides, Points):
+        return PointBuffers(grid, landslides.xy, radius, ring), landslides.xy, 0
+    if isinstance(landslides, Polygons):
+        polygons = PolygonBuffers(grid, landslides, radius, ring, progress)
+        return polygons, polygons.points, polygons.small
+    xy = landslides.points.xy
+    polygons = PolygonBuffers(grid, landslides.polygons, radius[len(xy) :], ring, progress)
+    points = PointBuffers(grid, xy, radius[: len(xy)], ring)
+    return MixedBuffers(points, polygons), np.concatenate([xy, polygons.points]), polygons.small
+
+
+def landslide_points(landslides: Landslides) -> np.ndarray:
     """Return one point per landslide, an interior point for polygons: map coordinates, shape (landslides, 2)."""
     if isinstance(landslides, Points):
         return landslides.xy
+    if isinstance(landslides, PointsAndPolygons):
+        return np.concatenate([landslides.points.xy, landslide_points(landslides.polygons)])
     return np.array([interior_point(shape) for shape in landslides.geometries]).reshape(-1, 2)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import ParameterInvalid
 from ..options import Options, number
 from ..progress import Progress
+from ..texts import clean_label, is_date, join_names, shorten
 
 _RING = (
     "Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, "
@@ -53,7 +54,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 """Spellings of each size, as :func:`normalise` returns them."""
 _SYNONYM_GROUP = {spelling: group for group, spellings in SYNONYMS.items() for spelling in spellings}
 _IGNORED_WORDS = {"landslide", "landslides", "slide", "scale", "size", "sized"}
-_MAX_LISTED_VALUES = 8
+_MAX_CODES = 12  # a field with more codes that the table does not list holds measures
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,23 @@ def assign_radii(
     found = [_match_row(value, table) for value in values]
     unlisted = {normalise(value) for value, row in zip(values, found) if row is None and _is_code(value)}
     codes = sorted(unlisted, key=float)
+    if len(codes) > _MAX_CODES:
+        raise ParameterInvalid(
+            f'The field "{field}" looks like a measure rather than a size class: it holds {len(codes):,} different '
+            f"numbers that RADII does not list ({join_names(codes)}). Choose the field with the size in words or "
+            "codes, or leave SCALE_FIELD empty."
+        )
     if codes:
         raise ParameterInvalid(
-            f'The field "{field}" holds the codes {", ".join(codes)}, and RADII does not say how many metres each is. '
+            f'The field "{field}" holds the codes {join_names(codes)}, and RADII does not say how many metres each is. '
             "Codes have no common order: 1 is the largest landslide in some inventories and the smallest in others. "
             f'Add a row for each to RADII, for example "{codes[0]}, 300".'
+        )
+    unlisted = {str(value).strip() for value, row in zip(values, found) if row is None}
+    if len(unlisted) > 1 and all(map(is_date, unlisted)):
+        raise ParameterInvalid(
+            f'The field "{field}" looks like a date rather than a size: {join_names(sorted(unlisted))}. Choose the '
+            "field with the size in words or codes, or leave SCALE_FIELD empty."
         )
     fallback = table.get(UNRECORDED, "")
     if None in found or any(row == UNRECORDED and UNRECORDED not in rows for row in found):
@@ -100,7 +113,7 @@ def assign_radii(
 
 def normalise(value: Any) -> str:
     """Return a recorded size as comparable text: ``2.0`` as ``"2"``, ``"Large-scale "`` as ``"large"``."""
-    text = "" if value is None else str(value).strip()
+    text = "" if value is None else clean_label(str(value))
     with contextlib.suppress(ValueError):
         size = float(text)
         return "" if math.isnan(size) else f"{size:g}"
@@ -148,11 +161,10 @@ def _fallback(
     row = UNRECORDED if UNRECORDED in rows else min(rows, key=lambda name: rows[name])
     unknown = Counter(str(value) for value, name in zip(values, found) if name is None)
     if unknown:
-        listed = ", ".join(f'"{value}" ({times})' for value, times in unknown.most_common(_MAX_LISTED_VALUES))
-        more = f" and {len(unknown) - _MAX_LISTED_VALUES} more" if len(unknown) > _MAX_LISTED_VALUES else ""
+        listed = join_names([f'"{shorten(value)}" ({times})' for value, times in unknown.most_common()])
         progress.warn(
             f'{sum(unknown.values())} landslides have a size in "{field}" that RADII does not list: '
-            f'{listed}{more}. They get the {rows[row]:g} m of "{row}". Add rows to RADII if that is wrong.'
+            f'{listed}. They get the {rows[row]:g} m of "{row}". Add rows to RADII if that is wrong.'
         )
     without = sum(name == UNRECORDED for name in found)
     if without and row != UNRECORDED:

@@ -13,6 +13,7 @@ from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
 from ..progress import Progress
 from ..stack import Stack, StackFactor
+from ..texts import join_names, shorten
 from .engines import REDUCED_PRECISION_NETWORKS, ClassTables, CompactTile, ComputeSetup, Engine, make_engine
 from .unet_inference import Span, Step
 
@@ -194,7 +195,7 @@ def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor
         text = f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model {name}"
         progress.report(0.0, f"{text}; they are matched by name.")
     for title, labels in matcher.unknown.items():
-        listed = ", ".join(f'"{label}"' for label in labels)
+        listed = join_names([f'"{shorten(label)}"' for label in labels])
         progress.report(0.0, f"Classes of {title} in the stack that the model {name} does not know: {listed}.")
     return matcher
 

@@ -17,7 +17,7 @@ from ..factors.climate import ContinuousRaster
 from ..factors.settings import CategoricalInput
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, read_window
-from ..inputs.vectors import Points, Polygons
+from ..inputs.vectors import Landslides
 from ..labels.buffers import landslide_points
 from ..progress import Progress
 from .thresholds import CRITICAL_SAFETY_FACTOR, ClassCoefficient, RainySeason, safety_factor, seven_day_rainfall
@@ -84,7 +84,7 @@ def open_landform(topography: CategoricalInput | None, grid: Grid, progress: Pro
 
 
 def rainfall_at_landslides(
-    layers: RainfallLayers, landslides: Points | Polygons, progress: Progress
+    layers: RainfallLayers, landslides: Landslides, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return seven-day rainfall in mm and class (−1 for none) at the historical landslides on cells with rainfall.
 

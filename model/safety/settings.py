@@ -14,7 +14,7 @@ from ..options import Options, choice, number
 
 if TYPE_CHECKING:
     from ..factors.settings import CategoricalInput
-    from ..inputs.vectors import Points, Polygons
+    from ..inputs.vectors import Landslides, Polygons
 
 
 _ALPHA = (
@@ -68,4 +68,4 @@ class SafetyInputs:
     precipitation: str | os.PathLike  # annual precipitation in mm, on any grid and CRS
     climate: Polygons | None = None  # climate zones
     topography: CategoricalInput | None = None  # landform classes; ``None`` for one k everywhere
-    landslides: Points | Polygons | None = None  # historical landslides
+    landslides: Landslides | None = None  # historical landslides

@@ -17,6 +17,7 @@ from ..factors.polygons import burn_values, extents_intersect, polygon_extents
 from ..grid import Block, Grid
 from ..inputs.vectors import Polygons
 from ..progress import Progress
+from ..texts import clean_label, join_names
 from .settings import SafetyOptions
 
 ZONE_LIMITS = {"alpha": 1.0, "beta": 1000.0, "rainy_days": 366.0}  # largest values in the fields of climate zones
@@ -134,7 +135,8 @@ class RainySeason:
         return found["alpha"], found["beta"], found["rainy_days"], zone > 0
 
     def _read_field(self, zones: Polygons, name: str, field: str, progress: Progress) -> np.ndarray:
-        values, high, single = zones.numbers(field), ZONE_LIMITS[name], self._values[name]
+        unit = "days" if name == "rainy_days" else ""
+        values, high, single = zones.numbers(field, progress, unit), ZONE_LIMITS[name], self._values[name]
         layer, parameter = f'The field "{field}" of the layer "{zones.name}"', name.upper()
         with np.errstate(invalid="ignore"):
             wrong = values[(values <= 0) | (values > high)]
@@ -223,18 +225,18 @@ def choose_coefficients(
         found.append(_class_coefficient(label, given, own, pooled))
     missing = [label for label, coefficient in zip(labels, found) if coefficient is None]
     if missing:
-        without = f"These landform classes have no coefficient k: {', '.join(missing)}"
+        without = f"These landform classes have no coefficient k: {join_names(missing)}"
         rows = f'in K_TABLE a row for each, or one row "{FALLBACK_ROW}" for all of them'
         raise ParameterInvalid(f"{without}. Give {parameter_hint}: {rows}.")
     coefficients = [coefficient for coefficient in found if coefficient is not None]
     from_paper = [one.label for one in coefficients if one.source.startswith("paper")]
     if from_paper:
-        paper = f"k of these classes is the paper's, for southeastern Tibet: {', '.join(from_paper)}"
+        paper = f"k of these classes is the paper's, for southeastern Tibet: {join_names(from_paper)}"
         progress.warn(f"{paper}. Elsewhere give {parameter_hint}.")
     pooling = [f"{one.label} ({one.landslides})" for one in coefficients if one.source.startswith("all landslides")]
     if pooling:
         few = f"These classes have fewer than {MIN_LANDSLIDES} landslides with rainfall"
-        progress.warn(f"{few} and take k from all landslides: {', '.join(pooling)}.")
+        progress.warn(f"{few} and take k from all landslides: {join_names(pooling)}.")
     return coefficients, fallback
 
 
@@ -251,7 +253,7 @@ def _read_table(labels: Sequence[str], table: Mapping[str, float]) -> dict[str, 
         if _normalise_label(label) not in known:
             raise ParameterInvalid(
                 f'K_TABLE has a row "{label}", but the landform classes are: '
-                f"{', '.join(labels) or 'none, since TOPOGRAPHY is empty'}. Name a class as it "
+                f"{join_names(labels) or 'none, since TOPOGRAPHY is empty'}. Name a class as it "
                 f'is written there, or use the row "{FALLBACK_ROW}".'
             )
         given[_normalise_label(label)] = float(k)
@@ -295,4 +297,4 @@ def _percentile(rainfall: np.ndarray | None) -> float | None:
 
 
 def _normalise_label(label: str) -> str:
-    return " ".join(str(label).split()).casefold()
+    return clean_label(str(label)).casefold()

@@ -17,6 +17,7 @@ from ..factors.definitions import MAX_CLASSES
 from ..networks import build_network
 from ..options import parameter_name
 from ..progress import Progress
+from ..texts import join_names
 from ..windows.collection import WindowSet
 from ..windows.split import TRAIN
 from .settings import PCUM, UNET, TrainingSettings
@@ -212,7 +213,7 @@ def _extend_specs(
         codes = [code for code in new if code >= 0]
         result.append(_add_classes(spec, codes, start, progress) if start.encoding == ONE_HOT else spec)
         if start.encoding != ONE_HOT and new:
-            names = ", ".join([*unknown.get(spec.name, ()), *(f"code {code}" for code in codes)])
+            names = join_names([*unknown.get(spec.name, ()), *(f"code {code}" for code in codes)])
             progress.warn(
                 f'The factor "{spec.name}" has classes that the model {start.name} never saw: {names}. It was trained '
                 "with ENCODING=codes, which has no place for new classes, so they count as no class at all."
@@ -229,7 +230,7 @@ def _add_classes(spec: FactorSpec, new: Sequence[int], start: StartModel, progre
             f'The factor "{spec.name}" would have more than {MAX_CLASSES} classes with those of the model '
             f"{start.name}. Merge classes."
         )
-    names = ", ".join(spec.classes.get(code, f"code {code}") for code in new)
+    names = join_names([spec.classes.get(code, f"code {code}") for code in new])
     progress.report(0.0, f'New classes of the factor "{spec.name}" that the model {start.name} did not have: {names}.')
     minimum, maximum = min(spec.minimum, float(seen[0])), max(spec.maximum, float(seen[-1]))
     return dataclasses.replace(spec, seen=seen, minimum=minimum, maximum=maximum)

@@ -20,6 +20,7 @@ from ..memory import retain_freed_memory
 from ..networks import build_network
 from ..networks.unet import AdditiveUNet, PcumLoss
 from ..progress import Progress, SubProgress
+from ..texts import join_names
 from ..windows.collection import WindowFeature, WindowSet
 from ..windows.split import SUBSETS, TEST, TRAIN, VALIDATION
 from .checkpoint import fingerprint
@@ -225,7 +226,7 @@ def _report_statistics(specs: Sequence[FactorSpec], windows: WindowSet, progress
             for cells in windows.training_cells(subset):
                 new |= set(np.unique(cells[index]).astype(int).tolist()) - {*spec.seen, int(UNSEEN_CODE)}
         if new:
-            labels = ", ".join(spec.classes.get(code, f"code {code}") for code in sorted(new))
+            labels = join_names([spec.classes.get(code, f"code {code}") for code in sorted(new)])
             progress.warn(
                 f'These classes of the factor "{spec.name}" occur in validation or test windows but not in training '
                 f"windows, so the model treats them as no class at all: {labels}."

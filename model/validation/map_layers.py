@@ -21,6 +21,7 @@ from ..inputs.vectors import Polygons
 from ..progress import Progress, stop_if_cancelled
 from ..safe_json import parse_json
 from ..statistics import weighted_quantiles
+from ..texts import clean_label, shorten
 from ..zones.raster import assign_zones, scan_cells
 from ..zones.schemes import AREA_SHARES, MAX_ZONES, read_scheme, zone_names
 from .settings import SUBSET_CODES, SUBSET_SPELLINGS
@@ -58,8 +59,8 @@ class SubsetMap:
             name = SUBSET_SPELLINGS.get(str(value).strip().lower())
             if name is None:
                 raise FieldUnusable(
-                    f'The field "{field}" of the layer "{windows.name}" given as WINDOWS has "{value}" '
-                    f"in feature {index + 1}. It must be train, validation or test."
+                    f'The field "{field}" of the layer "{windows.name}" given as WINDOWS has '
+                    f'"{shorten(value)}" in feature {index + 1}. It must be train, validation or test.'
                 )
             codes.append(SUBSET_CODES[name])
         self._codes = np.array(codes)
@@ -120,7 +121,7 @@ class RegionMap(Regions):
         values: Sequence[Any] = regions.column(field) if field else list(range(1, len(regions) + 1))
         # Numbers without fractions may be stored as 1.0.
         whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
-        labels = ["(no name)" if value is None else str(value).strip() or "(no name)" for value in whole]
+        labels = ["(no name)" if value is None else clean_label(str(value)) or "(no name)" for value in whole]
         super().__init__(labels)
         self._extent = polygon_extents(grid, regions)
 

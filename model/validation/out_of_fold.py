@@ -17,7 +17,7 @@ from ..artifact import TrainedModel
 from ..errors import TooFewData
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, open_raster, read_block
-from ..inputs.vectors import Points, Polygons
+from ..inputs.vectors import Landslides
 from ..labels import STABLE
 from ..labels.buffers import landslide_points
 from ..outputs.transaction import temp_path_beside
@@ -128,7 +128,7 @@ class EvaluationSample:
 
 
 def draw_evaluation_sample(
-    grid: Grid, labels: str | os.PathLike, landslides: Points | Polygons, seed: int, progress: Progress
+    grid: Grid, labels: str | os.PathLike, landslides: Landslides, seed: int, progress: Progress
 ) -> EvaluationSample:
     """Return the landslides' cells, each once, and stable cells drawn evenly where the labels are 0. ``labels``: label
     raster; its buffers and ring keep stable cells away from landslides. ``landslides``: points, or polygons of which

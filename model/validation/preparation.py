@@ -9,10 +9,11 @@ import numpy as np
 
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
 from ..grid import Grid
-from ..inputs.vectors import Points, Polygons
-from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers, landslide_points, suspect_distance_unit
+from ..inputs.vectors import Landslides, Points
+from ..labels.buffers import Buffers, landslide_buffers, suspect_distance_unit
 from ..progress import Progress, SubProgress, WarningLog
 from ..statistics import MIN_REPEATS
+from ..texts import join_names
 from . import settings
 from .map_layers import MapLayers, Scope
 from .sampling import Draws, MapStatistics, Sample, draw_stable, sample_layer
@@ -69,7 +70,7 @@ def require_windows(vectors: EvaluationLayers, options: EvaluationOptions) -> No
         )
 
 
-def require_on_map(landslides: Points | Polygons, grid: Grid) -> None:
+def require_on_map(landslides: Landslides, grid: Grid) -> None:
     """Raise :class:`LayerEmpty` for a layer without features, or all of them off the map, before any long work."""
     if not len(landslides):
         raise LayerEmpty(
@@ -101,7 +102,7 @@ def prepare_validation(
             f"{counts.off_map:,} outside the raster, {counts.on_nodata:,} on cells without data. Check "
             "the CRS of both layers and that they show the same area."
         )
-    if isinstance(landslides, Polygons) and every_cell:
+    if every_cell and not isinstance(landslides, Points):
         log.warn(
             "Every cell of a landslide polygon counts, so large landslides weigh more. Cells of one landslide "
             "resemble each other: intervals named DeLong or Wilson are too narrow here, those named bootstrap "
@@ -111,11 +112,7 @@ def prepare_validation(
     if stable is not None:
         given = _sample_given_stable(stable, layers, sample, rng, log, SubProgress(progress, 0.6, 0.8))
     radii = np.full(len(landslides), float(options.distance))
-    buffers: Buffers
-    if isinstance(landslides, Polygons):
-        buffers = PolygonBuffers(layers.grid, landslides, radii, 0.0, SubProgress(progress, 0.8, 1.0))
-    else:
-        buffers = PointBuffers(layers.grid, landslide_points(landslides), radii, 0.0)
+    buffers = landslide_buffers(layers.grid, landslides, radii, 0.0, SubProgress(progress, 0.8, 1.0))[0]
     if stable is None:
         suspicion = suspect_distance_unit("DISTANCE", options.distance, layers.grid.cell_size())
         if suspicion:
@@ -164,7 +161,7 @@ def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, log: Warn
         if empty:
             log.warn(
                 f"Fewer than {MIN_LANDSLIDES} landslides lie in these regions, so there are no numbers for "
-                f"them: {', '.join(empty)}."
+                f"them: {join_names(empty)}."
             )
     return scopes
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import TooFewData
 from ..factors.polygons import burn_values, extents_intersect, polygon_extents
 from ..grid import Block, Grid
-from ..inputs.vectors import Points, Polygons
+from ..inputs.vectors import Landslides, PointsAndPolygons, Polygons
 from ..labels.buffers import Buffers, interior_point, landslide_points
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..statistics import SusceptibilityHistogram, bin_index
@@ -72,26 +72,14 @@ class Sample:
 
 
 def sample_layer(
-    layer: Points | Polygons,
-    layers: MapLayers,
-    every_cell: bool,
-    max_cells: int,
-    rng: np.random.Generator,
-    progress: Progress,
+    layer: Landslides, layers: MapLayers, every_cell: bool, max_cells: int, rng: np.random.Generator, progress: Progress
 ) -> Sample:
     """Bring a layer to cells of the map.
 
     A cell counts once, whatever the number of features in it. ``every_cell``: take every cell of a polygon instead of
     one. ``max_cells``: thin the cells at random down to this number.
     """
-    if isinstance(layer, Polygons) and every_cell:
-        rows, columns, feature, off_map = _covered_cells(layers.grid, layer, SubProgress(progress, 0.0, 0.5))
-        xy = _cell_centres(layers.grid, rows, columns)
-    else:
-        points = landslide_points(layer)
-        rows, columns, inside = layers.grid.cell_indices(points)
-        rows, columns, feature, off_map = rows[inside], columns[inside], np.flatnonzero(inside), int((~inside).sum())
-        xy = points[inside]
+    rows, columns, feature, off_map, xy = _cells_of(layer, layers.grid, every_cell, SubProgress(progress, 0.0, 0.5))
     cell_values = layers.cell_values(rows, columns, SubProgress(progress, 0.5, 1.0))
     valid = cell_values.valid
     _, first = np.unique((rows * layers.grid.width + columns)[valid], return_index=True)
@@ -103,6 +91,24 @@ def sample_layer(
     without_data = tuple((~np.isfinite(cell_values.values_by_map)).sum(axis=1).tolist())
     counts = SampleCounts(len(layer), off_map, len(rows), *left_out, without_data)
     return Sample(rows, columns, xy, feature, cell_values, counts).take(kept, counts)
+
+
+def _cells_of(
+    layer: Landslides, grid: Grid, every_cell: bool, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray]:
+    """Return row, column and feature number of the cells of a layer, the features off the map, and map coordinates."""
+    if every_cell and isinstance(layer, PointsAndPolygons):
+        of_points = _cells_of(layer.points, grid, every_cell, progress)
+        rows, columns, feature, off_map, xy = _cells_of(layer.polygons, grid, every_cell, progress)
+        pairs = zip(of_points[:3], (rows, columns, feature + len(layer.points)))
+        rows, columns, feature = map(np.concatenate, pairs)
+        return rows, columns, feature, of_points[3] + off_map, np.concatenate([of_points[4], xy])
+    if every_cell and isinstance(layer, Polygons):
+        rows, columns, feature, off_map = _covered_cells(grid, layer, progress)
+        return rows, columns, feature, off_map, _cell_centres(grid, rows, columns)
+    points = landslide_points(layer)
+    rows, columns, inside = grid.cell_indices(points)
+    return rows[inside], columns[inside], np.flatnonzero(inside), int((~inside).sum()), points[inside]
 
 
 def _cell_centres(grid: Grid, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..options import Options, choice, number, text
 
 if TYPE_CHECKING:
-    from ..inputs.vectors import Points, Polygons
+    from ..inputs.vectors import Landslides, Points, Polygons
 
 ALL = "all"
 REGION_PREFIX = "region: "  # starts the name of a scope that is a region
@@ -90,7 +90,7 @@ class ValidationOptions(EvaluationOptions):
 class EvaluationLayers:
     """Vector layers of a validation or comparison, in the CRS of its grid."""
 
-    landslides: Points | Polygons  # the inventory
+    landslides: Landslides  # the inventory
     stable: Points | None = None  # points known to be stable, used instead of random ones
     regions: Polygons | None = None  # polygons that get numbers of their own
     region_field: str | None = None  # attribute with the regions' names

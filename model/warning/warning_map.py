@@ -16,6 +16,7 @@ from ..grid import Block, Grid
 from ..inputs.rasters import read_block
 from ..progress import Progress
 from ..safety.thresholds import ClassCoefficient, safety_factor
+from ..texts import join_names
 from .classes import KEYS, NAMES, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
 
 
@@ -216,7 +217,7 @@ def log_result(
         progress.warn(f'All assessed cells are in one class, "{NAMES[assessed[0]]}": {because}.')
     empty = [name for scope, name in enumerate(statistics.scopes) if not statistics.cells[scope].any()]
     if empty:
-        progress.warn(f"These regions have no cell of the map: {', '.join(empty)}.")
+        progress.warn(f"These regions have no cell of the map: {join_names(empty)}.")
     if statistics.overlap_m2:
         progress.warn(
             f"{statistics.overlap_m2 / 1e6:,.2f} km² lie in more than one region and count in each of them, so the "

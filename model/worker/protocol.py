@@ -37,7 +37,7 @@ from ..demo import DemoOptions
 from ..errors import MessageInvalid
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
 from ..factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints
-from ..inputs.vectors import Lines, Points, Polygons
+from ..inputs.vectors import Lines, Points, PointsAndPolygons, Polygons
 from ..labels.scales import LabelOptions
 from ..prediction.settings import PredictionOptions
 from ..safety.settings import SafetyInputs, SafetyOptions
@@ -46,7 +46,7 @@ from ..validation.settings import EvaluationLayers, ValidationOptions
 from ..warning.classes import WarningInputs, WarningOptions
 from ..zones.schemes import ZoneOptions
 
-_LAYERS = (Points, Lines, Polygons, CategoricalInput, StationPoints)
+_LAYERS = (Points, Lines, Polygons, PointsAndPolygons, CategoricalInput, StationPoints)
 _LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, WarningInputs, ExplanationInputs, EvaluationLayers)
 _FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions)
 _MODEL_OPTIONS = (TrainingSettings, CrossValidationOptions, PredictionOptions, ExplanationOptions)

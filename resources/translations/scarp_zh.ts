@@ -31,6 +31,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>未给出时：{usual}。</translation>
     </message>
     <message>
+        <source> and </source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>和</translation>
+    </message>
+    <message>
         <source> or </source>
         <extracomment>algorithms/base/layers.py</extracomment>
         <translation> 或 </translation>
@@ -2529,6 +2534,16 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>现有的环境是用另一个 Python 创建的，将被移除。</translation>
     </message>
     <message>
+        <source>The field &quot;{field}&quot; of the layer &quot;{layer}&quot; for {parameter} holds binary data. Choose another field.</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>{parameter} 的图层“{layer}”的字段“{field}”是二进制数据。请选择其他字段。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{field}&quot; of the layer &quot;{layer}&quot; for {parameter} holds dates. Choose the field that names the class.</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>{parameter} 的图层“{layer}”的字段“{field}”是日期。请选择表示类别名称的字段。</translation>
+    </message>
+    <message>
         <source>The findings as a table, one per row.</source>
         <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
         <translation>检查结果表，每行一条。</translation>
@@ -3203,6 +3218,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>最佳轮次</translation>
     </message>
     <message>
+        <source>blocks of a cross validation</source>
+        <extracomment>algorithms/base/own_layers.py</extracomment>
+        <translation>交叉验证的区块</translation>
+    </message>
+    <message>
         <source>by how much its AUC is above that of the second best map</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>其 AUC 比第二名高出多少</translation>
@@ -3331,6 +3351,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>landslide cells</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>滑坡像元数</translation>
+    </message>
+    <message>
+        <source>landslides and stable points with their outcome, written by a validation</source>
+        <extracomment>algorithms/base/own_layers.py</extracomment>
+        <translation>验证写出的滑坡点和稳定点及其结果</translation>
     </message>
     <message>
         <source>landslides in the inventory</source>
@@ -3543,6 +3568,21 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>临时模型</translation>
     </message>
     <message>
+        <source>that are lines</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>是线</translation>
+    </message>
+    <message>
+        <source>that are points</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>是点</translation>
+    </message>
+    <message>
+        <source>that are polygons</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>是面</translation>
+    </message>
+    <message>
         <source>that cannot be transformed to the CRS of the grid</source>
         <extracomment>algorithms/base/layers.py</extracomment>
         <translation>因无法转换到格网的 CRS</translation>
@@ -3583,6 +3623,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>训练</translation>
     </message>
     <message>
+        <source>training windows, written by a training</source>
+        <extracomment>algorithms/base/own_layers.py</extracomment>
+        <translation>训练写出的训练窗口</translation>
+    </message>
+    <message>
         <source>true or false</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>true 或 false</translation>
@@ -3621,6 +3666,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>with a shape that could not be repaired</source>
         <extracomment>algorithms/base/layers.py</extracomment>
         <translation>因图形无法修复</translation>
+    </message>
+    <message>
+        <source>with another kind of geometry</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>是其他类型的几何</translation>
     </message>
     <message>
         <source>with coordinates that are not finite</source>
@@ -3800,6 +3850,26 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <translation>{parameter}：“{layer}”中没有可用的要素；{counts}。请修正这些要素，或选择其他图层。</translation>
     </message>
     <message>
+        <source>{parameter}: the layer &quot;{layer}&quot; holds {held}. Choose another layer, such as that of the inventory.</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>{parameter}：图层“{layer}”是{held}。请选择其他图层，例如滑坡编录图层。</translation>
+    </message>
+    <message>
+        <source>{parameter}: the layer &quot;{layer}&quot; is read in a wrong encoding: it has a field &quot;{field}&quot;. Set the encoding under Layer Properties &gt; Source &gt; Data source encoding, e.g. GBK; or put a .cpg file beside it.</source>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{parameter}：图层“{layer}”的编码不正确：它有字段“{field}”。请在“图层属性 &gt; 源 &gt; 数据源编码”中设置编码，例如 GBK；或在文件旁放一个 .cpg 文件。</translation>
+    </message>
+    <message>
+        <source>{parameter}: the layer &quot;{layer}&quot; is read in a wrong encoding: the field &quot;{field}&quot; holds &quot;{value}&quot;. Set the encoding under Layer Properties &gt; Source &gt; Data source encoding, e.g. GBK; or put a .cpg file beside it.</source>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{parameter}：图层“{layer}”的编码不正确：字段“{field}”的值为“{value}”。请在“图层属性 &gt; 源 &gt; 数据源编码”中设置编码，例如 GBK；或在文件旁放一个 .cpg 文件。</translation>
+    </message>
+    <message>
+        <source>{parameter}: {number} features of &quot;{layer}&quot; are collections; their parts that are no {shapes} were left out.</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>{parameter}：“{layer}”中有 {number} 个要素是几何集合，其中不是{shapes}的部分已略去。</translation>
+    </message>
+    <message>
         <source>{parameter}: {number} features of &quot;{layer}&quot; {why} were skipped.</source>
         <extracomment>algorithms/base/layers.py</extracomment>
         <translation>{parameter}：“{layer}”中有 {number} 个要素{why}而被跳过。</translation>
@@ -3850,6 +3920,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <translation>缺少 {title}。请给出{wanted}。</translation>
     </message>
     <message>
+        <source>{title} takes a whole layer, not a selection of features. Give the layer &quot;{value}&quot; itself, or export the selected features to a layer of their own and give that.</source>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{title} 需要整个图层，而不是所选要素：请直接给出图层“{value}”，或将所选要素导出为单独的图层再给出。</translation>
+    </message>
+    <message>
         <source>{title}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists, is complete and is of the right kind.</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>{title}：“{value}”无法作为{wanted}打开。请检查该文件或图层是否存在、是否完整、类型是否正确。</translation>
@@ -3858,6 +3933,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <source>{title}: already done</source>
         <extracomment>environment/install.py</extracomment>
         <translation>{title}：先前已完成</translation>
+    </message>
+    <message>
+        <source>{title}: the name of &quot;{value}&quot; has a &quot;|&quot; in it, after which QGIS expects the name of a layer. Rename the file.</source>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{title}：“{value}”的名称中有“|”，QGIS 把其后的部分当作图层名。请重命名文件。</translation>
     </message>
     <message>
         <source>{title}: there is no file or layer &quot;{value}&quot;. Check the path.</source>

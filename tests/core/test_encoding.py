@@ -88,3 +88,27 @@ def test_classes_match_by_label():
     same = ClassMatcher([spec], [StackFactor("rock", "categorical", classes=spec.classes)])
     assert np.array_equal(same.apply(raw.copy()), raw, equal_nan=True)
     assert not (same.translated or same.unknown)
+
+
+    assert matcher.unknown == {"rock": ["basalt"]}
+    assert matcher.translated == ["rock"]
+
+
+def test_equal_class_tables_change_nothing():
+    spec = FactorSpec("rock", "categorical", classes={1: "granite", 2: "schist"}, seen=(1, 2))
+    matcher = ClassMatcher([spec], [StackFactor("rock", "categorical", classes={1: "granite", 2: "schist"})])
+    raw = np.array([[[1, 2, 5]]], dtype=np.float32)
+    assert np.array_equal(matcher.apply(raw.copy()), raw)
+    assert not matcher.translated
+    assert not matcher.unknown
+
+
+def test_labels_that_differ_only_in_case_keep_their_own_codes():
+    classes = {1: "GRANITE", 2: "Granite", 3: "granite"}
+    spec = FactorSpec("rock", "categorical", classes=classes, seen=(1, 2, 3))
+    matcher = ClassMatcher(
+        [spec], [StackFactor("rock", "categorical", classes={7: "granite", 8: "GRANITE", 9: "Granite"})]
+    )
+    raw = np.array([[[7, 8, 9]]], dtype=np.float32)
+    assert matcher.apply(raw).tolist() == [[[3, 1, 2]]]
+    assert not matcher.unknown

@@ -13,9 +13,9 @@ from rasterio.transform import from_origin
 from scarp.model.errors import Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData
 from scarp.model.factors.polygons import AreaMask
 from scarp.model.grid import Block, Grid
-from scarp.model.inputs.vectors import Points, Polygons
+from scarp.model.inputs.vectors import Points, PointsAndPolygons, Polygons
 from scarp.model.labels import LANDSLIDE, STABLE, UNKNOWN
-from scarp.model.labels.buffers import PointBuffers, PolygonBuffers, interior_point
+from scarp.model.labels.buffers import PointBuffers, PolygonBuffers, interior_point, landslide_buffers, landslide_points
 from scarp.model.labels.scales import DEFAULT_RADII, assign_radii
 from scarp.model.progress import NullProgress
 from scarp.tests.core.conftest import (
@@ -296,6 +296,39 @@ def test_a_point_inside_any_polygon():
         one = Grid(UTM.crs, from_origin(x - 0.5, y + 0.5, 1.0, 1.0), 1, 1)
         part = shape["coordinates"][1] if shape["type"] == "MultiPolygon" else shape["coordinates"]
         assert even_odd(one, part)[0, 0]
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_points_and_polygons_together_are_labelled_as_each_alone(name):
+    grid = GRIDS[name]
+    points, shape = Points("both", xy=random_points(grid, 6, 3)), blob(grid, 5, 9)
+    outline = Polygons("both", geometries=[{"type": "Polygon", "coordinates": [shape]}])
+    both = PointsAndPolygons("both", points=points, polygons=outline)
+    radii = np.array([*np.linspace(30, 150, 6), 0.0])
+    together, places, small = landslide_buffers(grid, both, radii, 200.0, NullProgress())
+    of_points = PointBuffers(grid, points.xy, radii[:6], 200.0)
+    of_polygon = PolygonBuffers(grid, outline, radii[6:], 200.0, NullProgress())
+    for mine, first, second in zip(*(by_blocks(grid, one.read, 17) for one in (together, of_points, of_polygon))):
+        np.testing.assert_array_equal(mine, first | second)
+    np.testing.assert_array_equal(places, np.concatenate([points.xy, of_polygon.points]))
+    np.testing.assert_array_equal(landslide_points(both), places)
+    assert small == of_polygon.small
+
+
+def test_radii_are_for_the_points_of_an_inventory_with_both(tmp_path):
+    points = slides(random_points(UTM, 5, 3, margin=-0.1), scale=["large", "small", "large", "small", "small"])
+    outline = Polygons("both", geometries=[{"type": "Polygon", "coordinates": [blob(UTM, 5, 9)]}])
+    scale = {"scale": [*points.fields["scale"], None]}
+    both = PointsAndPolygons("both", fields=scale, points=points, polygons=outline)
+    found = []
+    for number, landslides in enumerate((both, points, outline)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        sizes = {} if landslides is outline else {"scale_field": "scale", "radii": {"large": 150.0, "small": 60.0}}
+        assert build(folder, landslides, **sizes).used == len(landslides)
+        with rasterio.open(folder / "labels.tif") as dataset:
+            found.append(dataset.read(1) == LANDSLIDE)
+    np.testing.assert_array_equal(found[0], found[1] | found[2])
 
 
 def test_area_mask_by_blocks_and_over_the_border():

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 from scarp.model.errors import FieldUnusable, GridMismatch, InputCorrupt, LayerEmpty, TooFewData
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
-from scarp.model.inputs.vectors import Points, Polygons
+from scarp.model.inputs.vectors import Points, PointsAndPolygons, Polygons
 from scarp.model.labels.buffers import PointBuffers
 from scarp.model.progress import NullProgress
 from scarp.model.validation.map_layers import MapLayers, RegionMap, Scope, SubsetMap, ZoneSource
@@ -158,6 +158,20 @@ def test_every_cell_of_polygons(layers_of):
     np.testing.assert_array_equal(marked, covered)
     assert (found.counts.off_map, len(found)) == (1, covered.sum())
     assert set(found.feature.tolist()) == {0, 1, 2, 4}
+
+
+@pytest.mark.parametrize("every_cell", [True, False])
+def test_points_and_polygons_together_have_the_cells_of_each(layers_of, every_cell):
+    layers, polygons = layers_of(UTM, np.full(UTM.shape, 0.3)), polygons_of(UTM)
+    t = UTM.transform
+    points = Points("slides", xy=np.array([[t.c + 100.5 * t.a, t.f + 90.5 * t.e], [t.c - 9 * t.a, t.f]]))
+    both = sample(PointsAndPolygons("slides", points=points, polygons=polygons), layers, every_cell)
+    alone = [sample(one, layers, every_cell) for one in (points, polygons)]
+    for name in ("rows", "columns", "xy"):
+        parts = [getattr(one, name) for one in alone]
+        np.testing.assert_array_equal(getattr(both, name), np.concatenate(parts))
+    np.testing.assert_array_equal(both.feature, [*alone[0].feature, *(alone[1].feature + 2)])
+    assert both.counts.off_map == alone[0].counts.off_map + alone[1].counts.off_map == 2
 
 
 def test_one_cell_a_polygon(layers_of):

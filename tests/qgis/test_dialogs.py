@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 
@@ -349,6 +350,32 @@ def test_products_of_scarp_are_recognised_as_other_inputs():
     another = {item.key for item in PROJECT if suggestions.is_other_product("PRECIPITATION", item)}
     assert another == {"stack", "labels", "safety", "map", "zones", "windows"}
     assert not any(suggestions.is_other_product("UNKNOWN", item) for item in PROJECT)
+
+
+OUTCOMES = LayerInfo("outcomes", "Points by outcome", POINT, fields=("kind", "outcome", "susceptibility", "zone"))
+
+
+@pytest.mark.parametrize("name", ["landslides", "Landslides", "LANDSLIDE", "滑坡"])
+def test_an_exact_name_comes_first(name):
+    others = ("non_landslides", "landslides_stable", "landslides of 2008", "old landslides")
+    layers = [LayerInfo(other, other, POINT) for other in others] + [LayerInfo("slides", name, POINT)]
+    assert guess_layer("LANDSLIDES", layers) == guess_layer("LANDSLIDES", layers[::-1]) == "slides"
+    assert guess_layer("LANDSLIDES", layers[:-1]) is None
+
+
+@pytest.mark.parametrize("name", ["non_landslides", "no landslides", "stable (no landslide)", "landslide absence"])
+def test_stable_ground_is_never_suggested_as_landslides(name):
+    assert guess_layer("LANDSLIDES", [LayerInfo("quiet", name, POINT)]) is None
+
+
+@pytest.mark.parametrize("name", ["landslides", "Points by outcome", "landslides validated"])
+@pytest.mark.parametrize("parameter", ["LANDSLIDES", "PRECIPITATION", "TEMPERATURE"])
+def test_points_by_outcome_are_never_suggested(parameter, name):
+    layer = dataclasses.replace(OUTCOMES, name=name)
+    assert guess_layer(parameter, [layer]) is None
+    assert suggestions.is_other_product(parameter, layer)
+    shapefile = dataclasses.replace(layer, fields=("kind", "outcome", "susceptibi"))
+    assert guess_layer(parameter, [shapefile]) is None
 
 
 def test_no_layer_is_chosen_from_two_candidates_or_where_it_changes_what_a_run_is_about():

@@ -10,7 +10,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingFeatureSourceDe
 
 from scarp.algorithms.base import layers
 from scarp.algorithms.base.arguments import Arguments, grid_crs
-from scarp.model.errors import CrsMissing, InputCorrupt
+from scarp.model.errors import CrsMissing, InputCorrupt, ScarpError
 from scarp.model.progress import NullProgress
 from scarp.running.core import Core
 from scarp.tests.qgis.tiny import (
@@ -51,7 +51,7 @@ def point_layer(rows=None, **more):
 
 
 def slides(read, layer, fields=()):
-    return read("buildbufferedlabels", LANDSLIDES=layer).points_or_polygons("LANDSLIDES", GRID, list(fields))
+    return read("buildbufferedlabels", LANDSLIDES=layer).landslides("LANDSLIDES", GRID, list(fields))
 
 
 def test_points_from_memory_path_and_project_are_the_same(read, tmp_path):
@@ -174,6 +174,36 @@ def test_of_a_large_polygon_layer_only_features_near_the_grid_are_read(read, mon
     left, bottom, right, top = whole.bounds().T
     reach = (left <= NEAR[2]) & (right >= NEAR[0]) & (bottom <= NEAR[3]) & (top >= NEAR[1])
     assert {whole.fields["rock"][number] for number in np.flatnonzero(reach)} <= set(few.fields["rock"])
+
+
+def test_strange_layers_are_read_or_refused(plugin, tmp_path):
+    """A slice of the campaign ``fuzz_vectors``, the same on every run."""
+    from scarp.tests.reliability.vector_target import VectorTarget
+
+    target, read, refusals = VectorTarget(tmp_path), 0, []
+    for number in range(250):
+        target.make(7, number)
+        try:
+            target.read()
+            read += 1
+        except ScarpError as error:
+            refusals.append(str(error))
+    assert read > 25
+    assert len(refusals) > 25
+    assert max(map(len, refusals)) < 900
+
+
+@pytest.mark.parametrize(
+    ("bounds", "left", "right"),
+    [((179, -10, 181, 10), -180, 180), ((-181, -10, -179, 10), -180, 180), ((-76, -10, -74, 10), 284, 286)],
+)
+def test_on_a_grid_in_degrees_polygons_are_wherever_their_longitude_is(read, bounds, left, right):
+    shape = f"Polygon (({left} -80, {right} -80, {right} 80, {left} 80, {left} -80))"
+    arguments = read("buildfactorstack", AREA=memory_layer("Polygon", "", [(shape, [])], crs="EPSG:4326"))
+    arguments.bounds = bounds
+    found = arguments.polygons("AREA", QgsCoordinateReferenceSystem("EPSG:4326")).bounds()
+    middle = np.linspace(bounds[0], bounds[2], 20)[1:-1]
+    assert ((found[:, 0] <= middle[:, None]) & (found[:, 2] >= middle[:, None])).any(axis=1).all()
 
 
 def test_a_layer_in_a_local_crs_is_refused(read):

@@ -4,7 +4,8 @@ A reader may accept an input or refuse it with a ``ScarpError``. Anything else i
 than two seconds, more memory than allowed, a file opened elsewhere, code compiled, a program started, a crash.
 
 ``./run python tests/reliability/fuzzing.py fuzz_models [--inputs 50000] [--seed 1]``. fuzz_models: model files;
-fuzz_records: all readers of records; fuzz_rasters: what reads GeoTIFFs; fuzz_layers: GeoPackages and styles.
+fuzz_records: all readers of records; fuzz_rasters: what reads GeoTIFFs; fuzz_layers: GeoPackages and styles;
+fuzz_vectors: strange but sound vector layers.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ TARGETS = {
     "fuzz_records": (60000, "record_target", "RecordTarget"),
     "fuzz_rasters": (5000, "raster_target", "RasterTarget"),
     "fuzz_layers": (5000, "layer_target", "LayerTarget", "StyleTarget"),
+    "fuzz_vectors": (5000, "vector_target", "VectorTarget"),
 }
 """Inputs of each reader, module and readers by the name of the campaign."""
 SECONDS = 2.0  # of the processor, for one input: by the clock on the wall, a busy machine would make every reader slow
@@ -72,8 +74,9 @@ class Watch:
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        # Python guesses the encoding of JSON in bytes, and fetches those codecs from its own folder when first needed.
-        for name in ("utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le"):
+        # Python guesses the encoding of JSON in bytes, and fetches those codecs from its own folder when first needed;
+        # so it does with that in which labels may have been misread.
+        for name in ("utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le", "cp1252"):
             codecs.lookup(name)
         self.armed = False
         self.seen: list[str] = []

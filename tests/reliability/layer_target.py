@@ -28,7 +28,7 @@ _application: list[core.QgsApplication] = []
 
 def begin_qgis() -> None:
     """Start QGIS without a window, once a process."""
-    if not _application:
+    if core.QgsApplication.instance() is None:
         _application.append(core.QgsApplication([], False))
         _application[0].initQgis()
 

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from . import classes, grids, labels, lines, models, places, points, rasters, training, validation, values, warnings
+from . import (
+    classes,
+    encodings,
+    geometries,
+    grids,
+    labels,
+    lines,
+    models,
+    places,
+    points,
+    rasters,
+    training,
+    validation,
+    values,
+    warnings,
+    written,
+)
 from .case import Case
 
 CASES: tuple[Case, ...] = (
@@ -11,6 +27,9 @@ CASES: tuple[Case, ...] = (
     *classes.CASES,
     *points.CASES,
     *lines.CASES,
+    *geometries.CASES,
+    *encodings.CASES,
+    *written.CASES,
     *labels.CASES,
     *values.CASES,
     *training.CASES,
