@@ -89,7 +89,6 @@ def test_classes_match_by_label():
     assert np.array_equal(same.apply(raw.copy()), raw, equal_nan=True)
     assert not (same.translated or same.unknown)
 
-
     assert matcher.unknown == {"rock": ["basalt"]}
     assert matcher.translated == ["rock"]
 
