@@ -17,7 +17,7 @@ from .errors import FactorMissing, InputCorrupt
 from .factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinition
 from .grid import Block, Grid
 from .inputs.rasters import create_raster, open_raster, raster_path, read_window, refuse_values
-from .inputs.undeclared_nodata import MarkCounter, described_marks, marks_far_from
+from .inputs.undeclared_nodata import SentinelCounter, described_sentinels, sentinels_far_from
 from .safe_json import parse_json
 
 FORMAT_TAG = "SCARP_STACK"
@@ -82,14 +82,14 @@ class Stack:
         return [self._bands[name] for name in names]
 
     def refuse_undeclared_nodata(self, name: str, lowest: float, highest: float) -> None:
-        """Let :meth:`read` refuse usual marks of no data in a continuous factor that lie far from a range of values.
+        """Let :meth:`read` refuse common nodata values in a continuous factor that lie far from a range of values.
 
         The range is what a model was trained on; it is no matter of the part of the stack that is read.
         """
         (band,) = self.band_indexes([name])
-        marks = marks_far_from(lowest, highest)
-        trained = f"{name} was trained on {lowest:.4g} to {highest:.4g}, and this is a usual mark of no data."
-        refuse_values(self.dataset, band, marks, f"{trained} {DECLARE_NODATA}")
+        sentinels = sentinels_far_from(lowest, highest)
+        trained = f"{name} was trained on {lowest:.4g} to {highest:.4g}, and this is a common nodata value."
+        refuse_values(self.dataset, band, sentinels, f"{trained} {DECLARE_NODATA}")
 
     def read(self, block: Block, names: Sequence[str] | None = None) -> np.ndarray:
         """Read physical values and class codes, float32 (factors, height, width), NaN at nodata and outside the grid.
@@ -107,7 +107,7 @@ class UndeclaredNodataCheck:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         kinds = [factor.kind for factor in stack.factors]
-        self._counters = {index: MarkCounter() for index, kind in enumerate(kinds) if kind == CONTINUOUS}
+        self._counters = {index: SentinelCounter() for index, kind in enumerate(kinds) if kind == CONTINUOUS}
 
     def add(self, values: np.ndarray) -> None:
         """Add values of all factors in band order, shape (factors, …)."""
@@ -115,14 +115,14 @@ class UndeclaredNodataCheck:
             counter.add(values[index])
 
     def require_none(self) -> None:
-        """Raise :class:`InputCorrupt` if a factor holds a usual mark of no data far from its other values."""
+        """Raise :class:`InputCorrupt` if a factor holds a common nodata value far from its other values."""
         for index, counter in self._counters.items():
             found = counter.isolated()
             if found:
                 name = self._stack.names[index]
                 raise InputCorrupt(
                     f"In the factor stack {raster_path(self._stack.dataset)} the factor {name} holds "
-                    f"{described_marks(found)}. {DECLARE_NODATA}"
+                    f"{described_sentinels(found)}. {DECLARE_NODATA}"
                 )
 
 

@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 
+from ..inputs.undeclared_nodata import SENTINELS
 from ..stack import StackFactor
 from ..statistics import StreamingQuantiles
-from .findings import MAX_CLASSES, OUTLIER_FENCE, SENTINELS, Finding, plausible_range
+from .findings import MAX_CLASSES, OUTLIER_FENCE, Finding, plausible_range
 
 CHUNK = 1 << 16  # cells centred at a time: small enough for the processor's cache
 

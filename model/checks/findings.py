@@ -153,11 +153,3 @@ def plausible_range(name: str) -> PlausibleRange:
     if name in PLAUSIBLE_RANGES:
         return PLAUSIBLE_RANGES[name]
     return _NEVER_NEGATIVE if "density" in name or "distance" in name else PlausibleRange()
-
-
-_FLOAT32_MAX = 3.4028234663852886e38
-SENTINELS = (
-    *(-9999.0, -99999.0, -32768.0, -32767.0, -2147483648.0, -_FLOAT32_MAX, -999.0, -1e20),
-    *(9999.0, 32767.0, 65535.0, 99999.0, 1e20, _FLOAT32_MAX),
-)
-"""Numbers that rasters often hold in place of data without declaring them."""

@@ -26,7 +26,7 @@ from ..inputs.rasters import (
     read_window,
     region_name,
 )
-from ..inputs.undeclared_nodata import MARKS
+from ..inputs.undeclared_nodata import SENTINELS
 from ..progress import Progress, WarningLog, stop_if_cancelled
 from ..validation.map_layers import MapBlock, MapLayers, Regions, SubsetMap, ZoneSource
 
@@ -43,16 +43,16 @@ class Source:
         self.label = region_name(dataset) or Path(dataset.name).stem
         """Name of the piece: the region that the raster states, else its file's name."""
         self._opened: list[rasterio.DatasetReader] = []
-        self.take_marks_out(dataset)
+        self.take_sentinels_out(dataset)
 
     @property
     def undeclared_nodata(self) -> list[float]:
         """Values that stand for no data without being declared, of those cells that were read."""
         return sorted({value for one in self._opened for value in met_undeclared_nodata(one)})
 
-    def take_marks_out(self, dataset: rasterio.DatasetReader) -> None:
-        """Let usual marks of no data count as such in the raster or a view of it: no susceptibility is like them."""
-        declare_nodata(dataset, 1, MARKS)
+    def take_sentinels_out(self, dataset: rasterio.DatasetReader) -> None:
+        """Let common nodata values count as such in the raster or a view of it: no susceptibility is like them."""
+        declare_nodata(dataset, 1, SENTINELS)
         self._opened.append(dataset)
 
     @property
@@ -75,7 +75,7 @@ class ResampledSource:
             target = {"crs": grid.crs, "transform": grid.transform, "width": grid.width, "height": grid.height}
             values = {"src_nodata": nodata, "nodata": np.nan, "dtype": "float32", "resampling": Resampling.nearest}
             self._view = stack.enter_context(WarpedVRT(source.dataset, **target, **values))
-            source.take_marks_out(self._view)
+            source.take_sentinels_out(self._view)
         left, bottom, right, top = bounds_in(source.grid, grid)
         t = grid.transform
         self._columns = (left - t.c) / t.a, (right - t.c) / t.a

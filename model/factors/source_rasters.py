@@ -98,8 +98,8 @@ def scan_source(
         if quantity in PLAUSIBLE:
             low, high = sorted((conversion.invert(value) - offset) / scale for value in PLAUSIBLE[quantity])
             limits = low, high
-        marks = take_out_undeclared_nodata(dataset, grid, role, progress, limits=limits)
-    return SourceRaster(name, role, marks, conversion)
+        undeclared = take_out_undeclared_nodata(dataset, grid, role, progress, limits=limits)
+    return SourceRaster(name, role, undeclared, conversion)
 
 
 @contextlib.contextmanager

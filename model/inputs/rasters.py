@@ -315,7 +315,7 @@ def _to_values(
         # Finding the extremes is several times as fast as testing each cell, and mostly enough.
         lowest, highest = (find.reduce(cells, axis=None, initial=0) for find in (np.fmin, np.fmax))
         if how.undeclared or how.refused:
-            _look_for_marks(dataset, how, numbers, cells, float(lowest), float(highest))
+            _take_out_or_refuse(dataset, how, numbers, cells, float(lowest), float(highest))
         if mask_implausible and (lowest < -MAX_PLAUSIBLE_VALUE or highest > MAX_PLAUSIBLE_VALUE):
             with np.errstate(invalid="ignore"):
                 cells[np.abs(cells) > MAX_PLAUSIBLE_VALUE] = np.nan
@@ -330,7 +330,7 @@ def _to_values(
     return cells
 
 
-def _look_for_marks(
+def _take_out_or_refuse(
     dataset: rasterio.DatasetReader,
     how: _Reading,
     numbers: Sequence[int],

@@ -1,7 +1,8 @@
 """Values that stand for no data without being declared: one rule for all rasters and tables of measured values.
 
-A value counts when it is one of :data:`MARKS` and lies far from all others: at least half their range away, or below
-zero where no other value is. It is never taken out in silence; who takes it out says so, with the number of cells.
+A value counts when it is one of :data:`SENTINELS` and lies far from all others: at least half their range away, or
+below zero where no other value is. It is never taken out in silence; who takes it out says so, with the number of
+cells.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ from .rasters import GDAL_ERRORS, declare_nodata, north_up_transform, raster_pat
 if TYPE_CHECKING:
     from ..grid import Grid
 
-MARKS = (
+SENTINELS = (
     *(-9999.0, -99999.0, -32768.0, -32767.0, -2147483648.0, float(np.finfo(np.float32).min), -999.0, -1e20),
     *(9999.0, 32767.0, 65535.0, 99999.0, 2147483647.0, 1e20, float(np.finfo(np.float32).max)),
 )
 """Numbers that rasters and tables often hold in place of data without declaring them."""
-BYTE_MARKS = {"uint8": (255.0,), "int8": (-128.0,)}  # further ones, by type of the cells
-MIN_GAP = 0.5  # distance of a mark from all other values, as a share of their range
+BYTE_SENTINELS = {"uint8": (255.0,), "int8": (-128.0,)}  # further ones, by type of the cells
+MIN_GAP = 0.5  # distance of a sentinel value from all other values, as a share of their range
 NO_LIMITS = -math.inf, math.inf
 _SIDE = 1024  # cells along a side of what is read at once
 
 Limits = tuple[float, float]  # lowest and highest plausible value
 
 
-class MarkCounter:
-    """Counts marks in values that come piece by piece."""
+class SentinelCounter:
+    """Counts sentinel values in values that come piece by piece."""
 
     def __init__(self, limits: Limits = NO_LIMITS, more: Iterable[float] = ()) -> None:
-        """Begin to count; a mark beyond the plausible ``limits`` counts however near the other values are."""
+        """Begin to count; a sentinel beyond the plausible ``limits`` counts however near the other values are."""
         self._limits = limits
         # As float32, in which all values are read.
-        self._marks = {float(np.float32(mark)) for mark in (*MARKS, *more)}
+        self._sentinels = {float(np.float32(value)) for value in (*SENTINELS, *more)}
         self._counts: dict[float, int] = {}
         self._low, self._high = math.inf, -math.inf  # of the other values
 
@@ -51,44 +52,44 @@ class MarkCounter:
         values = np.asarray(values, dtype=np.float32)
         while values.size:
             low, high = (float(find.reduce(values, axis=None)) for find in (np.fmin, np.fmax))
-            found = {value for value in (low, high) if value in self._marks or math.isinf(value)}
+            found = {value for value in (low, high) if value in self._sentinels or math.isinf(value)}
             if not found:
                 if not math.isnan(low):
                     self._low, self._high = min(self._low, low), max(self._high, high)
                 return
             for value in found:
                 where = values == np.float32(value)
-                if value in self._marks:
+                if value in self._sentinels:
                     self._counts[value] = self._counts.get(value, 0) + int(np.count_nonzero(where))
                 values = values[~where]
 
     def isolated(self) -> dict[float, int]:
-        """Return the marks that are far from all other values, and how often each occurs."""
+        """Return the sentinels that are far from all other values, and how often each occurs."""
         low, high, result = self._low, self._high, {}
         # From the nearest to the farthest: one that is not isolated is a value like the others.
-        for mark in sorted(self._counts, key=lambda value: max(low - value, value - high)):
-            gap = max(low - mark, mark - high)
-            implausible = not self._limits[0] <= mark <= self._limits[1] or mark < 0 <= low < math.inf
+        for sentinel in sorted(self._counts, key=lambda value: max(low - value, value - high)):
+            gap = max(low - sentinel, sentinel - high)
+            implausible = not self._limits[0] <= sentinel <= self._limits[1] or sentinel < 0 <= low < math.inf
             if implausible or (math.isfinite(gap) and gap > 0 and gap >= MIN_GAP * (high - low)):
-                result[mark] = self._counts[mark]
+                result[sentinel] = self._counts[sentinel]
             else:
-                low, high = min(low, mark), max(high, mark)
+                low, high = min(low, sentinel), max(high, sentinel)
         return result
 
 
-def marks_far_from(low: float, high: float) -> list[float]:
-    """Return the marks that would be isolated among values between two."""
-    counter = MarkCounter()
+def sentinels_far_from(low: float, high: float) -> list[float]:
+    """Return the sentinels that would be isolated among values between two."""
+    counter = SentinelCounter()
     counter.add(np.array([low, high]))
-    if low in MARKS or high in MARKS:
+    if low in SENTINELS or high in SENTINELS:
         return []
-    counter.add(np.array(MARKS))
+    counter.add(np.array(SENTINELS))
     return list(counter.isolated())
 
 
-def isolated_marks(values: Any, limits: Limits = NO_LIMITS) -> dict[float, int]:
-    """Return the marks among values that are isolated, with their counts; see the head of this module."""
-    counter = MarkCounter(limits)
+def isolated_sentinels(values: Any, limits: Limits = NO_LIMITS) -> dict[float, int]:
+    """Return the sentinels among values that are isolated, with their counts; see the head of this module."""
+    counter = SentinelCounter(limits)
     counter.add(np.asarray(values))
     return counter.isolated()
 
@@ -96,13 +97,13 @@ def isolated_marks(values: Any, limits: Limits = NO_LIMITS) -> dict[float, int]:
 def find_undeclared_nodata(
     dataset: rasterio.DatasetReader, grid: Grid, progress: Progress, band: int = 1, limits: Limits = NO_LIMITS
 ) -> dict[float, int]:
-    """Return the isolated marks in the part of a raster that lies on a grid, as stored, with the number of cells.
+    """Return the isolated sentinels in the part of a raster that lies on a grid, as stored, with the number of cells.
 
     Args:
         dataset: an open raster, in any CRS.
         limits: plausible values, as stored.
     """
-    counter = MarkCounter(limits, BYTE_MARKS.get(dataset.dtypes[band - 1], ()))
+    counter = SentinelCounter(limits, BYTE_SENTINELS.get(dataset.dtypes[band - 1], ()))
     for window in _windows_on(dataset, grid):
         stop_if_cancelled(progress)
         counter.add(read_window(dataset, *window, bands=[band], scaled=False))
@@ -116,15 +117,14 @@ def take_out_undeclared_nodata(
     progress: Progress,
     band: int = 1,
     limits: Limits = NO_LIMITS,
-    remedy: str = "",
 ) -> tuple[float, ...]:
-    """Find isolated marks in a raster, warn of them, let them count as no data, and return them.
+    """Find isolated sentinels in a raster, warn of them, let them count as no data, and return them.
 
-    ``role`` says in the warning what the raster is in this run, ``remedy`` what to do if the values are real.
+    ``role`` says in the warning what the raster is in this run.
     """
     found = find_undeclared_nodata(dataset, grid, progress, band, limits)
     if found:
-        progress.warn(f"The {role} raster {raster_path(dataset)} holds {described_marks(found)}. {TAKEN_OUT}{remedy}")
+        progress.warn(f"The {role} raster {raster_path(dataset)} holds {described_sentinels(found)}. {TAKEN_OUT}")
         declare_nodata(dataset, band, tuple(found))
     return tuple(found)
 
@@ -132,9 +132,9 @@ def take_out_undeclared_nodata(
 TAKEN_OUT = "They are taken as no data. If they are real values, add something to all values of the raster first."
 
 
-def described_marks(found: dict[float, int], unit: str = "cells") -> str:
-    """Return marks and counts in words: "−9999 in 2,400 cells, far from all other values"."""
-    named = " and ".join(f"{mark:.10g} in {count:,} {unit}" for mark, count in sorted(found.items()))
+def described_sentinels(found: dict[float, int], unit: str = "cells") -> str:
+    """Return sentinels and counts in words: "−9999 in 2,400 cells, far from all other values"."""
+    named = " and ".join(f"{sentinel:.10g} in {count:,} {unit}" for sentinel, count in sorted(found.items()))
     return f"{named}, far from all other values and not declared as nodata"
 
 

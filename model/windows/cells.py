@@ -57,12 +57,12 @@ def sample_cells(
     """
     generator = np.random.default_rng([seed, 6])
     kept = {(subset, label): _KeySample(max_cells) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}
-    marks = UndeclaredNodataCheck(rasters.stack)
+    undeclared = UndeclaredNodataCheck(rasters.stack)
     for block in rasters.grid.blocks_with_progress(progress):
         labels = read_labels(rasters.labels, block)
         if (labels != UNKNOWN).any():
-            _add(kept, rasters, labels, block, split, generator, marks)
-    marks.require_none()
+            _add(kept, rasters, labels, block, split, generator, undeclared)
+    undeclared.require_none()
     return _merge_samples(kept, len(rasters.factors))
 
 
@@ -106,11 +106,11 @@ def _add(
     block: Block,
     split: BlockSplit | None,
     generator: np.random.Generator,
-    marks: UndeclaredNodataCheck,
+    undeclared: UndeclaredNodataCheck,
 ) -> None:
     values = rasters.stack.read(block)
     row, column = np.nonzero((labels != UNKNOWN) & np.isfinite(values).all(axis=0))
-    marks.add(values[:, row, column])
+    undeclared.add(values[:, row, column])
     label, keys = labels[row, column], generator.random(len(row))
     if split is None:
         subset = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(len(row)), side="right")

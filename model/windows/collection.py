@@ -152,12 +152,12 @@ def read_windows(
     kept: list[int] = []
     inner = np.zeros((padded, padded), dtype=bool)
     inner[margin : margin + side, margin : margin + side] = True
-    marks = UndeclaredNodataCheck(rasters.stack)
+    undeclared = UndeclaredNodataCheck(rasters.stack)
     for index, (row, column) in enumerate(origins.tolist()):
         stop_if_cancelled(progress)
         block = Block(row - margin, column - margin, padded, padded)
         labels, values = read_labels(rasters.labels, block), rasters.stack.read(block)
-        marks.add(values)
+        undeclared.add(values)
         valid = np.isfinite(values).all(axis=0)
         labels[~inner | ~valid] = UNKNOWN
         mine, place = inner, len(kept)
@@ -175,7 +175,7 @@ def read_windows(
             kept.append(index)
         if index % 16 == 0:
             progress.report(index / len(origins))
-    marks.require_none()
+    undeclared.require_none()
     count = len(kept)
     if split is None and assign_subsets:
         subsets[:count] = _random_subsets((label_values[:count] == LANDSLIDE).any(axis=(1, 2)), plan.seed)

@@ -14,7 +14,7 @@ import rasterio
 from ..errors import InputCorrupt, TooFewData
 from ..grid import Block, Grid
 from ..inputs.rasters import declare_nodata, open_raster, read_window
-from ..inputs.undeclared_nodata import MARKS
+from ..inputs.undeclared_nodata import SENTINELS
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress
 from ..stack import Stack, open_stack
@@ -232,7 +232,7 @@ def open_training_rasters(
             factors.grid.require_same(Grid.from_dataset(raster, role), "factor stack", f"{role} raster")
             if path is safety:
                 # A safety factor is never so large or below 0; labels have checks of their own.
-                declare_nodata(raster, 1, MARKS)
+                declare_nodata(raster, 1, SENTINELS)
             rasters.append(raster)
         yield TrainingRasters(factors, *rasters)
 

@@ -21,7 +21,7 @@ from scarp.model.factors.definitions import CONTINUOUS
 from scarp.model.factors.source_rasters import scan_source, split_bands
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import open_raster, read_window
-from scarp.model.inputs.undeclared_nodata import isolated_marks
+from scarp.model.inputs.undeclared_nodata import isolated_sentinels
 from scarp.model.inputs.units import find_conversion
 from scarp.model.progress import NullProgress
 from scarp.model.raster_name import RasterName, raster_file
@@ -256,7 +256,7 @@ def test_two_values_of_no_data_are_refused_where_they_would_be_interpolated(tmp_
 
 
 @pytest.mark.parametrize(
-    ("values", "marks"),
+    ("values", "expected"),
     [
         ([1, 2, 3, -9999, -9999, -999], {-9999: 2, -999: 1}),
         ([0, 8848, 9999], {}),  # no farther from the others than they are from each other
@@ -269,8 +269,8 @@ def test_two_values_of_no_data_are_refused_where_they_would_be_interpolated(tmp_
         ([], {}),
     ],
 )
-def test_marks_are_values_far_from_all_others(values, marks):
-    assert isolated_marks(values) == marks
+def test_sentinels_are_values_far_from_all_others(values, expected):
+    assert isolated_sentinels(values) == expected
 
 
 def test_archives_are_opened_by_either_name(tmp_path):
@@ -371,7 +371,7 @@ def test_doubtful_units_are_asked_about():
 NAMED = [StackFactor(name, CONTINUOUS, "", name) for name in ("slope", "ndvi")]
 
 
-def stack_with_marks(folder, mark, share=0.1):
+def stack_with_sentinels(folder, mark, share=0.1):
     """Return a stack of two factors, one with a mark in part of its cells, and labels."""
     random = np.random.default_rng(0)
     values = random.uniform(10, 40, (2, 60, 60)).astype(np.float32)
@@ -385,7 +385,7 @@ def stack_with_marks(folder, mark, share=0.1):
 
 @pytest.mark.parametrize("mark", [-9999, 32767, -99999])
 def test_a_stack_with_undeclared_nodata_is_neither_learned_from_nor_mapped(tmp_path, mark):
-    clean, marked, labels = stack_with_marks(tmp_path, mark)
+    clean, marked, labels = stack_with_sentinels(tmp_path, mark)
     message = rf"holds {mark} in ndvi.*Declare it"
     with open_training_rasters(marked, labels) as rasters, pytest.raises(InputCorrupt, match=rf"ndvi holds {mark} in"):
         sample_cells(rasters, None, 1000, 0, NullProgress())
