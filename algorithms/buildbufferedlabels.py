@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.labels.scales import DEFAULT_RADII, LabelOptions
+from ..model.labels.radii import DEFAULT_RADII
+from ..model.labels.settings import LabelOptions
 from ..model.tables import read_pairs
 from .base import parameters as p
 from .base.algorithm import CORE, PREPARE, ScarpAlgorithm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..factors.definitions import FACTORS
-from ..factors.unit_checks import suspect_value_unit
+from ..inputs.unit_checks import suspect_value_unit
 from ..texts import join_names
 from .band_statistics import CategoricalBand, ContinuousBand
 from .findings import (

@@ -16,11 +16,12 @@ from scipy.stats import norm
 
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..statistics import MIN_REPEATS, Estimate, from_repeats, z_value
-from ..validation.measures import ScopePoints, ScopeResult, evaluate_scope, zone_table
+from ..validation.measures import ScopePoints, ScopeResult, evaluate_scope
 from ..validation.metrics import compare_auc
 from ..validation.preparation import ValidationData, stable_values
 from ..validation.sampling import Draws
 from ..validation.settings import ALL, FEW_LANDSLIDES
+from ..validation.zone_table import zone_table
 from .agreement import Agreement, MapScan
 from .mosaic import Mosaic
 

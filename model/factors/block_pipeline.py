@@ -19,12 +19,12 @@ from ..cluster.tasks import Cluster, cached
 from ..errors import LayerEmpty, TooFewData
 from ..grid import BLOCK, Block, Grid
 from ..inputs.rasters import GDAL_CACHE_BYTES, TILE
+from ..inputs.unit_checks import SPIKE_SLOPE, suspect_elevation_unit, suspect_spikes, suspect_value_unit
 from ..memory import retain_freed_memory
 from ..progress import Progress, stop_if_cancelled
 from .definitions import CONTINUOUS, FactorReader
 from .polygons import AreaMask
 from .sources import FactorSource
-from .unit_checks import SPIKE_SLOPE, suspect_elevation_unit, suspect_spikes, suspect_value_unit
 
 MAX_WORKERS = 4  # each holds a block of all factors and its intermediate arrays, some 80 MB
 

@@ -13,7 +13,7 @@ from scipy.interpolate import RBFInterpolator
 from ..errors import TooFewData
 from ..grid import Block, Grid
 from ..inputs.rasters import read_block
-from ..inputs.undeclared_nodata import NO_LIMITS, described_marks, isolated_marks
+from ..inputs.undeclared_nodata import NO_LIMITS, described_sentinels, isolated_sentinels
 from ..inputs.units import AUTO, PLAUSIBLE, PRECIPITATION, TEMPERATURE, Conversion, find_conversion
 from ..progress import Progress
 from .definitions import FactorReader
@@ -82,9 +82,9 @@ class StationSurface(FactorReader):
             progress.report(0, note)
         values = points.numbers(stations.field, progress, _WRITTEN_UNITS.get(role, {}).get(unit, ""))
         limits = sorted(conversion.invert(limit) for limit in PLAUSIBLE.get(role, NO_LIMITS))
-        undeclared = isolated_marks(values, (limits[0], limits[1]))
+        undeclared = isolated_sentinels(values, (limits[0], limits[1]))
         if undeclared:
-            found = described_marks(undeclared, "stations")
+            found = described_sentinels(undeclared, "stations")
             progress.warn(
                 f'The field "{stations.field}" of the layer "{points.name}" ({role}) holds {found}. They are left out.'
             )

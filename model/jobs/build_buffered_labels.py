@@ -15,10 +15,12 @@ from ..errors import LayerEmpty, TooFewData
 from ..factors.polygons import AreaMask
 from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
+from ..inputs.unit_checks import suspect_distance_unit
 from ..inputs.vectors import Landslides, PointsAndPolygons, Polygons
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..labels.buffers import Buffers, landslide_buffers, suspect_distance_unit
-from ..labels.scales import DEFAULT_RADII, UNRECORDED, LabelOptions, assign_radii
+from ..labels.buffers import Buffers, landslide_buffers
+from ..labels.radii import DEFAULT_RADII, UNRECORDED, assign_radii
+from ..labels.settings import LabelOptions
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog

@@ -26,6 +26,7 @@ from ..validation.measures import PointFeature, ScopeResult, point_features
 from ..validation.preparation import ValidationData
 from ..validation.sampling import Draws, MapStatistics, collect_map_statistics, drawn_points
 from ..validation.settings import ALL, FEW_LANDSLIDES, TABLE_COLUMNS, EvaluationLayers, ValidationOptions
+from ..validation.zone_table import non_monotonic_pairs, zone_table
 from . import sources_of
 
 
@@ -173,7 +174,7 @@ def _evaluate(
         values, of_scope = sample.cell_values.values, statistics[scope.name]
         by_zone = dict(enumerate(np.bincount(sample.cell_values.zones).tolist()))
         points = measures.ScopePoints(values, sample.feature, of_scope.ranking.share_above(values), stable[0])
-        table = measures.zone_table(by_zone, of_scope.zone_area_m2, data.layers.zones.names)
+        table = zone_table(by_zone, of_scope.zone_area_m2, data.layers.zones.names)
         part = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
         results.append(
             measures.evaluate_scope(data, scope, points, of_scope.area_m2 / 1e6, table, by_zone.get(0, 0), part)
@@ -211,6 +212,6 @@ def _warn_about_results(results: Sequence[ScopeResult], main: ScopeResult, data:
             f"The AUC is {main.auc.value:.3f}, below 0.5: landslides lie on less susceptible cells than stable "
             "points do. Is the map inverted, or of another area?"
         )
-    pairs = ", ".join(f"{low} to {high}" for low, high in measures.non_monotonic_pairs(main.zones))
+    pairs = ", ".join(f"{low} to {high}" for low, high in non_monotonic_pairs(main.zones))
     if pairs:
         warn(f"The frequency ratio should rise from zone to zone, but it does not from {pairs}.")

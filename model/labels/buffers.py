@@ -24,16 +24,6 @@ RADIUS_TOLERANCE = 1e-6
 MAX_SPANS = 1 << 21  # rows of discs that are computed at once; bounds the memory for large inventories
 
 
-def suspect_distance_unit(parameter: str, metres: float, cell_size: float) -> str:
-    """Return a question about a distance that is smaller than a cell, empty when it is not; both in metres."""
-    if not 0 < metres < cell_size:
-        return ""
-    return (
-        f"{parameter} is {metres:g} m, less than a cell of {cell_size:.3g} m. Is it in degrees or in kilometres? "
-        "Distances are given in metres."
-    )
-
-
 class PointBuffers:
     """Discs around points (map coordinates, shape (points, 2)); those outside the grid count where discs intersect it.
 

@@ -26,8 +26,8 @@ from PIL import Image
 
 if TYPE_CHECKING:
     # Not at run time: reports without a validation need neither scikit-learn nor SciPy.
-    from ..validation.measures import ZoneRow
     from ..validation.metrics import Calibration, Curve
+    from ..validation.zone_table import ZoneRow
 
 PAGE_WIDTH = 6.9  # width of the text on an A4 page in inches
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from ..outputs.run_record import scarp_version
 from ..validation.measures import ScopeResult
 from ..zones.schemes import zone_colours
-from .page import subset_phrase, zone_cells
-from .validation import ValidationReportInput
+from .page import subset_phrase
+from .validation import ZONE_COLUMNS, ValidationReportInput, zone_cells
 
-COLUMNS = ("Zone", "Landslides", "Share", "Area, km²", "Share", "Ratio", "95 % interval")
 MAX_WARNINGS = 3
 _MAX_WARNING_LENGTH = 260
 
@@ -46,7 +45,7 @@ def validation_sheet(
     ``zones`` is the path of the zone raster, ``None`` for zones that were cut here.
     """
     main, zones_of_map = content.main, content.data.layers.zones
-    table = [list(COLUMNS), *(zone_cells(row, 1) for row in reversed(main.zones))]
+    table = [[heading for _, heading in ZONE_COLUMNS], *(zone_cells(row, 1) for row in reversed(main.zones))]
     kinds = []
     for outcome, label, colour in (("hit", "found", "#1f2933"), ("miss", "missed", "#ffffff")):
         places = [(point.x, point.y) for point in content.points if point.outcome == outcome]

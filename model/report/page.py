@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..statistics import Estimate
-    from ..validation.measures import ZoneRow
 
 
 def subset_phrase(name: str) -> str:
@@ -67,13 +66,6 @@ def ratio_text(value: float) -> str:
     if not math.isfinite(value):
         return MISSING
     return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
-
-
-def zone_cells(row: ZoneRow, digits: int) -> list[str]:
-    """Return the cells of a zone in table 4 of the paper, its shares with ``digits``."""
-    shares = percent(row.landslide_share.value, digits), percent(row.area_share, digits)
-    ratio = ratio_text(row.frequency_ratio.value), interval_text(row.frequency_ratio, 2)
-    return [row.name, f"{row.landslides:,}", shares[0], f"{row.area_km2:,.1f}", shares[1], *ratio]
 
 
 def css_colour(colour: tuple[int, int, int, int]) -> str:

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from ..outputs.run_record import versions
 from ..progress import Progress
 from ..validation.map_layers import RegionMap
-from ..validation.measures import PointFeature, ScopeResult, insignificant_increases, non_monotonic_pairs
+from ..validation.measures import PointFeature, ScopeResult
 from ..validation.preparation import ValidationData
 from ..validation.settings import ALL, REGION_PREFIX
+from ..validation.zone_table import ZoneRow, insignificant_increases, non_monotonic_pairs
 from ..zones.raster import assign_zones
 from ..zones.schemes import zone_colours
 from . import charts, maps
@@ -31,7 +32,6 @@ from .page import (
     scope_title,
     short_scope_title,
     subset_phrase,
-    zone_cells,
 )
 
 MAX_REGIONS = 12
@@ -161,6 +161,20 @@ def _add_subsets(page: Page, content: ValidationReportInput) -> None:
     )
 
 
+ZONE_COLUMNS = (
+    *(("Zone", "Zone"), ("Landslides", "Landslides"), ("Share of landslides", "Share"), ("Area, km²", "Area, km²")),
+    *(("Share of area", "Share"), ("Frequency ratio", "Ratio"), ("95 % interval", "95 % interval")),
+)
+"""Headings of the table of zones, in the report and, shorter, on the map sheet; :func:`zone_cells` gives the cells."""
+
+
+def zone_cells(row: ZoneRow, digits: int) -> list[str]:
+    """Return the cells of a zone in table 4 of the paper, its shares with ``digits``."""
+    shares = percent(row.landslide_share.value, digits), percent(row.area_share, digits)
+    ratio = ratio_text(row.frequency_ratio.value), interval_text(row.frequency_ratio, 2)
+    return [row.name, f"{row.landslides:,}", shares[0], f"{row.area_km2:,.1f}", shares[1], *ratio]
+
+
 def _add_zones(page: Page, content: ValidationReportInput) -> None:
     zones, breaks = content.main.zones, content.data.layers.zones.breaks
     colours = [css_colour(colour) for zone, colour in zone_colours(len(zones)).items() if zone]
@@ -170,7 +184,7 @@ def _add_zones(page: Page, content: ValidationReportInput) -> None:
         made = f"Zones were cut here by area, as no zone raster was given; breaks at {limits}."
     page.table(
         "Landslides by zone",
-        ["Zone", "Landslides", "Share of landslides", "Area, km²", "Share of area", "Frequency ratio", "95 % interval"],
+        [heading for heading, _ in ZONE_COLUMNS],
         [zone_cells(row, 2) for row in zones],
         "Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. "
         f"{_ratio_assessment(content.main)} {made} The area is known and the landslides are a sample, hence the "

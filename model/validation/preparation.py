@@ -9,8 +9,9 @@ import numpy as np
 
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
 from ..grid import Grid
+from ..inputs.unit_checks import suspect_distance_unit
 from ..inputs.vectors import Landslides, Points
-from ..labels.buffers import Buffers, landslide_buffers, suspect_distance_unit
+from ..labels.buffers import Buffers, landslide_buffers
 from ..progress import Progress, SubProgress, WarningLog
 from ..statistics import MIN_REPEATS
 from ..texts import join_names

@@ -39,7 +39,7 @@ POINT_FIELDS = (
     ("region", "text"),
     ("feature", "integer"),
 )
-"""Attributes of the validation points, in the order of ``sampling.PointFeature``."""
+"""Attributes of the validation points, in the order of ``measures.PointFeature``."""
 TABLE_COLUMNS = ("scope", "measure", "value", "low", "high", "interval")
 
 

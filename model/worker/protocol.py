@@ -38,7 +38,7 @@ from ..errors import MessageInvalid
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
 from ..factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints
 from ..inputs.vectors import Lines, Points, PointsAndPolygons, Polygons
-from ..labels.scales import LabelOptions
+from ..labels.settings import LabelOptions
 from ..prediction.settings import PredictionOptions
 from ..safety.settings import SafetyInputs, SafetyOptions
 from ..training.settings import CrossValidationOptions, TrainingSettings

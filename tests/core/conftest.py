@@ -163,7 +163,7 @@ def build_factor_stack(dem, output, **settings):
 def build_buffered_labels(landslides, reference, output, **settings):
     """Run the job of this name with area and options as keywords."""
     from scarp.model.jobs import build_buffered_labels as job
-    from scarp.model.labels.scales import LabelOptions
+    from scarp.model.labels.settings import LabelOptions
 
     paths = {"progress": NullProgress(), **_take(settings, "area", "progress")}
     return job.build_buffered_labels(landslides, reference, output, LabelOptions(**settings), **paths)

@@ -7,10 +7,10 @@ import pytest
 import rasterio
 
 from scarp.model.errors import InputCorrupt, ParameterInvalid
-from scarp.model.factors import unit_checks
+from scarp.model.inputs import unit_checks
+from scarp.model.inputs.unit_checks import suspect_distance_unit
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.jobs.check_factors import check_factors
-from scarp.model.labels.buffers import suspect_distance_unit
 from scarp.model.progress import NullProgress
 from scarp.tests.core.conftest import (
     box,

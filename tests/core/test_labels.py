@@ -16,7 +16,7 @@ from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points, PointsAndPolygons, Polygons
 from scarp.model.labels import LANDSLIDE, STABLE, UNKNOWN
 from scarp.model.labels.buffers import PointBuffers, PolygonBuffers, interior_point, landslide_buffers, landslide_points
-from scarp.model.labels.scales import DEFAULT_RADII, assign_radii
+from scarp.model.labels.radii import DEFAULT_RADII, assign_radii
 from scarp.model.progress import NullProgress
 from scarp.tests.core.conftest import (
     Listener,

@@ -11,7 +11,7 @@ from scarp.model import statistics
 from scarp.model.errors import TooFewData
 from scarp.model.statistics import bin_index, percentile_interval, wilson_interval
 from scarp.model.validation import metrics as ours
-from scarp.model.validation.measures import insignificant_increases, non_monotonic_pairs, zone_table
+from scarp.model.validation.zone_table import insignificant_increases, non_monotonic_pairs, zone_table
 
 NAMES = dict(enumerate(("very low", "low", "medium", "high", "very high"), 1))
 AREA = {1: 30.0, 2: 20.0, 3: 20.0, 4: 20.0, 5: 10.0}

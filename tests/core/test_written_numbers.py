@@ -87,7 +87,7 @@ def test_units_must_be_those_of_the_number():
         read_column(["12 mm"], WHERE)
 
 
-def test_marks_are_counted_and_named():
+def test_sentinels_are_counted_and_named():
     column = read_column(["NA", "-", "NA", "3"], WHERE)
     assert column.warnings == [f'{WHERE} holds marks that are no numbers: "NA" (2), "-" (1). They count as missing.']
 

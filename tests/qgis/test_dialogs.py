@@ -17,7 +17,7 @@ from scarp.algorithms.base.training_parameters import SETTINGS
 from scarp.gui import algorithm_dialog, suggestions
 from scarp.gui.algorithm_dialog import PICTURES
 from scarp.gui.suggestions import LINE, POINT, POLYGON, LayerInfo, guess_field, guess_layer, matches_keyword
-from scarp.model.labels.scales import DEFAULT_RADII
+from scarp.model.labels.radii import DEFAULT_RADII
 from scarp.model.options import parameter_name
 from scarp.model.tables import read_pairs
 from scarp.model.training.settings import default, in_preset

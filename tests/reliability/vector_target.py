@@ -24,7 +24,7 @@ from scarp.model.factors.polygons import AreaMask
 from scarp.model.factors.settings import StationPoints
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.labels.buffers import landslide_buffers
-from scarp.model.labels.scales import DEFAULT_RADII, assign_radii
+from scarp.model.labels.radii import DEFAULT_RADII, assign_radii
 from scarp.model.progress import NullProgress
 from scarp.model.safety.settings import SafetyOptions
 from scarp.model.safety.thresholds import RainySeason

@@ -1,4 +1,4 @@
-"""Options of the labels, and the buffer radius of a landslide from the size that the inventory records.
+"""The buffer radius of a landslide, from the size that the inventory records.
 
 Inventories spell sizes in many ways. Words and Chinese terms have one meaning and are matched here; numeric codes do
 not (1 is the largest in some inventories and the smallest in others), so the user must list them.
@@ -11,31 +11,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ParameterInvalid
-from ..options import Options, number
 from ..progress import Progress
 from ..texts import clean_label, is_date, join_names, shorten
-
-_RING = (
-    "Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, "
-    "because the slope beside a landslide is not a good example of a stable one. Measured from the landslide, so "
-    "it must exceed the radius to have an effect. 0, as in the paper, means no ring; 150 to 300 helped in trials "
-    "on small landslides."
-)
-
-
-@dataclass(frozen=True)
-class LabelOptions(Options):
-    """Settings of the labels."""
-
-    scale_field: str | None = None  # field with the size of each landslide; without it all get the row ``unrecorded``
-    radii: Mapping[str, float] = field(default_factory=dict)
-    """Metres by size. Empty: the paper's for points, no buffer for polygons."""
-    ring: float = number(0, 0, 1e6, "Ring left out around landslides (m)", _RING, decimals=1)
-
 
 UNRECORDED = "unrecorded"
 """Row of the radius table for landslides without a size, or with one that the table does not list."""

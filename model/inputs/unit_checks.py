@@ -83,3 +83,13 @@ def suspect_value_unit(factor: str, lowest: float, highest: float) -> str:
         if lowest >= 0 and 0.05 < highest < 1.6:
             return f"{nowhere_above} radians, or a tangent, and not in degrees?"
     return ""
+
+
+def suspect_distance_unit(parameter: str, metres: float, cell_size: float) -> str:
+    """Return a question about a distance that is smaller than a cell, empty when it is not; both in metres."""
+    if not 0 < metres < cell_size:
+        return ""
+    return (
+        f"{parameter} is {metres:g} m, less than a cell of {cell_size:.3g} m. Is it in degrees or in kilometres? "
+        "Distances are given in metres."
+    )
