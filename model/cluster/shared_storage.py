@@ -66,8 +66,8 @@ def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
         ) from error
 
 
-def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.ndarray:
-    """Return the array of :func:`save_partial_result`; raises WorkerFailed if its file is missing or damaged."""
+def load_partial_result(path: str | os.PathLike) -> np.ndarray:
+    """Return and remove the array of :func:`save_partial_result`; raises WorkerFailed if it is missing or damaged."""
     await_visible(Path(path).parent, lambda: os.path.isfile(path))
     try:
         with open(path, "rb") as stream:
@@ -80,9 +80,8 @@ def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.nda
     except (OSError, ValueError, EOFError) as error:
         text = f"The file {path} that a worker wrote cannot be read: {error}. Check the shared storage."
         raise WorkerFailed(text) from error
-    if remove:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+    with contextlib.suppress(OSError):
+        os.unlink(path)
     return values
 
 

@@ -282,7 +282,7 @@ def iterate_blocks_on_cluster(
             for number, (statistics, has_data) in results:
                 block = blocks[number]
                 if has_data:
-                    values = shared_storage.load_partial_result(parts[number], remove=True)
+                    values = shared_storage.load_partial_result(parts[number])
                 else:
                     values = np.full((band_count(inputs.sources), *block.shape), np.nan, dtype=np.float32)
                 yield block, values, statistics

@@ -242,7 +242,7 @@ def test_partial_results_are_complete_and_removed_after_the_run(tmp_path):
         assert folder.parent == tmp_path and folder.name.startswith(".map.")
         save_partial_result(folder / "1.npy", values)
         save_partial_result(folder / "1.npy", values[:, ::-1])
-        np.testing.assert_array_equal(load_partial_result(folder / "1.npy", remove=True), values[:, ::-1])
+        np.testing.assert_array_equal(load_partial_result(folder / "1.npy"), values[:, ::-1])
         assert not list(folder.iterdir())
         (folder / "2.npy").write_bytes(b"no array")
         with pytest.raises(WorkerFailed, match="2.npy"):
