@@ -208,7 +208,7 @@ def _escape_expressions(text: str) -> str:
 
 
 def _fill_scale_bar(bar: Any, map_item: QgsLayoutItemMap) -> None:
-    from ...model.report import round_length
+    from ...model.report.page import round_length
 
     units: Any = QgsUnitTypes.DistanceUnit
     metres = QgsUnitTypes.fromUnitToUnitFactor(map_item.crs().mapUnits(), units.DistanceMeters)

@@ -16,10 +16,9 @@ from matplotlib.patches import Patch
 from matplotlib.patches import Polygon as Outline
 
 from ..zones.schemes import zone_colours
-from . import round_length
 from .charts import INK, PAGE_WIDTH, SOFT, escape_mathtext
 from .map_images import MapImage, apply_hillshade
-from .page import css_colour
+from .page import css_colour, round_length
 
 LEGEND, MARGIN = 1.55, 0.22  # inches for the legend beside a map, and for the coordinates around it
 MAX_HEIGHT = 7.4  # inches of a map with its legend

@@ -1,7 +1,8 @@
 """One HTML report: headings, tables, figures and warnings in, one file out that needs nothing else.
 
 The file carries its style and its figures (SVG, as data), loads nothing from the network, and allows no script to run.
-Every text is escaped on its way into the page, so a layer or a field may have any name.
+Every text is escaped on its way into the page, so a layer or a field may have any name. Map sheets of QGIS take lengths
+and texts from here too, so the module needs no library until a page is written.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..outputs.atomic import write_text
 from ..outputs.run_record import scarp_version
@@ -71,6 +70,12 @@ def ratio_text(value: float) -> str:
 def css_colour(colour: tuple[int, int, int, int]) -> str:
     """Return red, green, blue, alpha as a colour for HTML and matplotlib."""
     return f"#{colour[0]:02x}{colour[1]:02x}{colour[2]:02x}"
+
+
+def round_length(metres: float) -> float:
+    """Return the largest of 1, 2, 5, 10, 20, 50 … metres that is not longer than ``metres``."""
+    power = 10.0 ** math.floor(math.log10(metres))
+    return max(step * power for step in (1, 2, 5) if step * power <= metres * (1 + 1e-9))
 
 
 TEMPLATES = Path(__file__).parent.parent.parent / "resources" / "templates"
@@ -149,6 +154,8 @@ class Page:
 
     def html(self) -> str:
         """Return the page as HTML text."""
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
         options: dict[str, Any] = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
         environment = Environment(loader=FileSystemLoader(str(TEMPLATES)), autoescape=True, **options)
         content = {"title": self._title, "subtitle": self._subtitle, "warnings": self._warnings}
