@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, cast
 
 from ..model.errors import Cancelled, MessageInvalid
-from ..model.outputs.atomic import DISK_ERRORS
-from ..model.outputs.lock import held_lock_descriptors
+from ..model.outputs.atomic import DISK_ERRORS, held_lock_descriptors
 from ..model.outputs.transaction import undo_unfinished_run
 from ..model.progress import Progress
 from ..model.worker import protocol as messages

@@ -22,7 +22,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from ...model.errors import ScarpError
 from ...model.options import Options
-from ...model.outputs.lock import output_lock
+from ...model.outputs.atomic import output_lock
 from ...model.training.settings import PAPER, RECOMMENDED, format_value, preset_value
 from ...processing_provider.dependencies import install_hint, load_error_message
 from ...processing_provider.settings import has_window

@@ -66,8 +66,7 @@ def build_safety_factor(
         TooFewData: no k, since there are too few landslides; or no cell has rainfall.
     """
     outputs = {"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table}
-    for path in [path for path in outputs.values() if path is not None]:
-        check_writable(path)
+    check_writable(*outputs.values())
     progress = warning_log = WarningLog(progress)
     record = RunRecord("buildsafetyfactor", options.record(), sources_of(**vars(inputs)))
     with open_raster(inputs.reference, "reference") as dataset:

@@ -28,8 +28,7 @@ def check_factors(
     Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows. The
     report is HTML, the table a CSV with one finding per row.
     """
-    for output in (output_html, output_table):
-        check_writable(output)
+    check_writable(output_html, output_table)
     record = RunRecord("checkfactors", {}, {"STACK": stack, "LABELS": labels})
     with contextlib.ExitStack() as opened:
         dataset = opened.enter_context(open_raster(stack, "factor stack"))

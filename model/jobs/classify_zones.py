@@ -74,8 +74,7 @@ def classify_zones(
         LayerEmpty: no landslide lies on the map.
         TooFewData: the map has no data, or too few different values for natural breaks.
     """
-    for path in [path for path in (output, output_table) if path is not None]:
-        check_writable(path)
+    check_writable(output, output_table)
     options = options or ZoneOptions()
     scheme = _scheme(options, breaks_from)
     if scheme.method == schemes.LANDSLIDE_SHARE and landslides is None:

@@ -98,8 +98,7 @@ def compare_models(
         "OUTPUT_SUMMARY": output_summary,
         "OUTPUT_DIFFERENCE": output_difference,
     }
-    for path in [path for path in outputs.values() if path is not None]:
-        check_writable(path)
+    check_writable(*outputs.values())
     shares = list(options.shares) or list(DEFAULT_SHARES)
     given = dict(vars(vectors))
     parameters = {**options.record(), "NAMES": names, "SHARES": shares, "REGION_FIELD": given.pop("region_field")}

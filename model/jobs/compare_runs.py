@@ -38,8 +38,7 @@ def compare_runs(
 
     Raises ``ParameterInvalid`` if the records are of two algorithms.
     """
-    if output_table is not None:
-        check_writable(output_table)
+    check_writable(output_table)
     earlier, repeated = read_recorded_run(then), read_recorded_run(now)
     if earlier.algorithm != repeated.algorithm:
         raise ParameterInvalid(

@@ -122,8 +122,7 @@ def cross_validate(
     settings = training_settings.enforce_kind_settings(kind, settings)
     if kind != PCUM:
         safety_factor = None
-    for path in [path for path in (output, output_table) if path is not None]:
-        check_writable(path)
+    check_writable(output, output_table)
     training_precision(settings.precision, choose_device(settings.device))
     inputs = sources_of(stack=stack, labels=labels, landslides=landslides, safety_factor=safety_factor)
     record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, inputs)

@@ -79,8 +79,7 @@ def explain_susceptibility(
         TooFewData: too few blocks with labels, or labels of one class only.
     """
     outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_LEADING": output_leading}
-    for path in [path for path in outputs.values() if path is not None]:
-        check_writable(path)
+    check_writable(*outputs.values())
     warning_log, area, sources = WarningLog(progress), inputs.area, sources_of(**vars(inputs))
     record = RunRecord("explainsusceptibility", options.record(), sources)
     warn_stale_inputs({"factor stack": inputs.stack, "labels": inputs.labels}, warning_log)

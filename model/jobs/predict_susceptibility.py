@@ -106,8 +106,7 @@ def predict_susceptibility(
     """
     progress = warning_log = WarningLog(progress)
     paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability}
-    for path in [path for path in paths.values() if path is not None]:
-        check_writable(path)
+    check_writable(*paths.values())
     if not models:
         raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
     if output_uncertainty is not None and len(models) * max(options.samples, 1) < 2:

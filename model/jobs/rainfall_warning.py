@@ -73,8 +73,7 @@ def rainfall_warning(
         TooFewData: no cell has both rain and k.
     """
     outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_SAFETY_FACTOR": output_safety_factor}
-    for path in [path for path in outputs.values() if path is not None]:
-        check_writable(path)
+    check_writable(*outputs.values())
     table = _coefficient_table(options, inputs.topography is not None)
     regions = inputs.regions
     record = RunRecord("rainfallwarning", options.record(), sources_of(**vars(inputs)))

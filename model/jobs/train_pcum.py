@@ -104,8 +104,7 @@ class TrainingRun:
     ) -> None:
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
-        for path in [path for path in (*outputs.values(), checkpoint) if path is not None]:
-            check_writable(path)
+        check_writable(*outputs.values(), checkpoint)
         training_precision(settings.precision, choose_device(settings.device))
         parameters = {**settings.record(), "CHECKPOINT": None if checkpoint is None else str(checkpoint)}
         if kind != PCUM:

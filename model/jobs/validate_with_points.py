@@ -82,8 +82,7 @@ def validate_with_points(
     """
     preparation.require_windows(vectors, options)
     outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}
-    for path in [path for path in outputs.values() if path is not None]:
-        check_writable(path)
+    check_writable(*outputs.values())
     given = dict(vars(vectors))
     parameters = {**options.record(), "REGION_FIELD": given.pop("region_field")}
     if not options.region:

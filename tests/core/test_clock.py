@@ -14,8 +14,7 @@ import pytest
 from scarp.model.history import writing
 from scarp.model.history.reading import Follower, read_history
 from scarp.model.history.writing import LOST, LOST_AFTER, RUNNING, RunInfo, TrainingLog
-from scarp.model.outputs.atomic import write_text
-from scarp.model.outputs.lock import lock_file, output_lock
+from scarp.model.outputs.atomic import lock_file, output_lock, write_text
 from scarp.model.outputs.run_record import RunRecord
 from scarp.model.outputs.transaction import temp_path_beside
 from scarp.model.prediction.tile_cache import TileCache

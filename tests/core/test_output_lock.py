@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scarp.model.errors import OutputNotWritable
-from scarp.model.outputs import lock as module
-from scarp.model.outputs.atomic import write_text
-from scarp.model.outputs.lock import held_lock_descriptors, lock_file, output_lock
+from scarp.model.outputs import atomic as module
+from scarp.model.outputs.atomic import held_lock_descriptors, lock_file, output_lock, write_text
 from scarp.model.outputs.transaction import output_transaction, temp_path_beside
 
 HOLD = """
 import sys
-from scarp.model.outputs.lock import output_lock
+from scarp.model.outputs.atomic import output_lock
 with output_lock(sys.argv[1:]):
     print("held", flush=True)
     sys.stdin.readline()

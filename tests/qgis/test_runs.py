@@ -19,7 +19,7 @@ import rasterio
 from qgis.core import QgsProcessingException, QgsProcessingOutputLayerDefinition, QgsRasterLayer, QgsVectorLayer
 
 from scarp.algorithms.base import sinks
-from scarp.model.outputs.lock import output_lock
+from scarp.model.outputs.atomic import output_lock
 from scarp.tests.qgis.child import ROOT
 from scarp.tests.qgis.study import completed
 from scarp.tests.qgis.tiny import TRAINING, Listener, in_project, new_context
