@@ -76,9 +76,6 @@ def scan(
     """Count everything that the checks and the report need.
 
     There is one factor per band of the open stack, whose grid may lack a CRS; the open label raster is on that grid.
-
-    Raises:
-        Cancelled: the user asked to stop.
     """
     grid = Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
     bands = [CategoricalBand(factor) if factor.kind == CATEGORICAL else ContinuousBand(factor) for factor in factors]

@@ -71,9 +71,7 @@ def prepare_lines(
         radius: of the density, in metres; ``cell_size`` reaches at least as far beyond the grid.
         role: what the lines are ("rivers"), for messages.
 
-    Raises:
-        LayerEmpty: there is no line.
-        NoOverlap: the whole layer lies elsewhere.
+    Raises ``LayerEmpty`` if there is no line; ``NoOverlap`` if the whole layer lies elsewhere.
     """
     layer = f'layer "{lines.name}" ({role})'
     reach = radius / np.array(cell_size.smallest)[:, None]

@@ -91,11 +91,8 @@ def _simplify_ring(ring: np.ndarray, extent: Bounds) -> np.ndarray | None:
 
 
 class AreaMask:
-    """Cells whose centre lies in any polygon of a layer; every cell of the grid when there is no layer.
-
-    Raises:
-        LayerEmpty: the layer has no polygon.
-        NoOverlap: no polygon intersects the grid.
+    """Cells whose centre lies in any polygon of a layer; every cell of the grid when there is no layer. Raises
+    ``LayerEmpty`` if the layer has no polygon; ``NoOverlap`` if no polygon intersects the grid.
     """
 
     def __init__(self, grid: Grid, area: Polygons | None, role: str = "AREA") -> None:

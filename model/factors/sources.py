@@ -41,9 +41,7 @@ def stack_sources(
     inputs: StackInputs, options: StackOptions, grid: Grid, known: Mapping[str, ClassTable], progress: Progress
 ) -> list[FactorSource]:
     """Return the sources of all factors of a stack, in the order of its bands; ``known`` class tables keep their codes.
-
-    Raises:
-        ScarpError: an input cannot be used; see the readers of the factors.
+    Raises ``ScarpError`` if an input cannot be used; see the readers of the factors.
     """
 
     def source(definition: FactorDefinition, layer: Any) -> FactorSource:

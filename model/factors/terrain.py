@@ -49,11 +49,9 @@ class TerrainFactors(FactorReader):
     ) -> None:
         """Check the DEM, whose elevations a conversion brings to metres, and the method for slope and aspect.
 
-        Horn (1981), as ArcGIS and gdaldem, or Zevenbergen & Thorne (1987), which profile curvature always uses.
-
-        Raises:
-            ParameterInvalid: the method is unknown.
-            GridUnsupported: the grid has fewer than two rows or columns, so no slope.
+        Horn (1981), as ArcGIS and gdaldem, or Zevenbergen & Thorne (1987), which profile curvature always uses. Raises
+        ``ParameterInvalid`` if the method is unknown; ``GridUnsupported`` if the grid has fewer than two rows or
+        columns, so no slope.
         """
         if method not in SLOPE_METHODS:
             methods = ", ".join(SLOPE_METHODS)

@@ -144,10 +144,7 @@ class Relief:
 
 def find_relief(susceptibility: str | os.PathLike, dem: str | os.PathLike | None = None) -> Relief | None:
     """Return the DEM given, else the DEM or the stack that the map's run record leads to; ``None`` without either.
-
-    Raises:
-        InputMissing: the given DEM does not exist.
-        InputCorrupt: the given DEM cannot be opened.
+    Raises ``InputMissing`` if the given DEM does not exist; ``InputCorrupt`` if the given DEM cannot be opened.
     """
     if dem is not None:
         with open_raster(dem, "DEM"):
@@ -169,10 +166,8 @@ def relief_of_stack(stack: str | os.PathLike) -> Relief | None:
 
 
 def relief_covers(relief: Relief, crs: CRS, bounds: Bounds) -> bool:
-    """Whether a DEM has cells within the bounds of a map.
-
-    Raises:
-        InputCorrupt: the DEM cannot be opened, or nothing leads from the CRS of the map to its own.
+    """Whether a DEM has cells within the bounds of a map. Raises ``InputCorrupt`` if the DEM cannot be opened, or
+    nothing leads from the CRS of the map to its own.
     """
     with open_raster(relief.path, "DEM") as dem:
         return _window_within(dem, crs, bounds) is not None
@@ -182,10 +177,7 @@ def compute_hillshade(relief: Relief, crs: CRS, image: MapImage) -> np.ndarray:
     """Return the hillshade of the place and size of an image with a CRS.
 
     It is float32 (rows, columns): the cosine of the angle of incidence (Horn 1981), 0 in self-shadow, NaN where there
-    is no data. Gentle relief is exaggerated up to six times.
-
-    Raises:
-        InputCorrupt: the raster cannot be read.
+    is no data. Gentle relief is exaggerated up to six times. Raises ``InputCorrupt`` if the raster cannot be read.
     """
     shape = image.cells.shape
     if relief.is_stack:
@@ -214,10 +206,7 @@ def apply_hillshade(colours: np.ndarray, shade: np.ndarray) -> np.ndarray:
 
 def write_hillshade(output: str | os.PathLike, susceptibility: str | os.PathLike, relief: Relief) -> None:
     """Write the hillshade of a map as a grey GeoTIFF of at most 2,400 cells a side, 1 dark to 255 bright, 0 no data.
-
-    Raises:
-        InputCorrupt: the relief cannot be read.
-        OutputNotWritable: the file cannot be written.
+    Raises ``InputCorrupt`` if the relief cannot be read; ``OutputNotWritable`` if the file cannot be written.
     """
     grid = Grid.from_file(susceptibility, "susceptibility")
     image = empty_map(grid, _MAX_FILE_SIDE)

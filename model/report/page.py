@@ -124,8 +124,7 @@ class Page:
             rows: texts as they stand, numbers formatted by :func:`format_cell`.
             swatches: CSS colour for the first cell of each row, or none.
 
-        Raises:
-            ValueError: a row has another length than ``columns``.
+        Raises ``ValueError`` if a row has another length than ``columns``.
         """
         cells = [[format_cell(cell) for cell in row] for row in rows]
         for row in cells:

@@ -47,8 +47,7 @@ def write_training_page(
         inputs: of the run by parameter name, with at least ``STACK``.
         cells: on which a model of single cells was trained; ``None`` for networks.
 
-    Raises:
-        OutputNotWritable: the file cannot be written.
+    Raises ``OutputNotWritable`` if the file cannot be written.
     """
     what = "window" if cells is None else "block"
     names = [Path(item).name for name, item in inputs.items() if item is not None and name != "START_FROM"]

@@ -49,11 +49,9 @@ def sample_cells(
     """Draw cells evenly over the area of each subset, landslide cells and stable ones separately.
 
     Every cell gets a random key; those with the lowest keys, ``max_cells`` of each class in each subset, are the
-    sample. So the memory is bounded. Without a split, cells are assigned to the subsets at random.
-
-    Raises:
-        InputCorrupt: labels are not 0, 1 or 255, or a factor holds undeclared nodata.
-        TooFewData: the training subset has no landslide cell or no stable one.
+    sample. So the memory is bounded. Without a split, cells are assigned to the subsets at random. Raises
+    ``InputCorrupt`` if labels are not 0, 1 or 255, or a factor holds undeclared nodata; ``TooFewData`` if the training
+    subset has no landslide cell or no stable one.
     """
     generator = np.random.default_rng([seed, 6])
     kept = {(subset, label): _KeySample(max_cells) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}

@@ -137,9 +137,8 @@ def read_windows(
         split: spatial blocks; ``None`` for a random split of the windows, as published.
         assign_subsets: without, all windows are in the first subset, for :func:`split_windows`.
 
-    Raises:
-        TooFewData: a subset is left without landslide cells or without stable ones.
-        InputCorrupt: a factor holds undeclared nodata.
+    Raises ``TooFewData`` if a subset is left without landslide cells or without stable ones; ``InputCorrupt`` if a
+    factor holds undeclared nodata.
     """
     padded = plan.padded_side(side)
     margin = (padded - side) // 2
@@ -213,11 +212,9 @@ def _check(windows: WindowSet) -> None:
 def split_windows(windows: WindowSet, split: BlockSplit) -> WindowSet:
     """Return the windows once for training and once for validation, each with the labels of its subset only.
 
-    A window on the border between the two serves both with the cells that lie in them: labels are never shared, and
-    the factors around a cell are what the network sees there in prediction as well.
-
-    Raises:
-        TooFewData: no landslide cell, or no stable one, is left to train or to validate on.
+    A window on the border between the two serves both with the cells that lie in them: labels are never shared, and the
+    factors around a cell are what the network sees there in prediction as well. Raises ``TooFewData`` if no landslide
+    cell, or no stable one, is left to train or to validate on.
     """
     padded = windows.labels.shape[-1]
     first = windows.origins - windows.margin
@@ -365,10 +362,8 @@ def _inside(origins: np.ndarray, scan: LabelScan, side: int) -> np.ndarray:
 
 
 def window_capacity(grid: Grid, factors: int, plan: WindowPlan, copies: int = 1) -> tuple[int, int]:
-    """Return the side of a window in cells, and the number of windows that fit into memory, each in some copies.
-
-    Raises:
-        ParameterInvalid: the window is too small, larger than the raster, or too large for the memory.
+    """Return the side of a window in cells, and the number of windows that fit into memory, each in some copies. Raises
+    ``ParameterInvalid`` if the window is too small, larger than the raster, or too large for the memory.
     """
     window, size = plan.window, grid.cell_size()
     smallest, side = plan.align if plan.min_multiple == 1 else MIN_SIDE, round(window / size)
@@ -421,11 +416,8 @@ def collect_windows(rasters: TrainingRasters, plan: WindowPlan, progress: Progre
 def collect_cells(
     rasters: TrainingRasters, plan: WindowPlan, progress: Progress, max_cells: int = MAX_CELLS
 ) -> CellCollection:
-    """Scan the labels, split the area into the same blocks as :func:`collect_windows`, and sample cells.
-
-    Raises:
-        InputCorrupt: labels are not 0, 1 or 255.
-        TooFewData: too few landslides for three subsets.
+    """Scan the labels, split the area into the same blocks as :func:`collect_windows`, and sample cells. Raises
+    ``InputCorrupt`` if labels are not 0, 1 or 255; ``TooFewData`` if there are too few landslides for three subsets.
     """
     scan, split = _scan_and_split(rasters, plan, None, SubProgress(progress, 0.0, 0.5))
     cells = sample_cells(rasters, split, max_cells, plan.seed, SubProgress(progress, 0.5, 1.0))

@@ -85,14 +85,12 @@ class BlockSplit:
 def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
     """Assign blocks to subsets so that each has about its share of landslide cells and of labelled cells.
 
-    The best balanced of many random assignments is taken. Blocks with and without landslides are assigned
-    separately, so that every subset has landslides wherever possible.
+    The best balanced of many random assignments is taken. Blocks with and without landslides are assigned separately,
+    so that every subset has landslides wherever possible.
 
     Landslide cells and labelled cells per block have any shape; the result has it too, uint8: index of the subset,
-    ``NO_SUBSET`` where nothing is labelled. The sum of the shares is 1.
-
-    Raises:
-        TooFewData: fewer blocks hold landslides than there are subsets.
+    ``NO_SUBSET`` where nothing is labelled. The sum of the shares is 1. Raises ``TooFewData`` if fewer blocks hold
+    landslides than there are subsets.
     """
     slides, cells = landslide.ravel().astype(np.float64), labelled.ravel().astype(np.float64)
     with_slides = np.flatnonzero(slides > 0)
@@ -158,9 +156,7 @@ class Folds:
 
     def split_excluding(self, fold: int, seed: int) -> BlockSplit:
         """Return the split of the run that holds out a fold: the fold is for test, the rest to train and validate.
-
-        Raises:
-            TooFewData: outside the fold, landslides lie in fewer than two blocks.
+        Raises ``TooFewData`` if landslides outside the fold lie in fewer than two blocks.
         """
         held_out = self.table == fold
         landslide, labelled = np.where(held_out, 0, self.landslide), np.where(held_out, 0, self.labelled)
@@ -170,11 +166,9 @@ class Folds:
 
 
 def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, count: int, seed: int) -> Folds:
-    """Divide blocks into folds with about the same number of landslide cells and of labelled cells.
-
-    Raises:
-        TooFewData: fewer blocks hold landslides than there are folds, or outside a fold fewer than the two to train
-            and to validate on.
+    """Divide blocks into folds with about the same number of landslide cells and of labelled cells. Raises
+    ``TooFewData`` if fewer blocks hold landslides than there are folds, or outside a fold fewer than the two to train
+    and to validate on.
     """
     with_landslides = int((landslide > 0).sum())
     table = None if with_landslides < count else assign_blocks(landslide, labelled, [1 / count] * count, seed)
@@ -216,11 +210,8 @@ class TrainingRasters:
 def open_training_rasters(
     stack: str | os.PathLike, labels: str | os.PathLike, safety: str | os.PathLike | None = None
 ) -> Iterator[TrainingRasters]:
-    """Open stack, labels and, if given, safety factor.
-
-    Raises:
-        GridMismatch: labels or safety factor lie on another grid.
-        ScarpError: an input cannot be read; see ``open_stack`` and ``open_raster``.
+    """Open stack, labels and, if given, safety factor. Raises ``GridMismatch`` if labels or safety factor lie on
+    another grid; ``ScarpError`` if an input cannot be read; see ``open_stack`` and ``open_raster``.
     """
     with contextlib.ExitStack() as opened:
         factors = opened.enter_context(open_stack(stack))
@@ -250,10 +241,8 @@ class LabelScan:
 
 
 def read_labels(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
-    """Return labels as uint8 (height, width): 1 landslide, 0 stable, 255 unknown or outside.
-
-    Raises:
-        InputCorrupt: the raster holds other values.
+    """Return labels as uint8 (height, width): 1 landslide, 0 stable, 255 unknown or outside. Raises ``InputCorrupt`` if
+    the raster holds other values.
     """
     values = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
     known = np.isfinite(values) & (values != UNKNOWN)
@@ -269,10 +258,8 @@ def read_labels(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
 def scan_labels(
     rasters: TrainingRasters, blocks: Blocks, fine_blocks: Blocks, seed: int, progress: Progress
 ) -> LabelScan:
-    """Scan stack and labels once, and count by the blocks of the split and by blocks finer than a window.
-
-    Raises:
-        TooFewData: there are no landslide cells, or no stable ones, with data in every factor.
+    """Scan stack and labels once, and count by the blocks of the split and by blocks finer than a window. Raises
+    ``TooFewData`` if there are no landslide cells, or no stable ones, with data in every factor.
     """
     grid, labels = rasters.grid, rasters.labels
     generator = np.random.default_rng([seed, 2])
