@@ -23,6 +23,7 @@ from ...processing_provider.dependencies import install_hint
 from ...translation import tr
 from .feedback import FeedbackProgress
 from .parameters import (
+    file_of,
     is_given,
     number_problem,
     output_path,
@@ -345,7 +346,7 @@ def _raster_path(layer: QgsRasterLayer, progress: FeedbackProgress) -> str:
             "with Export > Save As, and use that."
         )
         raise InputCorrupt(text.format(layer=layer.name(), kind=kind))
-    source = layer.source().split("|")[0]
+    source = file_of(layer.source())
     if provider.crs().isValid() and layer.crs() != provider.crs():
         given, found = (crs.authid() or tr("none") for crs in (layer.crs(), provider.crs()))
         text = tr(

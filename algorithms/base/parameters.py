@@ -100,6 +100,11 @@ def strip_password(source: str) -> str:
     return QgsDataSourceUri.removePassword(source) if "password" in source.lower() else source
 
 
+def file_of(source: str) -> str:
+    """Return the file in the source of a layer, which may name a layer of the file after a ``|``."""
+    return source if "|" not in source or os.path.exists(source) else source.split("|")[0]
+
+
 def output_path(value: Any) -> str | None:
     """Return the file of an output; None for temporary and memory layers and for databases."""
     text = plain(value)
@@ -322,7 +327,7 @@ def _input_files(
         if not takes_files or not is_given(value) or name == "CHECKPOINT":
             continue
         for item in value if isinstance(value, (list, tuple)) else [value]:
-            path = source_text(item, context).split("|")[0]
+            path = file_of(source_text(item, context))
             if os.path.isfile(path):
                 found[absolute_path(path)] = name
     return found

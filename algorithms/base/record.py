@@ -28,7 +28,7 @@ from ...model.progress import Progress
 from ...model.provenance.records import RecordedRun
 from ...translation import tr
 from .arguments import Arguments
-from .parameters import LAYER_TYPES, Definition, Source, is_given, plain, source_text, strip_password
+from .parameters import LAYER_TYPES, Definition, Source, file_of, is_given, plain, source_text, strip_password
 
 TEMPORARY = "temporary"  # key of the name of a layer that exists in QGIS's memory only
 SOURCE, SELECTED, LIMIT, FILTER = "source", "selected_only", "feature_limit", "filter"
@@ -76,7 +76,7 @@ def recorded_paths(definition: Definition, value: Any) -> list[str]:
         return []
     items = value if isinstance(value, list) else [value]
     texts = [item.get(SOURCE) if isinstance(item, dict) else item for item in items]
-    paths = [path for text in texts if text for path in _paths(str(text).split("|")[0])]
+    paths = [path for text in texts if text for path in _paths(file_of(str(text)))]
     return [path for path in paths if os.path.isfile(path)]
 
 
@@ -119,7 +119,7 @@ def record_call(arguments: Arguments, results: dict[str, Any]) -> None:
     """Add the call to the records of a run that has succeeded; results as the algorithm returns them."""
     outputs = {}
     for definition in arguments.algorithm.destinationParameterDefinitions():
-        path = str(results.get(definition.name()) or "").split("|")[0]
+        path = file_of(str(results.get(definition.name()) or ""))
         if path and os.path.exists(path):
             outputs[definition.name()] = os.path.abspath(path)
     if not outputs:
@@ -163,7 +163,7 @@ def _call(arguments: Arguments, results: dict[str, Any], inputs: dict[str, Any])
     """
     described = [item for value in inputs.values() for item in (value if isinstance(value, list) else [value])]
     known = {
-        str(item["source"]).split("|")[0]: {key: item[key] for key in ("bytes", "sha256")}
+        file_of(str(item["source"])): {key: item[key] for key in ("bytes", "sha256")}
         for item in described
         if isinstance(item, dict) and "sha256" in item
     }

@@ -31,7 +31,7 @@ from qgis.utils import iface
 from ...model.provenance.records import MEANING_TAG, read_warnings
 from ...processing_provider import settings
 from ...translation import tr
-from .parameters import absolute_path
+from .parameters import absolute_path, file_of
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"  # stands for the QML file that the core wrote beside a raster of classes
@@ -53,7 +53,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:
         """Style and move the layer; called in the main thread when it is loaded."""
         if self._style:
-            sidecar = Path(layer.source().split("|")[0]).with_suffix(".qml")
+            sidecar = Path(file_of(layer.source())).with_suffix(".qml")
             path = sidecar if self._style == SIDECAR_STYLE else STYLES / f"{self._style}.qml"
             message, done = layer.loadNamedStyle(str(path))
             if not done:
@@ -84,7 +84,7 @@ def fill_abstract(layer: QgsMapLayer) -> None:
     """Copy what a map's tags say of its values and warnings into the abstract, which QGIS shows on the tooltip."""
     if not isinstance(layer, QgsRasterLayer) or layer.providerType() != "gdal":
         return
-    dataset = gdal.OpenEx(layer.source().split("|")[0], gdal.OF_RASTER | gdal.OF_READONLY)
+    dataset = gdal.OpenEx(file_of(layer.source()), gdal.OF_RASTER | gdal.OF_READONLY)
     tags = {} if dataset is None else dataset.GetMetadata() or {}
     lines = [tr("Values: {meaning}.").format(meaning=tags[MEANING_TAG])] if tags.get(MEANING_TAG) else []
     warnings = read_warnings(tags)
@@ -183,7 +183,7 @@ def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str
 def _saved_name(outputs: list[str]) -> str:
     """Return the file name of the first output that is not temporary; empty if there is none."""
     for output in outputs:
-        path = Path(output.split("|")[0])
+        path = Path(file_of(output))
         if path.suffix and Path(QgsProcessingUtils.tempFolder()) not in path.parents:
             return path.stem
     return ""
@@ -209,10 +209,10 @@ def refresh_layers(project: QgsProject | None, outputs: Iterable[str]) -> None:
     """
     if project is None or QThread.currentThread() != project.thread():
         return
-    paths = [output.split("|")[0] for output in outputs]
+    paths = [file_of(output) for output in outputs]
     places = {absolute_path(path) for path in paths if os.path.exists(path)}
     for layer in project.mapLayers().values() if places else ():
-        place = absolute_path(layer.source().split("|")[0])
+        place = absolute_path(file_of(layer.source()))
         if layer.providerType() in ("gdal", "ogr") and (place in places or os.path.dirname(place) in places):
             layer.reload()
             if isinstance(layer, QgsRasterLayer) and _has_another_grid(layer):

@@ -174,6 +174,7 @@ _UNUSUAL = {
     "name-chinese": ("Chinese names", _named("滑坡易发性", "藏东南")),
     "name-emoji": ("emoji", _named("⛰️ hills", "🌧️🏔️")),
     "name-quotes": ("quotes, percent, brackets and a semicolon", _named("O'Brien's \"50%\" [maps]; {new} & $HOME")),
+    "name-bar": ("a bar", _named("maps | drafts")),
     "name-accents": ("accents taken apart", _named("Valle\u0301e de l\u2019Ise\u0300re")),
 }
 _WORKS = """
@@ -181,9 +182,13 @@ stack-chinese :: buildfactorstack :: A DEM with a Chinese name in a folder with 
 model-chinese :: predictsusceptibility :: Model and map with Chinese names and emoji :: The map is written.
 report-chinese :: checkfactors :: A report with a Chinese name :: Report and table are written.
 output-no-driver :: classifyzones :: An output called zones.xyz :: It is a GeoTIFF in spite of its name.
+vector-bar :: buildbufferedlabels :: An inventory called a|b.gpkg :: The labels are written.
+stack-bar :: buildfactorstack :: A DEM called d|e.tif :: The stack is written.
 path-long :: classifyzones :: A path of more than 300 letters :: Map and table are written.
 """
 _REFUSED = r"""
+vector-bar-layer :: buildfactorstack :: Rock polygons in a file called r|layername=x.gpkg :: \
+LITHOLOGY.*r\|layername=x\.gpkg" has a "\|" in it.*Rename the file
 name-too-long :: classifyzones :: A file name of 254 letters, one fewer than most disks take :: zzz.*(long|short)
 name-far-too-long :: classifyzones :: A file name of 400 letters :: zzz.*(long|short)
 folder-missing :: classifyzones :: An output in a folder that does not exist :: no such folder.* does not exist
@@ -208,6 +213,12 @@ _MAKERS = {
     "report-chinese": _report_in_chinese,
     "output-no-driver": _output("zones.xyz", of_out=True),
     "path-long": _long,
+    "vector-bar": lambda at: {"LANDSLIDES": copied(at.area / "landslides.gpkg", at.folder / "a|b.gpkg")},
+    "stack-bar": lambda at: {"DEM": copied(at.area / "dem.tif", at.folder / "d|e.tif")},
+    "vector-bar-layer": lambda at: {
+        "LITHOLOGY": copied(at.area / "lithology.gpkg", at.folder / "r|layername=x.gpkg"),
+        "LITHOLOGY_FIELD": "rock",
+    },
     "name-too-long": _output(f"{'z' * 250}.tif", of_out=True),
     "name-far-too-long": _output(f"{'z' * 396}.tif", of_out=True),
     "folder-missing": _output("no such folder", "zones.tif"),
