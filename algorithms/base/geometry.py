@@ -101,7 +101,7 @@ class GridTransform:
         self._step = LONG_EDGE_DEGREES if self._degrees else LONG_EDGE_METRES / unit
         # Between two CRS in degrees edges remain straight.
         self._bends = not self.transform.isShortCircuited() and not (self._degrees and self._grid_in_degrees)
-        self._near: list[QgsRectangle] | None = None
+        self._near: list[tuple[QgsRectangle, float]] | None = None
 
     def apply(self, geometry: QgsGeometry, kind: Any) -> QgsGeometry:
         """Return a geometry in the CRS of the grid, which may be changed in place.
@@ -128,11 +128,11 @@ class GridTransform:
             return geometry
         if self._near is None:
             self._near = self._rectangles()
-        inside = [rectangle for rectangle in self._near if rectangle.intersects(box)]
+        inside = [(rectangle, turn) for rectangle, turn in self._near if rectangle.intersects(box)]
         if self._near and not inside:
             return geometry
-        if inside and not any(rectangle.contains(box) for rectangle in inside):
-            cut = (_cut(geometry, rectangle, kind) for rectangle in inside)
+        if inside and not (inside[0][0].contains(box) and inside[0][1] == 0):
+            cut = [_cut(geometry, rectangle, turn, kind) for rectangle, turn in inside]
             pieces = [piece for piece in cut if piece is not None]
             if not pieces:
                 return geometry
@@ -140,10 +140,12 @@ class GridTransform:
         step = max(self._step, length / MAX_EDGES if not self._near else 0.0)
         return geometry.densifyByDistance(step)
 
-    def _rectangles(self) -> list[QgsRectangle]:
+    def _rectangles(self) -> list[tuple[QgsRectangle, float]]:
         """Return the land around the grid in the CRS of the layer; nothing where it cannot be found.
 
-        In degrees it is there once for each full circle, since layers may count longitudes from 0 or from -180.
+        In degrees it is there once for each full circle, since layers may count longitudes from 0 or from -180: with
+        each rectangle comes by how much it lies too far east. None reaches over the antimeridian, where projections
+        may be cut.
         """
         if self._bounds is None:
             return []
@@ -165,26 +167,36 @@ class GridTransform:
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             return []
         if not self._degrees:
-            return [QgsRectangle(x.min() - self._far, y.min() - self._far, x.max() + self._far, y.max() + self._far)]
+            low, high = (x.min() - self._far, y.min() - self._far), (x.max() + self._far, y.max() + self._far)
+            return [(QgsRectangle(*low, *high), 0.0)]
         x = x[0] + (x - x[0] + HALF_CIRCLE) % FULL_CIRCLE - HALF_CIRCLE
         low, high = max(y.min() - self._far, -POLE), min(y.max() + self._far, POLE)
         west, east = x.min() - self._far, x.max() + self._far
         if east - west >= FULL_CIRCLE:
-            west, east = x.mean() - HALF_CIRCLE, x.mean() + HALF_CIRCLE
-        turns = (-FULL_CIRCLE, 0.0, FULL_CIRCLE)
-        return [QgsRectangle(west + turn, low, east + turn, high) for turn in turns]
+            west, east = -HALF_CIRCLE, HALF_CIRCLE
+        first = math.floor((west + HALF_CIRCLE) / FULL_CIRCLE)
+        last = math.ceil((east + HALF_CIRCLE) / FULL_CIRCLE)
+        found = []
+        for number in range(first, last):
+            middle = number * FULL_CIRCLE
+            left, right = (max(west, middle - HALF_CIRCLE) - middle, min(east, middle + HALF_CIRCLE) - middle)
+            turns = (0.0, -FULL_CIRCLE, FULL_CIRCLE)
+            found += [(QgsRectangle(left + turn, low, right + turn, high), turn) for turn in turns]
+        return found
 
 
 _METRES: Any = QgsUnitTypes.DistanceUnit.DistanceMeters  # type: ignore[attr-defined]  # stubs of QGIS 4
 
 
-def _cut(geometry: QgsGeometry, rectangle: QgsRectangle, kind: Any) -> QgsGeometry | None:
-    """Return the part of a line or polygon in a rectangle; ``None`` if there is none."""
+def _cut(geometry: QgsGeometry, rectangle: QgsRectangle, turn: float, kind: Any) -> QgsGeometry | None:
+    """Return the part of a line or polygon in a rectangle, moved west by ``turn``; ``None`` if there is none."""
     # An intersection would join the parts of a line that doubles back.
     cut = geometry.clipped(rectangle) if kind == LINE else geometry.intersection(QgsGeometry.fromRect(rectangle))
     if cut.isNull() or cut.isEmpty():
         return None
     part, _, _ = parts_of(cut, (kind,))
+    if part is not None and turn:
+        part.translate(-turn, 0.0)
     return part
 
 

@@ -6,17 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import rasterio
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingFeatureSourceDefinition, QgsRasterLayer, QgsVectorLayer
+from rasterio.transform import from_origin
 
 from scarp.algorithms.base import layers
 from scarp.algorithms.base.arguments import Arguments, grid_crs
 from scarp.model.errors import CrsMissing, InputCorrupt, ScarpError
+from scarp.model.factors.polygons import AreaMask
+from scarp.model.grid import Grid
 from scarp.model.progress import NullProgress
 from scarp.running.core import Core
 from scarp.tests.qgis.tiny import (
     CRS,
     LEFT,
     TOP,
+    box,
     in_crs,
     in_project,
     memory_layer,
@@ -191,6 +196,37 @@ def test_strange_layers_are_read_or_refused(plugin, tmp_path):
     assert read > 25
     assert len(refusals) > 25
     assert max(map(len, refusals)) < 900
+
+
+WORLDS = {
+    "from -180": ("EPSG:4326", box(-180, 90, 180, -90)),
+    "from 0": ("EPSG:4326", box(0, 90, 360, -90)),
+    "Web Mercator": ("EPSG:3857", box(-20037508, 20037508, 20037508, -20037508)),
+}
+GRIDS_OF_THE_WORLD = [
+    ("EPSG:32643", 300000, 3850000),
+    ("EPSG:32660", 780000, 7200000),
+    ("EPSG:32760", 780000, 4700000),
+    ("EPSG:32601", 200000, 200000),
+    ("EPSG:3413", 500000, -2100000),
+    ("EPSG:3031", -100000, 1200000),
+    ("EPSG:3035", 4000000, 3100000),
+    ("EPSG:5070", -2000000, 2600000),
+    ("EPSG:3857", -20037000, -1900000),
+    ("EPSG:2193", 1500000, 5200000),
+    ("EPSG:8857", -16900000, 500000),
+]
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize(("crs", "left", "top"), GRIDS_OF_THE_WORLD)
+def test_a_box_around_the_world_covers_any_grid(read, world, crs, left, top):
+    layer_crs, shape = WORLDS[world]
+    grid = Grid(rasterio.CRS.from_string(crs), from_origin(left, top, 2000.0, 2000.0), 40, 40)
+    arguments = read("buildfactorstack", AREA=memory_layer("Polygon", "", [(shape, [])], crs=layer_crs))
+    arguments.bounds = grid.bounds
+    area = AreaMask(grid, arguments.polygons("AREA", QgsCoordinateReferenceSystem(crs)))
+    assert area.read(grid.whole).all()
 
 
 @pytest.mark.parametrize(
