@@ -12,6 +12,7 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
+    QgsProviderRegistry,
     QgsRasterLayer,
     QgsWkbTypes,
 )
@@ -19,6 +20,7 @@ from qgis.core import (
 from ...model.errors import CrsMissing, InputCorrupt, InputMissing, LibraryMissing, ParameterInvalid
 from ...model.options import Option, Options
 from ...model.raster_name import RasterName
+from ...model.texts import join_names
 from ...processing_provider.dependencies import install_hint
 from ...translation import tr
 from .feedback import FeedbackProgress
@@ -34,6 +36,7 @@ from .parameters import (
     source_text,
 )
 
+_NO_GEOMETRY: Any = QgsWkbTypes.Type.NoGeometry
 _UNKNOWN_GEOMETRY: Any = QgsWkbTypes.GeometryType.UnknownGeometry  # type: ignore[attr-defined]  # stubs of QGIS 4
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top
 Crs = QgsCoordinateReferenceSystem
@@ -216,12 +219,32 @@ class Arguments:
         if source is None:
             raise self._cannot_open(name, tr("a vector layer"))
         text = source_text(self.parameters[name], self.context)
+        self._warn_of_other_layers(name)
         layer = self.algorithm.parameterAsVectorLayer(self.parameters, name, self.context)
         is_collection = layer is not None and layer.geometryType() == _UNKNOWN_GEOMETRY
         file_crs = layer.dataProvider().crs() if is_collection else None
         return VectorReader(
             source, name, text, crs, self.context, self.progress, near, self.read, self.bounds, file_crs
         )
+
+    def _warn_of_other_layers(self, name: str) -> None:
+        """Warn if an input names a file with several layers, of which QGIS takes the first."""
+        path = plain(self.parameters[name])
+        if not isinstance(path, str) or not os.path.isfile(path):
+            return
+        registry: Any = QgsProviderRegistry.instance()
+        layers = [
+            one.name()
+            for one in registry.querySublayers(path)
+            if one.providerKey() == "ogr" and one.wkbType() != _NO_GEOMETRY
+        ]
+        if len(set(layers)) > 1:
+            text = tr(
+                '{name}: "{path}" holds several layers ({layers}); the first one, "{first}", is used. For another one '
+                "choose it in QGIS, or write |layername= and its name after the path."
+            )
+            listed = join_names(layers)
+            self.progress.warn(text.format(name=name, path=path, layers=listed, first=layers[0]))
 
     def points(self, name: str, crs: Crs, fields: Fields = ()) -> Any:
         reader = self.vector(name, crs)

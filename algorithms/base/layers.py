@@ -331,7 +331,10 @@ def _named(geometry_type: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return an attribute as a plain number, text, truth value, bytes or None; dates become text as in ISO 8601."""
+    """Return an attribute as a plain number, text, truth value, bytes or None.
+
+    Dates become text as in ISO 8601, lists text with commas.
+    """
     if value is None or value == NULL:
         return None
     if isinstance(value, (bool, int, float, str)):
@@ -339,6 +342,8 @@ def _plain(value: Any) -> Any:
     for kind, form in _DATE_FORMATS.items():
         if isinstance(value, kind):
             return value.toString(form) or None
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value)
     return bytes(value) if isinstance(value, (bytes, QByteArray)) else str(value)
 
 

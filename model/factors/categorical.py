@@ -47,7 +47,7 @@ accelerations, which are classes of some maps, have fewer digits."""
 
 def label_text(value: Any) -> str:
     """Return the label of an attribute value, whole numbers without decimals; empty for no value."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

@@ -3800,6 +3800,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <translation>{name} 会覆盖 {other}：两者都是 {path}。请为 {name} 选择其他位置。</translation>
     </message>
     <message>
+        <source>{name}: &quot;{path}&quot; holds several layers ({layers}); the first one, &quot;{first}&quot;, is used. For another one choose it in QGIS, or write |layername= and its name after the path.</source>
+        <extracomment>algorithms/base/arguments.py</extracomment>
+        <translation>{name}：“{path}”含有多个图层（{layers}）；使用第一个“{first}”。如需其他图层，请在 QGIS 中选择，或在路径后写 |layername= 及其名称。</translation>
+    </message>
+    <message>
         <source>{name}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists and is complete.</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{name}：“{value}”无法作为{wanted}打开。请检查该文件或图层是否存在、是否完整。</translation>

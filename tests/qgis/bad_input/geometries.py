@@ -218,6 +218,28 @@ def _follows_parallel(outcome: Outcome) -> None:
     assert np.allclose(values[near], 2 / np.pi, atol=0.02)
 
 
+def _two_layers(name: str = ""):
+    """Return a maker of an inventory in a file of two layers, one of which the path names or not."""
+
+    def make(at: Workplace) -> dict:
+        path = layer(at.folder / "slides.gpkg", _POINTS)
+        layer(at.folder / "others.gpkg", [_POINTS[0]])
+        source = ogr.GetDriverByName("GPKG").Open(str(path), 1)
+        others = ogr.Open(str(at.folder / "others.gpkg"))
+        source.CopyLayer(others.GetLayer(0), "others")
+        return {**_PLAIN, "LANDSLIDES": f"{path}|layername={name}" if name else path}
+
+    return make
+
+
+def _silent(number: int):
+    def holds(outcome: Outcome) -> None:
+        assert "several layers" not in outcome.said
+        assert outcome.results["LANDSLIDES_USED"] == number
+
+    return holds
+
+
 def _selection(at: Workplace, selected: bool) -> dict:
     from qgis.core import QgsProcessingFeatureSourceDefinition
 
@@ -374,6 +396,28 @@ CASES = (
         works="The polygon is the area; the point is left out.",
         said=_LEFT_OUT.format("area", "points"),
         holds=_used(3),
+    ),
+    _build(
+        "two-layers",
+        "An inventory in a file of two layers",
+        _two_layers(),
+        works="The first layer is used; the log says so.",
+        said=r'holds several layers \(slides, others\); the first one, "slides", is used',
+        holds=_used(3),
+    ),
+    _build(
+        "two-layers-named",
+        "The second layer of a file, by its name",
+        _two_layers("others"),
+        works="That layer is used.",
+        holds=_silent(1),
+    ),
+    _build(
+        "one-layer-of-both",
+        "One layer of points and polygons in a file",
+        _slides([*_POINTS, _SCAR]),
+        works="It counts as one layer.",
+        holds=_silent(4),
     ),
     _build(
         "outcome-as-slides",
