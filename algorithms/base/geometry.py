@@ -23,6 +23,11 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
 
 _GeometryType: Any = QgsWkbTypes.GeometryType
 POINT, LINE, POLYGON = _GeometryType.PointGeometry, _GeometryType.LineGeometry, _GeometryType.PolygonGeometry
+_Type: Any = QgsWkbTypes.Type
+_COLLECTION = _Type.GeometryCollection
+_PLAIN = frozenset(
+    (_Type.Point, _Type.MultiPoint, _Type.LineString, _Type.MultiLineString, _Type.Polygon, _Type.MultiPolygon)
+)
 FULL_CIRCLE, HALF_CIRCLE, POLE = 360.0, 180.0, 90.0
 LONG_EDGE_DEGREES, LONG_EDGE_METRES = 0.05, 5000.0
 """Longer edges get vertices in between before they are transformed: a straight line in one CRS is none in another.
@@ -41,6 +46,9 @@ def parts_of(geometry: QgsGeometry, wanted: tuple[Any, ...]) -> tuple[QgsGeometr
         The parts as a copy, ``None`` if there is none; their kind, or that of the geometry, ``None`` for several kinds;
         and whether it holds parts of other kinds as well.
     """
+    if QgsWkbTypes.flatType(geometry.wkbType()) != _COLLECTION:
+        kind = geometry.type()
+        return (_flat(geometry) if kind in wanted else None), kind, False
     by_kind: dict[Any, list[QgsGeometry]] = {}
     for leaf in _leaves(geometry):
         by_kind.setdefault(leaf.type(), []).append(_flat(leaf))
@@ -54,7 +62,7 @@ def parts_of(geometry: QgsGeometry, wanted: tuple[Any, ...]) -> tuple[QgsGeometr
 
 def _leaves(geometry: QgsGeometry) -> Iterator[QgsGeometry]:
     """Give the geometries of a collection and of those within it, or the geometry itself; not empty ones."""
-    if QgsWkbTypes.flatType(geometry.wkbType()) == QgsWkbTypes.Type.GeometryCollection:
+    if QgsWkbTypes.flatType(geometry.wkbType()) == _COLLECTION:
         for part in geometry.asGeometryCollection():
             yield from _leaves(part)
     elif not geometry.isEmpty():
@@ -62,10 +70,12 @@ def _leaves(geometry: QgsGeometry) -> Iterator[QgsGeometry]:
 
 
 def _flat(geometry: QgsGeometry) -> QgsGeometry:
-    geometry = QgsGeometry(geometry)
-    if QgsWkbTypes.isCurvedType(geometry.wkbType()):
+    geometry, kind = QgsGeometry(geometry), geometry.wkbType()
+    if kind in _PLAIN:
+        return geometry
+    if QgsWkbTypes.isCurvedType(kind):
         geometry.convertToStraightSegment()
-    if QgsWkbTypes.hasZ(geometry.wkbType()) or QgsWkbTypes.hasM(geometry.wkbType()):
+    if QgsWkbTypes.hasZ(kind) or QgsWkbTypes.hasM(kind):
         shape: Any = geometry.get()
         shape.dropZValue()
         shape.dropMValue()
