@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from ..labels import LANDSLIDE, STABLE
 from ..texts import join_names
 from .band_statistics import CategoricalBand
 from .findings import (
@@ -176,20 +177,35 @@ def check_labels(scan: StackScan) -> Iterator[Finding]:
             yield continuous.finding(NOTE, "extrapolation", message, remedy, outside)
 
 
+def _declared(counts: LabelCounts, label: int) -> str:
+    if counts.nodata != label:
+        return ""
+    return f": {counts.unknown:,} cells have no label because {label} is declared as nodata"
+
+
+def _redeclare(counts: LabelCounts, label: int) -> str:
+    assign = "Raster > Conversion > Translate, assign a specified nodata value"
+    return f"Declare 255 as nodata in place of {label}: {assign}." if counts.nodata == label else ""
+
+
 def _check_counts(counts: LabelCounts) -> Iterator[Finding]:
     used, lost = counts.landslide_used, counts.landslide_lost
     labelled = used + counts.stable_used
     if counts.other:
-        message = "Cells hold a value that is not a label: 1 is landslide, 0 stable, 255 unknown."
+        same = counts.lowest == counts.highest
+        low, high = number_text(counts.lowest), number_text(counts.highest)
+        values = f"the value {low}, which is no label" if same else f"values from {low} to {high}, which are no labels"
+        message = f"Cells hold {values}: 1 is landslide, 0 stable, 255 unknown."
         remedy = "Make the labels with scarp:buildbufferedlabels."
         yield Finding(ERROR, "label value", "labels", message, remedy, counts.other, counts.cells)
     if counts.landslide == 0:
-        message, remedy = "No cell is labelled landslide (1).", "Check that the landslide layer overlaps the stack."
+        message = f"No cell is labelled landslide (1){_declared(counts, LANDSLIDE)}."
+        remedy = _redeclare(counts, LANDSLIDE) or "Check that the landslide layer overlaps the stack."
         yield Finding(ERROR, "no landslides", "labels", message, remedy, 0, counts.cells)
         return
     if counts.stable_used == 0:
-        message = "No cell with data is labelled stable (0)."
-        remedy = "Use smaller RADII or RING, or a larger mapped area."
+        message = f"No cell with data is labelled stable (0){_declared(counts, STABLE)}."
+        remedy = _redeclare(counts, STABLE) or "Use smaller RADII or RING, or a larger mapped area."
         yield Finding(ERROR, "no stable cells", "labels", message, remedy, 0, counts.cells)
     if lost:
         severity = ERROR if lost == counts.landslide else WARNING if lost > 0.05 * counts.landslide else NOTE

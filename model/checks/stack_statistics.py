@@ -33,7 +33,10 @@ class LabelCounts:
     landslide: int = 0
     stable: int = 0
     unknown: int = 0
-    other: int = 0  # with a value that is not a label
+    other: int = 0  # with a value that is not a label, and the lowest and highest of these values
+    lowest: float = np.inf
+    highest: float = -np.inf
+    nodata: float | None = None  # declared
     landslide_lost: int = 0  # without data in some factor
     landslide_used: int = 0
     stable_used: int = 0
@@ -79,7 +82,9 @@ def scan(
     """
     grid = Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
     bands = [CategoricalBand(factor) if factor.kind == CATEGORICAL else ContinuousBand(factor) for factor in factors]
-    result = StackScan(grid.width * grid.height, bands, None if labels is None else LabelCounts())
+    result = StackScan(
+        grid.width * grid.height, bands, None if labels is None else LabelCounts(nodata=labels.nodatavals[0])
+    )
     _first_pass(result, dataset, grid, SubProgress(progress, 0.0, 0.45))
     for band in bands:
         band.finish_first_pass()
@@ -181,5 +186,8 @@ def _read_labels(
     counts.landslide += found[0]
     counts.stable += found[1]
     counts.unknown += found[2]
-    counts.other += values.size - sum(found)
+    other = values[~(landslide | stable | unknown)]
+    if other.size:
+        counts.other += other.size
+        counts.lowest, counts.highest = min(counts.lowest, other.min()), max(counts.highest, other.max())
     return landslide, landslide | stable

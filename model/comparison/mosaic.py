@@ -17,32 +17,35 @@ from rasterio.warp import transform_bounds
 
 from ..errors import NoOverlap, ParameterInvalid
 from ..grid import BLOCK, Block, Grid
+from ..inputs.bands import open_band
 from ..inputs.rasters import (
     GDAL_ERRORS,
     declare_nodata,
     met_undeclared_nodata,
-    open_raster,
+    raster_path,
     read_block,
     read_window,
     region_name,
 )
-from ..inputs.undeclared_nodata import SENTINELS
-from ..progress import Progress, WarningLog, stop_if_cancelled
+from ..inputs.undeclared_nodata import find_undeclared_nodata
+from ..progress import NullProgress, Progress, WarningLog, stop_if_cancelled
 from ..validation.map_layers import MapBlock, MapLayers, Regions, SubsetMap, ZoneSource
 
 
 class Source:
     """One of the rasters, on its own grid: a map, or a piece of one."""
 
-    def __init__(self, dataset: rasterio.DatasetReader, name: str) -> None:
-        """Keep an open raster; ``name`` is that of the map. Raises ``CrsMissing``, ``GridUnsupported`` as
+    def __init__(self, dataset: rasterio.DatasetReader, name: str, progress: Progress | None = None) -> None:
+        """Keep an open raster; ``name`` is that of the map. With a ``progress``, nodata that is not declared is looked
+        for. Raises ``CrsMissing``, ``GridUnsupported`` as
         ``Grid.from_dataset``.
         """
         self.dataset, self.name = dataset, name
         self.grid = Grid.from_dataset(dataset, f'susceptibility ("{name}")')
-        self.label = region_name(dataset) or Path(dataset.name).stem
+        self.label = region_name(dataset) or Path(raster_path(dataset)).stem
         """Name of the piece: the region that the raster states, else its file's name."""
         self._opened: list[rasterio.DatasetReader] = []
+        self._sentinels = () if progress is None else tuple(find_undeclared_nodata(dataset, self.grid, progress))
         self.take_sentinels_out(dataset)
 
     @property
@@ -51,8 +54,8 @@ class Source:
         return sorted({value for one in self._opened for value in met_undeclared_nodata(one)})
 
     def take_sentinels_out(self, dataset: rasterio.DatasetReader) -> None:
-        """Let common nodata values count as such in the raster or a view of it: no susceptibility is like them."""
-        declare_nodata(dataset, 1, SENTINELS)
+        """Let the undeclared nodata values that were found count as such in the raster or a view of it."""
+        declare_nodata(dataset, 1, self._sentinels)
         self._opened.append(dataset)
 
     @property
@@ -100,15 +103,25 @@ class ResampledSource:
 
 
 @contextlib.contextmanager
-def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> Iterator[list[Source]]:
-    """Open all rasters. ``names``: of the maps they belong to, one a raster. Raises ``InputMissing``, ``InputCorrupt``,
+def open_sources(
+    paths: Sequence[str | os.PathLike], names: Sequence[str], progress: Progress | None = None
+) -> Iterator[list[Source]]:
+    """Open all rasters. ``names``: of the maps they belong to, one a raster. With a ``progress``, nodata that is not
+    declared is looked for. Raises ``InputMissing``, ``InputCorrupt``,
     ``CrsMissing``, ``GridUnsupported`` if a raster cannot be used.
     """
     with contextlib.ExitStack() as stack:
         yield [
-            Source(stack.enter_context(open_raster(path, f'susceptibility ("{name}")')), name)
+            Source(stack.enter_context(_open_map(path, name, progress or NullProgress())), name, progress)
             for path, name in zip(paths, names)
         ]
+
+
+def _open_map(
+    path: str | os.PathLike, name: str, progress: Progress
+) -> contextlib.AbstractContextManager[rasterio.DatasetReader]:
+    # Classes can be compared too, so a colour table is no reason to refuse the raster.
+    return open_band(path, f'susceptibility ("{name}")', progress)
 
 
 def finest(maps: Sequence[Source] | Sequence[Mosaic]) -> int:

@@ -206,9 +206,6 @@ def warn_about_inputs(comparison: Comparison) -> None:
         if one.undeclared_nodata:
             values = ", ".join(f"{value:.10g}" for value in one.undeclared_nodata)
             warn(f'The map "{one.name}" holds {values} without declaring it as nodata; these cells count as no data.')
-        bands = max(piece.dataset.count for piece in one.pieces)
-        if bands > 1:
-            warn(f'The map "{one.name}" has {bands} bands; the first one is used.')
         if ranks.minimum == ranks.maximum:
             warn(f'The map "{one.name}" has the value {ranks.minimum:g} everywhere, so it ranks nothing.')
         elif not probability:

@@ -14,9 +14,10 @@ from scipy import ndimage
 from ..errors import ParameterInvalid, TooFewData
 from ..factors.polygons import AreaMask
 from ..grid import BLOCK, Block, Grid
+from ..inputs.rasters import raster_path
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, stop_if_cancelled
-from ..windows.split import read_labels
+from ..windows.split import missing_label, read_labels
 from .explained_model import ExplainedModel
 
 MIN_BLOCKS = 8  # fewer blocks can neither be permuted nor resampled in a useful way
@@ -100,8 +101,9 @@ def count_labels(area: LabelledArea, side: int, progress: Progress) -> LabelBloc
         (STABLE, "stable", "Labels need stable cells (0) too; make them with Build landslide labels."),
     ):
         if not counts[value].any():
+            remedy = missing_label(labels, value) or remedy
             raise TooFewData(
-                f"LABELS {labels.name} has no {name} cell in the area, so nothing can be evaluated. {remedy}"
+                f"LABELS {raster_path(labels)} has no {name} cell in the area, so nothing can be evaluated. {remedy}"
             )
     return LabelBlocks(side, counts[LANDSLIDE], counts[STABLE])
 

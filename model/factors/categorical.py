@@ -18,6 +18,7 @@ from rasterio.vrt import WarpedVRT
 
 from ..errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
 from ..grid import Block, Grid
+from ..inputs.bands import choose_band
 from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.vectors import Polygons
@@ -37,7 +38,7 @@ from ..texts import (
 )
 from .definitions import MAX_CLASS_CODE, MAX_CLASSES, FactorReader
 from .polygons import PolygonBurner
-from .source_rasters import SourceRaster, check_overlap, choose_band, open_source, warped_view
+from .source_rasters import SourceRaster, check_overlap, open_source, warped_view
 
 ClassTable = Mapping[int, str]  # label by code
 MIN_MEASURES, MEASURE_DIGITS = 20, 4

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform, transform_bounds
 
 from ..errors import InputCorrupt, NoOverlap
 from ..grid import Grid, metres_per_unit, require_crs
+from ..inputs.bands import choose_band
 from ..inputs.rasters import (
     GDAL_ERRORS,
     declare_nodata,
@@ -26,23 +27,11 @@ from ..inputs.rasters import (
     undeclared_nodata,
 )
 from ..inputs.undeclared_nodata import NO_LIMITS, only_nodata, take_out_undeclared_nodata
-from ..inputs.units import (
-    AUTO,
-    ELEVATION,
-    NO_CONVERSION,
-    PLAUSIBLE,
-    PRECIPITATION,
-    TEMPERATURE,
-    Conversion,
-    find_conversion,
-)
-from ..inputs.virtual_rasters import FULL_CIRCLE, data_bands, turns_to, vrt_around_the_earth
+from ..inputs.units import AUTO, ELEVATION, NO_CONVERSION, PLAUSIBLE, Conversion, find_conversion
+from ..inputs.virtual_rasters import FULL_CIRCLE, turns_to, vrt_around_the_earth
 from ..progress import Progress
-from ..raster_name import RasterName
 
-MONTHS = 12
 _LATTICE = 21  # places along a side of the grid whose longitudes are looked at
-_PICTURE = {ColorInterp.red, ColorInterp.green, ColorInterp.blue}
 
 
 @dataclass(frozen=True)
@@ -93,11 +82,10 @@ def scan_source(
             progress.report(0, note)
         if warning:
             progress.warn(warning)
-        scale, offset = dataset.scales[0], dataset.offsets[0]
         limits = NO_LIMITS
         if quantity in PLAUSIBLE:
-            low, high = sorted((conversion.invert(value) - offset) / scale for value in PLAUSIBLE[quantity])
-            limits = low, high
+            low, high = PLAUSIBLE[quantity]
+            limits = conversion.invert(low), conversion.invert(high)
         undeclared = take_out_undeclared_nodata(dataset, grid, role, progress, limits=limits)
     return SourceRaster(name, role, undeclared, conversion)
 
@@ -112,65 +100,6 @@ def open_source(source: SourceRaster) -> Iterator[rasterio.DatasetReader]:
     with open_raster(source.name, source.role) as dataset:
         declare_nodata(dataset, 1, source.undeclared)
         yield dataset
-
-
-def choose_band(name: str, role: str, progress: Progress, quantity: str = "", hint: str = "") -> str:
-    """Return the name of the one band of a raster that is used, and say which one where there are several.
-
-    See :func:`scan_source` for the arguments.
-
-    Raises:
-        InputMissing: there is no such file.
-        InputCorrupt: it is a colour picture, holds a band for each month, or cannot be opened.
-    """
-    with open_raster(name, role) as dataset:
-        what = f"The {role} raster {raster_path(dataset)}"
-        meanings = set(dataset.colorinterp)
-        if meanings >= _PICTURE and set(dataset.dtypes) == {"uint8"}:
-            raise InputCorrupt(
-                f"{what} is a colour picture (red, green, blue), not values. Give the raster that it was made from; if "
-                "its bands are values all the same, extract one with Raster > Conversion > Translate."
-            )
-        if quantity and ColorInterp.palette in meanings:
-            raise InputCorrupt(
-                f"{what} holds numbers of a colour table, not measured values. Give the raster it was made from."
-            )
-        bands = data_bands(dataset)
-        if len(bands) == 1:
-            return name
-        if len(bands) == MONTHS and quantity in (PRECIPITATION, TEMPERATURE) and not hint:
-            total = "sum" if quantity == PRECIPITATION else "mean"
-            raise InputCorrupt(
-                f"{what} has {MONTHS} bands. Are they months? Then make the {total} of the year with the raster "
-                "calculator and give that; if one band holds the year, extract it with Raster > Conversion > Translate."
-            )
-        progress.warn(f"{what} has {len(bands)} bands; {_band_name(dataset, bands[0])} is used.{hint}")
-        given = RasterName.parse(name)
-        return str(RasterName(given.file, given.crs, bands[0]))
-
-
-def split_bands(name: str, title: str, role: str) -> list[tuple[str, str]]:
-    """Return name and title of each band of a raster that gives a factor a band.
-
-    Raises:
-        InputMissing, InputCorrupt: it cannot be opened.
-    """
-    with open_raster(name, role) as dataset:
-        bands = data_bands(dataset)
-        if len(bands) == 1 or RasterName.parse(name).band:
-            return [(name, title)]
-        given = RasterName.parse(name)
-        names = [str(RasterName(given.file, given.crs, band)) for band in bands]
-        return [(one, f"{title} {_short_name(dataset, band)}") for one, band in zip(names, bands)]
-
-
-def _short_name(dataset: rasterio.DatasetReader, band: int) -> str:
-    return (dataset.descriptions[band - 1] or "").strip() or f"band {band}"
-
-
-def _band_name(dataset: rasterio.DatasetReader, band: int) -> str:
-    described = (dataset.descriptions[band - 1] or "").strip()
-    return f"band {band} ({described})" if described else f"band {band}"
 
 
 def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Callable
 
 from ..errors import ParameterInvalid
 from ..grid import Grid
+from ..inputs.bands import split_bands
 from ..inputs.units import AUTO, ELEVATION, PLAUSIBLE
 from ..inputs.vectors import Lines
 from ..progress import Progress
@@ -23,7 +24,7 @@ from .climate import ContinuousRaster, StationSurface
 from .definitions import CATEGORICAL, CONTINUOUS, FACTORS, TERRAIN_FACTORS, FactorDefinition, FactorReader, factor_name
 from .density import LineDensity
 from .settings import CategoricalInput, RasterPath, StackInputs, StackOptions, StationPoints
-from .source_rasters import scan_source, split_bands
+from .source_rasters import scan_source
 from .terrain import TerrainFactors
 
 

@@ -101,9 +101,11 @@ def find_undeclared_nodata(
 
     Args:
         dataset: an open raster, in any CRS.
-        limits: plausible values, as stored.
+        limits: plausible values, with the scale and offset that the band declares.
     """
-    counter = SentinelCounter(limits, BYTE_SENTINELS.get(dataset.dtypes[band - 1], ()))
+    scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
+    low, high = sorted((limit - offset) / scale for limit in limits)
+    counter = SentinelCounter((low, high), BYTE_SENTINELS.get(dataset.dtypes[band - 1], ()))
     for window in _windows_on(dataset, grid):
         stop_if_cancelled(progress)
         counter.add(read_window(dataset, *window, bands=[band], scaled=False))

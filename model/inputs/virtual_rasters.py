@@ -32,11 +32,12 @@ def vrt_with_options(dataset: rasterio.DatasetReader, name: RasterName) -> str:
     if name.band:
         kept = [name.band, *(band for band in alpha_bands(dataset) if band != name.band)]
         bands = {int(band.get("band", "0")): band for band in root.findall("VRTRasterBand")}
-        for number, band in bands.items():
-            if number in kept:
-                band.set("band", str(kept.index(number) + 1))
-            else:
-                root.remove(band)
+        for band in bands.values():
+            root.remove(band)
+        # GDAL counts them in the order of the text.
+        for place, number in enumerate(kept, 1):
+            bands[number].set("band", str(place))
+            root.append(bands[number])
     return ElementTree.tostring(root, encoding="unicode")
 
 

@@ -8,6 +8,7 @@ from ..checks import association, factor_checks, stack_checks
 from ..checks.findings import ERROR, CheckSummary, write_table
 from ..checks.stack_statistics import scan
 from ..factors.settings import RasterPath
+from ..inputs.bands import open_band
 from ..inputs.rasters import open_raster
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
@@ -32,7 +33,7 @@ def check_factors(
     record = RunRecord("checkfactors", {}, {"STACK": stack, "LABELS": labels})
     with contextlib.ExitStack() as opened:
         dataset = opened.enter_context(open_raster(stack, "factor stack"))
-        label_dataset = opened.enter_context(open_raster(labels, "label")) if labels is not None else None
+        label_dataset = opened.enter_context(open_band(labels, "label", progress)) if labels is not None else None
         grid, findings = stack_checks.read_grid(dataset, "factor stack")
         valid_grid = None if findings else grid
         if valid_grid is not None:

@@ -11,7 +11,9 @@ from rasterio import DatasetReader
 
 from ..errors import LayerEmpty, ParameterInvalid
 from ..grid import Grid
-from ..inputs.rasters import open_raster, region_name
+from ..inputs.bands import open_band
+from ..inputs.rasters import raster_path, region_name
+from ..inputs.survey import ROUNDING, ValueSurvey, percent, scale_advice
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.vectors import Landslides
 from ..labels.buffers import landslide_points
@@ -31,7 +33,6 @@ from . import sources_of
 TABLE_COLUMNS = ("zone", "name", "lower", "upper", "cells", "km2", "share")
 TIE_TOLERANCE = 1e-4
 """Share of the area by which a zone may miss its target before tied cells are reported as the cause."""
-_ROUNDING = 1e-4
 
 
 @dataclass
@@ -83,7 +84,7 @@ def classify_zones(
     record = RunRecord("classifyzones", {**options.record(), "BREAKS": list(scheme.breaks)}, sources)
     progress = warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility}, progress)
-    with retain_freed_memory(), open_raster(susceptibility, "susceptibility") as dataset:
+    with retain_freed_memory(), open_band(susceptibility, "susceptibility", progress, "susceptibility") as dataset:
         grid = Grid.from_dataset(dataset, "susceptibility")
         region = region_name(dataset, options.region)
         take_out_undeclared_nodata(dataset, grid, "susceptibility", progress)
@@ -95,6 +96,13 @@ def classify_zones(
         tags |= warning_tags(read_warnings(dataset.tags()))
         part = SubProgress(progress, 0.6, 0.95)
         counts = write_zones(dataset, grid, summary.breaks, scheme.method, output, region, part, tags)
+        if counts.minimum < -ROUNDING or counts.maximum > 1 + ROUNDING:
+            found = ValueSurvey.of(dataset, progress)
+            progress.warn(
+                f"The susceptibility raster {raster_path(dataset)} holds {found.text()}, not within 0 to 1 in "
+                f"{percent(found.outside, found.known)} of the cells. The zones follow its order, but breaks of other "
+                f"maps do not fit it. {scale_advice(found)}"
+            )
     _complete_summary(summary, counts, progress)
     write_zone_attributes(output, counts)
     if output_table is not None:
@@ -207,11 +215,6 @@ def _complete_summary(summary: ZoneSummary, counts: ZoneCounts, progress: Progre
     summary.cells, summary.km2 = counts.cells, counts.km2
     summary.minimum, summary.maximum = counts.minimum, counts.maximum
     progress.report(0.97, f"Susceptibility from {counts.minimum:.6g} to {counts.maximum:.6g}.")
-    if counts.minimum < -_ROUNDING or counts.maximum > 1 + _ROUNDING:
-        progress.warn(
-            f"The map ranges from {counts.minimum:.4g} to {counts.maximum:.4g}, not within 0 to 1. Is it in percent, "
-            "or another raster? Breaks of other maps do not fit it then."
-        )
     summary.shares = [km2 / total for km2 in counts.km2]
     empty = [name for name, cells in zip(summary.names, counts.cells) if not cells]
     if empty:

@@ -16,6 +16,7 @@ from ..comparison.paired_tests import Comparison, PairTest
 from ..comparison.settings import TABLE_COLUMNS, ComparisonOptions, map_names
 from ..comparison.summary import as_metrics, summary_columns, summary_rows, table_rows
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
+from ..inputs.survey import ROUNDING
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
@@ -29,8 +30,6 @@ from ..validation.preparation import draw_for_scopes, prepare_validation, requir
 from ..validation.settings import EvaluationLayers
 from ..zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme, zone_names
 from . import sources_of
-
-_ROUNDING = 1e-4  # how far a susceptibility may lie outside 0 to 1 by rounding
 
 
 @dataclass
@@ -107,7 +106,7 @@ def compare_models(
     warning_log = WarningLog(progress)
     for path in susceptibility:
         warn_stale_inputs({"susceptibility map": path}, warning_log)
-    with mosaic.open_sources(susceptibility, names) as sources, contextlib.ExitStack() as stack:
+    with mosaic.open_sources(susceptibility, names, warning_log) as sources, contextlib.ExitStack() as stack:
         maps = mosaic.group_into_mosaics(sources)
         reference = mosaic.finest(maps)
         grid = maps[reference].grid
@@ -135,7 +134,7 @@ def compare_models(
         buffers = data.buffers if data.drawn else None
         scan = scan_maps(layers, data.scopes, buffers, SubProgress(progress, 0.08, 0.4))
         zones = [ranks.zones(scheme.shares) for ranks in scan.ranks]
-        probabilities = [ranks.minimum >= -_ROUNDING and ranks.maximum <= 1 + _ROUNDING for ranks in scan.ranks]
+        probabilities = [ranks.minimum >= -ROUNDING and ranks.maximum <= 1 + ROUNDING for ranks in scan.ranks]
         labels = dict(enumerate(zone_labels, 1))
         comparison = Comparison(maps, reference, data, scan, zones, labels, probabilities)
         draws = draw_for_scopes(data, scan.parts, SubProgress(progress, 0.4, 0.55))

@@ -131,7 +131,7 @@ def cross_validate(
         settings = shared.with_physics_setting(settings, safety_factor, progress)
     with (
         oof.temporary_folder_beside(output) as folder,
-        splits.open_training_rasters(stack, labels, safety_factor) as rasters,
+        splits.open_training_rasters(stack, labels, safety_factor, progress) as rasters,
     ):
         grid = rasters.grid
         plan = shared.window_plan(kind, settings, grid.cell_size())

@@ -16,6 +16,7 @@ from ..explanation.sample import LabelledArea
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
 from ..factors.polygons import AreaMask
 from ..grid import Grid
+from ..inputs.bands import open_band
 from ..inputs.rasters import open_raster
 from ..labels import LANDSLIDE, STABLE
 from ..memory import retain_freed_memory
@@ -90,7 +91,7 @@ def explain_susceptibility(
         raster = None if output_leading is None else opened.enter_context(atomic_output(output_leading))
         with (
             open_stack(inputs.stack) as stack,
-            open_raster(inputs.labels, "label") as labels,
+            open_band(inputs.labels, "label", warning_log) as labels,
             full_precision_fp32(trained.device),
             retain_freed_memory(),
         ):

@@ -16,7 +16,8 @@ from ..errors import NoOverlap, ParameterInvalid, TooFewData
 from ..factors.climate import ContinuousRaster
 from ..factors.source_rasters import scan_source
 from ..grid import Grid
-from ..inputs.rasters import create_raster, open_raster
+from ..inputs.bands import open_band
+from ..inputs.rasters import create_raster
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.units import PRECIPITATION
 from ..memory import retain_freed_memory
@@ -81,11 +82,9 @@ def rainfall_warning(
     warn_stale_inputs({"susceptibility map": inputs.susceptibility, "zone raster": inputs.zones}, progress)
     with contextlib.ExitStack() as opened:
         opened.enter_context(retain_freed_memory())
-        dataset = opened.enter_context(open_raster(inputs.susceptibility, "susceptibility"))
+        dataset = opened.enter_context(open_band(inputs.susceptibility, "susceptibility", progress, "susceptibility"))
         grid = Grid.from_dataset(dataset, "susceptibility")
         take_out_undeclared_nodata(dataset, grid, "susceptibility", progress, limits=(0.0, 1.0))
-        if dataset.count > 1:
-            progress.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
         warn_inconsistent_layers(dataset, record.inputs() or {}, progress, inputs.zones)
         layers, coefficients = _open_layers(opened, dataset, grid, inputs, table, options.rain_unit, progress)
         for one in coefficients:
@@ -99,7 +98,8 @@ def rainfall_warning(
             )
         part = SubProgress(progress, 0.0, 0.3)
         if inputs.zones is not None:
-            zones = ZoneSource.from_raster(opened.enter_context(open_raster(inputs.zones, "zones")), grid, part)
+            zone_raster = opened.enter_context(open_band(inputs.zones, "zone", progress))
+            zones = ZoneSource.from_raster(zone_raster, grid, part, dataset)
         else:
             zones = ZoneSource.by_area_shares(dataset, grid, part)
         statistics = WarningStatistics([ALL, *(region_map.labels if region_map is not None else [])], zones.names)

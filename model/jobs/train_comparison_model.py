@@ -38,7 +38,7 @@ def train_comparison_model(
     outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html}
     run = TrainingRun(kind, settings, inputs, outputs, checkpoint, progress)
     with run.start_log() as log:
-        with open_training_rasters(stack, labels) as rasters:
+        with open_training_rasters(stack, labels, progress=run.progress) as rasters:
             grid, factors, part = rasters.grid, rasters.factors, SubProgress(run.progress, 0.0, 0.08)
             plan = window_plan(kind, settings, grid.cell_size())
             collected = (collect_cells if kind in CELL_KINDS else collect_windows)(rasters, plan, part)

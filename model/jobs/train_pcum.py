@@ -16,6 +16,7 @@ from ..artifact_header import is_storable
 from ..errors import OutputNotWritable, ParameterInvalid
 from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
+from ..inputs.survey import ROUNDING
 from ..labels import LANDSLIDE, STABLE
 from ..networks.unet import NONE
 from ..outputs.atomic import check_writable
@@ -81,7 +82,7 @@ def train_pcum(
         run.progress.report(0.0, text)
     run.settings = with_physics_setting(settings, safety_factor, run.progress)
     with run.start_log() as log:
-        with open_training_rasters(stack, labels, safety_factor) as rasters:
+        with open_training_rasters(stack, labels, safety_factor, run.progress) as rasters:
             grid, factors = rasters.grid, rasters.factors
             plan = window_plan(PCUM, run.settings, grid.cell_size())
             collected = collect_windows(rasters, plan, SubProgress(run.progress, 0.0, 0.08))
@@ -141,6 +142,13 @@ class TrainingRun:
             share = 100 * warned / np.isfinite(safety).sum()
             text = f"The safety factor is below {critical:g} in {share:.1f} % of the training cells."
             self.progress.report(0.08, text)
+            highest = float(np.nanmax(safety))
+            if highest > 1 + ROUNDING:
+                self.progress.warn(
+                    f'The safety factor runs from {np.nanmin(safety):.4g} to {highest:.4g}, but that of "Build safety '
+                    f'factor" lies between 0 and 1, and FS_CRITICAL is {critical:g}. If it comes from slope stability, '
+                    "where 1 is critical, set FS_CRITICAL to 1; if it is in percent, divide it by 100."
+                )
             if not warned and self.settings.physics != NONE:
                 none = f"No training cell has a safety factor below {critical:g}"
                 self.progress.warn(f"{none}, so the physics constraint has no effect.")

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..grid import Grid
-from ..inputs.rasters import open_raster, region_name
+from ..inputs.bands import open_band
+from ..inputs.rasters import region_name
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
@@ -91,15 +92,13 @@ def validate_with_points(
     inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, **layer_sources, "DEM": dem}
     warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility, "zone raster": zones}, warning_log)
-    relief = find_relief(susceptibility, dem)
+    relief = find_relief(susceptibility, dem, warning_log)
     record = RunRecord("validatewithpoints", parameters, inputs, background=True)
     with contextlib.ExitStack() as stack:
-        dataset = stack.enter_context(open_raster(susceptibility, "susceptibility"))
+        dataset = stack.enter_context(open_band(susceptibility, "susceptibility", warning_log, "susceptibility"))
         region = region_name(dataset, options.region)
         grid = Grid.from_dataset(dataset, "susceptibility")
         take_out_undeclared_nodata(dataset, grid, "susceptibility", warning_log, limits=(0.0, 1.0))
-        if dataset.count > 1:
-            warning_log.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
         if dem is not None and relief is not None and not relief_covers(relief, grid.crs, grid.bounds):
             warning_log.warn(
                 f"The DEM {dem} does not cover the map, so there is no relief under the maps of the report. Give the "
@@ -109,7 +108,9 @@ def validate_with_points(
         preparation.require_on_map(vectors.landslides, grid)
         part = SubProgress(progress, 0.0, 0.15)
         if zones is not None:
-            zone_source = ZoneSource.from_raster(stack.enter_context(open_raster(zones, "zones")), grid, part)
+            zone_raster = stack.enter_context(open_band(zones, "zone", warning_log))
+            part = SubProgress(warning_log, 0.0, 0.15)
+            zone_source = ZoneSource.from_raster(zone_raster, grid, part, dataset)
         else:
             zone_source = ZoneSource.by_area_shares(dataset, grid, part)
         subsets = SubsetMap(grid, vectors.windows) if vectors.windows is not None else None

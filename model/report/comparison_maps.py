@@ -16,6 +16,7 @@ from ..comparison.agreement import compute_difference
 from ..comparison.mosaic import Mosaic, Source, bounds_in
 from ..comparison.paired_tests import Comparison
 from ..grid import Grid
+from ..inputs.rasters import raster_path
 from ..statistics import AreaRanks
 from .charts import PAGE_WIDTH, escape_mathtext, new_figure, shorten
 from .map_images import Bounds, MapImage, add_hillshade, empty_map, find_relief, read_map
@@ -39,7 +40,7 @@ def comparison_images(
     grid = reference.grid
     if len(reference.pieces) == 1:
         source = reference.pieces[0]
-        frame = add_hillshade(_read(source, grid.bounds), find_relief(source.dataset.name), grid.crs)
+        frame = add_hillshade(_read(source, grid.bounds), find_relief(raster_path(source.dataset)), grid.crs)
     else:
         empty = empty_map(grid, MAX_SIDE)
         frame = replace(empty, cells=_onto(reference, grid, empty))

@@ -29,8 +29,11 @@ from rasterio.windows import from_bounds as window_of
 from ..errors import ScarpError
 from ..factors.definitions import CATEGORICAL
 from ..grid import Block, Grid
+from ..inputs.bands import choose_band
 from ..inputs.rasters import create_raster, north_up, open_raster, read_reduced, stored_window
+from ..inputs.units import ELEVATION
 from ..outputs.run_record import read_record
+from ..progress import NullProgress, Progress
 from ..stack import open_stack
 
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top in map units
@@ -142,13 +145,14 @@ class Relief:
     is_stack: bool  # a factor stack with slope and aspect, else a DEM
 
 
-def find_relief(susceptibility: str | os.PathLike, dem: str | os.PathLike | None = None) -> Relief | None:
+def find_relief(
+    susceptibility: str | os.PathLike, dem: str | os.PathLike | None = None, progress: Progress | None = None
+) -> Relief | None:
     """Return the DEM given, else the DEM or the stack that the map's run record leads to; ``None`` without either.
-    Raises ``InputMissing`` if the given DEM does not exist; ``InputCorrupt`` if the given DEM cannot be opened.
+    Raises ``InputMissing`` if the given DEM does not exist; ``InputCorrupt`` if it cannot be opened, or is a picture.
     """
     if dem is not None:
-        with open_raster(dem, "DEM"):
-            return Relief(str(dem), False)
+        return Relief(choose_band(dem, "DEM", progress or NullProgress(), ELEVATION), False)
     stack = _input_of(susceptibility, "STACK")
     return None if stack is None else relief_of_stack(stack)
 

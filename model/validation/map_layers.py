@@ -14,19 +14,19 @@ import numpy as np
 import rasterio
 
 from ..errors import FieldUnusable, InputCorrupt, LayerEmpty
+from ..factors.categorical import class_names
 from ..factors.polygons import burn, extents_intersect, polygon_extents
 from ..grid import BLOCK, Block, Grid
-from ..inputs.rasters import read_block
+from ..inputs.rasters import raster_path, read_block
+from ..inputs.survey import ROUNDING, ValueSurvey, listed, percent, susceptibility_problem
 from ..inputs.vectors import Polygons
-from ..progress import Progress, stop_if_cancelled
+from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..safe_json import parse_json
 from ..statistics import weighted_quantiles
 from ..texts import clean_label, shorten
 from ..zones.raster import assign_zones, scan_cells
 from ..zones.schemes import AREA_SHARES, MAX_ZONES, read_scheme, zone_names
 from .settings import SUBSET_CODES, SUBSET_SPELLINGS
-
-_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -162,28 +162,46 @@ class ZoneSource:
         self.dataset = dataset
 
     @classmethod
-    def from_raster(cls, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
+    def from_raster(
+        cls,
+        dataset: rasterio.DatasetReader,
+        grid: Grid,
+        progress: Progress,
+        mapped: rasterio.DatasetReader | None = None,
+    ) -> ZoneSource:
         """Check a zone raster and read its names. Raises ``GridMismatch`` if it is not on the map's grid;
-        ``InputCorrupt`` if its values are no zone numbers.
+        ``InputCorrupt`` if its values are no zone numbers, or fall where the susceptibility of the map rises.
+
+        ``mapped`` is the open susceptibility map; with it, cells of the map without a zone are warned of.
         """
         grid.require_same(Grid.from_dataset(dataset, "zones"), "susceptibility map", "zone raster given as ZONES")
-        highest = 0
-        for block in grid.blocks():
-            stop_if_cancelled(progress)
+        counts, sums = np.zeros(MAX_ZONES + 1, dtype=np.int64), np.zeros(MAX_ZONES + 1)
+        on_map, undeclared = 0, 0
+        for block in grid.blocks_with_progress(progress):
             cells = read_block(dataset, block)
-            known = cells[np.isfinite(cells)]
-            if not known.size:
-                continue
-            low, high = float(known.min()), float(known.max())
-            if low < 0 or high > MAX_ZONES or np.any(known != np.floor(known)):
+            known = np.isfinite(cells)
+            values = cells[known]
+            if values.size and (values.min() < 0 or values.max() > MAX_ZONES or np.any(values != np.floor(values))):
+                found = ValueSurvey.of(dataset, progress)
                 raise InputCorrupt(
-                    f"The zone raster {dataset.name} holds values from {low:g} to {high:g}. Zones are whole numbers "
-                    f"from 1 (very low) to at most {MAX_ZONES}, 0 for no data. Make it with scarp:classifyzones."
+                    f"The zone raster {raster_path(dataset)} holds {found.text()}. Zones are whole numbers from 1 "
+                    f"(very low) to at most {MAX_ZONES}, 0 for no data. {_zone_advice(found)}"
                 )
-            highest = max(highest, int(high))
-        if not highest:
-            raise InputCorrupt(f"The zone raster {dataset.name} has no zone at all. Make it with scarp:classifyzones.")
-        return cls(declared_zone_names(dataset, highest), dataset=dataset)
+            susceptibility = np.zeros_like(cells) if mapped is None else read_block(mapped, block)
+            inside = np.isfinite(susceptibility)
+            on_map += int(np.count_nonzero(inside))
+            undeclared += int(np.count_nonzero((cells == 0) & inside))
+            both = known & inside
+            zone = cells[both].astype(np.int64)
+            counts += np.bincount(zone, minlength=len(counts))
+            sums += np.bincount(zone, susceptibility[both], minlength=len(counts))
+        zones = [zone for zone in range(1, MAX_ZONES + 1) if counts[zone]]
+        if not zones:
+            raise InputCorrupt(f"The zone raster {raster_path(dataset)} has no zone at all. {_MAKE_ZONES}")
+        source = cls(declared_zone_names(dataset, zones[-1]), dataset=dataset)
+        if mapped is not None:
+            _check_zones(dataset, counts, sums, on_map, undeclared, progress)
+        return source
 
     @classmethod
     def by_area_shares(cls, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
@@ -199,13 +217,65 @@ class ZoneSource:
         return np.nan_to_num(read_block(self.dataset, block), nan=0.0).astype(np.uint8)
 
 
+_MAKE_ZONES = "Make it with scarp:classifyzones."
+
+
+def _zone_advice(found: ValueSurvey) -> str:
+    if found.whole and found.low < 0:
+        return f"Reclassify it (Raster analysis > Reclassify by table). {_MAKE_ZONES}"
+    if found.whole and found.high <= 255 and found.counts is not None:
+        return (
+            f"Number the zones from 1 on (Raster analysis > Reclassify by table), or leave ZONES empty. {_MAKE_ZONES}"
+        )
+    return f"It looks like a map of values, not of zones. {_MAKE_ZONES}"
+
+
+def _check_zones(
+    dataset: rasterio.DatasetReader,
+    counts: np.ndarray,
+    sums: np.ndarray,
+    on_map: int,
+    undeclared: int,
+    progress: Progress,
+) -> None:
+    """Refuse zones that count from 0 or down; warn of cells of the map without a zone and of zones without cells."""
+    what = f"The zone raster {raster_path(dataset)}"
+    if undeclared:
+        raise InputCorrupt(
+            f"{what} holds 0 in {undeclared:,} cells ({percent(undeclared, on_map)}) of the map, not declared as "
+            "nodata. Zones count from 1 (very low). If 0 is a zone, add 1 to all with the raster calculator; if it "
+            "means no data, declare it: Raster > Conversion > Translate, assign a specified nodata value."
+        )
+    zones = np.flatnonzero(counts)
+    means = sums[zones] / counts[zones]
+    if len(zones) > 2 and np.all(np.diff(means) < 0):
+        first, last = zones[0], zones[-1]
+        raise InputCorrupt(
+            f"{what} counts down: the mean susceptibility falls from {means[0]:.3g} in zone {first} to "
+            f"{means[-1]:.3g} in zone {last}, but zone 1 is the least susceptible. Replace each number by "
+            f"{first + last} less the number with the raster calculator, or leave ZONES empty."
+        )
+    without = on_map - int(counts.sum())
+    if without:
+        progress.warn(
+            f"{without:,} cells of the map ({percent(without, on_map)}) have no zone in {raster_path(dataset)}; they "
+            "are not in the numbers by zone."
+        )
+    gaps = [zone for zone in range(1, zones[-1]) if zone not in zones]
+    if gaps:
+        numbers = listed(gaps)
+        progress.warn(f"{what} has no cell of zone {numbers} on the map; its numbers are kept as they are.")
+
+
 def declared_zone_names(dataset: rasterio.DatasetReader, highest: int) -> list[str]:
-    """Return the names that the zone raster states in its band metadata, else the usual ones."""
+    """Return the names that the zone raster states in metadata, categories or attribute table, else the usual ones."""
     usual = zone_names(max(highest, 2))
     try:
         stated = parse_json(dataset.tags(1).get("classes", "{}"))
     except ValueError:
         return usual
+    if stated == {}:
+        stated = {str(value): name for value, name in class_names(dataset).items() if 1 <= value <= highest}
     if not isinstance(stated, dict) or not stated:
         return usual
     # Digits of other scripts, or raised ones, are digits too.
@@ -287,12 +357,8 @@ class MapLayers:
         valid = np.isfinite(values)
         if valid.any():
             low, high = float(values[valid].min()), float(values[valid].max())
-            if low < -_ROUNDING or high > 1 + _ROUNDING:
-                raise InputCorrupt(
-                    f"The susceptibility raster {self.dataset.name} holds values from {low:g} to "
-                    f"{high:g}, but susceptibility lies between 0 and 1. Choose the raster that "
-                    "scarp:predictsusceptibility wrote, or rescale this one with the raster calculator."
-                )
+            if low < -ROUNDING or high > 1 + ROUNDING:
+                raise InputCorrupt(susceptibility_problem(self.dataset, NullProgress()))
         values[~valid] = np.nan
         return MapBlock(block, values[None], valid, self.zones.read(block, values), self.read_subset(block))
 

@@ -16,6 +16,7 @@ from rasterio.enums import Resampling
 from ..artifact import TrainedModel
 from ..errors import TooFewData
 from ..grid import Block, Grid
+from ..inputs.bands import open_band
 from ..inputs.rasters import create_raster, open_raster, read_block
 from ..inputs.vectors import Landslides
 from ..labels import STABLE
@@ -154,7 +155,7 @@ def draw_evaluation_sample(
     # A random number for each stable cell, of which the smallest are kept: one walk, bounded memory, even chances.
     rng = np.random.default_rng([seed, 7])
     kept, random_keys = np.empty(0, dtype=np.int64), np.empty(0)
-    with open_raster(labels, "label") as dataset:
+    with open_band(labels, "label", NullProgress()) as dataset:
         for block in grid.blocks_with_progress(progress):
             row, column = np.nonzero(read_labels(dataset, block) == STABLE)
             kept = np.concatenate([kept, (row + block.row) * grid.width + column + block.column])

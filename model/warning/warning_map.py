@@ -14,7 +14,8 @@ from ..factors.categorical import PolygonClasses, RasterClasses
 from ..factors.climate import ContinuousRaster
 from ..grid import Block, Grid
 from ..inputs.rasters import read_block
-from ..progress import Progress
+from ..inputs.survey import ROUNDING, susceptibility_problem
+from ..progress import NullProgress, Progress
 from ..safety.thresholds import ClassCoefficient, safety_factor
 from ..texts import join_names
 from .classes import KEYS, NAMES, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
@@ -75,12 +76,8 @@ class WarningLayers:
         values[np.isinf(values)] = np.nan
         on_map = ~np.isnan(values)
         low, high = float(np.min(values, where=on_map, initial=1)), float(np.max(values, where=on_map, initial=0))
-        if low < 0 or high > 1:
-            raise ParameterInvalid(
-                f"The susceptibility raster {self._dataset.name} holds {low if low < 0 else high:g}, but the "
-                'thresholds are for values from 0 to 1. Choose the map of "Predict susceptibility", or scale yours to '
-                "0 to 1."
-            )
+        if low < -ROUNDING or high > 1 + ROUNDING:
+            raise ParameterInvalid(susceptibility_problem(self._dataset, NullProgress()))
         rain = sum((one.read(block).astype(np.float64) for one in self._rain), np.zeros(values.shape))
         with np.errstate(invalid="ignore"):
             negative = rain < 0

@@ -13,10 +13,12 @@ import rasterio
 
 from ..errors import InputCorrupt, TooFewData
 from ..grid import Block, Grid
-from ..inputs.rasters import declare_nodata, open_raster, read_window
-from ..inputs.undeclared_nodata import SENTINELS
+from ..inputs.bands import open_band
+from ..inputs.rasters import raster_path, read_window
+from ..inputs.survey import ValueSurvey, percent
+from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..progress import Progress
+from ..progress import NullProgress, Progress
 from ..stack import Stack, open_stack
 
 SUBSETS = ("train", "validation", "test")
@@ -208,22 +210,27 @@ class TrainingRasters:
 
 @contextlib.contextmanager
 def open_training_rasters(
-    stack: str | os.PathLike, labels: str | os.PathLike, safety: str | os.PathLike | None = None
+    stack: str | os.PathLike,
+    labels: str | os.PathLike,
+    safety: str | os.PathLike | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[TrainingRasters]:
-    """Open stack, labels and, if given, safety factor. Raises ``GridMismatch`` if labels or safety factor lie on
-    another grid; ``ScarpError`` if an input cannot be read; see ``open_stack`` and ``open_raster``.
+    """Open stack, labels and, if given, safety factor; warn of bands and of undeclared nodata values. Raises
+    ``GridMismatch`` if labels or safety factor lie on another grid; ``ScarpError`` if an input cannot be read; see
+    ``open_stack`` and ``open_raster``.
     """
+    progress = NullProgress() if progress is None else progress
     with contextlib.ExitStack() as opened:
         factors = opened.enter_context(open_stack(stack))
         rasters = []
-        for path, role in ((labels, "label"), (safety, "safety factor")):
+        for path, role, quantity in ((labels, "label", ""), (safety, "safety factor", "safety factor")):
             if path is None:
                 continue
-            raster = opened.enter_context(open_raster(path, role))
+            raster = opened.enter_context(open_band(path, role, progress, quantity))
             factors.grid.require_same(Grid.from_dataset(raster, role), "factor stack", f"{role} raster")
-            if path is safety:
-                # A safety factor is never so large or below 0; labels have checks of their own.
-                declare_nodata(raster, 1, SENTINELS)
+            if quantity:
+                # Labels have checks of their own.
+                take_out_undeclared_nodata(raster, factors.grid, role, progress, limits=(0.0, np.inf))
             rasters.append(raster)
         yield TrainingRasters(factors, *rasters)
 
@@ -248,11 +255,44 @@ def read_labels(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
     known = np.isfinite(values) & (values != UNKNOWN)
     wrong = values[known & (values != STABLE) & (values != LANDSLIDE)]
     if wrong.size:
+        found = ValueSurvey.of(dataset, NullProgress())
         raise InputCorrupt(
-            f"The label raster {dataset.name} holds the value {wrong[0]:g}. Labels are 1 (landslide), 0 (stable) and "
-            "255 (unknown); make them with Build landslide labels."
+            f"The label raster {raster_path(dataset)} holds {found.text()}. Labels are 1 (landslide), 0 (stable) and "
+            f"255 (unknown). {_label_advice(found)}"
         )
     return np.where(known, np.where(values == LANDSLIDE, LANDSLIDE, STABLE), UNKNOWN).astype(np.uint8)
+
+
+def _label_advice(found: ValueSurvey) -> str:
+    values = [value for value in found.values if value != UNKNOWN]
+    make = 'or make labels with "Build landslide labels"'
+    if not values or not found.whole:
+        return f"Shares or probabilities are no labels: reclassify them to 0 and 1, {make}."
+    reclassify = "Reclassify them (Raster analysis > Reclassify by table)"
+    if len(values) == 2 and STABLE in values:
+        return f"{reclassify}: {max(values, key=abs):g} to 1 if it marks landslides, {make}."
+    if len(values) == 2:
+        return f"{reclassify}: the value of landslides to 1, that of stable land to 0, {make}."
+    return f"{reclassify} to these three, {make}."
+
+
+def missing_label(dataset: rasterio.DatasetReader, label: int) -> str:
+    """Return why no cell of a label raster is landslide, or stable, as far as the raster tells; may be empty."""
+    found = ValueSurvey.of(dataset, NullProgress())
+    what, other = ("landslide", STABLE) if label == LANDSLIDE else ("stable", LANDSLIDE)
+    if found.nodata == label:
+        return (
+            f"{found.without_data()}. If {label} means {what}, declare 255 as nodata in its place: Raster > Conversion "
+            "> Translate, assign a specified nodata value."
+        )
+    unknown = (found.counts or {}).get(float(UNKNOWN), 0)
+    if label == LANDSLIDE and unknown:
+        share = percent(unknown, found.cells)
+        return f"{unknown:,} cells ({share}) are 255, which means unknown. If 255 marks landslides, reclassify it to 1."
+    if found.counts == {float(other): found.known} and found.known < found.cells:
+        lost = found.without_data() or f"{found.cells - found.known:,} of {found.cells:,} cells have no data"
+        return f"{lost}. If these are {what}, fill them with {label} (Fill NoData cells)."
+    return ""
 
 
 def scan_labels(
@@ -280,20 +320,26 @@ def scan_labels(
                 found = found[np.sort(generator.choice(len(found), MAX_CELLS_PER_BLOCK, replace=False))]
             cells.append(found)
     result = LabelScan(grid, landslide, labelled, fine_blocks, fine, np.concatenate(cells))
-    _check(result, lost, labels.name, progress)
+    _check(result, lost, labels, progress)
     return result
 
 
-def _check(result: LabelScan, lost: int, name: str, progress: Progress) -> None:
+def _check(result: LabelScan, lost: int, labels: rasterio.DatasetReader, progress: Progress) -> None:
+    what = f"The label raster {raster_path(labels)} gives no"
     if not result.landslide.any():
         reason = f"its {lost:,} landslide cells all lie where a factor has no data" if lost else "it has none"
+        why = "" if lost else missing_label(labels, LANDSLIDE)
         raise TooFewData(
-            f"The label raster {name} gives no landslide cell to learn from: {reason}. Check the landslides and the "
-            "extent of the factors."
+            f"{what} landslide cell to learn from: {why}"
+            if why
+            else f"{what} landslide cell to learn from: {reason}. Check the landslides and the extent of the factors."
         )
     if result.labelled.sum() == result.landslide.sum():
+        why = missing_label(labels, STABLE)
         raise TooFewData(
-            f"The label raster {name} gives no stable cell to learn from. Use smaller label radii, or a larger area."
+            f"{what} stable cell to learn from: {why}"
+            if why
+            else f"{what} stable cell to learn from. Use smaller label radii, or a larger area."
         )
     if lost:
         progress.warn(f"{lost:,} landslide cells lie where a factor has no data and are not used.")

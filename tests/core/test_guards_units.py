@@ -148,7 +148,7 @@ def test_a_map_in_percent_is_refused_or_warned_about(tmp_path):
     percent = raster(tmp_path / "percent.tif", 100 * ROWS / SIZE)
     with pytest.raises(InputCorrupt, match="between 0 and 1"):
         validate_with_points(percent, SLIDES, None, tmp_path / "table.csv", distance=90, repeats=2)
-    with pytest.raises(ParameterInvalid, match="scale yours to 0 to 1"):
+    with pytest.raises(ParameterInvalid, match="looks like percent: divide it by 100"):
         rainfall_warning(percent, [percent], tmp_path / "w.tif", tmp_path / "w.csv", k=0.01)
     said = warnings_of(classify_zones, percent, tmp_path / "zones.tif")
     assert any("percent" in text for text in said)

@@ -18,8 +18,9 @@ from scarp.model.errors import CrsMissing, InputCorrupt, InputMissing, NoOverlap
 from scarp.model.factors.categorical import RasterClasses
 from scarp.model.factors.climate import ContinuousRaster
 from scarp.model.factors.definitions import CONTINUOUS
-from scarp.model.factors.source_rasters import scan_source, split_bands
+from scarp.model.factors.source_rasters import scan_source
 from scarp.model.grid import Grid
+from scarp.model.inputs.bands import split_bands
 from scarp.model.inputs.rasters import open_raster, read_window
 from scarp.model.inputs.undeclared_nodata import isolated_sentinels
 from scarp.model.inputs.units import find_conversion

@@ -267,7 +267,7 @@ def test_unusable_input_leaves_nothing(tmp_path):
         (ParameterInvalid, "landform classes are", {"k_table": {"lakes": 0.01}, "k": K}),
         (NoOverlap, "rain raster", {"rain": [far]}),
         (TooFewData, "both rain", {"rain": [dry]}),
-        (ParameterInvalid, "holds 80", {"p": percent}),
+        (ParameterInvalid, "holds the value 80", {"p": percent}),
         (Cancelled, "Cancelled", {"progress": Listener(cancel_after=0)}),
     ):
         with pytest.raises(error, match=match):

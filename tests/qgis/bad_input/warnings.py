@@ -70,7 +70,7 @@ warning-region-field :: REGION_FIELD names a field that the layer lacks :: distr
 warning-regions-elsewhere :: Regions of another country :: counties.*REGIONS
 warning-rain-void :: A week's rain without any value :: (?i)rain.*no data|No cell .*rain
 warning-rain-negative :: A week's rain of -20 mm :: RAIN.*14,400 cells have negative rain
-warning-map-percent :: A susceptibility map in percent :: percent\.tif.*from 0 to 1
+warning-map-percent :: A susceptibility map in percent :: percent\.tif holds values .*It looks like percent
 """
 _ZONES = r"""
 breaks-from-missing :: BREAKS_FROM names a file that does not exist :: BREAKS_FROM.*old\.csv
