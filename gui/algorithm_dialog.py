@@ -7,11 +7,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from processing.gui.AlgorithmDialog import AlgorithmDialog
 from qgis.core import Qgis, QgsApplication, QgsMessageLog
 from qgis.PyQt.QtCore import QObject, QTimer, QUrl
 from qgis.PyQt.QtGui import QShowEvent
-from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout, QWidget
 from qgis.utils import iface
 
 from ..algorithms.base.parameters import live_validation_message, plain
@@ -19,13 +18,39 @@ from ..translation import tr
 from .function_task import filled
 from .suggestions import Suggestions
 
+try:
+    # QGIS 4.2 and later show an algorithm in a widget that lies in a dock or a window.
+    from processing.gui.algorithm_widget import AlgorithmWidget as _Dialog
+except ImportError:
+    try:
+        from processing.gui.AlgorithmDialog import AlgorithmDialog as _Dialog
+    except ImportError:
+        _Dialog = None
+
 PICTURES = Path(__file__).resolve().parent.parent / "resources" / "help"
 PICTURE_WIDTH = 226  # pixels that fit into the panel
 DEBOUNCE_MS = 300  # milliseconds without a change after which the values are checked
 MAX_CHECK_SECONDS = 0.1  # a slower check is left to *Run*: files may lie on a slow drive
 
 
-def show_help(dialog: QDialog) -> None:
+def create_dialog(algorithm: Any, parent: QWidget | None = None) -> ScarpDialog | None:
+    """Return the dialog of a new instance of an algorithm or model; None if this QGIS has no dialog to build upon.
+
+    QGIS shows its own dialog for None.
+    """
+    if _Dialog is None:
+        _warn_of_missing_additions(algorithm, "processing.gui.AlgorithmDialog, processing.gui.algorithm_widget")
+        return None
+    return ScarpDialog(algorithm, parent)
+
+
+def _warn_of_missing_additions(algorithm: Any, reason: object) -> None:
+    text = tr("The dialog of {title} is shown without Scarp's additions: {reason}")
+    text = text.format(title=algorithm.displayName(), reason=reason)
+    QgsMessageLog.logMessage(text, "Scarp", Qgis.MessageLevel.Warning)
+
+
+def show_help(dialog: QWidget) -> None:
     """Show the help in the panel of a dialog of QGIS; raises AttributeError when there is no panel."""
     panel = dialog.findChild(QTextBrowser, "textShortHelp")
     if panel is None:
@@ -49,14 +74,16 @@ def help_html(algorithm: Any) -> str:
     return "".join(parts)
 
 
-class ScarpDialog(AlgorithmDialog):
+class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
     """The dialog of one of Scarp's algorithms or graphical models; it owns the algorithm, a new instance."""
+
+    # QGIS 4.2 shows the widget while it is constructed.
+    _never_shown = True
+    _suggestions: Suggestions | None = None
+    _live_validator: LiveValidator | None = None
 
     def __init__(self, algorithm: Any, parent: QWidget | None = None) -> None:
         super().__init__(algorithm, parent=iface.mainWindow() if iface is not None else parent)
-        self._never_shown = True
-        self._suggestions: Suggestions | None = None
-        self._live_validator: LiveValidator | None = None
         panel = self.mainWidget()
         try:
             show_help(self)
@@ -65,9 +92,10 @@ class ScarpDialog(AlgorithmDialog):
             self._live_validator = LiveValidator(*parts)
         except (AttributeError, TypeError) as error:
             # The internals of QGIS's dialog may change; without the additions it is still useful.
-            text = tr("The dialog of {title} is shown without Scarp's additions: {reason}")
-            text = text.format(title=algorithm.displayName(), reason=error)
-            QgsMessageLog.logMessage(text, "Scarp", Qgis.MessageLevel.Warning)
+            _warn_of_missing_additions(algorithm, error)
+        if self.isVisible():
+            # No event will tell. Whoever opened the dialog fills in values of an earlier run first.
+            QTimer.singleShot(0, self._start)
 
     def setParameters(self, parameters: dict[str, Any]) -> None:
         """Fill in values of an earlier run or of a script, without suggestions in between."""
@@ -85,7 +113,12 @@ class ScarpDialog(AlgorithmDialog):
     def showEvent(self, event: QShowEvent) -> None:
         """Suggest layers and fields when an empty dialog is first shown."""
         super().showEvent(event)
-        if self._never_shown and self._suggestions is not None:
+        self._start()
+
+    def _start(self) -> None:
+        if self._suggestions is None:
+            return
+        if self._never_shown:
             self._suggestions.suggest()
             if self._live_validator is not None:
                 self._live_validator.forget()
@@ -97,7 +130,7 @@ class ScarpDialog(AlgorithmDialog):
 class LiveValidator(QObject):
     """Checks a dialog's values a moment after each change by the user; ``wrappers`` of the widgets are by name."""
 
-    def __init__(self, algorithm: Any, wrappers: dict[str, Any], context: Any, dialog: QDialog) -> None:
+    def __init__(self, algorithm: Any, wrappers: dict[str, Any], context: Any, dialog: QWidget) -> None:
         super().__init__(dialog)
         self._algorithm, self._wrappers, self._context = algorithm, wrappers, context
         self._too_slow = False

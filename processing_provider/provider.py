@@ -90,9 +90,9 @@ class ScarpModel(core.QgsProcessingModelAlgorithm):
 
     def createCustomParametersWidget(self, parent: Any = None) -> Any:
         """Return QGIS's dialog with Scarp's additions; only called in a window."""
-        from ..gui.algorithm_dialog import ScarpDialog
+        from ..gui.algorithm_dialog import create_dialog
 
-        return ScarpDialog(self, parent)
+        return create_dialog(self, parent)
 
     def createInstance(self) -> Any:
         model = ScarpModel.read(self._path)

@@ -161,9 +161,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
 
     def createCustomParametersWidget(self, parent: Any = None) -> Any:
         """Return QGIS's dialog with Scarp's additions; only called in a window."""
-        from ...gui.algorithm_dialog import ScarpDialog
+        from ...gui.algorithm_dialog import create_dialog
 
-        return ScarpDialog(self, parent)
+        return create_dialog(self, parent)
 
     def canExecute(self) -> tuple[bool, str]:
         """Return whether the libraries are there, and if not, how to install them."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Iterator
+from typing import Any
 
 from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsProcessingMultiStepFeedback  # type: ignore[attr-defined]  # the stubs lack the exceptions
-from qgis.PyQt.QtCore import QCoreApplication, QThread
-from qgis.PyQt.QtWidgets import QApplication
+from qgis.PyQt.QtCore import QCoreApplication, Qt, QThread
+from qgis.PyQt.QtWidgets import QApplication, QDockWidget, QWidget
 
 from ...model.errors import ScarpError
 from ...model.memory import is_out_of_memory
@@ -20,6 +22,10 @@ SMOOTHING = 0.3  # share of the elapsed time over which the rate is smoothed
 MIN_ELAPSED, MIN_FRACTION = 8.0, 0.02  # seconds and share of the work before which nothing is estimated
 MIN_INTERVAL, MIN_CHANGE = 5.0, 0.2
 """Seconds between two estimates, and the relative change that makes a new one worth showing."""
+
+EVENTS_INTERVAL = 0.05  # seconds between two looks for a press of Cancel
+DIALOGS = ("QgsProcessingAlgorithmDialogBase", "QgsProcessingAlgorithmWidgetBase")
+"""QGIS's classes of the dialog of an algorithm: until 4.0, a window; since 4.2, a part of a window or dock."""
 
 
 class ProgressEstimator:
@@ -59,6 +65,7 @@ class FeedbackProgress:
         self._percent = -1.0
         self._estimator = ProgressEstimator(time.monotonic())
         self._time_left = ""
+        self._next_events = 0.0
 
     def report(self, fraction: float, text: str = "") -> None:
         """Move the progress bar forward, log the text, and update the time left."""
@@ -85,7 +92,10 @@ class FeedbackProgress:
 
     def cancelled(self) -> bool:
         """Whether the user pressed Cancel."""
-        _process_ui_events()
+        now = time.monotonic()
+        if now >= self._next_events:
+            _process_ui_events()
+            self._next_events = time.monotonic() + EVENTS_INTERVAL
         return self.feedback.isCanceled()
 
 
@@ -121,11 +131,23 @@ def _process_ui_events() -> None:
     if (
         isinstance(application, QApplication)
         and QThread.currentThread() == application.thread()
-        and any(
-            widget.inherits("QgsProcessingAlgorithmDialogBase")
-            and widget.isVisible()
-            and widget.cancelButton().isEnabled()
-            for widget in QApplication.topLevelWidgets()
-        )
+        and any(map(_is_running, _candidates()))
     ):
         QCoreApplication.processEvents()
+
+
+def _candidates() -> Iterator[QWidget]:
+    """Yield windows, what lies in them directly, and what lies in their docks: QGIS has thousands of other widgets."""
+    for window in QApplication.topLevelWidgets():
+        yield window
+        for child in window.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            yield child
+            if isinstance(child, QDockWidget) and child.widget() is not None:
+                yield child.widget()
+
+
+def _is_running(widget: Any) -> bool:
+    if not any(map(widget.inherits, DIALOGS)) or not widget.cancelButton().isEnabled():
+        return False
+    # The dialog may lie in a dock behind another; a run in the main thread has a window with Cancel before it.
+    return bool(widget.isVisible()) or QApplication.activeModalWidget() is not None
