@@ -24,21 +24,9 @@ TAN_22_5 = math.sqrt(2) - 1
 NEIGHBOURS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
 
 
-def _aspect_lookup() -> np.ndarray:
-    """Return the class of each combination of the four comparisons in :func:`_aspect`, shape (16,)."""
-    codes = np.empty(16, dtype=np.float32)
-    for index in range(16):
-        north, east, steep, diagonal = (bool(index & bit) for bit in (1, 2, 4, 8))
-        if diagonal:
-            codes[index] = {(1, 1): 3, (0, 1): 5, (0, 0): 7, (1, 0): 9}[north, east]
-        elif steep:
-            codes[index] = 2 if north else 6
-        else:
-            codes[index] = 4 if east else 8
-    return codes
-
-
-ASPECT_LOOKUP = _aspect_lookup()
+# Class by the four comparisons in ``_aspect``, of which north is the lowest bit: level with a compass direction, mainly
+# east or west, mainly north or south, and between two directions.
+ASPECT_LOOKUP = np.array([8, 8, 4, 4, 6, 2, 6, 2, *(7, 9, 5, 3) * 2], dtype=np.float32)
 
 
 class TerrainFactors(FactorReader):
