@@ -17,7 +17,7 @@ from scipy.stats import norm
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..statistics import MIN_REPEATS, Estimate, from_repeats, z_value
 from ..validation.measures import ScopePoints, ScopeResult, evaluate_scope
-from ..validation.metrics import compare_auc
+from ..validation.metrics import difference_variance
 from ..validation.preparation import ValidationData, stable_values
 from ..validation.sampling import Draws
 from ..validation.settings import ALL, FEW_LANDSLIDES
@@ -72,7 +72,7 @@ def pair_tests(
         variances = []
         if landslides.shape[1] > 1 and stable.shape[2] > 1:
             variances = [
-                compare_auc(landslides[a], stable[a, draw], landslides[b], stable[b, draw]).standard_error ** 2
+                difference_variance(landslides[a], stable[a, draw], landslides[b], stable[b, draw])
                 for draw in range(min(stable.shape[1], MAX_DELONG_DRAWS))
             ]
         error = math.sqrt(float(np.mean(variances))) if variances else math.nan
