@@ -240,7 +240,7 @@ def _summarise(spatial: _SplitResult, random: _SplitResult | None, folds: splits
     auc, random_auc = oof.mean_auc(spatial.scores), oof.mean_auc(random.scores) if random else None
     features = []
     for row, column in np.argwhere(folds.labelled > 0).tolist():
-        fold, bounds = int(folds.table[row, column]), folds.blocks.bounds(grid, row, column)
+        fold, bounds = int(folds.subsets[row, column]), folds.blocks.bounds(grid, row, column)
         counts = int(folds.landslide[row, column]), int(folds.labelled[row, column])
         value = single[fold].auc
         features.append(FoldFeature(*bounds, fold + 1, *counts, value if math.isfinite(value) else None))

@@ -181,7 +181,7 @@ def score_folds(values: np.ndarray, sample: EvaluationSample, folds: Folds) -> l
     """Return AUC by fold and over all. ``values``: out-of-fold susceptibility at the sample's cells. Raises
     ``TooFewData`` if no landslide or no stable cell has a value.
     """
-    fold_of = folds.table[sample.rows // folds.blocks.rows, sample.columns // folds.blocks.columns]
+    fold_of = folds.subsets[sample.rows // folds.blocks.rows, sample.columns // folds.blocks.columns]
     valid = np.isfinite(values)
     results = [_row(str(fold + 1), values, valid & (fold_of == fold), sample.landslide) for fold in range(folds.count)]
     whole = _row(ALL, values, valid, sample.landslide)

@@ -143,24 +143,18 @@ def _fill_empty(subsets: np.ndarray, slides: np.ndarray, count: int) -> np.ndarr
 
 
 @dataclass(frozen=True)
-class Folds:
-    """Blocks for cross validation, each in one fold."""
+class Folds(BlockSplit):
+    """Blocks for cross validation, each in one fold, which stands for the subset, with labels or without."""
 
-    blocks: Blocks
-    table: np.ndarray  # fold of each block, uint8, with labels or without
     landslide: np.ndarray  # landslide cells of each block
     labelled: np.ndarray  # labelled cells of each block
     count: int
-
-    def cell_groups(self, row: int, column: int, height: int, width: int) -> np.ndarray:
-        """Return the fold of each cell of a rectangle, uint8 (height, width); ``NO_SUBSET`` outside the grid."""
-        return BlockSplit(self.blocks, self.table).cell_groups(row, column, height, width)
 
     def split_excluding(self, fold: int, seed: int) -> BlockSplit:
         """Return the split of the run that holds out a fold: the fold is for test, the rest to train and validate.
         Raises ``TooFewData`` if landslides outside the fold lie in fewer than two blocks.
         """
-        held_out = self.table == fold
+        held_out = self.subsets == fold
         landslide, labelled = np.where(held_out, 0, self.landslide), np.where(held_out, 0, self.labelled)
         subsets = assign_blocks(landslide, labelled, (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
         subsets[held_out & (self.labelled > 0)] = TEST

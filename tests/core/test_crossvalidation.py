@@ -68,10 +68,10 @@ def run(area, output, kind="logistic_regression", folds=4, progress=None, random
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_fold_has_landslides_and_is_never_learned_from(area, count, seed):
     folds, found = folds_of(area[0], count, seed)
-    assert set(np.unique(folds.table)) == set(range(count))
+    assert set(np.unique(folds.subsets)) == set(range(count))
     for fold in range(count):
         subsets = folds.split_excluding(fold, 1).subsets
-        held = (folds.table == fold) & (found.labelled > 0)
+        held = (folds.subsets == fold) & (found.labelled > 0)
         rest = ~held & (found.labelled > 0)
         assert (subsets[held] == TEST).all() and set(np.unique(subsets[rest])) == {TRAIN, VALIDATION}
         assert found.landslide[held].sum() > 0
@@ -195,9 +195,9 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, setting
     wrong = labels.copy()
     swap = held & (labels != 255) & np.isfinite(area[1]).all(axis=0)
     # Swapped in pairs, so that the blocks keep their counts and the folds stay as they are.
-    numbers = BlockSplit(folds.blocks, np.arange(folds.table.size).reshape(folds.table.shape))
+    numbers = BlockSplit(folds.blocks, np.arange(folds.subsets.size).reshape(folds.subsets.shape))
     block_of = numbers.cell_groups(0, 0, HEIGHT, WIDTH)
-    for block in range(folds.table.size):
+    for block in range(folds.subsets.size):
         cells = swap & (block_of == block)
         wrong[cells] = labels[cells][::-1]
     other = write_raster(tmp_path / "labels.tif", wrong, GRID, nodata=255)
@@ -232,7 +232,7 @@ def test_auc_by_fold_and_block_is_that_of_scikit_learn(area, tmp_path):
     assert [row.auc for row in result.folds] == pytest.approx(expected)
     assert (result.auc, result.lowest) == pytest.approx((np.mean(expected[:4]), min(expected[:4])))
     assert all(row.low <= row.auc <= row.high for row in result.folds)
-    assert folds.table.dtype == np.uint8 and (folds.table != splits.NO_SUBSET).all()
+    assert folds.subsets.dtype == np.uint8 and (folds.subsets != splits.NO_SUBSET).all()
     assert len(result.blocks) == (found.labelled > 0).sum()
     assert sum(block.landslide_cells for block in result.blocks) == found.landslide.sum()
     for block in result.blocks:

@@ -85,14 +85,14 @@ def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape
         # A fold that took most of the blocks, because they have few landslides, may leave too few to the others.
         assert (landslide > 0).sum() < 2 * count + 2
         return
-    assert set(np.unique(folds.table)) <= set(range(count)) and folds.table.shape == shape
+    assert set(np.unique(folds.subsets)) <= set(range(count)) and folds.subsets.shape == shape
     for fold in range(count):
         try:
             split = folds.split_excluding(fold, seed)
         except TooFewData:
             continue
         assert isinstance(split, BlockSplit)
-        held = folds.table == fold
+        held = folds.subsets == fold
         assert (split.subsets[held & (labelled > 0)] == 2).all() and not (split.subsets[~held] == 2).any()
         assert np.array_equal(split.subsets == NO_SUBSET, labelled == 0)
 
