@@ -89,7 +89,18 @@ def check_associations(found: Associations) -> Iterator[Finding]:
     pearson, cramer = ("Pearson's r", found.continuous, found.pearson), ("Cramér's V", found.categorical, found.cramer)
     for coefficient, names, matrix in (pearson, cramer):
         for row, column in combinations(range(len(names)), 2):
-            yield from _check_pair(f"{names[row]} × {names[column]}", matrix[row, column], coefficient)
+            pair, value = f"{names[row]} × {names[column]}", matrix[row, column]
+            if abs(value) >= DUPLICATE_LIMIT:
+                determines = f"One determines the other ({coefficient} = {number_text(value)})"
+                message = f"{determines}: the same layer twice, or one computed from the other."
+                yield Finding(WARNING, "copy", pair, message, "Leave one of the two out.")
+            elif abs(value) > CORRELATION_LIMIT:
+                beyond = f"{coefficient} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}"
+                message = (
+                    f"{beyond}: the two are largely redundant, and their separate effects cannot be distinguished."
+                )
+                remedy = "Leave one of the two out, or keep both and do not interpret either alone."
+                yield Finding(WARNING, "correlation", pair, message, remedy)
     for index, (name, inflation) in enumerate(zip(found.continuous, found.inflation)):
         if inflation > VIF_LIMIT:
             over = "infinite" if math.isinf(inflation) else f"{inflation_text(inflation)}, over {VIF_LIMIT:.0f}"
@@ -97,18 +108,6 @@ def check_associations(found: Associations) -> Iterator[Finding]:
             message = f"Its variance inflation factor is {over}: the other continuous factors determine it {how}."
             remedy = "Leave it out, or the factors that correlate with it."
             yield Finding(WARNING, "variance inflation", name, f"{message} {_closest(index, found)}", remedy)
-
-
-def _check_pair(pair: str, value: float, name: str) -> Iterator[Finding]:
-    if abs(value) >= DUPLICATE_LIMIT:
-        determines = f"One determines the other ({name} = {number_text(value)})"
-        message = f"{determines}: the same layer twice, or one computed from the other."
-        yield Finding(WARNING, "copy", pair, message, "Leave one of the two out.")
-    elif abs(value) > CORRELATION_LIMIT:
-        beyond = f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}"
-        message = f"{beyond}: the two are largely redundant, and their separate effects cannot be distinguished."
-        remedy = "Leave one of the two out, or keep both and do not interpret either alone."
-        yield Finding(WARNING, "correlation", pair, message, remedy)
 
 
 def _closest(index: int, found: Associations) -> str:

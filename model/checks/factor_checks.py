@@ -32,7 +32,9 @@ def check_band(band: ContinuousBand | CategoricalBand) -> list[Finding]:
     """Report what is doubtful in the values of a band, from what was counted of it."""
     if not band.finite:
         return []
-    return _check_continuous(band) if isinstance(band, ContinuousBand) else _check_categorical(band)
+    if isinstance(band, ContinuousBand):
+        return _check_continuous(band)
+    return [*_check_codes(band), *_check_variety(band), *_check_small(band)]
 
 
 def _check_continuous(band: ContinuousBand) -> list[Finding]:
@@ -228,10 +230,6 @@ def _check_distinct(band: ContinuousBand) -> Iterator[Finding]:
 
 def _unit_suffix(band: ContinuousBand) -> str:
     return f" {band.factor.unit}" if band.factor.unit else ""
-
-
-def _check_categorical(band: CategoricalBand) -> list[Finding]:
-    return [*_check_codes(band), *_check_variety(band), *_check_small(band)]
 
 
 def _check_codes(band: CategoricalBand) -> Iterator[Finding]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .. import tables
 from ..training.settings import default
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
@@ -55,6 +52,12 @@ class Finding:
         return self.cells / self.total if self.cells is not None and self.total else None
 
     @property
+    def row(self) -> tuple[object, ...]:
+        """The row of the table, with ``COLUMNS``."""
+        percent = None if self.share is None else 100 * self.share
+        return self.severity, self.factor, self.check, self.message, self.cells, percent, self.remedy
+
+    @property
     def cells_text(self) -> str:
         """Cells and share for the report: ``1,234 (0.5 %)``."""
         if self.cells is None:
@@ -87,11 +90,8 @@ class CheckSummary:
     """What a check of a stack found."""
 
     findings: list[Finding]  # worst first
-    factors: list[str]  # names of the bands
     cells: int  # cells of the grid
     valid_cells: int  # cells with data in all factors
-    landslide_cells: int | None = None  # landslide cells with data; ``None`` without labels on the stack's grid
-    variance_inflation: dict[str, float] = field(default_factory=dict)  # by continuous factor
     errors: int = field(init=False)
     warnings: int = field(init=False)
     notes: int = field(init=False)
@@ -115,15 +115,6 @@ class CheckSummary:
         if self.warnings:
             return f"{found} Training would run; read the warnings first."
         return f"{found} No errors and no warnings: the stack is ready for training."
-
-
-def write_table(path: str | os.PathLike, findings: Iterable[Finding]) -> None:
-    """Write findings as CSV and JSON, one per row; raises :class:`OutputNotWritable`."""
-    rows = []
-    for one in findings:
-        percent = None if one.share is None else 100 * one.share
-        rows.append((one.severity, one.factor, one.check, one.message, one.cells, percent, one.remedy))
-    tables.write_table(path, COLUMNS, rows)
 
 
 @dataclass(frozen=True)

@@ -175,10 +175,6 @@ class NodataCounts:
     study: int = 0  # cells with elevation in the study area
     cells: dict[str, int] = field(default_factory=dict)  # those without data, by factor
 
-    def is_consistent(self) -> bool:
-        """Whether there are cells at all and no factor lacks more than these."""
-        return self.study > 0 and all(0 <= cells <= self.study for cells in self.cells.values())
-
 
 def read_nodata_counts(dataset: rasterio.DatasetReader, stack: str | os.PathLike) -> NodataCounts:
     """Read how many cells each factor lost from the tags of an open stack, or else from the run record beside it.
@@ -202,7 +198,9 @@ def read_nodata_counts(dataset: rasterio.DatasetReader, stack: str | os.PathLike
             counts = NodataCounts(int(record["study_cells"]), cells)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return NodataCounts()
-    return counts if counts.is_consistent() else NodataCounts()
+    # No factor can lack more than there are.
+    possible = counts.study > 0 and all(0 <= cells <= counts.study for cells in counts.cells.values())
+    return counts if possible else NodataCounts()
 
 
 def check_nodata_counts(counts: NodataCounts) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from ..checks import association, factor_checks, stack_checks
-from ..checks.findings import ERROR, CheckSummary, write_table
+from ..checks.findings import COLUMNS, ERROR, CheckSummary
 from ..checks.stack_statistics import scan
 from ..factors.settings import RasterPath
 from ..inputs.bands import open_band
@@ -14,6 +14,7 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress
 from ..report.factor_checks import build_page
+from ..tables import write_table
 
 
 def check_factors(
@@ -52,14 +53,11 @@ def check_factors(
         for band in counted.bands:
             findings += factor_checks.check_band(band)
         findings += [*association.check_associations(linked), *association.check_labels(counted)]
-        names = [factor.name for factor in factors]
-        landslides = None if counted.labels is None else counted.labels.landslide_used
-        inflation = dict(zip(linked.continuous, map(float, linked.inflation)))
-        summary = CheckSummary(findings, names, counted.cells, counted.complete, landslides, inflation)
+        summary = CheckSummary(findings, counted.cells, counted.complete)
         progress.report(0.92, "Writing the report.")
         page = build_page(dataset, valid_grid, labels, summary, counted, linked, nodata_counts)
     page.write(output_html)
-    write_table(output_table, summary.findings)
+    write_table(output_table, COLUMNS, [finding.row for finding in summary.findings])
     record.write(
         {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table},
         **{name: getattr(summary, name) for name in ("errors", "warnings", "notes", "cells", "valid_cells")},
