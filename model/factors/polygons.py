@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Union
 
 import numpy as np
 from rasterio.enums import MergeAlg
@@ -15,6 +15,7 @@ from ..inputs.vectors import Polygons, polygon_parts
 
 Bounds = tuple[float, float, float, float]
 Geometry = dict[str, Any]
+Numbers = Union[Sequence[int], np.ndarray]
 
 
 class PolygonBurner:
@@ -23,33 +24,53 @@ class PolygonBurner:
     def __init__(self, polygons: Polygons, grid: Grid) -> None:
         self._grid = grid
         self._shapes = [_rings(geometry) for geometry in polygons.geometries]
-        self._bounds = np.array([_bounds(shape) for shape in self._shapes]).reshape(-1, 4)
+        self.bounds = np.array([_bounds(shape) for shape in self._shapes]).reshape(-1, 4)
+        """Left, bottom, right and top of each feature in map units, shape (features, 4)."""
 
     def intersecting(self, block: Block) -> np.ndarray:
         """Return the indices of the features whose bounding box intersects a block."""
         left, bottom, right, top = self._extent(block)
-        west, south, east, north = self._bounds.T
+        west, south, east, north = self.bounds.T
         return np.flatnonzero((west < right) & (east > left) & (south < top) & (north > bottom))
 
-    def burn(self, block: Block, features: Sequence[int], values: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the value (1 to 65535) of the last of some features that each cell centre lies in, 0 outside all.
+    def touching(self, block: Block) -> np.ndarray:
+        """Return which features' bounding boxes intersect or touch a block, bool, shape (features,)."""
+        left, bottom, right, top = self._extent(block)
+        west, south, east, north = self.bounds.T
+        return (west <= right) & (east >= left) & (south <= top) & (north >= bottom)
 
-        And how many of the features cover each cell; both uint16 of shape (height, width).
-        """
-        extent = self._extent(block)
-        shapes = [_clip_to_extent(self._shapes[feature], extent) for feature in features]
-        chosen = [(shape, value) for shape, value in zip(shapes, values) if shape]
-        if not chosen:
-            return np.zeros(block.shape, dtype=np.uint16), np.zeros(block.shape, dtype=np.uint16)
-        burned = burn_values(self._grid, block, chosen, np.uint16)
-        if len(chosen) == 1:
+    def covers(self, block: Block, features: Numbers) -> np.ndarray:
+        """Return whether each cell's centre lies in any of some features, bool, shape (height, width)."""
+        return self.last(block, features, [1] * len(features), np.uint8).astype(bool)
+
+    def last(self, block: Block, features: Numbers, values: Numbers, dtype: type = np.int32) -> np.ndarray:
+        """Return the value of the last of some features that each cell's centre lies in, 0 outside all of them."""
+        return self._burn(block, self._shapes_in(block, features, values), dtype)
+
+    def burn(self, block: Block, features: Numbers, values: Numbers) -> tuple[np.ndarray, np.ndarray]:
+        """Return what :meth:`last` does, of values up to 65535, and how many features cover each cell, both uint16."""
+        chosen = self._shapes_in(block, features, values)
+        burned = self._burn(block, chosen, np.uint16)
+        if len(chosen) < 2:
             return burned, (burned > 0).astype(np.uint16)
-        ones = [(shape, 1) for shape, _ in chosen]
-        return burned, burn_values(self._grid, block, ones, np.uint16, MergeAlg.add)
+        return burned, self._burn(block, [(shape, 1) for shape, _ in chosen], np.uint16, MergeAlg.add)
+
+    def _shapes_in(self, block: Block, features: Numbers, values: Numbers) -> list[tuple[Geometry, int]]:
+        extent = self._extent(block)
+        shapes = ((_clip_to_extent(self._shapes[feature], extent), value) for feature, value in zip(features, values))
+        return [(shape, value) for shape, value in shapes if shape]
 
     def _extent(self, block: Block) -> Bounds:
         t = self._grid.block_transform(block)
         return t.c, t.f + block.height * t.e, t.c + block.width * t.a, t.f
+
+    def _burn(
+        self, block: Block, shapes: Sequence[tuple[Geometry, int]], dtype: type, merge: MergeAlg = MergeAlg.replace
+    ) -> np.ndarray:
+        if not shapes:
+            return np.zeros(block.shape, dtype=dtype)
+        transform = self._grid.block_transform(block)
+        return rasterize(shapes, out_shape=block.shape, transform=transform, fill=0, dtype=dtype, merge_alg=merge)
 
 
 def _rings(geometry: Geometry) -> list[list[np.ndarray]]:
@@ -96,59 +117,25 @@ class AreaMask:
     """
 
     def __init__(self, grid: Grid, area: Polygons | None, role: str = "AREA") -> None:
-        self.grid, self._area = grid, area
+        self.grid, self._burner = grid, None if area is None else PolygonBurner(area, grid)
         if area is None:
             return
         if not len(area):
             empty = f'The layer "{area.name}" given as {role} has no polygon'
             raise LayerEmpty(f"{empty}. Draw the area, or leave {role} empty to use the whole raster.")
-        self._extent = polygon_extents(grid, area)
         if not self.may_intersect(grid.whole):
             outside = f'No polygon of the layer "{area.name}" given as {role} overlaps the raster'
             raise NoOverlap(f"{outside}. Check the CRS of both and that the area is the right one.")
 
     def may_intersect(self, block: Block) -> bool:
         """Return whether a polygon's bounding box intersects the block; if not, no cell is in the area."""
-        return self._area is None or bool(extents_intersect(self._extent, block).any())
+        return self._burner is None or bool(self._burner.touching(block).any())
 
     def read(self, block: Block) -> np.ndarray:
         """Return whether each cell is in the area and the grid, bool of shape (height, width)."""
         rows, columns = block.row + np.arange(block.height), block.column + np.arange(block.width)
         in_rows, in_columns = (rows >= 0) & (rows < self.grid.height), (columns >= 0) & (columns < self.grid.width)
         inside = in_rows[:, None] & in_columns
-        if self._area is None:
+        if self._burner is None:
             return inside
-        chosen = np.flatnonzero(extents_intersect(self._extent, block))
-        return inside & burn(self.grid, block, [self._area.geometries[index] for index in chosen])
-
-
-def burn(grid: Grid, block: Block, shapes: Sequence[Geometry]) -> np.ndarray:
-    """Return whether each cell's centre lies in any of the GeoJSON geometries, bool of the shape of the block."""
-    if not len(shapes):
-        return np.zeros(block.shape, dtype=bool)
-    return burn_values(grid, block, ((shape, 1) for shape in shapes), np.uint8).astype(bool)
-
-
-Shapes = Iterable[tuple[Geometry, int]]
-
-
-def burn_values(
-    grid: Grid, block: Block, shapes: Shapes, dtype: type = np.int32, merge: MergeAlg = MergeAlg.replace
-) -> np.ndarray:
-    """Return the value of the last of some geometries that each cell's centre lies in, 0 outside all of them."""
-    transform = grid.block_transform(block)
-    return rasterize(shapes, out_shape=block.shape, transform=transform, fill=0, dtype=dtype, merge_alg=merge)
-
-
-def polygon_extents(grid: Grid, polygons: Polygons) -> np.ndarray:
-    """Return first row, first column, last row, last column (fractional) of each polygon, shape (features, 4)."""
-    left, bottom, right, top = polygons.bounds().T
-    t = grid.transform
-    return np.stack([(top - t.f) / t.e, (left - t.c) / t.a, (bottom - t.f) / t.e, (right - t.c) / t.a], axis=1)
-
-
-def extents_intersect(extent: np.ndarray, block: Block) -> np.ndarray:
-    """Return which extents (see :func:`polygon_extents`) intersect or touch a block."""
-    top, left, bottom, right = extent.T
-    below, beyond = block.row + block.height, block.column + block.width
-    return (bottom >= block.row) & (top <= below) & (right >= block.column) & (left <= beyond)
+        return inside & self._burner.covers(block, self._burner.intersecting(block))

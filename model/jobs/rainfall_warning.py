@@ -96,12 +96,7 @@ def rainfall_warning(
                 f'No polygon of the layer "{regions.name}" given as REGIONS overlaps the susceptibility map. Check the '
                 "CRS of both, or leave REGIONS empty."
             )
-        part = SubProgress(progress, 0.0, 0.3)
-        if inputs.zones is not None:
-            zone_raster = opened.enter_context(open_band(inputs.zones, "zone", progress))
-            zones = ZoneSource.from_raster(zone_raster, grid, part, dataset)
-        else:
-            zones = ZoneSource.by_area_shares(dataset, grid, part)
+        zones = ZoneSource.open(inputs.zones, dataset, grid, opened, SubProgress(progress, 0.0, 0.3))
         statistics = WarningStatistics([ALL, *(region_map.labels if region_map is not None else [])], zones.names)
         watch = "" if options.fs_watch is None else f", FS_WATCH {options.fs_watch:g}"
         limits = f"P_LOW {options.p_low:g}, P_HIGH {options.p_high:g}, FS_CRITICAL {options.fs_critical:g}{watch}"

@@ -106,13 +106,7 @@ def validate_with_points(
             )
             relief = None
         preparation.require_on_map(vectors.landslides, grid)
-        part = SubProgress(progress, 0.0, 0.15)
-        if zones is not None:
-            zone_raster = stack.enter_context(open_band(zones, "zone", warning_log))
-            part = SubProgress(warning_log, 0.0, 0.15)
-            zone_source = ZoneSource.from_raster(zone_raster, grid, part, dataset)
-        else:
-            zone_source = ZoneSource.by_area_shares(dataset, grid, part)
+        zone_source = ZoneSource.open(zones, dataset, grid, stack, SubProgress(warning_log, 0.0, 0.15))
         subsets = SubsetMap(grid, vectors.windows) if vectors.windows is not None else None
         regions = None if vectors.regions is None else RegionMap(grid, vectors.regions, vectors.region_field)
         layers = MapLayers(dataset, grid, zone_source, subsets, regions)

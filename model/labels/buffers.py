@@ -14,7 +14,7 @@ from typing import Any, Union
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from ..factors.polygons import burn, burn_values, extents_intersect, polygon_extents
+from ..factors.polygons import PolygonBurner
 from ..grid import Block, Grid
 from ..inputs.vectors import Landslides, Points, PointsAndPolygons, Polygons, polygon_parts
 from ..progress import Progress, stop_if_cancelled
@@ -115,8 +115,8 @@ class PolygonBuffers:
     """
 
     def __init__(self, grid: Grid, polygons: Polygons, radius: np.ndarray, ring: float, progress: Progress) -> None:
-        self._grid, self._polygons, self._radius, self._ring = grid, polygons, radius, float(ring)
-        self._extent = polygon_extents(grid, polygons)
+        self._grid, self._radius, self._ring = grid, radius, float(ring)
+        self._burner = PolygonBurner(polygons, grid)
         self.points = landslide_points(polygons)  # a point inside each polygon, map coordinates, shape (polygons, 2)
         self._small = self._polygons_without_centre(progress)
         self.small = len(self._small)  # polygons of the grid that contain no cell centre
@@ -143,10 +143,10 @@ class PolygonBuffers:
         return inside, near
 
     def _polygon_cells(self, block: Block, group: np.ndarray) -> np.ndarray | None:
-        chosen = np.flatnonzero(extents_intersect(self._extent, block) & group)
+        chosen = np.flatnonzero(self._burner.touching(block) & group)
         if not len(chosen):
             return None
-        cells = burn(self._grid, block, [self._polygons.geometries[index] for index in chosen])
+        cells = self._burner.covers(block, chosen)
         small = group[self._small] & (self._small_row >= 0)
         _, own = block.locate(self._small_row[small], self._small_column[small])
         cells[own] = True
@@ -158,25 +158,24 @@ class PolygonBuffers:
         return (math.ceil(reach / min(width.min(), height.min())) + 1 if reach else 0), sampling
 
     def _polygons_without_centre(self, progress: Progress) -> np.ndarray:
-        grid = self._grid
-        seen = np.zeros(len(self._polygons) + 1, dtype=bool)
+        grid, burner = self._grid, self._burner
+        seen = np.zeros(len(self.points) + 1, dtype=bool)
         for block in grid.blocks():
             stop_if_cancelled(progress)
-            chosen = np.flatnonzero(extents_intersect(self._extent, block))
+            chosen = burner.intersecting(block)
             if len(chosen):
-                shapes = ((self._polygons.geometries[index], int(index) + 1) for index in chosen)
-                numbers = burn_values(grid, block, shapes)
-                seen[np.unique(numbers)] = True
-        unseen = np.flatnonzero(~seen[1:] & extents_intersect(self._extent, grid.whole))
+                seen[np.unique(burner.last(block, chosen, chosen + 1))] = True
+        unseen = np.flatnonzero(~seen[1:] & burner.touching(grid.whole))
         # A polygon may also be hidden under another one; each that was not seen is tested alone.
         empty = []
         for index in unseen:
             stop_if_cancelled(progress)
-            top, left = (math.floor(first) for first in self._extent[index, :2])
-            bottom, right = (math.ceil(last) for last in self._extent[index, 2:])
+            left, bottom, right, top = burner.bounds[index]
+            (left, top), (right, bottom) = ~grid.transform * (left, top), ~grid.transform * (right, bottom)
+            top, left, bottom, right = math.floor(top), math.floor(left), math.ceil(bottom), math.ceil(right)
             block = Block(top, left, bottom - top + 1, right - left + 1)
             small = block.height * block.width <= MAX_SPANS
-            if small and not burn(grid, block, [self._polygons.geometries[index]]).any():
+            if small and not burner.covers(block, [index]).any():
                 empty.append(index)
         return np.array(empty, dtype=np.int64)
 

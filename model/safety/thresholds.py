@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import FieldUnusable, NoOverlap, ParameterInvalid, TooFewData
-from ..factors.polygons import burn_values, extents_intersect, polygon_extents
+from ..factors.polygons import PolygonBurner
 from ..grid import Block, Grid
 from ..inputs.vectors import Polygons
 from ..progress import Progress
@@ -100,18 +100,17 @@ class RainySeason:
         climate zone intersects the grid.
         """
         self._values = {name: getattr(options, name) for name in ("alpha", "beta", "rainy_days")}
-        self._zones, self._grid = zones, grid
+        self._burner = None if zones is None else PolygonBurner(zones, grid)
         if options.rainy_days < 7:
             few = f"RAINY_DAYS is {options.rainy_days:g}: with fewer than 7 rainy days"
             progress.warn(f"{few} the formula gives more rain in a week than in the whole season.")
-        if zones is None:
+        if zones is None or self._burner is None:
             return
         fields = {name: getattr(options, f"{name}_field") for name in self._values}
         if not any(fields.values()):
             missing = "CLIMATE is given, but none of ALPHA_FIELD, BETA_FIELD and RAINY_DAYS_FIELD"
             raise ParameterInvalid(f"{missing}. Choose the fields that hold the values of each zone.")
-        self._extent = polygon_extents(grid, zones) if len(zones) else np.empty((0, 4))
-        if not extents_intersect(self._extent, grid.whole).any():
+        if not self._burner.touching(grid.whole).any():
             outside = f'No polygon of the layer "{zones.name}" given as CLIMATE overlaps the reference raster'
             raise NoOverlap(f"{outside}. Check the CRS of both.")
         given = {name: field for name, field in fields.items() if field}
@@ -122,13 +121,10 @@ class RainySeason:
 
         Where zones overlap, the later one counts; outside them and where a field is empty, the single value holds.
         """
-        if self._zones is None:
+        if self._burner is None:
             return (*self._values.values(), np.ones(block.shape, dtype=bool))
-        chosen = np.flatnonzero(extents_intersect(self._extent, block))
-        zone = np.zeros(block.shape, dtype=np.int32)
-        if len(chosen):
-            shapes = ((self._zones.geometries[index], number) for number, index in enumerate(chosen, 1))
-            zone = burn_values(self._grid, block, shapes)
+        chosen = self._burner.intersecting(block)
+        zone = self._burner.last(block, chosen, range(1, len(chosen) + 1))
         found = dict(self._values)
         for name, column in self._columns.items():
             found[name] = np.array([self._values[name], *column[chosen]])[zone]

@@ -5,7 +5,9 @@ A scope is a part of the map with numbers of its own: all of it, the training, v
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +17,9 @@ import rasterio
 
 from ..errors import FieldUnusable, InputCorrupt, LayerEmpty
 from ..factors.categorical import class_names
-from ..factors.polygons import burn, extents_intersect, polygon_extents
+from ..factors.polygons import PolygonBurner
 from ..grid import BLOCK, Block, Grid
+from ..inputs.bands import open_band
 from ..inputs.rasters import raster_path, read_block
 from ..inputs.survey import ROUNDING, ValueSurvey, listed, percent, susceptibility_problem
 from ..inputs.vectors import Polygons
@@ -53,7 +56,7 @@ class SubsetMap:
                 f'The layer "{windows.name}" given as WINDOWS has no window. Give the windows that '
                 "scarp:trainpcum wrote, or leave WINDOWS empty."
             )
-        self._grid, self._windows = grid, windows
+        self._grid, self._burner = grid, PolygonBurner(windows, grid)
         codes = []
         for index, value in enumerate(windows.column(field)):
             name = SUBSET_SPELLINGS.get(str(value).strip().lower())
@@ -64,12 +67,11 @@ class SubsetMap:
                 )
             codes.append(SUBSET_CODES[name])
         self._codes = np.array(codes)
-        self._extent = polygon_extents(grid, windows)
 
     @property
     def codes(self) -> set[int]:
         """Codes of the subsets that have windows on the map."""
-        return set(self._codes[extents_intersect(self._extent, self._grid.whole)].tolist())
+        return set(self._codes[self._burner.touching(self._grid.whole)].tolist())
 
     def read(self, block: Block) -> np.ndarray:
         """Return the code of each cell, uint8, shape of the block; 0 where there is no window.
@@ -78,11 +80,11 @@ class SubsetMap:
         the model has seen are no test.
         """
         result = np.zeros((block.height, block.width), dtype=np.uint8)
-        near = extents_intersect(self._extent, block)
+        near = self._burner.touching(block)
         for code in sorted(SUBSET_CODES.values(), reverse=True):
             chosen = np.flatnonzero(near & (self._codes == code))
             if len(chosen):
-                result[burn(self._grid, block, [self._windows.geometries[index] for index in chosen])] = code
+                result[self._burner.covers(block, chosen)] = code
         return result
 
 
@@ -117,23 +119,19 @@ class RegionMap(Regions):
             raise LayerEmpty(
                 f'The layer "{regions.name}" given as REGIONS has no polygon. Draw the regions, or leave REGIONS empty.'
             )
-        self._grid, self._regions = grid, regions
+        self._regions, self._burner = regions, PolygonBurner(regions, grid)
         values: Sequence[Any] = regions.column(field) if field else list(range(1, len(regions) + 1))
         # Numbers without fractions may be stored as 1.0.
         whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
         labels = ["(no name)" if value is None else clean_label(str(value)) or "(no name)" for value in whole]
         super().__init__(labels)
-        self._extent = polygon_extents(grid, regions)
 
     def _may_intersect(self, block: Block) -> np.ndarray:
-        return extents_intersect(self._extent, block)
+        return self._burner.touching(block)
 
     def read(self, block: Block, region: int) -> np.ndarray:
         """Return whether each cell's centre lies in a region, bool, shape of the block."""
-        chosen = np.flatnonzero(self._may_intersect(block) & (self._number == region))
-        if not len(chosen):
-            return np.zeros((block.height, block.width), dtype=bool)
-        return burn(self._grid, block, [self._regions.geometries[index] for index in chosen])
+        return self._burner.covers(block, np.flatnonzero(self._may_intersect(block) & (self._number == region)))
 
     def geometries(self, region: int) -> list[dict]:
         """Return the GeoJSON geometries of a region."""
@@ -160,6 +158,25 @@ class ZoneSource:
         self.names = dict(enumerate(names, 1))
         self.breaks = [float(limit) for limit in breaks]
         self.dataset = dataset
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike | None,
+        dataset: rasterio.DatasetReader,
+        grid: Grid,
+        opened: contextlib.ExitStack,
+        progress: Progress,
+    ) -> ZoneSource:
+        """Return the zones of a raster, or without one those of a map by the default shares of its area. Errors as
+        :meth:`from_raster`; ``opened`` closes the raster.
+        """
+        if path is not None:
+            raster = opened.enter_context(open_band(path, "zone", progress))
+            return cls.from_raster(raster, grid, progress, dataset)
+        scheme = read_scheme(AREA_SHARES, [], [])
+        quantiles = weighted_quantiles(scan_cells(dataset, grid, progress), scheme.shares)
+        return cls(zone_names(scheme.zones), quantiles.values)
 
     @classmethod
     def from_raster(
@@ -202,13 +219,6 @@ class ZoneSource:
         if mapped is not None:
             _check_zones(dataset, counts, sums, on_map, undeclared, progress)
         return source
-
-    @classmethod
-    def by_area_shares(cls, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
-        """Cut a map into five zones by the default shares of its area."""
-        scheme = read_scheme(AREA_SHARES, [], [])
-        quantiles = weighted_quantiles(scan_cells(dataset, grid, progress), scheme.shares)
-        return cls(zone_names(scheme.zones), quantiles.values)
 
     def read(self, block: Block, values: np.ndarray) -> np.ndarray:
         """Return the zone of each cell, uint8, shape of the block; 0 where there is none."""

@@ -14,7 +14,7 @@ from dataclasses import astuple, dataclass, field
 import numpy as np
 
 from ..errors import TooFewData
-from ..factors.polygons import burn_values, extents_intersect, polygon_extents
+from ..factors.polygons import PolygonBurner
 from ..grid import Block, Grid
 from ..inputs.vectors import Landslides, PointsAndPolygons, Polygons
 from ..labels.buffers import Buffers, interior_point, landslide_points
@@ -124,15 +124,14 @@ def _covered_cells(
     A polygon too small to hold a centre has the cell of a point inside it. Where polygons overlap, the later one has
     the cell.
     """
-    extent = polygon_extents(grid, polygons)
-    on_map = extents_intersect(extent, grid.whole)
+    burner = PolygonBurner(polygons, grid)
+    on_map = burner.touching(grid.whole)
     seen = np.zeros(len(polygons), dtype=bool)
     parts = [(np.empty(0, dtype=np.int64),) * 3]
     for block in grid.blocks_with_progress(progress):
-        chosen = np.flatnonzero(extents_intersect(extent, block))
+        chosen = burner.intersecting(block)
         if len(chosen):
-            shapes = ((polygons.geometries[index], int(index) + 1) for index in chosen)
-            numbers = burn_values(grid, block, shapes)
+            numbers = burner.last(block, chosen, chosen + 1)
             row, column = np.nonzero(numbers)
             number = numbers[row, column].astype(np.int64) - 1
             seen[number] = True
