@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
@@ -21,6 +22,7 @@ from .terrain import evolve_terrain, finish_terrain, make_forcing
 from .truth import Land, TrueProbability
 
 Layer = Union[Points, Lines, Polygons]
+TEMPLATE = Path(__file__).parent.parent.parent / "resources" / "templates" / "demo.txt"
 
 
 @dataclass
@@ -106,41 +108,18 @@ def describe_demo(summary: Mapping[str, Any]) -> str:
         f"{region.mean_probability:g}, climate zone {region.climate}"
         for region in REGIONS[: summary["regions"]]
     )
-    sharpness, body, background = truth.SHARPNESS, truth.LANDSLIDE_SIZE, truth.BACKGROUND_WEIGHT
-    rain, shaking, density = truth.RAIN_WEIGHT, truth.SHAKING_WEIGHT, truth.LANDSLIDES_PER_KM2
-    lowest, reach = truth.MIN_DETECTION, truth.DETECTION_DISTANCE
-    unsized, twice = truth.UNSIZED_SHARE, truth.DUPLICATE_SHARE
-    return f"""\
-These data are synthetic. They show no real place, although they carry a real map projection.
-Made by Scarp, "Create demo data": {summary["size"]} x {summary["size"]} cells of 30 m, seed {summary["seed"]}.
-
-Layer              fields or unit
-dem                m
-precipitation      mm a year, cells of 1 km
-temperature        annual mean, degrees C, cells of 1 km
-true_probability   the truth: chance of a landslide, 0 to 1
-landslides         scale: giant, large, medium, small or empty
-rivers             upstream_km2, strahler
-faults, roads      -
-settlements        number
-lithology          lithology
-landform           landform, the five classes of table 3 of the paper
-seismic            intensity
-climate            zone, alpha, beta, rainy_days
-regions            region, name, cause
-study_area         name
-
-The truth
-The factor of safety of an infinite slope, F = c/(g z sin a cos a) + (1 - m gw/g) tan(phi)/tan(a), is divided by
-1 + the sum of weight x index over the causes, and becomes a probability 1/(1 + exp((ln F - t)/{sharpness:g})) that is
-averaged over {body:g} m. A cause has its full weight in the region where it dominates and {background:g} elsewhere;
-rain above the warning threshold weighs {rain:g} and shaking {shaking:g} everywhere. t is set a region
-such that the mean probability is the one listed.
-{regions}
-
-The inventory
-About {density:g} landslides a square kilometre are drawn with chance proportional to the true probability times the
-chance of being recorded. That chance falls from 1 at roads and large valleys to {lowest:g} far from them, over
-{reach:g} m. {unsized:.0%} of the points have no size, {twice:.1%} are entered twice. The true probability
-knows nothing of these flaws.
-"""
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        size=summary["size"],
+        seed=summary["seed"],
+        regions=regions,
+        sharpness=truth.SHARPNESS,
+        body=truth.LANDSLIDE_SIZE,
+        background=truth.BACKGROUND_WEIGHT,
+        rain=truth.RAIN_WEIGHT,
+        shaking=truth.SHAKING_WEIGHT,
+        density=truth.LANDSLIDES_PER_KM2,
+        lowest=truth.MIN_DETECTION,
+        reach=truth.DETECTION_DISTANCE,
+        unsized=truth.UNSIZED_SHARE,
+        twice=truth.DUPLICATE_SHARE,
+    )
