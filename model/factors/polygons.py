@@ -116,15 +116,15 @@ class AreaMask:
     ``LayerEmpty`` if the layer has no polygon; ``NoOverlap`` if no polygon intersects the grid.
     """
 
-    def __init__(self, grid: Grid, area: Polygons | None, role: str = "AREA") -> None:
+    def __init__(self, grid: Grid, area: Polygons | None) -> None:
         self.grid, self._burner = grid, None if area is None else PolygonBurner(area, grid)
         if area is None:
             return
         if not len(area):
-            empty = f'The layer "{area.name}" given as {role} has no polygon'
-            raise LayerEmpty(f"{empty}. Draw the area, or leave {role} empty to use the whole raster.")
+            empty = f'The layer "{area.name}" given as AREA has no polygon'
+            raise LayerEmpty(f"{empty}. Draw the area, or leave AREA empty to use the whole raster.")
         if not self.may_intersect(grid.whole):
-            outside = f'No polygon of the layer "{area.name}" given as {role} overlaps the raster'
+            outside = f'No polygon of the layer "{area.name}" given as AREA overlaps the raster'
             raise NoOverlap(f"{outside}. Check the CRS of both and that the area is the right one.")
 
     def may_intersect(self, block: Block) -> bool:

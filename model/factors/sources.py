@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
-from ..errors import ParameterInvalid
 from ..grid import Grid
 from ..inputs.bands import split_bands
 from ..inputs.units import AUTO, ELEVATION, PLAUSIBLE
@@ -113,14 +112,10 @@ def categorical_source(
     """Return the source of classes; errors as in :class:`PolygonClasses` and :class:`RasterClasses`."""
     role = definition.name
     if source.polygons is not None:
-        if not source.field:
-            raise ParameterInvalid(f"{role} needs the field that names the class of each polygon.")
-        polygons = PolygonClasses(source.polygons, source.field, grid, role, known, progress)
+        polygons = PolygonClasses(source.polygons, source.field or "", grid, role, known, progress)
         return _shared_source(replace(definition, classes=polygons.classes), polygons)
-    path = _absolute_path(source.source)
-    table = RasterClasses.scan(path, grid, role, known, progress)
-    definition = replace(definition, classes=table.classes)
-    return FactorSource((definition,), partial(RasterClasses.open, table, grid))
+    table = RasterClasses.scan(_absolute_path(source.source), grid, role, known, progress)
+    return FactorSource((replace(definition, classes=table.classes),), partial(RasterClasses.open, table, grid))
 
 
 def _checked_source(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..classical.fit import fit_cell_model
+from ..cluster.shared_storage import partial_results_folder
 from ..history.writing import TrainingLog
 from ..inputs.vectors import Landslides
 from ..outputs.atomic import atomic_output, check_writable
@@ -130,7 +131,7 @@ def cross_validate(
     if kind == PCUM:
         settings = shared.with_physics_setting(settings, safety_factor, progress)
     with (
-        oof.temporary_folder_beside(output) as folder,
+        partial_results_folder(output) as folder,
         splits.open_training_rasters(stack, labels, safety_factor, progress) as rasters,
     ):
         grid = rasters.grid

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patches import Polygon as Outline
 
+from ..inputs.vectors import polygon_parts
 from ..zones.schemes import zone_colours
 from .charts import INK, PAGE_WIDTH, SOFT, escape_mathtext
 from .map_images import MapImage, apply_hillshade
@@ -100,13 +101,10 @@ def _add_legend(figure: Figure, width: float, down: float, title: str, handles: 
     )
 
 
-def rings_of(geometries: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+def rings_of(geometries: Sequence[dict[str, Any]]) -> list[np.ndarray]:
     """Return the rings of GeoJSON polygons and multi-polygons, one array of shape (vertices, 2) each."""
-    rings = []
-    for geometry in geometries:
-        parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-        rings += [np.asarray(ring, dtype=float)[:, :2] for part in parts for ring in part]
-    return rings
+    rings = (ring for geometry in geometries for part in polygon_parts(geometry) for ring in part)
+    return [np.asarray(ring, dtype=float)[:, :2] for ring in rings]
 
 
 def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:

@@ -46,10 +46,9 @@ class Scope:
 class SubsetMap:
     """Which subset each cell's window belongs to."""
 
-    def __init__(self, grid: Grid, windows: Polygons, field: str = "subset") -> None:
-        """Read the windows' subsets. ``field``: attribute with ``train``, ``validation`` or ``test``. Raises
-        ``LayerEmpty`` if the layer has no window; ``FieldUnusable`` if the field is missing, or a value is none of the
-        three.
+    def __init__(self, grid: Grid, windows: Polygons) -> None:
+        """Read the field ``subset``. Raises ``LayerEmpty`` if the layer has no window; ``FieldUnusable`` if the field
+        is missing, or a value is none of ``train``, ``validation`` and ``test``.
         """
         if not len(windows):
             raise LayerEmpty(
@@ -58,11 +57,11 @@ class SubsetMap:
             )
         self._grid, self._burner = grid, PolygonBurner(windows, grid)
         codes = []
-        for index, value in enumerate(windows.column(field)):
+        for index, value in enumerate(windows.column("subset")):
             name = SUBSET_SPELLINGS.get(str(value).strip().lower())
             if name is None:
                 raise FieldUnusable(
-                    f'The field "{field}" of the layer "{windows.name}" given as WINDOWS has '
+                    f'The field "subset" of the layer "{windows.name}" given as WINDOWS has '
                     f'"{shorten(value)}" in feature {index + 1}. It must be train, validation or test.'
                 )
             codes.append(SUBSET_CODES[name])

@@ -164,9 +164,9 @@ def placements(landslide: np.ndarray, stable: np.ndarray) -> Placements:
     return Placements(float(above.mean()), above, below)
 
 
-def normal_interval(value: float, variance: float, level: float = LEVEL) -> tuple[float, float]:
+def normal_interval(value: float, variance: float) -> tuple[float, float]:
     """Return the normal interval of an AUC, cut at 0 and 1."""
-    half = z_value(level) * math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
+    half = z_value() * math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
     return (max(0.0, value - half), min(1.0, value + half)) if math.isfinite(half) else (math.nan, math.nan)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from ..inputs.rasters import create_raster, open_raster, read_block
 from ..inputs.vectors import Landslides
 from ..labels import STABLE
 from ..labels.buffers import landslide_points
-from ..outputs.transaction import temp_path_beside
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
 from ..prediction.pipeline import compute_tiles, make_plan, write_tiles
@@ -90,17 +88,6 @@ def merge_folds(
                 mine = fold_of == fold
                 result[mine] = read_block(sources[int(fold)], block)[mine]
             target.write(result, 1, window=block.window)
-
-
-@contextlib.contextmanager
-def temporary_folder_beside(output: str | os.PathLike) -> Iterator[Path]:
-    """Give a folder for the maps of the folds on the disk of the output; it is gone afterwards."""
-    folder = temp_path_beside(Path(output), ".parts")
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 STABLE_CELLS = 20_000
