@@ -15,6 +15,7 @@ from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, BlockSplit, TrainingRaster
 
 MAX_CELLS = 30_000  # of each class in each subset; neighbours are alike, so more cells add little
 _RANDOM_GROUPS = 10
+Columns = tuple[np.ndarray, ...]
 
 
 @dataclass
@@ -54,64 +55,44 @@ def sample_cells(
     subset has no landslide cell or no stable one.
     """
     generator = np.random.default_rng([seed, 6])
-    kept = {(subset, label): _KeySample(max_cells) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}
-    undeclared = UndeclaredNodataCheck(rasters.stack)
+    totals = np.zeros((len(SUBSETS), 2), dtype=np.int64)
+    marks = UndeclaredNodataCheck(rasters.stack)
+    kept: Columns = ()
     for block in rasters.grid.blocks_with_progress(progress):
         labels = read_labels(rasters.labels, block)
         if (labels != UNKNOWN).any():
-            _add(kept, rasters, labels, block, split, generator, undeclared)
-    undeclared.require_none()
-    return _merge_samples(kept, len(rasters.factors))
+            found = _cells_of_block(rasters, labels, block, split, generator, marks)
+            np.add.at(totals, (found[-2], found[-1]), 1)
+            kept = _lowest_keys([kept, found] if kept else [found], max_cells)
+    marks.require_none()
+    for label, name in ((STABLE, "stable"), (LANDSLIDE, "landslide")):
+        if not totals[TRAIN, label]:
+            raise TooFewData(
+                f"There is no {name} cell in the training blocks. Use more landslides or a larger area, a smaller "
+                "BLOCK, or another SEED."
+            )
+    _, places, groups, values, subsets, labels = kept
+    order = np.argsort(places)
+    return CellSet(
+        np.ascontiguousarray(values[order], dtype=np.float32), labels[order], subsets[order], groups[order], totals
+    )
 
 
-class _KeySample:
-    """The cells with the lowest keys of all that were added."""
-
-    def __init__(self, max_cells: int) -> None:
-        self.max_cells, self.total, self.limit = max_cells, 0, np.inf
-        self.keys: list[np.ndarray] = []
-        self.parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-
-    def admit(self, keys: np.ndarray) -> np.ndarray:
-        """Count cells and return the indices of those whose keys are low enough."""
-        self.total += len(keys)
-        return np.flatnonzero(keys < self.limit)
-
-    def add(self, keys: np.ndarray, places: np.ndarray, groups: np.ndarray, values: np.ndarray) -> None:
-        """Keep cells, and prune when there are far too many."""
-        self.keys.append(keys)
-        self.parts.append((places, groups, values))
-        if sum(map(len, self.keys)) > 2 * self.max_cells:
-            self.prune()
-
-    def prune(self) -> None:
-        """Drop all but the lowest keys."""
-        if not self.keys:
-            return
-        keys = np.concatenate(self.keys)
-        places, groups, values = (np.concatenate(columns) for columns in zip(*self.parts))
-        if len(keys) > self.max_cells:
-            lowest = np.argpartition(keys, self.max_cells)[: self.max_cells]
-            keys, places, groups, values = keys[lowest], places[lowest], groups[lowest], values[lowest]
-            self.limit = keys.max()
-        self.keys, self.parts = [keys], [(places, groups, values)]
-
-
-def _add(
-    kept: dict[tuple[int, int], _KeySample],
+def _cells_of_block(
     rasters: TrainingRasters,
     labels: np.ndarray,
     block: Block,
     split: BlockSplit | None,
     generator: np.random.Generator,
-    undeclared: UndeclaredNodataCheck,
-) -> None:
+    marks: UndeclaredNodataCheck,
+) -> Columns:
+    """Return random key, place, group, values, subset and label of the cells of a block that can be used."""
     values = rasters.stack.read(block)
     row, column = np.nonzero((labels != UNKNOWN) & np.isfinite(values).all(axis=0))
-    undeclared.add(values[:, row, column])
-    label, keys = labels[row, column], generator.random(len(row))
+    marks.add(values[:, row, column])
+    keys = generator.random(len(row))
     if split is None:
-        subset = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(len(row)), side="right")
+        subset = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(len(row)), side="right").astype(np.uint8)
         group = generator.integers(0, _RANDOM_GROUPS, len(row)).astype(np.int32)
     else:
         subset = split.cell_groups(block.row, block.column, block.height, block.width)[row, column]
@@ -119,29 +100,18 @@ def _add(
         down, across = (block.row + row) // blocks.rows, (block.column + column) // blocks.columns
         group = (down * blocks.shape[1] + across).astype(np.int32)
     place = (block.row + row) * np.int64(rasters.grid.width) + block.column + column
-    for (number, value), lowest in kept.items():
-        mine = np.flatnonzero((subset == number) & (subset != NO_SUBSET) & (label == value))
-        mine = mine[lowest.admit(keys[mine])]
-        lowest.add(keys[mine], place[mine], group[mine], values[:, row[mine], column[mine]].T)
+    used = subset != NO_SUBSET
+    columns = keys, place, group, values[:, row, column].T, subset, labels[row, column]
+    return tuple(each[used] for each in columns)
 
 
-def _merge_samples(kept: dict[tuple[int, int], _KeySample], factors: int) -> CellSet:
-    columns: list[list[np.ndarray]] = [[] for _ in range(5)]
-    totals = np.zeros((len(SUBSETS), 2), dtype=np.int64)
-    for (subset, label), lowest in kept.items():
-        totals[subset, label] = lowest.total
-        if subset == TRAIN and not lowest.total:
-            raise TooFewData(
-                f"There is no {'landslide' if label else 'stable'} cell in the training blocks. Use more landslides or "
-                "a larger area, a smaller BLOCK, or another SEED."
-            )
-        lowest.prune()
-        for places, groups, values in lowest.parts:
-            constants = (np.full(len(places), number, dtype=np.uint8) for number in (label, subset))
-            for column, part in zip(columns, (places, groups, values.reshape(-1, factors), *constants)):
-                column.append(part)
-    places, groups, values, labels, subsets = (np.concatenate(column) for column in columns)
-    order = np.argsort(places)
-    return CellSet(
-        np.ascontiguousarray(values[order], dtype=np.float32), labels[order], subsets[order], groups[order], totals
-    )
+def _lowest_keys(parts: list[Columns], max_cells: int) -> Columns:
+    """Return the cells with the lowest keys of each class in each subset."""
+    columns = [np.concatenate(column) for column in zip(*parts)]
+    keys, *_, subsets, labels = columns
+    chosen = [np.empty(0, dtype=np.int64)]
+    for subset, label in np.ndindex(len(SUBSETS), 2):
+        mine = np.flatnonzero((subsets == subset) & (labels == label))
+        chosen.append(mine[np.argpartition(keys[mine], max_cells)[:max_cells]] if len(mine) > max_cells else mine)
+    kept = np.concatenate(chosen)
+    return tuple(column[kept] for column in columns)
