@@ -20,14 +20,8 @@ from ..validation.map_layers import MapBlock, Scope
 from ..validation.sampling import MapStatistics
 from .mosaic import JointLayers, Mosaic, ResampledMosaic, iterate_fitting_blocks
 
-
-@dataclass(frozen=True)
-class MapCells:
-    """Cells of one map, all of shape (cells,)."""
-
-    values: np.ndarray
-    zones: np.ndarray  # from 1
-    ranks: np.ndarray  # less one half, their mean
+MapCells = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Values, zones from 1, and ranks less one half (their mean) of cells of one map, all of shape (cells,)."""
 
 
 class PairAccumulator:
@@ -43,16 +37,17 @@ class PairAccumulator:
     def add(self, first: MapCells, second: MapCells, areas: np.ndarray | float) -> None:
         """Add cells of both maps and their area in square metres."""
         zones = len(self.matrix)
-        place = (first.zones.astype(np.int64) - 1) * zones + (second.zones - 1)
-        difference = first.values.astype(np.float64) - second.values
+        (values, zone, ranks), (other_values, other_zone, other_ranks) = first, second
+        place = (zone.astype(np.int64) - 1) * zones + (other_zone - 1)
+        difference = values.astype(np.float64) - other_values
         if isinstance(areas, float):
             counted: np.ndarray = np.bincount(place, minlength=zones * zones) * areas
-            self.ranks += float(first.ranks @ second.ranks) * areas
+            self.ranks += float(ranks @ other_ranks) * areas
             self.difference += float(difference.sum()) * areas
             self.absolute_difference += float(np.abs(difference).sum()) * areas
         else:
             counted = np.bincount(place, weights=areas, minlength=zones * zones)
-            self.ranks += float((areas * first.ranks) @ second.ranks)
+            self.ranks += float((areas * ranks) @ other_ranks)
             self.difference += float(areas @ difference)
             self.absolute_difference += float(areas @ np.abs(difference))
         self.matrix += counted.reshape(zones, zones)
@@ -163,7 +158,7 @@ def agreements(
         cells = []
         for values, of_map, of_bin in zip(view.values_by_map, ranks, zones):
             index = of_map.index(values[view.valid])
-            cells.append(MapCells(values[view.valid], of_bin[index], of_map.midranks[index] - 0.5))
+            cells.append((values[view.valid], of_bin[index], of_map.midranks[index] - 0.5))
         for (first, second), total in sums.items():
             total.add(cells[first], cells[second], areas)
     return [

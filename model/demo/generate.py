@@ -32,7 +32,6 @@ class World:
     frame: DemoFrame
     land: Land
     truth: TrueProbability
-    detection_chance: np.ndarray  # chance that a landslide is recorded, shape (size, size)
     landslides: Points
 
 
@@ -63,7 +62,7 @@ def make_world(options: DemoOptions, progress: Progress) -> World:
     stop_if_cancelled(progress)
     landslides = truth.draw_inventory(frame, true.probability * detection_chance, cover.slope, next(streams))
     progress.report(1.0)
-    return World(frame, land, true, detection_chance, landslides)
+    return World(frame, land, true, landslides)
 
 
 def vector_layers(world: World) -> dict[str, Layer]:

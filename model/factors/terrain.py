@@ -143,7 +143,13 @@ class _NeighbourDifferences:
         """
         self.centre = z[1:-1, 1:-1]
         if missing:
-            z00, z01, z02, z10, z12, z20, z21, z22 = self._fill_missing(z, missing == "mirrored")
+            rows, columns = self.centre.shape
+            around = [z[row : row + rows, column : column + columns] for row, column in NEIGHBOURS]
+            if missing == "mirrored":
+                pairs = zip(around, around[::-1])
+                around = [np.where(np.isnan(one), 2 * self.centre - opposite, one) for one, opposite in pairs]
+            around = [np.where(np.isnan(one), self.centre, one) for one in around]
+            z00, z01, z02, z10, z12, z20, z21, z22 = around
             self.east_above, self.east, self.east_below = z02 - z00, z12 - z10, z22 - z20
             self.south_left, self.south, self.south_right = z20 - z00, z21 - z01, z22 - z02
         else:
@@ -154,15 +160,6 @@ class _NeighbourDifferences:
             self.south_left, self.south, self.south_right = southward[:, :-2], southward[:, 1:-1], southward[:, 2:]
         self.second_difference_east = (z12 - self.centre) + (z10 - self.centre)
         self.second_difference_south = (z21 - self.centre) + (z01 - self.centre)
-
-    def _fill_missing(self, z: np.ndarray, mirrored: bool) -> list[np.ndarray]:
-        rows, columns = self.centre.shape
-        centre = self.centre
-        around = [z[row : row + rows, column : column + columns] for row, column in NEIGHBOURS]
-        if mirrored:
-            pairs = zip(around, around[::-1])
-            around = [np.where(np.isnan(one), 2 * centre - opposite, one) for one, opposite in pairs]
-        return [np.where(np.isnan(one), centre, one) for one in around]
 
 
 def _slope_and_aspect(

@@ -61,25 +61,20 @@ def build_factor_stack(
         scheduler = settings.pop("scheduler")
         parameters = {**settings, "fields": inputs.fields(), **({"scheduler": scheduler} if cluster else {})}
         record = RunRecord("buildfactorstack", parameters, inputs.sources())
-        grid = _study_grid(inputs.dem, log)
+        with open_raster(inputs.dem, "DEM") as dataset:
+            grid = Grid.from_dataset(dataset, "DEM")
+        scale_factor = grid.scale_factor()
+        if abs(scale_factor - 1) > MAX_SCALE_ERROR:
+            log.warn(
+                f"In the CRS of the DEM one metre on the ground measures {scale_factor:.3g} m here, and slopes, "
+                "densities and all distances are off by as much. Warp the DEM to the UTM zone of the area first."
+            )
         mask = AreaMask(grid, inputs.area)
         sources = stack_sources(inputs, options, grid, read_class_tables(inputs.class_table), log)
         summary = _write(output, grid, StackSources(sources, mask), cluster, log)
         recorded = ("factors", "study_cells", "valid_cells", "without_data", "classes", "warnings")
         record.write({"OUTPUT": output}, **{name: getattr(summary, name) for name in recorded})
     return summary
-
-
-def _study_grid(dem: RasterPath, log: WarningLog) -> Grid:
-    with open_raster(dem, "DEM") as dataset:
-        grid = Grid.from_dataset(dataset, "DEM")
-    scale_factor = grid.scale_factor()
-    if abs(scale_factor - 1) > MAX_SCALE_ERROR:
-        log.warn(
-            f"In the CRS of the DEM one metre on the ground measures {scale_factor:.3g} m here, and slopes, "
-            "densities and all distances are off by as much. Warp the DEM to the UTM zone of the area first."
-        )
-    return grid
 
 
 def _write(

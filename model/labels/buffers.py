@@ -8,7 +8,6 @@ geodesic for radii up to 1 km and latitudes up to 75 degrees.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, Union
 
 import numpy as np
@@ -73,7 +72,9 @@ class PointBuffers:
     def _discs(self, block: Block, chosen: np.ndarray, radius: np.ndarray) -> np.ndarray:
         """Fill discs row by row: a disc is a span of columns in each row, and spans are summed along the row."""
         edges = np.zeros(block.height * (block.width + 1), dtype=np.int64)
-        for part in self._point_chunks(chosen):
+        rows = float(2 * self._rows_reached[chosen].max(initial=0) + 1)
+        step = max(int(MAX_SPANS / rows), 1)
+        for part in (chosen[start : start + step] for start in range(0, len(chosen), step)):
             top, bottom = (np.floor(self._row[part] + sign * self._rows_reached[part]) for sign in (-1, 1))
             first = np.maximum(top, block.row).astype(np.int64)
             last = np.minimum(bottom, block.row + block.height - 1).astype(np.int64)
@@ -96,11 +97,6 @@ class PointBuffers:
             edges += np.bincount(line + start[some], minlength=len(edges))
             edges -= np.bincount(line + stop[some], minlength=len(edges))
         return np.cumsum(edges.reshape(block.height, -1), axis=1)[:, :-1] > 0
-
-    def _point_chunks(self, chosen: np.ndarray) -> Iterator[np.ndarray]:
-        rows = float(2 * self._rows_reached[chosen].max(initial=0) + 1)
-        step = max(int(MAX_SPANS / rows), 1)
-        return (chosen[start : start + step] for start in range(0, len(chosen), step))
 
     def _at(self, sizes: np.ndarray, row: np.ndarray) -> np.ndarray:
         return sizes[np.clip(row + self._margin, 0, len(sizes) - 1)]

@@ -56,7 +56,12 @@ def build_page(
         ]
     )
     page.text("", summary.verdict)
-    _add_findings(page, summary)
+    found = summary.findings
+    rows = [[one.severity, one.factor or "whole stack", one.message, one.cells_text, one.remedy] for one in found]
+    if rows:
+        columns = ["Severity", "Factor", "Finding", "Cells", "How to fix it"]
+        swatches = [SWATCHES[one.severity] for one in found]
+        page.table("Findings and how to fix them", columns, rows, swatches=swatches)
     _add_factors(page, scan, associations)
     _add_nodata_counts(page, nodata_counts)
     crs = dataset.crs.to_string()[:60] if dataset.crs else "none"
@@ -74,15 +79,6 @@ def build_page(
         _add_landslides(page, scan)
     _add_limits(page)
     return page
-
-
-def _add_findings(page: Page, summary: CheckSummary) -> None:
-    found = summary.findings
-    rows = [[one.severity, one.factor or "whole stack", one.message, one.cells_text, one.remedy] for one in found]
-    if rows:
-        columns = ["Severity", "Factor", "Finding", "Cells", "How to fix it"]
-        swatches = [SWATCHES[one.severity] for one in found]
-        page.table("Findings and how to fix them", columns, rows, swatches=swatches)
 
 
 def _add_factors(page: Page, scan: StackScan, associations: Associations) -> None:

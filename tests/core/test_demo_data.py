@@ -20,6 +20,7 @@ from scarp.model.demo.drainage import route
 from scarp.model.demo.frame import clip_lines
 from scarp.model.demo.generate import World, make_world, vector_layers
 from scarp.model.demo.land_cover import LANDFORMS
+from scarp.model.demo.truth import detection_probability
 from scarp.model.errors import Cancelled, OutputNotWritable, ParameterInvalid
 from scarp.model.jobs.create_demo_data import DemoData, create_demo_data
 from scarp.model.outputs.run_record import sha256
@@ -387,7 +388,8 @@ def test_fewer_points_are_recorded_in_remote_parts() -> None:
     for seed in (1, 2):
         world = make(256, seed=seed)
         cells = point_cells(world)
-        remote = world.detection_chance < np.median(world.detection_chance)
+        chance = detection_probability(world.frame, world.land.terrain, world.land.infrastructure)
+        remote = chance < np.median(chance)
         truth = world.truth.probability.astype(float)
         far.append(remote[cells].sum() / truth[remote].sum())
         near.append((~remote[cells]).sum() / truth[~remote].sum())
