@@ -12,19 +12,14 @@ import numpy as np
 from ..labels import LANDSLIDE, STABLE
 from ..texts import join_names
 from .band_statistics import CategoricalBand
-from .findings import (
-    CORRELATION_LIMIT,
-    DUPLICATE_LIMIT,
-    ERROR,
-    FEW_LANDSLIDE_CELLS,
-    NOTE,
-    VIF_LIMIT,
-    WARNING,
-    Finding,
-    number_text,
-)
+from .findings import ERROR, NOTE, WARNING, Finding, number_text
 from .stack_statistics import LabelCounts, StackScan
 
+CORRELATION_LIMIT = 0.7
+"""Absolute Pearson correlation, or Cramér's V, from which a pair is flagged (Dormann et al. 2013 for the former)."""
+VIF_LIMIT = 10.0  # variance inflation factor from which a factor is flagged (Marquardt 1970)
+DUPLICATE_LIMIT = 0.9999  # correlation or Cramér's V from which one factor is called a copy of another
+FEW_LANDSLIDE_CELLS = 500  # fewer teach a network little: half a square kilometre at 30 m
 OUTSIDE_SHARE = 0.01  # share of the cells outside the labelled range of a factor from which a note is made
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..inputs.undeclared_nodata import SENTINELS
 from ..stack import StackFactor
 from ..statistics import StreamingQuantiles
-from .findings import MAX_CLASSES, OUTLIER_FENCE, Finding, plausible_range
+from .findings import MAX_CLASSES, Finding, plausible_range
 
 CHUNK = 1 << 16  # cells centred at a time: small enough for the processor's cache
 
@@ -57,6 +57,12 @@ class CoMoments:
         return matrix
 
 
+OUTLIER_FENCE = 3.0
+"""Outliers lie farther beyond the 5th or 95th percentile than this many times the distance between the two.
+
+That is 11.5 standard deviations of a normal distribution; of a Laplace distribution, which curvature resembles, one
+cell in ten million lies there. A common fence such as 1.5 interquartile ranges would flag every curvature raster.
+"""
 HISTOGRAM_BINS = 48
 MAX_DISTINCT = 64  # different values of a continuous band that are kept; one with no more than these looks like classes
 CODE_LIMIT = 1 << 16  # class codes are whole numbers below this

@@ -13,7 +13,6 @@ from .findings import (
     FEW_CELLS,
     MAX_CLASSES,
     NOTE,
-    SAME_VALUE_SHARE,
     WARNING,
     Finding,
     format_percent,
@@ -21,6 +20,7 @@ from .findings import (
     plausible_range,
 )
 
+SAME_VALUE_SHARE = 0.99  # share of the cells with the same value from which a band is called nearly constant
 KELVIN = 273.15
 MIN_ANNUAL_RAIN = 150.0
 """mm a year under which landslides hardly matter, and under which inches and months of most wet land lie."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ..training.settings import default
-
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = {
     ERROR: "training would fail or learn something wrong",
@@ -14,24 +12,8 @@ SEVERITIES = {
     NOTE: "good to know",
 }
 COLUMNS = ("severity", "factor", "check", "what", "cells", "share_percent", "mend")
-CORRELATION_LIMIT = 0.7
-"""Absolute Pearson correlation, or Cramér's V, from which a pair is flagged (Dormann et al. 2013 for the former)."""
-VIF_LIMIT = 10.0  # variance inflation factor from which a factor is flagged (Marquardt 1970)
-DUPLICATE_LIMIT = 0.9999  # correlation or Cramér's V from which one factor is called a copy of another
-SAME_VALUE_SHARE = 0.99  # share of the cells with the same value from which a band is called nearly constant
-OUTLIER_FENCE = 3.0
-"""Outliers lie farther beyond the 5th or 95th percentile than this many times the distance between the two.
-
-That is 11.5 standard deviations of a normal distribution; of a Laplace distribution, which curvature resembles, one
-cell in ten million lies there. A common fence such as 1.5 interquartile ranges would flag every curvature raster.
-"""
-
 FEW_CELLS = 100  # a class with fewer is hardly there: it is 4 % of one training window of 50 × 50 cells
-FEW_LANDSLIDE_CELLS = 500  # fewer teach a network little: half a square kilometre at 30 m
 MAX_CLASSES = 500  # a band with more class codes is no categorical factor; its associations are not computed
-TRAINING_WINDOW = default("window")  # default side of a training window in metres
-MIN_WINDOW_CELLS = 8
-"""Cells a side below which a training window shows less than what the default network sees around a cell."""
 
 
 @dataclass(frozen=True)

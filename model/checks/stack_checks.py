@@ -19,9 +19,13 @@ from ..grid import Grid
 from ..outputs.run_record import read_record
 from ..stack import FORMAT_TAG, NODATA_TAG, STUDY_TAG, StackFactor, read_classes
 from ..texts import REPLACEMENT, alike_labels, describe_alike, is_no_value, join_names, looks_misread
-from .findings import ERROR, MIN_WINDOW_CELLS, NOTE, TRAINING_WINDOW, WARNING, Finding
+from ..training.settings import default
+from .findings import ERROR, NOTE, WARNING, Finding
 from .stack_statistics import StackScan
 
+TRAINING_WINDOW = default("window")  # default side of a training window in metres
+MIN_WINDOW_CELLS = 8
+"""Cells a side below which a training window shows less than what the default network sees around a cell."""
 REBUILD_HINT = "Rebuild the stack with scarp:buildfactorstack."
 NODATA_WARNING_SHARE = 0.05  # share of cells lost to one factor from which that is a warning
 MIN_CELLS = 2500  # of one training window of 50 × 50; with fewer in all there is nothing to train on

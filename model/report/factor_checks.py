@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..checks import findings
-from ..checks.association import Associations, frequency_ratios, inflation_text
+from ..checks.association import CORRELATION_LIMIT, VIF_LIMIT, Associations, frequency_ratios, inflation_text
 from ..checks.band_statistics import CategoricalBand, ContinuousBand
-from ..checks.findings import CORRELATION_LIMIT, FEW_CELLS, VIF_LIMIT, CheckSummary, format_percent
+from ..checks.findings import FEW_CELLS, CheckSummary, format_percent
 from ..checks.stack_checks import NodataCounts
 from ..checks.stack_statistics import StackScan
 from ..grid import Grid
