@@ -12,12 +12,10 @@ import numpy as np
 from ..inputs.vectors import Lines, Points, Polygons
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from . import DemoOptions, truth
-from .climate import make_climate
 from .drainage import draw_rivers
 from .frame import DemoFrame, class_polygons, clip_lines
-from .geology import INTENSITIES, ROCKS, make_bedrock
-from .land_cover import LANDFORMS, make_cover, make_infrastructure
-from .regions import REGIONS, make_layout
+from .layout import INTENSITIES, REGIONS, ROCKS, make_bedrock, make_layout
+from .surface import LANDFORMS, make_climate, make_cover, make_infrastructure
 from .terrain import evolve_terrain, finish_terrain, make_forcing
 from .truth import Land, TrueProbability
 

@@ -16,8 +16,7 @@ from scipy import ndimage
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from .drainage import Flow, route
 from .frame import CELL, NO_LINE, DemoFrame, distance_to, resample
-from .geology import Bedrock, rock_property
-from .regions import Layout
+from .layout import Bedrock, Layout, rock_property
 
 CONCAVITY = 0.45  # exponent m of the drainage area; with n = 1 also the concavity of river profiles
 STEEPNESS = 150.0

@@ -11,7 +11,7 @@ Resour. Res. 30, 1153). Each cause j, an index from 0 to 1, divides it by its we
     F' = F / (1 + w1 c1 + w2 c2 + ...)
 
 and the probability is 1 / (1 + exp((ln F' - t) / s)), averaged over the size of a landslide. The threshold t of each
-region is set such that the mean probability in the region is the one that ``regions`` states. The inventory is drawn
+region is set such that the mean probability in the region is the one that ``layout`` states. The inventory is drawn
 from that probability, with the flaws of real inventories.
 """
 
@@ -24,11 +24,9 @@ from scipy import ndimage
 
 from ..inputs.vectors import Points
 from ..progress import Progress, stop_if_cancelled
-from .climate import ClimateFields
 from .frame import CELL, DemoFrame, distance_to
-from .geology import ROCKS, Bedrock, rock_number, rock_property
-from .land_cover import LAKE, Infrastructure, SurfaceCover
-from .regions import Layout
+from .layout import ROCKS, Bedrock, Layout, rock_number, rock_property
+from .surface import LAKE, ClimateFields, Infrastructure, SurfaceCover
 from .terrain import Terrain
 
 COVER_DEPTH = 5.0  # thickness z of what slides, metres
@@ -54,7 +52,7 @@ class TrueProbability:
     """What is true about landslides in the study area."""
 
     probability: np.ndarray  # of a landslide, float32, shape (size, size)
-    causes: dict[str, np.ndarray]  # index of each cause, 0 to 1, float32, by the names in ``regions``
+    causes: dict[str, np.ndarray]  # index of each cause, 0 to 1, float32, by the names in ``layout``
 
 
 @dataclass

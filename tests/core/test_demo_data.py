@@ -19,7 +19,7 @@ from scarp.model.demo import DemoOptions
 from scarp.model.demo.drainage import route
 from scarp.model.demo.frame import clip_lines
 from scarp.model.demo.generate import World, make_world, vector_layers
-from scarp.model.demo.land_cover import LANDFORMS
+from scarp.model.demo.surface import LANDFORMS
 from scarp.model.demo.truth import detection_probability
 from scarp.model.errors import Cancelled, OutputNotWritable, ParameterInvalid
 from scarp.model.jobs.create_demo_data import DemoData, create_demo_data
