@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,27 +28,10 @@ lacks. In the bands themselves every factor lacks the cells that any factor lack
 
 
 @dataclass(frozen=True)
-class StackFactor:
-    """One factor of a stack."""
+class StackFactor(FactorDefinition):
+    """One factor of a stack, with its classes as far as there are any."""
 
-    name: str
-    kind: str  # ``continuous`` or ``categorical``
-    unit: str = ""
-    title: str = ""
-    classes: dict[int, str] = field(default_factory=dict)  # label by code (categorical only), as far as there are any
     band: int = 0  # 1-based band number
-
-    @classmethod
-    def from_definition(cls, definition: FactorDefinition) -> StackFactor:
-        """Return the factor that a definition describes."""
-        return cls(definition.name, definition.kind, definition.unit, definition.title, dict(definition.classes))
-
-    def tags(self) -> dict[str, str]:
-        """Return the band metadata that describe the factor."""
-        tags = {"kind": self.kind, "unit": self.unit, "title": self.title}
-        if self.kind == CATEGORICAL:
-            tags["classes"] = json.dumps({str(code): label for code, label in self.classes.items()}, ensure_ascii=False)
-        return tags
 
 
 class Stack:
@@ -159,7 +142,7 @@ def open_stack(path: str | os.PathLike) -> Iterator[Stack]:
 def create_stack(
     path: str | os.PathLike,
     grid: Grid,
-    factors: Sequence[StackFactor],
+    factors: Sequence[FactorDefinition],
     tags: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[rasterio.io.DatasetWriter]:
@@ -168,11 +151,16 @@ def create_stack(
     Args:
         path: final path.
         grid: the study grid.
-        factors: one per band, in order; their ``band`` is ignored.
+        factors: one per band, in order.
         tags: further metadata of the file.
         options: creation options that override those of ``create_raster``.
     """
-    names, band_tags = [factor.name for factor in factors], [factor.tags() for factor in factors]
+    names, band_tags = [factor.name for factor in factors], []
+    for factor in factors:
+        band_tags.append({"kind": factor.kind, "unit": factor.unit, "title": factor.title})
+        if factor.kind == CATEGORICAL:
+            classes = {str(code): label for code, label in factor.classes.items()}
+            band_tags[-1]["classes"] = json.dumps(classes, ensure_ascii=False)
     tags = {FORMAT_TAG: FORMAT_VERSION, **(tags or {})}
     # Averaged overviews would turn classes into fractions, so the whole stack takes the nearest cell.
     nearest = Resampling.nearest

@@ -27,8 +27,8 @@ class FactorDefinition:
 
     name: str  # band description in the stack; models find their bands by it
     kind: str  # ``continuous`` or ``categorical``
-    unit: str  # unit of the values, empty for classes
-    title: str  # name for reports
+    unit: str = ""  # unit of the values, empty for classes
+    title: str = ""  # name for reports
     classes: dict[int, str] = field(default_factory=dict)
     """Label by code, of categorical factors whose classes are known beforehand."""
 

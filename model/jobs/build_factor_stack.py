@@ -19,7 +19,7 @@ from ..inputs.rasters import open_raster
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
-from ..stack import StackFactor, create_stack, open_stack, write_nodata_counts
+from ..stack import create_stack, open_stack, write_nodata_counts
 
 MAX_SCALE_ERROR = 0.02  # error of distances due to the projection of the DEM that is tolerated without a warning
 PREPARED, COMPUTED = 0.05, 0.9
@@ -81,7 +81,7 @@ def _write(
     output: str | os.PathLike, grid: Grid, inputs: StackSources, cluster: Cluster | None, log: WarningLog
 ) -> StackSummary:
     sources = inputs.sources
-    factors = [StackFactor.from_definition(definition) for source in sources for definition in source.definitions]
+    factors = [definition for source in sources for definition in source.definitions]
     log.report(PREPARED, f"Computing {len(factors)} factors on {grid.width:,} × {grid.height:,} cells.")
     totals = StackStatistics(sources)
     part = SubProgress(log, PREPARED, COMPUTED)

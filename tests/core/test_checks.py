@@ -50,7 +50,7 @@ class FactorStack:
         }
         self.folder = folder
         self.arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-        self.factors = {name: StackFactor.from_definition(definition) for name, definition in FACTORS.items()}
+        self.factors = dict(FACTORS)
         for name in ("landform", "lithology", "seismic_intensity"):
             self.factors[name] = replace(self.factors[name], classes=LABELS)
 

@@ -76,7 +76,7 @@ def test_slope_and_aspect_serve_without_a_dem(tmp_path, by_class):
     south, east = np.gradient(heights, 30)
     facing = np.degrees(np.arctan2(-east, south)) % 360
     aspect = 2 + np.round(facing / 45) % 8 if by_class else facing
-    classes = StackFactor.from_definition(FACTORS["aspect"])
+    classes = FACTORS["aspect"]
     factors = [SLOPE, classes if by_class else StackFactor("aspect", "continuous", "degrees")]
     slope = np.degrees(np.arctan(np.hypot(east, south)))
     write_stack(tmp_path / "stack.tif", np.stack([slope, aspect]), factors, GRID)
@@ -119,7 +119,7 @@ def test_the_records_lead_to_the_elevation(tmp_path):
     assert find_relief(probability) is None
     record(probability, STACK=stack)
     assert find_relief(probability) is None, "the stack is gone"
-    factors = [StackFactor.from_definition(FACTORS[name]) for name in ("slope", "aspect")]
+    factors = [FACTORS[name] for name in ("slope", "aspect")]
     write_stack(stack, np.ones((2, *GRID.shape)), factors, GRID)
     assert find_relief(probability) == Relief(str(stack), True)
     record(stack, dem=dem)
