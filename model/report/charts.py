@@ -180,8 +180,7 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
         if np.isfinite(value):
             text = f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
             axes.text(place, end + top * 0.02, text, ha="center", va="bottom", fontsize=8)
-    axes.set_xticks(places)
-    axes.set_xticklabels([escape_mathtext(shorten(row.name, 20)) for row in rows])
+    axes.set_xticks(places, [escape_mathtext(shorten(row.name, 20)) for row in rows])
     axes.set(ylim=(0, top * 1.14), xlim=(-0.6, len(rows) - 0.4), ylabel="Frequency ratio")
     axes.grid(False, axis="x")
     return figure

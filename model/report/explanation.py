@@ -135,8 +135,7 @@ def _importance_chart(importances: Sequence[PermutationImportance], names: Seque
     bars = {"fmt": "none", "ecolor": INK, "elinewidth": 1, "capsize": 2.5}
     axes.errorbar(values, places, xerr=_error_bars(values, low, high), **bars)
     axes.axvline(0, color=SOFT, linewidth=0.8)
-    axes.set_yticks(places)
-    axes.set_yticklabels([escape_mathtext(shorten(name, 44)) for name in names])
+    axes.set_yticks(places, [escape_mathtext(shorten(name, 44)) for name in names])
     axes.set_xlabel("Drop in AUC when the factor is permuted")
     axes.grid(False, axis="y")
     axes.set_ylim(-0.6, len(importances) - 0.4)
@@ -202,9 +201,9 @@ def _class_response_chart(curve: ResponseCurve, title: str) -> Figure:
     ends = _error_bars(observed.share, observed.low, observed.high)
     squares = {"fmt": "s", "color": VERMILION, "markersize": 3.5, "elinewidth": 0.8, "capsize": 1.5}
     other.errorbar(observed.share, places, xerr=ends, **squares)
-    axes.set(title=escape_mathtext(shorten(title, 40)), yticks=places)
+    axes.set(title=escape_mathtext(shorten(title, 40)))
     texts = [f"{shorten(label, 24)} {100 * area:.0f} %" for label, area in zip(curve.labels, observed.area)]
-    axes.set_yticklabels([escape_mathtext(text) for text in texts], fontsize=7)
+    axes.set_yticks(places, [escape_mathtext(text) for text in texts], fontsize=7)
     axes.set_xlim(0, 1)
     axes.grid(False, axis="y")
     axes.tick_params(axis="x", colors=BLUE, labelsize=7)

@@ -221,15 +221,12 @@ def heat_map(matrix: np.ndarray, names: Sequence[str], width: float, signed: boo
             colour, weight = ("white", "bold") if abs(value) > CORRELATION_LIMIT else (INK, "normal")
             centre = {"ha": "center", "va": "center", "fontsize": size}
             axes.text(column, row - 1, text, color=colour, fontweight=weight, **centre)
-    axes.set_yticks(range(count - 1))
-    axes.set_yticklabels([shorten(name, 24) for name in names[1:]], parse_math=False)
-    axes.set_xticks(range(count - 1))
+    axes.set_yticks(range(count - 1), [shorten(name, 24) for name in names[1:]], parse_math=False)
     slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticklabels([shorten(name, 24) for name in names[:-1]], parse_math=False, **slanted)
+    axes.set_xticks(range(count - 1), [shorten(name, 24) for name in names[:-1]], parse_math=False, **slanted)
     axes.tick_params(length=0)
     axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     return figure
 
 
@@ -305,8 +302,7 @@ def class_bars(band: CategoricalBand, labelled: bool) -> Figure:
         if labelled:
             note = "–" if math.isnan(ratio) else f"× {ratio:.2f}"
         axes.text(end + largest * 0.02, place, note, va="center", fontsize=7, color=SOFT)
-    axes.set_yticks(places)
-    axes.set_yticklabels([shorten(row[0], 26) for row in rows], parse_math=False, fontsize=7.5)
+    axes.set_yticks(places, [shorten(row[0], 26) for row in rows], parse_math=False, fontsize=7.5)
     axes.tick_params(axis="y", length=0)
     axes.set(xlim=(0, largest * 1.22 or 1), xlabel="share of cells, %")
     return figure

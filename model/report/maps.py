@@ -136,9 +136,8 @@ def draw_cells(axes: Axes, image: MapImage, cells: np.ndarray, **style: Any) -> 
 def draw_frame(axes: Axes) -> None:
     """Draw a thin frame instead of the grid lines."""
     axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#9aa5b1")
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color("#9aa5b1")
 
 
 def draw_points(axes: Axes, group: PointGroup, scale: float = 1.0) -> None:
