@@ -122,11 +122,12 @@ class PolygonBuffers:
     def read(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
         """Return for each cell whether it is within a polygon or its buffer and whether within the ring, bool."""
         inside, near = np.zeros((2, *block.shape), dtype=bool)
+        width, height = self._grid.spacing(block.row, block.height)
+        sampling = float(height[len(height) // 2]), float(width[len(width) // 2])
         for radius in np.unique(self._radius):
-            group = self._radius == radius
-            halo, sampling = self._halo(block, max(float(radius), self._ring))
-            padded = block.padded(halo)
-            core = self._polygon_cells(padded, group)
+            reach = max(float(radius), self._ring)
+            halo = math.ceil(reach / min(width.min(), height.min())) + 1 if reach else 0
+            core = self._polygon_cells(block.padded(halo), self._radius == radius)
             if core is None:
                 continue
             middle = (slice(halo, halo + block.height), slice(halo, halo + block.width))
@@ -147,11 +148,6 @@ class PolygonBuffers:
         _, own = block.locate(self._small_row[small], self._small_column[small])
         cells[own] = True
         return cells if cells.any() else None
-
-    def _halo(self, block: Block, reach: float) -> tuple[int, tuple[float, float]]:
-        width, height = self._grid.spacing(block.row, block.height)
-        sampling = float(height[len(height) // 2]), float(width[len(width) // 2])
-        return (math.ceil(reach / min(width.min(), height.min())) + 1 if reach else 0), sampling
 
     def _polygons_without_centre(self, progress: Progress) -> np.ndarray:
         grid, burner = self._grid, self._burner

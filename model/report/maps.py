@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patches import Polygon as Outline
@@ -95,10 +94,7 @@ def _add_legend(figure: Figure, width: float, down: float, title: str, handles: 
     left, top = (MARGIN + width + 0.18) / PAGE_WIDTH, 1 - (MARGIN + down) / figure.get_figheight()
     figure.text(left, top, title, fontweight="bold", va="top", ha="left")
     place = {"loc": "upper left", "bbox_to_anchor": (left, top - 0.17 / figure.get_figheight())}
-    labels = [handle.get_label() for handle in handles]
-    figure.add_artist(
-        Legend(figure, handles, labels, borderaxespad=0, borderpad=0, bbox_transform=figure.transFigure, **place)
-    )
+    figure.legend(handles=handles, borderaxespad=0, borderpad=0, **place)
 
 
 def rings_of(geometries: Sequence[dict[str, Any]]) -> list[np.ndarray]:
