@@ -73,7 +73,10 @@ def missing(source: str) -> set[str]:
 
 def test_every_name_is_there_in_every_supported_qgis():
     found = {str(path.relative_to(ROOT)): missing(path.read_text(encoding="utf-8")) for path in FILES}
-    assert {path: names for path, names in found.items() if names} == {}
+    lacking = {path: sorted(names) for path, names in found.items() if names}
+    assert not lacking, (
+        f"Look these up in QGIS {', '.join(sorted(VERSIONS))} and add them to qgis_names.json: {lacking}"
+    )
 
 
 def test_the_table_has_no_name_that_is_no_longer_used():
