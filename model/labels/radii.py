@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import ParameterInvalid
 from ..progress import Progress
 from ..texts import clean_label, is_date, join_names, shorten
+from ..written_numbers import parse_number
 
 UNRECORDED = "unrecorded"
 """Row of the radius table for landslides without a size, or with one that the table does not list."""
@@ -64,12 +65,14 @@ def assign_radii(
     if values is None:
         values = [None] * count
     found = [_match_row(value, table) for value in values]
-    unlisted = {normalise(value) for value, row in zip(values, found) if row is None and _is_code(value)}
-    codes = sorted(unlisted, key=float)
-    if len(codes) > _MAX_CODES:
+    unlisted = {str(value).strip() for value, row in zip(values, found) if row is None}
+    codes = sorted({normalise(value) for value in unlisted if _is_code(value)}, key=float)
+    # With thousands separators or units they are measures too.
+    measures = [*codes, *sorted(value for value in unlisted if not _is_code(value) and parse_number(value))]
+    if len(measures) > _MAX_CODES:
         raise ParameterInvalid(
-            f'The field "{field}" looks like a measure rather than a size class: it holds {len(codes):,} different '
-            f"numbers that RADII does not list ({join_names(codes)}). Choose the field with the size in words or "
+            f'The field "{field}" looks like a measure rather than a size class: it holds {len(measures):,} different '
+            f"numbers that RADII does not list ({join_names(measures)}). Choose the field with the size in words or "
             "codes, or leave SCALE_FIELD empty."
         )
     if codes:
@@ -78,7 +81,6 @@ def assign_radii(
             "Codes have no common order: 1 is the largest landslide in some inventories and the smallest in others. "
             f'Add a row for each to RADII, for example "{codes[0]}, 300".'
         )
-    unlisted = {str(value).strip() for value, row in zip(values, found) if row is None}
     if len(unlisted) > 1 and all(map(is_date, unlisted)):
         raise ParameterInvalid(
             f'The field "{field}" looks like a date rather than a size: {join_names(sorted(unlisted))}. Choose the '
@@ -94,7 +96,7 @@ def assign_radii(
 
 def normalise(value: Any) -> str:
     """Return a recorded size as comparable text: ``2.0`` as ``"2"``, ``"Large-scale "`` as ``"large"``."""
-    text = "" if value is None else clean_label(str(value))
+    text = "" if value is None else re.sub(r"^(-?[0-9]+),0*$", r"\1", clean_label(str(value)))
     with contextlib.suppress(ValueError):
         size = float(text)
         return "" if math.isnan(size) else f"{size:g}"

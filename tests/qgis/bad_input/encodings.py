@@ -152,6 +152,11 @@ def _measured_sizes(at: Workplace) -> dict:
     return {"LANDSLIDES": memory_layer("Point", "area_m2:double", rows, name="slides"), "SCALE_FIELD": "area_m2"}
 
 
+def _written_sizes(at: Workplace) -> dict:
+    rows = [(f"Point ({LEFT + 90 * i + 50} {TOP - 400})", [f"{812.5 + 337.25 * i:,} m²"]) for i in range(38)]
+    return {"LANDSLIDES": memory_layer("Point", "area:string", rows, name="slides"), "SCALE_FIELD": "area"}
+
+
 def _dated_sizes(at: Workplace) -> dict:
     rows = [(f"Point ({LEFT + 900 * i + 50} {TOP - 400})", [f"200{i}-05-12"]) for i in range(4)]
     return {"LANDSLIDES": memory_layer("Point", "day:string", rows, name="slides"), "SCALE_FIELD": "day"}
@@ -197,6 +202,7 @@ _MAKERS = {
     "labels-long": _many_long,
     "truth-values": _labels([True, False], "boolean"),
     "sizes-measure": _measured_sizes,
+    "sizes-measure-text": _written_sizes,
     "sizes-dates": _dated_sizes,
     "sizes-gbk": _size_in_gbk,
     "regions-gbk": _region_in_gbk,
@@ -275,6 +281,7 @@ labels-long :: 260 rock names of 240 letters :: has 260 different values.{,900}$
 truth-values :: A field of truth values as rock names :: works: True and False are classes.
 [buildbufferedlabels]
 sizes-measure :: Areas in square metres as sizes :: "area_m2" looks like a measure.*38 different numbers.* and 30 more
+sizes-measure-text :: Areas as text with separators and a unit as sizes :: "area" looks like a measure.*38 different
 sizes-dates :: Dates as sizes :: "day" looks like a date
 sizes-gbk :: Sizes in GBK that nothing states :: wrong encoding.*"size"
 [validatewithpoints]

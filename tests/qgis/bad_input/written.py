@@ -145,6 +145,7 @@ _HOLDS = {
     "radii-unit": _used(2, _disc(150, 90)),
     "radii-semicolons": _used(2, _disc(150.5, 90.5)),
     "radii-rows": _used(2, _disc(150, 90)),
+    "sizes-comma": _used(2, _disc(150, 90)),
     "sizes-full-width": _used(2, _disc(150, 90)),
 }
 CASES = read_cases(
