@@ -35,6 +35,7 @@ Edges of this length deviate by less than a metre up to a latitude of 70 degrees
 FAR_DEGREES, FAR_METRES = 10.0, 1e6
 """Lines and polygons are cut this far beyond the grid, farther than any sensible radius: its projection may not be
 defined for all of the Earth."""
+MAX_COORDINATE = 1e12  # larger ones, in any unit, are as good as infinite
 MAX_EDGES = 100_000  # vertices that a layer with impossible coordinates may get
 _BORDER_POINTS = 9  # points on each side of the grid from which its place in the CRS of the layer is found
 
@@ -106,7 +107,8 @@ class GridTransform:
         """Keep the CRS of the layer and of the grid; ``bounds`` are those of the grid, if they are known."""
         self.transform = QgsCoordinateTransform(own, grid, context)
         self._bounds, self._grid_in_degrees, self._degrees = bounds, grid.isGeographic(), own.isGeographic()
-        unit = 1.0 if self._degrees else QgsUnitTypes.fromUnitToUnitFactor(own.mapUnits(), _METRES)
+        metric = QgsCoordinateReferenceSystem("EPSG:3857").mapUnits()
+        unit = 1.0 if self._degrees else QgsUnitTypes.fromUnitToUnitFactor(own.mapUnits(), metric)
         self._far = FAR_DEGREES if self._degrees else FAR_METRES / unit
         self._step = LONG_EDGE_DEGREES if self._degrees else LONG_EDGE_METRES / unit
         # Between two CRS in degrees edges remain straight.
@@ -195,9 +197,6 @@ class GridTransform:
         return found
 
 
-_METRES: Any = QgsUnitTypes.DistanceUnit.DistanceMeters  # type: ignore[attr-defined]  # stubs of QGIS 4
-
-
 def _cut(geometry: QgsGeometry, rectangle: QgsRectangle, turn: float, kind: Any) -> QgsGeometry | None:
     """Return the part of a line or polygon in a rectangle, moved west by ``turn``; ``None`` if there is none."""
     # An intersection would join the parts of a line that doubles back.
@@ -252,9 +251,10 @@ def content_of(geometry: QgsGeometry, kind: Any) -> Content | None:
     if kind == POINT:
         points = geometry.asMultiPoint() if geometry.isMultipart() else [geometry.asPoint()]
         places = [(point.x(), point.y()) for point in points]
-        return [place for place in places if math.isfinite(place[0]) and math.isfinite(place[1])] or None
-    # Without a finite box, no vertex of it can be used.
-    if not geometry.boundingBox().isFinite():
+        # NaN fails every comparison.
+        return [place for place in places if abs(place[0]) < MAX_COORDINATE and abs(place[1]) < MAX_COORDINATE] or None
+    box = geometry.boundingBox()
+    if not max(map(abs, (box.xMinimum(), box.xMaximum(), box.yMinimum(), box.yMaximum()))) < MAX_COORDINATE:
         return None
     wkb = bytes(geometry.asWkb())
     if kind == LINE:
