@@ -254,7 +254,8 @@ def content_of(geometry: QgsGeometry, kind: Any) -> Content | None:
         # NaN fails every comparison.
         return [place for place in places if abs(place[0]) < MAX_COORDINATE and abs(place[1]) < MAX_COORDINATE] or None
     box = geometry.boundingBox()
-    if not max(map(abs, (box.xMinimum(), box.xMaximum(), box.yMinimum(), box.yMaximum()))) < MAX_COORDINATE:
+    sides = (box.xMinimum(), box.xMaximum(), box.yMinimum(), box.yMaximum())
+    if not all(abs(side) < MAX_COORDINATE for side in sides):
         return None
     wkb = bytes(geometry.asWkb())
     if kind == LINE:
