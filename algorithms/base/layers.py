@@ -169,8 +169,11 @@ class VectorReader:
 
     def _row(self, attributes: Sequence[Any], columns: Sequence[int]) -> list[Any]:
         row = [_plain(attributes[column]) for column in columns]
-        for value, column in zip(row, columns):
+        for place, (value, column) in enumerate(zip(row, columns)):
             if isinstance(value, str) and REPLACEMENT in value:
+                if _is_cut_off(value, self.source.fields().at(column).length()):
+                    row[place] = value.rstrip(REPLACEMENT)
+                    continue
                 field = self.source.fields().at(column).name()
                 raise FieldUnusable(encoding_problem(self.name, self.parameter, field, value))
             if isinstance(value, bytes):
@@ -345,6 +348,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return ", ".join(str(item) for item in value)
     return bytes(value) if isinstance(value, (bytes, QByteArray)) else str(value)
+
+
+def _is_cut_off(value: str, width: int) -> bool:
+    """Whether a text in UTF-8 fills its field, in the middle of a letter: some programs cut it there."""
+    text = value.rstrip(REPLACEMENT)
+    return REPLACEMENT not in text and not text.isascii() and width - 4 < len(text.encode()) < width
 
 
 _DATE_FORMATS: dict[Any, str] = {QDateTime: "yyyy-MM-ddTHH:mm:ss", QDate: "yyyy-MM-dd", QTime: "HH:mm:ss"}

@@ -16,6 +16,7 @@ from scarp.tests.qgis.bad_input.making import changed
 from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP, box, memory_layer
 
 _ROCKS = ("花岗岩", "玄武岩", "砂岩", "板岩", "灰岩", "泥岩")
+_WIDTH = 40  # bytes of a field
 _CODE_PAGE = 29  # byte of a .dbf that states the encoding
 
 
@@ -24,10 +25,10 @@ def shapefile(path: Path, labels: Sequence[str], encoding: str, cpg: str = "", f
 
     The labels are first written as ASCII of the same length, and then replaced in the table.
     """
-    content = [label.encode(encoding) for label in labels]
+    content = [label.encode(encoding)[:_WIDTH] for label in labels]
     marks = [bytes([ord("A") + number]) * len(one) for number, one in enumerate(content)]
     layer = memory_layer(
-        "Polygon", f"{field}:string(40)", strips([mark.decode("ascii") for mark in marks]), name=path.stem
+        "Polygon", f"{field}:string({_WIDTH})", strips([mark.decode("ascii") for mark in marks]), name=path.stem
     )
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName = "ESRI Shapefile"
@@ -162,6 +163,7 @@ def _dated_sizes(at: Workplace) -> dict:
     return {"LANDSLIDES": memory_layer("Point", "day:string", rows, name="slides"), "SCALE_FIELD": "day"}
 
 
+_LONG = "花岗岩玄武岩砂岩板岩灰岩泥岩"
 _NFC, _NFD = "Schw\u00e4bischer Kalk", "Schwa\u0308bischer Kalk"
 _AREAS = [round(1234.567 + 891.23 * number, 3) for number in range(40)]
 _PGA = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4]
@@ -175,6 +177,7 @@ _MAKERS = {
     "gbk-cpg": _file(_ROCKS, "gbk", "GBK"),
     "cp1251-cpg": _file(("гранит", "базальт"), "cp1251", "CP1251"),
     "utf-8-no-cpg": _file(("花岗岩", "Löß", "гранит"), "utf-8"),
+    "utf-8-cut": _file((_LONG, "Löß"), "utf-8"),
     "ascii-no-cpg": _file(("granite", "loess"), "ascii"),
     "utf-8-as-latin-1": _file(("花岗岩", "Löß"), "utf-8", "ISO-8859-1"),
     "gbk-as-latin-1": _file(("花岗岩", "玄武岩"), "gbk", "ISO-8859-1"),
@@ -215,6 +218,7 @@ _HOLDS = {
     "gbk-cpg": _classes(*_ROCKS),
     "cp1251-cpg": _classes("гранит", "базальт"),
     "utf-8-no-cpg": _classes("花岗岩", "Löß", "гранит"),
+    "utf-8-cut": _classes(_LONG[:13], "Löß"),
     "ascii-no-cpg": _classes("granite", "loess"),
     "spelling-case": _classes("Granite", "granite", "GRANITE", "schist"),
     "spelling-blanks": _classes(*["Granite gneiss"] * 4),
@@ -245,6 +249,7 @@ big5 :: Rock names in Big5 that nothing states :: wrong encoding.*"lith"
 gbk-cpg :: Rock names in GBK with a .cpg file :: works: Six rocks, letter by letter.
 cp1251-cpg :: Rock names in Windows-1251 with a .cpg file :: works: Both rocks, letter by letter.
 utf-8-no-cpg :: Rock names in UTF-8 that nothing states :: works: All rocks, letter by letter.
+utf-8-cut :: A rock name in UTF-8 that is cut in the middle of a letter :: works: It is kept as far as it goes.
 ascii-no-cpg :: Rock names in ASCII without .cpg :: works: Both rocks.
 utf-8-as-latin-1 :: Rock names in UTF-8 whose .cpg says Latin-1 :: works: The names are kept, and the log says that they
     look misread. :: looks as if it were read in a wrong encoding
