@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import functools
-import inspect
-import sys
+import dataclasses
 from pathlib import Path
 from typing import Any, Callable
 
@@ -101,82 +99,70 @@ def warnings_of(job: Callable, *arguments: Any, **settings: Any) -> list[str]:
     return progress.warnings
 
 
-LAYERS = ("stable", "regions", "region_field", "windows")
+def build(kind, settings, *first):
+    """Take what a dataclass has fields for out of the settings and return one of it."""
+    names = [field.name for field in dataclasses.fields(kind)[len(first) :] if field.init]
+    return kind(*first, **{name: settings.pop(name) for name in names if name in settings})
 
 
-def validate_with_points(susceptibility, landslides, output_html, output_table, **settings):
-    """Run the job of this name with layers and options as keywords."""
+# The jobs of these names with layers, options and paths as keywords.
+
+
+def validate_with_points(susceptibility, landslides, output_html, output_table, progress=None, **settings):
     from scarp.model.jobs import validate_with_points as job
     from scarp.model.validation.settings import EvaluationLayers, ValidationOptions
 
-    layers = EvaluationLayers(landslides, **_take(settings, *LAYERS))
-    paths = {"progress": NullProgress(), **_take(settings, "zones", "dem", "sheet_relief", "progress")}
-    options = ValidationOptions(**settings)
-    return job.validate_with_points(susceptibility, layers, output_html, output_table, options, **paths)
+    given = build(EvaluationLayers, settings, landslides), output_html, output_table, build(ValidationOptions, settings)
+    return job.validate_with_points(susceptibility, *given, **settings, progress=progress or NullProgress())
 
 
-def compare_models(susceptibility, landslides, output_html, output_table, **settings):
-    """Run the job of this name with layers and options as keywords."""
+def compare_models(susceptibility, landslides, output_html, output_table, progress=None, **settings):
     from scarp.model.comparison.settings import ComparisonOptions
     from scarp.model.jobs import compare_models as job
     from scarp.model.validation.settings import EvaluationLayers
 
-    layers = EvaluationLayers(landslides, **_take(settings, *LAYERS))
-    paths = {"progress": NullProgress(), **_take(settings, "output_difference", "output_summary", "progress")}
-    options = ComparisonOptions(**settings)
-    return job.compare_models(susceptibility, layers, output_html, output_table, options, **paths)
+    given = build(EvaluationLayers, settings, landslides), output_html, output_table, build(ComparisonOptions, settings)
+    return job.compare_models(susceptibility, *given, **settings, progress=progress or NullProgress())
 
 
-def _take(settings, *names):
-    return {name: settings.pop(name) for name in names if name in settings}
-
-
-def classify_zones(susceptibility, output, **settings):
-    """Run the job of this name with layers and options as keywords."""
+def classify_zones(susceptibility, output, progress=None, **settings):
     from scarp.model.jobs import classify_zones as job
     from scarp.model.zones.schemes import ZoneOptions
 
-    paths = {"progress": NullProgress(), **_take(settings, "breaks_from", "landslides", "output_table", "progress")}
-    return job.classify_zones(susceptibility, output, ZoneOptions(**settings), **paths)
+    options = build(ZoneOptions, settings)
+    return job.classify_zones(susceptibility, output, options, **settings, progress=progress or NullProgress())
 
 
-def rainfall_warning(susceptibility, rain, output, output_table, **settings):
-    """Run the job of this name with layers and options as keywords."""
+def rainfall_warning(susceptibility, rain, output, output_table, progress=None, **settings):
     from scarp.model.jobs import rainfall_warning as job
     from scarp.model.warning.classes import WarningInputs, WarningOptions
 
-    inputs = WarningInputs(susceptibility, rain, **_take(settings, "topography", "zones", "regions"))
-    paths = {"progress": NullProgress(), **_take(settings, "output_safety_factor", "progress")}
-    return job.rainfall_warning(inputs, output, output_table, WarningOptions(**settings), **paths)
+    given = build(WarningInputs, settings, susceptibility, rain), output, output_table, build(WarningOptions, settings)
+    return job.rainfall_warning(*given, **settings, progress=progress or NullProgress())
 
 
-def build_factor_stack(dem, output, **settings):
-    """Run the job of this name with layers and options as keywords."""
+def build_factor_stack(dem, output, progress=None, **settings):
     from scarp.model.factors.settings import StackInputs, StackOptions
     from scarp.model.jobs import build_factor_stack as job
 
-    progress = settings.pop("progress", None) or NullProgress()
-    options = StackOptions(**_take(settings, *(option.name for option in StackOptions.options())))
-    return job.build_factor_stack(StackInputs(dem, **settings), output, options, progress)
+    options = build(StackOptions, settings)
+    return job.build_factor_stack(StackInputs(dem, **settings), output, options, progress or NullProgress())
 
 
-def build_buffered_labels(landslides, reference, output, **settings):
-    """Run the job of this name with area and options as keywords."""
+def build_buffered_labels(landslides, reference, output, progress=None, **settings):
     from scarp.model.jobs import build_buffered_labels as job
-    from scarp.model.labels.settings import LabelOptions
+    from scarp.model.labels.scales import LabelOptions
 
-    paths = {"progress": NullProgress(), **_take(settings, "area", "progress")}
-    return job.build_buffered_labels(landslides, reference, output, LabelOptions(**settings), **paths)
+    given = landslides, reference, output, build(LabelOptions, settings)
+    return job.build_buffered_labels(*given, **settings, progress=progress or NullProgress())
 
 
-def build_safety_factor(reference, precipitation, output, **settings):
-    """Run the job of this name with layers and options as keywords."""
+def build_safety_factor(reference, precipitation, output, progress=None, **settings):
     from scarp.model.jobs import build_safety_factor as job
     from scarp.model.safety.settings import SafetyInputs, SafetyOptions
 
-    inputs = SafetyInputs(reference, precipitation, **_take(settings, "climate", "topography", "landslides"))
-    paths = {"progress": NullProgress(), **_take(settings, "output_rainfall", "output_table", "progress")}
-    return job.build_safety_factor(inputs, output, SafetyOptions(**settings), **paths)
+    given = build(SafetyInputs, settings, reference, precipitation), output, build(SafetyOptions, settings)
+    return job.build_safety_factor(*given, **settings, progress=progress or NullProgress())
 
 
 def box(left: float, bottom: float, right: float, top: float) -> dict[str, Any]:
@@ -216,34 +202,6 @@ def read_csv(path) -> list[dict[str, str]]:
     """Return the rows of a table by column."""
     with open(path, newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
-
-
-@pytest.fixture
-def checked_progress(monkeypatch) -> set[str]:
-    """Check that what functions of the core receive as progress is one; the names of the functions that did."""
-    checked: set[str] = set()
-
-    def check_arguments(function: Callable, names: list[str]) -> Callable:
-        @functools.wraps(function)
-        def checking(*values, **named):
-            arguments = inspect.signature(function).bind(*values, **named).arguments
-            for name in names:
-                for method in ("report", "warn", "cancelled"):
-                    assert callable(getattr(arguments[name], method, None)), f"{function}: {name} has no {method}"
-            checked.add(function.__name__)
-            return function(*values, **named)
-
-        return checking
-
-    modules = [module for name, module in list(sys.modules.items()) if name.startswith("scarp.model.")]
-    classes = [one for module in modules for one in vars(module).values() if inspect.isclass(one)]
-    for holder in modules + [one for one in classes if one.__module__.startswith("scarp.model.")]:
-        for name, function in list(vars(holder).items()):
-            if inspect.isfunction(function):
-                receiving = [key for key, kind in function.__annotations__.items() if kind == "Progress"]
-                if receiving and "return" not in receiving:
-                    monkeypatch.setattr(holder, name, check_arguments(function, receiving))
-    return checked
 
 
 @pytest.fixture(scope="module")

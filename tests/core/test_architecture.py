@@ -17,11 +17,6 @@ RUN_AS_CODE = set("ExecuteSQL setSubsetString setFilterExpression QgsExpression 
 """Ways to run a text as SQL or as an expression; a name or value from the user must never become one."""
 DECLARED = set("torch numpy scipy rasterio affine sklearn safetensors matplotlib jinja2 PIL distributed".split())
 HEAVY = DECLARED - {"numpy"}
-LIGHT = (
-    "errors options progress history.reading tables factors.definitions zones.schemes training.settings "
-    "validation.settings warning.classes comparison.settings explanation.settings provenance.records demo jobs"
-).split()
-"""Modules of the core from which the shell reads options when QGIS starts."""
 
 
 def files(*folders: str) -> list[Path]:
@@ -62,18 +57,6 @@ def test_no_text_is_run_as_code():
     for path in files(*SHIPPED):
         for node in nodes(path):
             assert getattr(node, "attr", None) not in RUN_AS_CODE, f"{path}:{node.lineno}"
-
-
-def test_algorithms_import_the_core_only_when_they_run():
-    for path in files("algorithms"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            module = getattr(node, "module", None) or ""
-            names = {module.split(".")[0], *(alias.name.split(".")[0] for alias in getattr(node, "names", []))}
-            assert not module.startswith("model.jobs") and not names & HEAVY, f"{path}:{node.lineno}"
-
-
-def test_light_modules_import_nothing_heavy():
-    assert loaded_by([f"model.{module}" for module in LIGHT], HEAVY | {"numpy"}) == ""
 
 
 def test_the_shell_needs_no_library_but_numpy():

@@ -8,16 +8,12 @@ import os
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from scarp.model.history import writing
 from scarp.model.history.reading import Follower, read_history
 from scarp.model.history.writing import LOST, LOST_AFTER, RUNNING, RunInfo, TrainingLog
-from scarp.model.outputs.atomic import lock_file, output_lock, write_text
 from scarp.model.outputs.run_record import RunRecord
-from scarp.model.outputs.transaction import temp_path_beside
-from scarp.model.prediction.tile_cache import TileCache
 from scarp.model.provenance.records import changes_since
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +35,16 @@ def jump(monkeypatch):
     return lambda seconds: by.__setitem__(0, by[0] + seconds)
 
 
+FILE_TIMES = "outputs/run_record outputs/transaction provenance/records prediction/tile_cache history/writing".split()
+FILE_TIMES = {
+    "gui/training_dock.py": 1,
+    **{f"model/{name}.py": 1 for name in FILE_TIMES},
+    "model/history/reading.py": 2,
+}
+"""Where the time of a file is asked for: to see that an input, a stack or a file of this run's is another one, to tell
+a living history and to show when it was made. Orphans, tiles and older outputs are known without it."""
+
+
 def asks_for_the_time_of_day(tree: ast.AST) -> int:
     """Return how often a module asks for the time of day as a number."""
     count = 0
@@ -50,10 +56,18 @@ def asks_for_the_time_of_day(tree: ast.AST) -> int:
     return count
 
 
-def test_durations_never_come_from_the_time_of_day():
+def asks_for_the_time_of_a_file(tree: ast.AST) -> int:
+    names = [getattr(node, "attr", "") for node in ast.walk(tree)]
+    return sum(name.startswith(("st_mtime", "st_ctime", "getmtime", "getctime")) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("asks", "places"), [(asks_for_the_time_of_day, WALL_CLOCK), (asks_for_the_time_of_a_file, FILE_TIMES)]
+)
+def test_the_time_of_day_and_of_files_decides_nothing_else(asks, places):
     paths = [ROOT / "plugin.py", *(path for name in SHIPPED for path in (ROOT / name).rglob("*.py"))]
     trees = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
-    assert {name: count for name, tree in trees.items() if (count := asks_for_the_time_of_day(tree))} == WALL_CLOCK
+    assert {name: count for name, tree in trees.items() if (count := asks(tree))} == places
 
 
 @pytest.mark.parametrize("seconds", JUMPS)
@@ -118,20 +132,6 @@ def test_epoch_durations_and_stop_requests_ignore_the_clock(tmp_path, jump, monk
         assert log.stop_requested()
 
 
-@pytest.mark.parametrize("seconds", [-400 * DAY, *JUMPS])
-def test_orphans_are_removed_whatever_their_time(tmp_path, seconds):
-    final = tmp_path / "map.tif"
-    left = [temp_path_beside(final, ending) for ending in (".part.tif", ".earlier")]
-    left += [temp_path_beside(Path(f"{final}.run.json"), ".part.json"), lock_file(final)]
-    others = [temp_path_beside(tmp_path / name, ".part.tif") for name in ("map.csv", "other.tif")]
-    for path in (*left, *others):
-        path.write_text("left")
-        os.utime(path, (time.time() + seconds, time.time() + seconds))
-    with output_lock([final]):
-        pass
-    assert sorted(tmp_path.iterdir()) == sorted(others), "those of other outputs are another run's"
-
-
 def test_a_replaced_input_is_noticed_whatever_its_time(tmp_path):
     source, output = tmp_path / "dem.tif", tmp_path / "stack.tif"
     source.write_bytes(b"dem 1")
@@ -145,26 +145,3 @@ def test_a_replaced_input_is_noticed_whatever_its_time(tmp_path):
         assert [change.parameter for change in changes_since(output)] == ["DEM"], "copied with its time, or the clock"
     source.write_bytes(b"dem 1")
     assert changes_since(output) == [], "touched, and the same"
-
-
-@pytest.mark.parametrize("seconds", JUMPS)
-def test_tiles_are_reused_whatever_their_time(tmp_path, jump, seconds):
-    cache = TileCache(tmp_path, {"stack": "a"})
-    cache.begin()
-    tile = {"mean": np.ones((2, 2), np.float32)}
-    cache.save(3, tile, {"cells": 4})
-    jump(seconds)
-    for path in cache.path.iterdir():
-        os.utime(path, (time.time(), time.time()))
-    again = TileCache(tmp_path, {"stack": "a"})
-    assert (again.path, again.known()) == (cache.path, {3})
-    np.testing.assert_array_equal(again.load(3, {"mean": (2, 2)})[0]["mean"], tile["mean"])
-
-
-@pytest.mark.parametrize("seconds", JUMPS)
-def test_an_older_file_is_replaced_whatever_its_time(tmp_path, seconds):
-    path = tmp_path / "table.csv"
-    path.write_text("old")
-    os.utime(path, (time.time() + seconds, time.time() + seconds))
-    write_text(path, "new")
-    assert path.read_text() == "new"

@@ -129,7 +129,6 @@ def test_a_file_that_vanishes_or_is_made_anew(path):
 # Foreign and damaged files
 
 
-HEAD_LINE = b'{"scarp_training": 1, "epochs": %s, "patience": 1}'
 FOREIGN = [b"{}", b"[1, 2]", b"null", b"", b"\x00\xff\xfe", b"[" * 60000, b"x" * (writing.MAX_LINE_BYTES + 10)]
 FOREIGN += [b'{"scarp_training": 2, "epochs": 1, "patience": 1}', b'{"scarp_training": 1}', b'{"epoch": 1, "loss": 1}']
 
@@ -349,22 +348,3 @@ def test_other_files_are_no_models(tmp_path, start):
         read_header_of_file(tmp_path / "m.safetensors")
     with pytest.raises(InputMissing):
         read_header_of_file(tmp_path / "none.safetensors")
-
-
-def test_every_cut_of_a_header_is_told(models, tmp_path):
-    whole = models.read_bytes()
-    for size in range(0, 2000, 97):
-        (tmp_path / "cut.safetensors").write_bytes(whole[:size])
-        with pytest.raises(ModelFileInvalid):
-            read_header_of_file(tmp_path / "cut.safetensors")
-
-
-def test_heartbeat_keeps_a_history_running(path):
-    path.write_bytes(bytes_of(head(), epoch(1)))
-    follower = read(path)
-    seen, touched = follower.last_polled, path.stat().st_mtime
-    assert follower.state(seen + writing.LOST_AFTER - 2) == writing.RUNNING
-    assert follower.state(seen + writing.LOST_AFTER + 1) == writing.LOST
-    os.utime(path, (touched + 100, touched + 100))
-    follower.poll()
-    assert follower.state(follower.last_polled + writing.LOST_AFTER - 1) == writing.RUNNING

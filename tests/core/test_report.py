@@ -13,7 +13,6 @@ from PIL import Image
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from scarp.model.errors import OutputNotWritable
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
@@ -78,13 +77,6 @@ CELLS = [
 @pytest.mark.parametrize(("value", "text"), CELLS)
 def test_cells(value, text):
     assert format_cell(value) == text
-
-
-def test_page_is_written_whole_or_not_at_all(tmp_path):
-    with pytest.raises(OutputNotWritable):
-        Page("Title").write(tmp_path / "missing" / "report.html")
-    Page("Title").write(tmp_path / "report.html")
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 @pytest.mark.parametrize(("label", "as_text"), [("a line $5 and $6", False), ("特大型 landslides", True)])

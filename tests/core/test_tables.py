@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import rasterio
 
-from scarp.model.errors import OutputNotWritable
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.tables import write_table
 from scarp.model.validation.settings import TABLE_COLUMNS
@@ -20,12 +19,6 @@ LEFT, TOP, CELL, SIDE = 500000.0, 3300000.0, 30.0, 80
 GRID = utm_grid(SIDE, SIDE, CELL, LEFT, TOP)
 ZONE_COLUMNS = ["zone", "name", "lower", "upper", "cells", "km2", "share"]
 NAME = 'Gorges, "east"'
-
-
-def test_no_folder_no_table(tmp_path):
-    with pytest.raises(OutputNotWritable):
-        write_table(tmp_path / "none" / "t.csv", ["a"], [[1]])
-    assert not list(tmp_path.iterdir())
 
 
 BESIDE = {"t.csv": "t.json", "t.CSV": "t.json", "run 1.2": "run 1.2.json", "t.json": "t.json.json", "t": "t.json"}

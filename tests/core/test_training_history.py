@@ -67,11 +67,6 @@ def test_a_failure_is_one_message(out, capsys, more, word):
     assert not list(out.iterdir())
 
 
-def test_the_module_runs_as_a_program():
-    result = program("--width", "x", "a", "b", "c")
-    assert result.returncode == 2 and "--width" in result.stderr
-
-
 def test_interrupted_training_resumes_from_its_checkpoint(area, tmp_path, out, monkeypatch):
     rasters = [str(area / name) for name in ("stack.tif", "labels.tif")]
     assert training_cli.main([*rasters, str(tmp_path / "whole.safetensors"), *OPTIONS]) == 0
