@@ -205,13 +205,6 @@ def test_the_map_of_the_model_agrees_with_its_test_metrics(area, tmp_path):
     assert roc_auc_score(truth[hold] == 1, found[hold]) == pytest.approx(result.metrics["auc"], abs=0.05)
 
 
-@pytest.mark.parametrize("changes", [{}, {"split": "random", "encoding": "codes", "depth": 2, "seed": 5}])
-def test_same_seed_gives_the_same_bytes(area, tmp_path, changes):
-    for name in ("a", "b"):
-        train(area, tmp_path / f"{name}.safetensors", **changes)
-    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-
-
 USED = {"RADII": {"small": 300.0}, "RING": 0.0}
 RECORDS = [(json.dumps({"parameters": USED}), USED), ("{", {}), ("[]", {}), ('{"parameters": {"RING": NaN}}', {})]
 
@@ -244,26 +237,8 @@ def test_physics_without_a_safety_factor_warns(area, tmp_path, physics):
     assert record["parameters"]["PHYSICS"] == physics
 
 
-def test_inputs_on_other_grids_are_refused(area, tmp_path):
-    other = utm_grid(SIZE, SIZE, CELL, left=5e5 + 3 * CELL)
-    write_raster(tmp_path / "labels.tif", np.zeros((SIZE, SIZE), dtype=np.uint8), other, nodata=255)
-    for role, name in (("labels", "label"), ("safety", "safety factor")):
-        with pytest.raises(errors.GridMismatch, match=name):
-            train(area, tmp_path / "m.safetensors", **{role: tmp_path / "labels.tif"})
-    assert [item.name for item in tmp_path.iterdir()] == ["labels.tif"]
-
-
 def test_an_unwritable_output_fails_before_any_work(area, tmp_path):
     progress = Listener()
     with pytest.raises(errors.OutputNotWritable):
         train(area, tmp_path / "none" / "m.safetensors", progress=progress)
     assert not progress.fractions
-
-
-@pytest.mark.parametrize("at", [0.0, 0.03, 0.06, 0.3, 0.9])
-def test_cancelling_leaves_nothing(area, tmp_path, at):
-    progress = Listener(cancel_at=at)
-    with pytest.raises(errors.Cancelled):
-        train(area, tmp_path / "m.safetensors", progress=progress, html=tmp_path / "m.html", epochs=3)
-    assert max(progress.fractions, default=0.0) < 0.98
-    assert not list(tmp_path.iterdir())

@@ -15,7 +15,6 @@ from rasterio.crs import CRS
 from scarp.model.checks import stack_statistics
 from scarp.model.checks.association import frequency_ratios
 from scarp.model.checks.stack_checks import NodataCounts, read_nodata_counts
-from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, OutputNotWritable
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.jobs import check_factors as job
 from scarp.model.progress import NullProgress
@@ -458,28 +457,9 @@ def test_labels_on_another_grid_are_reported_and_the_rest_goes_on(stack, options
     assert severe(summary) == {error("alignment", "labels"), error("range", "slope", 1)}
 
 
-@pytest.mark.parametrize("after", [0, 1])
-def test_cancelling_leaves_no_output(stack, after):
-    with pytest.raises(Cancelled):
-        stack.write().check(progress=Listener(cancel_after=after))
-    assert [path.name for path in stack.folder.iterdir()] == ["stack.tif"]
-
-
 def test_progress_moves_from_start_to_end(stack, monkeypatch):
     monkeypatch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
     progress = Listener()
     stack.write().check(progress=progress)
     assert progress.fractions == sorted(progress.fractions) and progress.fractions[-1] == 1.0
     assert len(progress.fractions) >= 10
-
-
-def test_files_that_cannot_be_opened_are_named(stack):
-    (stack.write().folder / "text.tif").write_text("no raster", encoding="utf-8")
-    for error, words, options in (
-        (InputMissing, r"nowhere\.tif", {"stack": "nowhere.tif"}),
-        (InputCorrupt, r"text\.tif", {"stack": "text.tif"}),
-        (InputMissing, "labels", {"labels": "labels.tif"}),
-        (OutputNotWritable, "absent", {"html": "absent/report.html"}),
-    ):
-        with pytest.raises(error, match=words):
-            stack.check(**options)

@@ -10,7 +10,6 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 from scipy.ndimage import map_coordinates
 
-from scarp.model.errors import CrsMissing, FieldUnusable, InputMissing, NoOverlap, TooFewData
 from scarp.model.factors.climate import ContinuousRaster, StationSurface
 from scarp.model.factors.settings import StationPoints
 from scarp.model.factors.source_rasters import scan_source
@@ -111,21 +110,6 @@ def test_declared_scale_and_offset_are_applied_once(tmp_path):
     assert read(path, DEGREES) == pytest.approx(17.0, abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("place", "error", "text"),
-    [
-        ({"transform": Affine(COARSE, 0, -60, 0, -COARSE, 10)}, NoOverlap, "precipitation.*rain.tif"),
-        ({"crs": CRS()}, CrsMissing, "precipitation"),
-        ({"crs": 'LOCAL_CS["site",UNIT["metre",1]]'}, CrsMissing, "local"),
-        (None, InputMissing, "precipitation"),
-    ],
-)
-def test_rasters_that_cannot_serve_are_refused(tmp_path, place, error, text):
-    path = str(tmp_path / "none.tif") if place is None else write(tmp_path / "rain.tif", coarse(), **place)
-    with pytest.raises(error, match=text):
-        read(path, UTM)
-
-
 def stations(count, grid=UTM, seed=0, value=None):
     left, bottom, right, top = grid.bounds
     xy = np.random.default_rng(seed).uniform((left, bottom), (right, top), (count, 2))
@@ -157,12 +141,3 @@ def test_stations_without_value_and_duplicates_are_warned_about():
     surface = StationSurface(points, UTM, "precipitation", progress)
     assert surface.count == 8
     assert all(any(word in text for text in progress.warnings) for word in ("no value", "mean"))
-
-
-def test_stations_that_cannot_serve_are_refused():
-    with pytest.raises(TooFewData, match="at 2 places"):
-        StationSurface(stations(2), UTM, "precipitation", NullProgress())
-    points = stations(5)
-    points.points.fields["rain"][2] = "much"
-    with pytest.raises(FieldUnusable, match="much"):
-        StationSurface(points, UTM, "precipitation", NullProgress())

@@ -16,7 +16,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
-from scarp.model.errors import Cancelled, FactorMissing, GridMismatch, ParameterInvalid, TooFewData
+from scarp.model.errors import Cancelled
 from scarp.model.explanation import importance, response, sample
 from scarp.model.explanation.dominant_factor import BaselineInputs, shapley_contributions, write_dominant_factor
 from scarp.model.explanation.explained_model import ExplainedModel, ScoreHistogram
@@ -399,34 +399,6 @@ def test_curve_assessment(means, verdict, non_monotonic):
 def test_known_names():
     assert expectation_of("slope").low == 5 and expectation_of("landcover") is None
     assert {expectation_of(name).direction for name in ("river_distance", "distance_to_roads")} == {"falls"}
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "text"),
-    [
-        ({"labels": "shifted"}, GridMismatch, "(?s)grid.*label|label.*grid"),
-        *(
-            ({"labels": "stable"}, TooFewData, "no landslide cell"),
-            ({"labels": "slides"}, TooFewData, "no stable cell"),
-        ),
-        *(({"stack": "two"}, FactorMissing, "temperature"), ({"block": 3000.0}, TooFewData, "BLOCK")),
-        *(({"block": 0.0}, ParameterInvalid, "BLOCK"), ({"blocks": 3}, ParameterInvalid, "BLOCKS")),
-        *(({"repeats": 1}, ParameterInvalid, "REPEATS"), ({"references": 0}, ParameterInvalid, "REFERENCES")),
-    ],
-)
-def test_bad_input_gets_a_message_and_leaves_nothing(case, tmp_path, change, error, text):
-    raw = land()
-    made = {
-        "shifted": lambda: write_labels(tmp_path / "x.tif", true_labels(raw, logistic()), 5e5 + 15),
-        "stable": lambda: write_labels(tmp_path / "x.tif", np.zeros(raw.shape[1:], np.uint8)),
-        "slides": lambda: write_labels(tmp_path / "x.tif", np.ones(raw.shape[1:], np.uint8)),
-        "two": lambda: write_stack(tmp_path / "x.tif", raw[:2], FACTORS[:2]),
-    }
-    inputs = {name: made[value]() for name, value in change.items() if name in case}
-    settings = {name: value for name, value in change.items() if name not in case}
-    with pytest.raises(error, match=text):
-        explain({**case, **inputs}, tmp_path / "out", **settings)
-    assert not list((tmp_path / "out").iterdir())
 
 
 def test_cancel_leaves_nothing(case, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from scarp.model.errors import InputCorrupt, ParameterInvalid
+from scarp.model.errors import ParameterInvalid
 from scarp.model.inputs import unit_checks
 from scarp.model.inputs.unit_checks import suspect_distance_unit
 from scarp.model.inputs.vectors import Lines, Points, Polygons
@@ -143,11 +143,9 @@ def test_suspect_rainfall_of_a_warning_is_warned_about(tmp_path, rain, word):
     assert [word in text for text in said] == ([] if word is None else [True])
 
 
-def test_a_map_in_percent_is_refused_or_warned_about(tmp_path):
+def test_a_map_in_percent_is_told_apart(tmp_path):
     """Only what needs values from 0 to 1 refuses others; zones by shares of the area take any order."""
     percent = raster(tmp_path / "percent.tif", 100 * ROWS / SIZE)
-    with pytest.raises(InputCorrupt, match="between 0 and 1"):
-        validate_with_points(percent, SLIDES, None, tmp_path / "table.csv", distance=90, repeats=2)
     with pytest.raises(ParameterInvalid, match="looks like percent: divide it by 100"):
         rainfall_warning(percent, [percent], tmp_path / "w.tif", tmp_path / "w.csv", k=0.01)
     said = warnings_of(classify_zones, percent, tmp_path / "zones.tif")

@@ -16,7 +16,7 @@ from scarp.model.outputs.run_record import sha256
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.tests.core import prediction_models
-from scarp.tests.core.conftest import Listener, box, cell_box, warnings_of
+from scarp.tests.core.conftest import box, cell_box, warnings_of
 from scarp.tests.core.prediction_models import ROCKS, predict
 from scarp.tests.core.properties import read
 
@@ -87,22 +87,6 @@ def test_samples_of_a_model_without_dropout_are_warned_of(tmp_path):
     assert np.nanmax(read(tmp_path / "u.tif")) == 0
 
 
-@pytest.mark.parametrize("encoding", ["codes", "one_hot"])
-def test_classes_are_matched_by_label_not_by_code(tmp_path, encoding):
-    """The same rocks under other codes and spellings give the same map."""
-    raw, progress = values(60, 60), NullProgress()
-    trained = saved(tmp_path / "m.safetensors", encoding=encoding)
-    renamed = StackFactor("lithology", "categorical", classes={7: "Till ", 20: "GRANITE", 31: "schist"})
-    other = raw.copy()
-    for code, new in ((1, 20), (2, 31), (3, 7)):
-        other[1][raw[1] == code] = new
-    path = stack(tmp_path / "b.tif", other, [SLOPE, renamed, PRECIPITATION])
-    predict(stack(tmp_path / "a.tif", raw), [trained], tmp_path / "pa.tif")
-    predict(path, [trained], tmp_path / "pb.tif", progress=progress)
-    assert np.array_equal(read(tmp_path / "pa.tif"), read(tmp_path / "pb.tif"), equal_nan=True)
-    assert not progress.warnings
-
-
 def test_classes_the_model_does_not_know_are_counted_by_label(tmp_path):
     """Another rock under a code that the model has for something else must not be taken for it."""
     raw, progress = values(60, 60, ragged=False), NullProgress()
@@ -145,6 +129,9 @@ def test_factors_are_found_by_name_and_missing_ones_are_named(tmp_path, trained)
     wrong = [SLOPE, StackFactor("lithology", "continuous"), PRECIPITATION]
     with pytest.raises(errors.ParameterInvalid, match="categorical in the model"):
         predict(stack(tmp_path / "d.tif", raw, wrong), [trained], tmp_path / "pd.tif")
+    raw[2] = np.nan
+    with pytest.raises(errors.TooFewData, match="precipitation"):
+        predict(stack(tmp_path / "e.tif", raw), [trained], tmp_path / "pe.tif")
 
 
 def test_another_cell_size_or_unit_is_warned_of(tmp_path, trained):
@@ -167,29 +154,3 @@ def test_the_map_describes_itself(tmp_path, trained):
     record = json.loads((tmp_path / "p.tif.run.json").read_text())
     assert record["inputs"]["MODEL"][0]["sha256"] == sha256(trained)
     assert record["parameters"] == {"TILE": 0, "DEVICE": "auto", "PRECISION": "auto", "SAMPLES": 0}
-
-
-FAILURES = [
-    ({"progress": Listener(cancel_after=0)}, errors.Cancelled, None),
-    ({"progress": Listener(cancel_after=3)}, errors.Cancelled, None),
-    ({"output_uncertainty": "u.tif"}, errors.ParameterInvalid, "OUTPUT_UNCERTAINTY"),
-    ({"models": []}, errors.ParameterInvalid, "MODEL"),
-    ({"samples": -1}, errors.ParameterInvalid, "SAMPLES"),
-    ({"models": ["none.safetensors"]}, errors.InputMissing, None),
-    ({"models": ["s.tif"]}, errors.ModelFileInvalid, None),
-    ({"stack": "gaps.tif"}, errors.TooFewData, "precipitation"),
-]
-
-
-@pytest.mark.parametrize(("change", "error", "text"), FAILURES)
-def test_cancel_and_failures_leave_nothing(tmp_path, monkeypatch, trained, change, error, text):
-    monkeypatch.chdir(tmp_path)
-    raw = values(150, 140)
-    stack("s.tif", raw)
-    raw[2] = np.nan
-    stack("gaps.tif", raw)
-    before = sorted(tmp_path.iterdir())
-    given = {"stack": "s.tif", "models": [trained], "tile": 32, "output_applicability": "a.tif", **change}
-    with pytest.raises(error, match=text):
-        predict(output="p.tif", **given)
-    assert sorted(tmp_path.iterdir()) == before

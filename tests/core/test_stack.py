@@ -13,7 +13,6 @@ from affine import Affine
 from scarp.model import errors
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
-from scarp.model.errors import NoOverlap, ParameterInvalid
 from scarp.model.factors import block_pipeline
 from scarp.model.factors.definitions import ASPECT_CLASSES, FACTORS, factor_name
 from scarp.model.factors.settings import CategoricalInput, StationPoints
@@ -263,39 +262,6 @@ def test_elevations_are_converted_to_metres(tmp_path, stated, chosen, metres):
     expected = read_all(tmp_path / "m_stack.tif")
     np.testing.assert_allclose(read_all(tmp_path / "stack.tif"), expected, rtol=1e-3, atol=1e-4)
     assert any("was chosen and counts" in text for text in progress.warnings) == (stated == "ft" and chosen == "m")
-
-
-STREAMS = Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])
-
-
-ELSEWHERE = Polygons(name="area", geometries=[part(5, 5, 6, 6)])
-WRONG = [
-    ({"precipitation": "elsewhere"}, NoOverlap, "precipitation"),
-    ({"lithology": geology((5, 5, 6, 6, "shale"))}, NoOverlap, "lithology"),
-    ({"rivers": STREAMS}, NoOverlap, "streams"),
-    ({"area": ELSEWHERE}, NoOverlap, "area"),
-    ({"slope_method": "steepest"}, ParameterInvalid, "steepest"),
-    ({"river_radius": -1.0, "rivers": STREAMS}, ParameterInvalid, "RIVER_RADIUS is -1"),
-    ({"river_radius": 14.0, "rivers": STREAMS}, ParameterInvalid, "radius of the density of rivers, 14 m"),
-    # No cell has rain, which misses the east, and rock.
-    ({"precipitation": "rain", "lithology": geology((0.9, -0.1, 1.1, 1.1, "shale"))}, errors.TooFewData, "lithology"),
-]
-
-
-@pytest.mark.parametrize(("options", "error", "text"), WRONG)
-def test_wrong_input_is_named(inputs, tmp_path, options, error, text):
-    if "precipitation" in options:
-        far = write_raster(tmp_path / "r.tif", np.ones((5, 5), np.float32), transform=Affine(900, 0, 0, 0, -900, 0))
-        rain = {"elsewhere": far, "rain": inputs["precipitation"]}
-        options = {**options, "precipitation": rain[options["precipitation"]]}
-    with pytest.raises(error, match=text):
-        build(inputs, tmp_path / "stack.tif", **options)
-    assert not (tmp_path / "stack.tif").exists()
-
-
-def test_an_unwritable_output_is_reported_first(inputs, tmp_path):
-    with pytest.raises(errors.OutputNotWritable):
-        build(inputs, tmp_path / "nowhere" / "stack.tif")
 
 
 NAMED = [("Soil Wetness", [], "soil_wetness"), ("slope", FACTORS, "slope_2"), ("a b", ["a_b", "a_b_2"], "a_b_3")]

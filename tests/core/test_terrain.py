@@ -12,7 +12,6 @@ from affine import Affine
 from rasterio.warp import transform
 from scipy.ndimage import binary_dilation
 
-from scarp.model.errors import GridUnsupported, ParameterInvalid
 from scarp.model.factors.definitions import ASPECT_CLASSES
 from scarp.model.factors.settings import HORN, SLOPE_METHODS, ZEVENBERGEN_THORNE
 from scarp.model.factors.terrain import TerrainFactors
@@ -188,11 +187,3 @@ def test_integer_elevations_serve(tmp_path):
     whole = write(tmp_path / "int.tif", surface, nodata=-32768)
     same = write(tmp_path / "float.tif", surface.astype(np.float32))
     np.testing.assert_array_equal(compute(whole), compute(same))
-
-
-def test_what_cannot_be_computed_is_refused(tmp_path):
-    path = write(tmp_path / "dem.tif", np.ones((1, 9), np.float32))
-    with pytest.raises(GridUnsupported, match="at least two"):
-        compute(path)
-    with pytest.raises(ParameterInvalid, match="horn"):
-        compute(write(tmp_path / "other.tif", np.ones((5, 9), np.float32)), "sobel")

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from scarp.model import errors
-from scarp.model.errors import LayerEmpty, ParameterInvalid, TooFewData
+from scarp.model.errors import LayerEmpty, ParameterInvalid
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.validation.settings import OUTCOMES, POINT_FIELDS, TABLE_COLUMNS
@@ -108,15 +108,6 @@ def test_the_interval_of_draws_is_inside_the_one_of_another_inventory(case, tmp_
     main = run(case, tmp_path, repeats=100).of("all")
     widths = [one.high - one.low for one in (main.auc_draws, main.auc, main.auc_delong)]
     assert widths[0] < widths[1] and widths[1] == pytest.approx(widths[2], rel=0.35)
-
-
-def test_same_seed_same_table(case, tmp_path):
-    contents = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        (tmp_path / name).mkdir()
-        run(case, tmp_path / name, seed=seed, windows=case.windows, regions=case.regions, region_field="name")
-        contents.append((tmp_path / name / "table.csv").read_bytes())
-    assert contents[0] == contents[1] != contents[2]
 
 
 def test_other_parts_do_not_change_the_numbers_of_the_map(case, tmp_path):
@@ -226,42 +217,16 @@ def test_resampling_whole_landslides_widens_the_interval(case, tmp_path):
     assert main.auc.high - main.auc.low > 1.5 * (main.auc_delong.high - main.auc_delong.low)
 
 
-OUT_OF_RANGE = {"subset": "exam", "threshold": 1.5, "distance": -1.0, "repeats": 0, "seed": -1, "polygon_mode": "all"}
-FAR, VOID = Points(name="far", xy=np.array([[0.0, 0.0]])), Points(name="void", xy=xy_of([2, 3], [2, 3]))
-BAD = [
-    *[({name: value}, ParameterInvalid, name.upper()) for name, value in OUT_OF_RANGE.items()],
-    ({"distance": float("nan")}, ParameterInvalid, "DISTANCE"),
-    ({"subset": "test"}, ParameterInvalid, "WINDOWS is empty"),
-    ({"distance": 90000.0}, TooFewData, "Make DISTANCE smaller"),
-    ({"landslides": Points(name="none")}, LayerEmpty, "no feature"),
-    ({"landslides": FAR}, LayerEmpty, "outside the raster"),
-    ({"landslides": VOID}, LayerEmpty, "2 on cells without data"),
-    ({"landslides": Points(name="one", xy=xy_of([50], [50]))}, TooFewData, "at least 2"),
-    *[({"stable": Points(name="none")}, LayerEmpty, "STABLE"), ({"stable": FAR}, LayerEmpty, "STABLE")],
-    ({"regions": Polygons(name="none")}, LayerEmpty, "REGIONS"),
-    ({"regions": areas((0, 0, 9, 9)), "region_field": "x"}, errors.FieldUnusable, '"x"'),
-    ({"windows": areas((0, 0, 200, 240), subset=["train"]), "subset": "test"}, LayerEmpty, "0 landslides lie in test"),
-    ({"zones": "/nowhere/zones.tif"}, errors.InputMissing, "zones"),
-]
-
-
-@pytest.mark.parametrize(("options", "error", "words"), BAD)
-def test_bad_input_is_refused_in_plain_words(case, tmp_path, options, error, words):
-    with pytest.raises(error, match=words):
-        run(case, tmp_path, **options)
+def test_landslides_without_data_and_an_unknown_mode_are_refused(case, tmp_path):
+    """For other bad input see tests/qgis/bad_input."""
+    void = Points(name="void", xy=xy_of([2, 3], [2, 3]))
+    for options, error, words in (
+        ({"polygon_mode": "all"}, ParameterInvalid, "POLYGON_MODE"),
+        ({"landslides": void}, LayerEmpty, "2 on cells without data"),
+    ):
+        with pytest.raises(error, match=words):
+            run(case, tmp_path, **options)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_zones_of_another_grid_are_refused(case, tmp_path):
-    grid = degree_grid(66, 80, 1 / 1200, 95.0, 30.0)
-    write_raster(tmp_path / "zones.tif", np.ones(grid.shape, dtype=np.uint8), grid, nodata=0)
-    with pytest.raises(errors.GridMismatch, match="not on the same grid"):
-        run(case, tmp_path, zones=tmp_path / "zones.tif")
-
-
-def test_a_folder_that_is_not_there_is_refused_before_the_work(case, tmp_path):
-    with pytest.raises(errors.OutputNotWritable):
-        run(case, tmp_path / "missing")
 
 
 def test_cancelling_leaves_nothing(case, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scarp.model.errors import InputCorrupt, ParameterInvalid, TooFewData
+from scarp.model.errors import TooFewData
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.windows import split
@@ -225,32 +225,6 @@ def test_features_have_map_coordinates(area):
         share = (marks == 1).sum() / (marks != 255).sum()
         assert feature.landslide_share == pytest.approx(share)
         assert feature.kind == ("landslide" if share else "stable")
-
-
-IMPOSSIBLE = {
-    "window": [(90.0, ParameterInvalid, "at least 120 m"), (9000.0, ParameterInvalid, "smaller")],
-    "block": [(500.0, ParameterInvalid, "BLOCK"), (5000.0, TooFewData, "BLOCK smaller")],
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "error", "text"), [(name, *row) for name, rows in IMPOSSIBLE.items() for row in rows]
-)
-def test_impossible_settings_say_what_to_change(area, name, value, error, text):
-    with pytest.raises(error, match=text):
-        collect(area[0], **{name: value})
-
-
-USELESS = [(0, TooFewData, "landslide"), (1, TooFewData, "stable"), (3, InputCorrupt, "value 3")]
-
-
-@pytest.mark.parametrize(("value", "error", "text"), [*USELESS, (255, TooFewData, "landslide")])
-def test_useless_labels_are_refused(area, tmp_path, value, error, text):
-    for name in ("stack", "safety"):
-        (tmp_path / f"{name}.tif").symlink_to(area[0] / f"{name}.tif")
-    write_raster(tmp_path / "labels.tif", np.full((HEIGHT, WIDTH), value, dtype=np.uint8), GRID, nodata=255)
-    with pytest.raises(error, match=text):
-        collect(tmp_path)
 
 
 def test_landslides_without_factors_warn(area, tmp_path):

@@ -142,7 +142,7 @@ def every_step(area, chain, run, tmp_path_factory) -> dict[str, Step]:
     return steps(area, chain, run, tmp_path_factory.mktemp("steps"))
 
 
-@pytest.mark.parametrize("reports", [1, 3])
+@pytest.mark.parametrize("reports", [1, 3, 8])
 @pytest.mark.parametrize("algorithm", [name for name in OUTPUTS if name != "rerun"])
 def test_a_cancelled_run_leaves_no_outputs(run, every_step, tmp_path, algorithm, reports):
     listener, message = Listener(cancel_after=reports), ""
