@@ -43,11 +43,3 @@ def test_five_regions_in_the_batch_dialog(play):
     loaded = [layer for layer in found["layers"] if layer["renderer"] == "singlebandpseudocolor"]
     assert len(loaded) == 5
     assert len({layer["group"] for layer in loaded}) == 5, "one group for each row"
-
-
-def test_graphical_models_open_in_the_designer(play):
-    found = play("designer")
-    assert {"factorstozones", "chainwithcomparisons", "newarea"} <= set(found["models"])
-    for name, model in found["models"].items():
-        assert model["valid"], f"{name}: {model['problems']}"
-        compile(model["python"], name, "exec")

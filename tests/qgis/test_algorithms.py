@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import QgsProcessingFeatureSourceDefinition, QgsRasterLayer, QgsVectorLayer
+from qgis.core import QgsRasterLayer, QgsVectorLayer
 
 from scarp.model.artifact import load_model
 from scarp.model.factors.definitions import FACTORS
@@ -16,7 +16,7 @@ from scarp.model.outputs.run_record import sha256
 from scarp.model.stack import open_stack
 from scarp.model.training.settings import default
 from scarp.tests.qgis.results import read_band, record_of, rows_of
-from scarp.tests.qgis.tiny import CELL, SIZE, TRAINING, Listener, cell_point, in_crs, in_project, memory_layer
+from scarp.tests.qgis.tiny import CELL, SIZE, TRAINING, Listener, cell_point, in_crs, memory_layer
 
 FIGURE = "data:image/svg+xml"
 REGIONS = {"REGION_FIELD": "region"}
@@ -36,34 +36,6 @@ def shapes_in_degrees(path) -> list[str]:
     return [in_crs(feature.geometry().asWkt(12), "EPSG:4326") for feature in features]
 
 
-def test_demo_data(run, tmp_path):
-    output = tmp_path / "demo data"
-    listener = Listener()
-    result = run("createdemodata", listener, SIZE=90, REGIONS=5, SEED=2, OUTPUT=output)
-    assert result["OUTPUT"] == str(output)
-    for name in ("dem", "precipitation", "temperature", "true_probability"):
-        with rasterio.open(output / f"{name}.tif") as source:
-            assert source.crs and source.count == 1 and (name != "dem" or source.shape == (90, 90))
-    layers = {}
-    for name in "rivers faults lithology landform seismic regions climate study_area landslides".split():
-        layer = layers[name] = QgsVectorLayer(str(output / f"{name}.gpkg"), name)
-        assert layer.isValid() and layer.crs().isValid(), name
-        assert all(not feature.geometry().isEmpty() for feature in layer.getFeatures())
-    assert layers["regions"].featureCount() == 5
-    assert layers["landslides"].featureCount() == result["LANDSLIDES"] > 0
-    sizes = values_of(layers["landslides"], "scale")
-    assert {value for value in sizes if isinstance(value, str)} <= {"giant", "large", "medium", "small"}
-    assert listener.lines
-
-
-def test_stack_has_the_ten_factors_in_order(chain, area):
-    with open_stack(chain["stack"]) as stack, rasterio.open(area / "dem.tif") as dem:
-        assert stack.names == list(FACTORS)
-        assert set(stack.factor("lithology").classes.values()) == {"granite", "schist"}
-        assert (stack.dataset.transform, stack.dataset.shape) == (dem.transform, dem.shape)
-    assert record_of(chain["stack"])["algorithm"] == "scarp:buildfactorstack"
-
-
 def test_stack_takes_extra_factors_and_omits_what_is_missing(step, area):
     extras = {"EXTRA_CONTINUOUS": [str(area / "temperature.tif")], "EXTRA_CATEGORICAL": [str(area / "landcover.tif")]}
     result = step("buildfactorstack", SLOPE_METHOD="zevenbergen_thorne", **extras)
@@ -72,42 +44,6 @@ def test_stack_takes_extra_factors_and_omits_what_is_missing(step, area):
         kinds = {factor.name: factor.kind for factor in stack.factors}
     assert len(kinds) == 5 == result["FACTORS"]
     assert kinds["landcover"] == "categorical"
-
-
-@pytest.mark.parametrize("source", ["stack", "model"])
-def test_classes_match_by_label_in_a_second_area(step, area, chain, source):
-    """Known classes keep their codes though the polygons come in another order; a new one gets a code after them."""
-    features = list(QgsVectorLayer(str(area / "lithology.gpkg"), "").getFeatures())[::-1]
-    rows = [(item.geometry().asWkt(), [item["rock"].replace("granite", "basalt")]) for item in features]
-    lithology = {"LITHOLOGY": memory_layer("Polygon", "rock:string", rows), "LITHOLOGY_FIELD": "rock"}
-    output = step("buildfactorstack", CLASSES_FROM=chain[source], **lithology)["OUTPUT"]
-    with open_stack(chain["stack"]) as first, open_stack(output) as second:
-        assert second.factor("lithology").classes == {1: "granite", 2: "schist", 3: "basalt"}
-        bands = first.factor("lithology").band, second.factor("lithology").band
-    earlier = read_band(chain["stack"], bands[0]).data
-    np.testing.assert_array_equal(read_band(output, bands[1]).data, np.where(earlier == 1, 3, earlier))
-
-
-def test_area_masks_the_stack_and_the_map(step, area, chain, tmp_path):
-    west = f"{area / 'regions.gpkg'}|subset=region = 'west'"
-    slope = read_band(step("buildfactorstack", AREA=west)["OUTPUT"])
-    assert np.isnan(slope.data[:, SIZE // 2 :]).all() and np.isfinite(slope.data[:, : SIZE // 2]).all()
-    result = step("predictsusceptibility", AREA=west, OUTPUT=tmp_path / "map.tif")
-    expected = np.where(np.arange(SIZE) < SIZE // 2, read_band(chain["susceptibility"]).data, np.nan)
-    np.testing.assert_allclose(read_band(result["OUTPUT"]).data, expected, atol=1e-5)
-    assert result["CELLS"] == np.isfinite(expected).sum() > 0
-
-
-def test_labels_from_polygons_with_a_ring_and_selected_features(step, area):
-    slides = QgsVectorLayer(str(area / "landslides.gpkg"), "slides")
-    rows = [(feature.geometry().buffer(70, 8).asWkt(), [feature["scale"]]) for feature in slides.getFeatures()]
-    with in_project(memory_layer("Polygon", "scale:string", rows, name="outlines")) as polygons:
-        polygons.selectByIds([feature.id() for feature in list(polygons.getFeatures())[:5]])
-        whole = step("buildbufferedlabels", LANDSLIDES=polygons, RING=200)
-        selected = QgsProcessingFeatureSourceDefinition(polygons.id(), True)
-        five = step("buildbufferedlabels", LANDSLIDES=selected, RING=200)
-    assert five["LANDSLIDES_USED"] == 5 < whole["LANDSLIDES_USED"]
-    assert 0 < five["LANDSLIDE_CELLS"] < whole["LANDSLIDE_CELLS"] and five["UNKNOWN_CELLS"] > 0
 
 
 def test_safety_factor_follows_its_formula(step, tmp_path):
@@ -278,15 +214,6 @@ def test_vector_outputs_go_where_processing_can_write(step, tmp_path, place):
     given = place.format(folder=tmp_path) if place.startswith("ogr:") else str(tmp_path / place)
     result = step("validatewithpoints", DISTANCE=150, REPEATS=1, OUTPUT_POINTS=given)
     assert QgsVectorLayer(result["OUTPUT_POINTS"], "points").featureCount() > 50
-
-
-def test_station_points_make_a_factor(step):
-    places = np.random.default_rng(0).integers(0, SIZE, (12, 2))
-    stations = memory_layer("Point", "mm:string", [(cell_point(*cell), [str(500 + 3 * cell[1])]) for cell in places])
-    output = step("buildfactorstack", PRECIPITATION=stations, PRECIPITATION_FIELD="mm")["OUTPUT"]
-    with open_stack(output) as stack:
-        rain = stack.dataset.read(stack.factor("precipitation").band)
-    assert 450 < np.nanmin(rain) < np.nanmax(rain) < 900
 
 
 def test_comparison_of_maps_of_other_cells_crs_and_values(step, chain, area, tmp_path):

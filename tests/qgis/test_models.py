@@ -242,7 +242,6 @@ def test_a_changed_copy_becomes_the_users_model(plugin, run, area, chain, tmp_pa
 
 
 def test_the_designer_opens_it(plugin, run, model, monkeypatch):
-    """The real dialog; ``tests/gui`` looks at it in a real window."""
     from processing.modeler import ModelerDialog as module
     from processing.modeler.ModelerDialog import ModelerDialog
 

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import QgsProcessingException, QgsVectorLayer
+from qgis.core import QgsVectorLayer
 
-from scarp.model.cluster import connection
 from scarp.tests.core.local_cluster import local_cluster
 from scarp.tests.golden.chain import VALUES, measure, surroundings
 from scarp.tests.golden.comparing import differences
@@ -129,16 +128,6 @@ def test_a_stack_from_a_cluster_is_the_same(run, area, chain, tmp_path):
         assert got.descriptions == expected.descriptions
         np.testing.assert_array_equal(got.read(), expected.read())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stack.tif", "stack.tif.run.json"]
-
-
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "ftp://127.0.0.1:9"])
-def test_a_wrong_scheduler_address_is_reported_before_any_work(run, area, tmp_path, monkeypatch, address):
-    pytest.importorskip("distributed")
-    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 0.5)
-    with pytest.raises(QgsProcessingException, match="no Dask scheduler.*leave SCHEDULER empty") as caught:
-        run("buildfactorstack", OUTPUT=tmp_path / "stack.tif", SCHEDULER=address, **stack_inputs(area))
-    assert address in str(caught.value) and "unexpected error" not in str(caught.value)
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_demo_chain_gives_its_golden_values(run, tmp_path):
