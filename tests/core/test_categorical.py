@@ -7,7 +7,7 @@ import pytest
 import rasterio
 from rasterio.features import rasterize
 
-from scarp.model.errors import FieldUnusable, LayerEmpty, ParameterInvalid
+from scarp.model.errors import LayerEmpty, ParameterInvalid
 from scarp.model.factors.categorical import PolygonClasses, RasterClasses, assign_codes, label_text
 from scarp.model.factors.settings import CategoricalInput
 from scarp.model.inputs.vectors import Polygons
@@ -98,15 +98,11 @@ def test_known_classes_stay_in_the_table_without_a_warning():
     assert not progress.warnings
 
 
-def test_classes_are_polygons_with_a_field_or_a_raster():
-    with pytest.raises(FieldUnusable, match="stone.*rock"):
-        classes([box(0, 0, 400, 1000)], ["a"], field="stone")
+def test_no_class_at_all_is_refused():
     with pytest.raises(LayerEmpty, match="geology.*no polygon"):
         classes([], [])
     with pytest.raises(ParameterInvalid):
         CategoricalInput()
-    with pytest.raises(ParameterInvalid, match="field"):
-        CategoricalInput(polygons=polygons([box(0, 0, 1, 1)], ["a"]))
 
 
 def write(folder, values, nodata=None):

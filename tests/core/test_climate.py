@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
@@ -101,13 +100,6 @@ def test_a_finer_raster_is_averaged(tmp_path):
     grid = Grid(UTM.crs, Affine(80, 0, 500_000, 0, -80, 3_500_000), 100, 75)
     path = write(tmp_path / "fine.tif", fine, UTM.crs, None, Affine(5, 0, 500_000, 0, -5, 3_500_000))
     assert read(path, grid).std() < 5
-
-
-def test_declared_scale_and_offset_are_applied_once(tmp_path):
-    path = write(tmp_path / "rain.tif", np.full((40, 40), 120, np.uint8), nodata=None)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.scales, dataset.offsets = (0.1,), (5.0,)
-    assert read(path, DEGREES) == pytest.approx(17.0, abs=1e-4)
 
 
 def stations(count, grid=UTM, seed=0, value=None):

@@ -16,7 +16,6 @@ from scarp.model.classical import sklearn_models
 from scarp.model.errors import ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.jobs.train_comparison_model import train_comparison_model
-from scarp.model.jobs.train_pcum import train_pcum
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, open_stack
 from scarp.model.training import settings
@@ -258,17 +257,3 @@ def test_patches_and_cells_together_keep_the_cells_of_the_stack(area, models, tm
     found = read_band(tmp_path / "p.tif")
     assert (summary.patch, found.shape) == (1, GRID.shape)
     assert np.nanmax(np.abs(found - np.mean(each, axis=0))) < 1e-5
-
-
-def test_all_kinds_are_tested_on_the_same_blocks_as_pcum(area, models, tmp_path):
-    given = TrainingSettings(**{**SMALL, "window": 960.0, "physics": "none"})
-    files = area / "stack.tif", area / "labels.tif", tmp_path / "m.safetensors"
-    result = train_pcum(*files, settings=given, progress=NullProgress())
-    pairs = [
-        (window.subset, block.subset)
-        for window in result.windows
-        for block in models["random_forest"].windows
-        if block.left <= window.left and window.right <= block.right
-        if block.bottom <= window.bottom and window.top <= block.top
-    ]
-    assert len(pairs) > 10 and all(one == two for one, two in pairs)

@@ -232,9 +232,6 @@ def test_less_memory_means_smaller_tiles_or_fewer_at_once(open_with, monkeypatch
 def test_a_given_tile_size_is_rounded_to_the_alignment(open_with):
     opened = open_with("unet4")
     assert make_plan(utm_grid(900, 900), opened.ensemble, opened.setup, 100).tiling.side == 112
-    for wrong in (-1, 10**6):
-        with pytest.raises(ParameterInvalid, match="TILE"):
-            PredictionOptions(tile=wrong)
 
 
 def test_patches_that_do_not_fit_together(open_with, monkeypatch):
