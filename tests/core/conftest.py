@@ -151,7 +151,7 @@ def build_factor_stack(dem, output, progress=None, **settings):
 
 def build_buffered_labels(landslides, reference, output, progress=None, **settings):
     from scarp.model.jobs import build_buffered_labels as job
-    from scarp.model.labels.scales import LabelOptions
+    from scarp.model.labels.settings import LabelOptions
 
     given = landslides, reference, output, build(LabelOptions, settings)
     return job.build_buffered_labels(*given, **settings, progress=progress or NullProgress())
