@@ -22,7 +22,7 @@ class PolygonBurner:
     """The polygons of one layer, in the grid's CRS, ready to be burned into any block."""
 
     def __init__(self, polygons: Polygons, grid: Grid) -> None:
-        self._grid = grid
+        self._grid, self._geometries = grid, polygons.geometries
         self._shapes = [_rings(geometry) for geometry in polygons.geometries]
         self.bounds = np.array([_bounds(shape) for shape in self._shapes]).reshape(-1, 4)
         """Left, bottom, right and top of each feature in map units, shape (features, 4)."""
@@ -56,9 +56,17 @@ class PolygonBurner:
         return burned, self._burn(block, [(shape, 1) for shape, _ in chosen], np.uint16, MergeAlg.add)
 
     def _shapes_in(self, block: Block, features: Numbers, values: Numbers) -> list[tuple[Geometry, int]]:
-        extent = self._extent(block)
-        shapes = ((_clip_to_extent(self._shapes[feature], extent), value) for feature, value in zip(features, values))
-        return [(shape, value) for shape, value in shapes if shape]
+        extent = left, bottom, right, top = self._extent(block)
+        west, south, east, north = self.bounds[np.asarray(features, dtype=np.int64)].T
+        # Most features of a layer with very many lie within a block: to cut them takes longer than to burn them.
+        within = (west >= left) & (south >= bottom) & (east <= right) & (north <= top)
+        shapes = []
+        for feature, value, whole in zip(features, values, within):
+            shape = self._shapes[feature] if whole else _clip_to_extent(self._shapes[feature], extent)
+            if shape:
+                cut = {"type": "MultiPolygon", "coordinates": shape}
+                shapes.append((self._geometries[feature] if whole else cut, value))
+        return shapes
 
     def _extent(self, block: Block) -> Bounds:
         t = self._grid.block_transform(block)
@@ -88,15 +96,15 @@ def _bounds(polygons: list[list[np.ndarray]]) -> tuple[float, ...]:
     return (*corners.min(axis=0), *corners.max(axis=0))
 
 
-def _clip_to_extent(polygons: list[list[np.ndarray]], extent: Bounds) -> Geometry | None:
-    """Return a geometry that covers the same part of an extent with as few vertices as possible; None for none."""
-    coordinates = []
+def _clip_to_extent(polygons: list[list[np.ndarray]], extent: Bounds) -> list[list[np.ndarray]]:
+    """Return polygons that cover the same part of an extent with as few vertices as possible."""
+    result = []
     for outer, *holes in polygons:
         simple = _simplify_ring(outer, extent)
         if simple is not None:
             inner = (_simplify_ring(hole, extent) for hole in holes)
-            coordinates.append([simple, *(hole for hole in inner if hole is not None)])
-    return {"type": "MultiPolygon", "coordinates": coordinates} if coordinates else None
+            result.append([simple, *(hole for hole in inner if hole is not None)])
+    return result
 
 
 def _simplify_ring(ring: np.ndarray, extent: Bounds) -> np.ndarray | None:
