@@ -19,8 +19,8 @@ from qgis.core import (
 
 from ...model.errors import CrsMissing, InputCorrupt, InputMissing, LibraryMissing, ParameterInvalid
 from ...model.options import Option, Options
-from ...model.raster_name import RasterName
 from ...model.texts import join_names
+from ...model.virtual_rasters import RasterName
 from ...processing_provider.dependencies import install_hint
 from ...translation import tr
 from .feedback import FeedbackProgress

@@ -22,9 +22,7 @@ from ..inputs.bands import choose_band
 from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.vectors import Polygons
-from ..inputs.virtual_rasters import vrt_text
 from ..progress import Progress, stop_if_cancelled
-from ..raster_name import raster_file
 from ..safe_json import parse_json
 from ..texts import (
     REPLACEMENT,
@@ -36,6 +34,7 @@ from ..texts import (
     join_names,
     misread_warning,
 )
+from ..virtual_rasters import raster_file, vrt_text
 from .definitions import MAX_CLASS_CODE, MAX_CLASSES, FactorReader
 from .polygons import PolygonBurner
 from .source_rasters import SourceRaster, check_overlap, open_source, warped_view

@@ -28,8 +28,8 @@ from ..inputs.rasters import (
 )
 from ..inputs.undeclared_nodata import NO_LIMITS, only_nodata, take_out_undeclared_nodata
 from ..inputs.units import AUTO, ELEVATION, NO_CONVERSION, PLAUSIBLE, Conversion, find_conversion
-from ..inputs.virtual_rasters import FULL_CIRCLE, turns_to, vrt_around_the_earth
 from ..progress import Progress
+from ..virtual_rasters import FULL_CIRCLE, turns_to, vrt_around_the_earth
 
 _LATTICE = 21  # places along a side of the grid whose longitudes are looked at
 

@@ -17,7 +17,7 @@ from ..inputs.bands import split_bands
 from ..inputs.units import AUTO, ELEVATION, PLAUSIBLE
 from ..inputs.vectors import Lines
 from ..progress import Progress
-from ..raster_name import RasterName, raster_file
+from ..virtual_rasters import RasterName, raster_file
 from .categorical import ClassTable, PolygonClasses, RasterClasses
 from .climate import ContinuousRaster, StationSurface
 from .definitions import CATEGORICAL, CONTINUOUS, FACTORS, TERRAIN_FACTORS, FactorDefinition, FactorReader, factor_name

@@ -11,10 +11,9 @@ from rasterio.enums import ColorInterp
 
 from ..errors import InputCorrupt
 from ..progress import Progress
-from ..raster_name import RasterName
+from ..virtual_rasters import RasterName, data_bands
 from .rasters import open_raster, raster_path
 from .units import PRECIPITATION, TEMPERATURE
-from .virtual_rasters import data_bands
 
 MONTHS = 12
 _PICTURE = {ColorInterp.red, ColorInterp.green, ColorInterp.blue}

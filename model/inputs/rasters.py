@@ -25,8 +25,7 @@ from rasterio.windows import Window
 
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
 from ..outputs.atomic import atomic_output
-from ..raster_name import RasterName
-from .virtual_rasters import vrt_with_options
+from ..virtual_rasters import RasterName, vrt_with_options
 
 if TYPE_CHECKING:
     from ..grid import Block, Grid
@@ -102,7 +101,7 @@ def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.Dataset
     """Open any raster that GDAL reads; ``role`` says in messages what it is in this run ("DEM", "factor stack").
 
     Besides files, GDAL's names of parts (``NETCDF:…``) and of files in archives are accepted, archives by their own
-    name as well, and names with options (see :class:`~.virtual_rasters.RasterName`).
+    name as well, and names with options (see :class:`~..virtual_rasters.RasterName`).
 
     Raises:
         InputMissing: there is no such file.

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ..errors import OutputNotWritable
-from ..raster_name import raster_file
 from ..safe_json import read_json
+from ..virtual_rasters import raster_file
 from .atomic import write_text
 from .transaction import RECORD_SUFFIX
 

@@ -25,8 +25,8 @@ from scarp.model.inputs.rasters import open_raster, read_window
 from scarp.model.inputs.undeclared_nodata import isolated_sentinels
 from scarp.model.inputs.units import find_conversion
 from scarp.model.progress import NullProgress
-from scarp.model.raster_name import RasterName, raster_file
 from scarp.model.stack import StackFactor, open_stack
+from scarp.model.virtual_rasters import RasterName, raster_file
 from scarp.model.windows.cells import sample_cells
 from scarp.model.windows.collection import WindowPlan, read_windows
 from scarp.model.windows.split import open_training_rasters

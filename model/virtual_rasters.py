@@ -1,22 +1,60 @@
-"""GDAL's virtual rasters (VRT) over one raster: with another CRS, one band of several, or its longitudes repeated."""
+"""GDAL's virtual rasters (VRT) over one raster: with another CRS, one band of several, or its longitudes repeated.
+
+Their names have options, as GDAL has them: ``vrt://PATH?bands=2&a_srs=EPSG:4326``. GDAL itself understands these only
+in part before version 3.7, so Scarp reads them. The shell reads names too, so no library is needed for them.
+"""
 
 from __future__ import annotations
 
 import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote
 from xml.etree import ElementTree  # nosec B405  # reads only what GDAL itself wrote
 
-import rasterio
-import rasterio.shutil
-from rasterio.enums import ColorInterp
-from rasterio.io import MemoryFile
+if TYPE_CHECKING:
+    import rasterio
 
-from ..raster_name import RasterName
-
+_PREFIX, _CRS, _BAND = "vrt://", "a_srs", "bands"
 FULL_CIRCLE = 360.0
+
+
+@dataclass(frozen=True)
+class RasterName:
+    """A raster as GDAL names it: its file, and options."""
+
+    file: str
+    crs: str = ""  # code or WKT of the CRS to take where the file has none
+    band: int = 0  # the only band to take, from 1; 0 for all
+
+    @classmethod
+    def parse(cls, name: str | os.PathLike) -> RasterName:
+        """Read a name; a plain path is one without options."""
+        text = os.fspath(name)
+        file, mark, options = text[len(_PREFIX) :].rpartition("?")
+        if not (text.startswith(_PREFIX) and mark):
+            return cls(text)
+        found = dict(parse_qsl(options))
+        band = found.get(_BAND, "0")
+        return cls(file, found.get(_CRS, ""), int(band) if band.isdigit() else 0)
+
+    def __str__(self) -> str:
+        options = [f"{_BAND}={self.band}"] if self.band else []
+        options += [f"{_CRS}={quote(self.crs, safe=':')}"] if self.crs else []
+        return f"{_PREFIX}{self.file}?{'&'.join(options)}" if options else self.file
+
+
+def raster_file(name: str | os.PathLike) -> str:
+    """Return the file of a raster that may have a name with options."""
+    return RasterName.parse(name).file
 
 
 def vrt_text(dataset: rasterio.DatasetReader) -> str:
     """Return the XML of a virtual raster of a dataset: its layout and metadata as GDAL states them, in any format."""
+    import rasterio.shutil
+    from rasterio.io import MemoryFile
+
     with MemoryFile(ext=".vrt") as memory:
         rasterio.shutil.copy(dataset, memory.name, driver="VRT")
         return bytes(memory.getbuffer()).decode("utf-8", "replace")
@@ -78,7 +116,7 @@ def turns_to(longitude: float, left: float, right: float) -> int | None:
 
 def alpha_bands(dataset: rasterio.DatasetReader) -> list[int]:
     """Return the bands that state where there is data."""
-    return [band for band, meaning in zip(dataset.indexes, dataset.colorinterp) if meaning == ColorInterp.alpha]
+    return [band for band, meaning in zip(dataset.indexes, dataset.colorinterp) if meaning.name == "alpha"]
 
 
 def data_bands(dataset: rasterio.DatasetReader) -> list[int]:
