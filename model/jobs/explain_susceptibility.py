@@ -26,7 +26,7 @@ from ..prediction.ensemble import full_precision_fp32
 from ..progress import Progress, SubProgress, WarningLog, duration, stop_if_cancelled
 from ..provenance.records import changed_since_training, warn_changed_stack, warn_stale_inputs
 from ..report.explanation import COLUMNS, Explanation, explanation_page, explanation_rows, format_estimate
-from ..report.map_images import read_map
+from ..report.maps import read_map
 from ..stack import open_stack
 from ..tables import write_table
 from . import sources_of

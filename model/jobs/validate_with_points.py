@@ -17,8 +17,8 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs
-from ..report.map_images import find_relief, relief_covers, write_hillshade
 from ..report.map_sheet import MapSheet, validation_sheet
+from ..report.maps import find_relief, relief_covers, write_hillshade
 from ..report.validation import ValidationReportInput, validation_page
 from ..tables import prepend_region, write_table
 from ..validation import measures, preparation

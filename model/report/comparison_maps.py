@@ -19,8 +19,20 @@ from ..grid import Grid
 from ..inputs.rasters import raster_path
 from ..statistics import AreaRanks
 from .charts import PAGE_WIDTH, escape_mathtext, new_figure, shorten
-from .map_images import Bounds, MapImage, add_hillshade, empty_map, find_relief, read_map
-from .maps import draw_cells, draw_frame, draw_north_arrow, draw_scale_bar, draw_zones, zone_patches
+from .maps import (
+    Bounds,
+    MapImage,
+    add_hillshade,
+    draw_cells,
+    draw_frame,
+    draw_north_arrow,
+    draw_scale_bar,
+    draw_zones,
+    empty_map,
+    find_relief,
+    read_map,
+    zone_patches,
+)
 
 MAX_SIDE = 500  # cells along the longer side of a map
 MAX_HEIGHT = 7.6  # inches that the maps side by side may have

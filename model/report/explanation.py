@@ -21,8 +21,7 @@ from ..explanation.response import AGAINST, EXPECTED, FLAT_CHANGE, NOT_ASSESSED,
 from ..progress import Progress
 from ..statistics import Estimate
 from .charts import BLUE, HALF_WIDTH, INK, PAGE_WIDTH, SOFT, VERMILION, escape_mathtext, new_figure, shorten, style
-from .map_images import MapImage
-from .maps import draw_cells, draw_scale_bar, legend_patch
+from .maps import MapImage, draw_cells, draw_scale_bar, legend_patch
 from .page import Page, css_colour, percent
 
 

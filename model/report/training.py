@@ -22,8 +22,7 @@ from ..training.settings import FREQUENCY_RATIO, PCUM, REGRESSION, TABLE_KINDS, 
 from ..windows.cells import CellSet
 from ..windows.split import SUBSETS, TEST
 from .charts import BLUE, GREEN, SOFT, VERMILION, new_figure, style
-from .map_images import MapImage, compute_hillshade, metres_per_unit, relief_of_stack
-from .maps import draw_north_arrow, draw_scale_bar
+from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
 from .page import Page
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}

@@ -20,7 +20,7 @@ from ..validation.zone_table import ZoneRow, insignificant_increases, non_monoto
 from ..zones.raster import assign_zones
 from ..zones.schemes import zone_colours
 from . import charts, maps
-from .map_images import MAX_SIDE, Bounds, MapImage, Relief, add_hillshade, clip_to_geometries, read_map
+from .maps import MAX_SIDE, Bounds, MapImage, Relief, add_hillshade, clip_to_geometries, read_map
 from .page import (
     MISSING,
     Page,

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from scarp.model.errors import InputMissing
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
-from scarp.model.report.map_images import FLAT, MapImage, Relief, apply_hillshade, compute_hillshade, find_relief
+from scarp.model.report.maps import FLAT, MapImage, Relief, apply_hillshade, compute_hillshade, find_relief
 from scarp.model.stack import StackFactor
 from scarp.tests.core.conftest import utm_grid, write_raster, write_stack
 

@@ -16,8 +16,7 @@ from rasterio.transform import from_origin
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
-from scarp.model.report.map_images import clip_to_geometries, read_map
-from scarp.model.report.maps import PointGroup, zone_map
+from scarp.model.report.maps import PointGroup, clip_to_geometries, read_map, zone_map
 from scarp.model.report.page import MISSING, Page, format_cell, round_length
 from scarp.model.zones.schemes import COLOUR_RAMP
 from scarp.tests.core.conftest import utm_grid

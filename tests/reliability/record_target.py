@@ -22,7 +22,7 @@ from scarp.model.prediction.tile_cache import TileCache
 from scarp.model.progress import NullProgress
 from scarp.model.provenance.records import RecordedRun, read_recorded_run
 from scarp.model.provenance.run_comparison import compare_tables
-from scarp.model.report.map_images import find_relief
+from scarp.model.report.maps import find_relief
 from scarp.model.stack import read_classes
 from scarp.model.training.checkpoint import Checkpoint as CheckpointFile
 from scarp.model.training.checkpoint import TrainingState
