@@ -47,27 +47,19 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_file_appears_only_when_the_block_succeeds(tmp_path):
-    output = tmp_path / "map.tif"
-    with atomic_output(output) as temporary:
-        temporary.write_bytes(b"whole")
-        assert temporary.parent == tmp_path
-        assert temporary.suffix == ".tif"
-        assert not output.exists()
-    assert output.read_bytes() == b"whole"
-    assert names(tmp_path) == ["map.tif"]
-
-
 @pytest.mark.parametrize("failure", [Cancelled(), ValueError("x"), KeyboardInterrupt()])
-def test_failure_keeps_the_older_file_and_leaves_nothing_else(tmp_path, failure):
+def test_a_file_is_replaced_when_the_block_succeeds_and_kept_otherwise(tmp_path, failure):
     output = tmp_path / "map.tif"
     output.write_bytes(b"old")
     with pytest.raises(type(failure)), atomic_output(output) as temporary:
         temporary.write_bytes(b"half")
         temporary.with_name(temporary.name + ".aux.xml").write_text("side")
         raise failure
-    assert output.read_bytes() == b"old"
-    assert names(tmp_path) == ["map.tif"]
+    assert (output.read_bytes(), names(tmp_path)) == (b"old", ["map.tif"])
+    with atomic_output(output) as temporary:
+        temporary.write_bytes(b"whole")
+        assert (temporary.parent, temporary.suffix, output.read_bytes()) == (tmp_path, ".tif", b"old")
+    assert (output.read_bytes(), names(tmp_path)) == (b"whole", ["map.tif"])
 
 
 def test_a_folder_is_moved_into_place_and_keeps_other_files(tmp_path):

@@ -15,9 +15,9 @@ from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
 from scarp.model.factors import block_pipeline
 from scarp.model.factors.definitions import ASPECT_CLASSES, FACTORS, factor_name
-from scarp.model.factors.settings import CategoricalInput, StationPoints
+from scarp.model.factors.settings import CategoricalInput
 from scarp.model.inputs.rasters import create_raster
-from scarp.model.inputs.vectors import Lines, Points, Polygons
+from scarp.model.inputs.vectors import Lines, Polygons
 from scarp.model.networks import build_network
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
@@ -172,16 +172,6 @@ def test_a_second_area_takes_the_classes_of_the_first_or_of_a_trained_model(inpu
     west, east = read(tmp_path / "second.tif", ["lithology"])[0, 30, [50, 250]]
     assert [classes[west], classes[east]] == ["shale", "granite"]
     assert any("basalt" in text for text in progress.warnings)
-
-
-def test_stations_serve_for_rain(inputs, tmp_path):
-    random = np.random.default_rng(0)
-    xy = np.stack([random.uniform(LEFT, RIGHT, 12), random.uniform(BOTTOM, TOP, 12)], axis=1)
-    points = Points(name="stations", xy=xy, fields={"mm": random.uniform(500, 900, 12).tolist()})
-    summary = build(inputs, tmp_path / "stack.tif", precipitation=StationPoints(points, "mm"))
-    rain = read(tmp_path / "stack.tif", ["precipitation"])
-    assert summary.without_data["precipitation"] == 0
-    assert 450 < np.nanmin(rain) < np.nanmax(rain) < 950
 
 
 def test_the_file_is_the_same_with_any_number_of_workers(inputs, tmp_path, monkeypatch):

@@ -191,7 +191,6 @@ def test_changed_and_missing_earlier_outputs_are_distinguished(run, chain, tmp_p
     ("content", "message"),
     [
         ("{", "cannot be read"),
-        ('{"algorithm": "native:buffer"}', "is no run record of Scarp"),
         ('{"algorithm": "scarp:trainpcum"}', "does not say with which parameters"),
         ('{"algorithm": "scarp:rerun", "call": {"parameters": {}}}', "cannot run again"),
         ('{"algorithm": "scarp:nothing", "call": {"parameters": {}}}', "cannot run again"),
