@@ -89,18 +89,20 @@ def unify_labels(labels: Sequence[str], known: ClassTable | None, where: str, pr
         known: class table of an earlier stack or model, whose spellings are kept.
         where: layer and role, at the beginning of a sentence.
     """
-    spelling = {clean_label(label): label for label in (known or {}).values()}
+    earlier = set((known or {}).values())
+    spelling = {clean_label(label): label for label in earlier}
     spellings: dict[str, set[str]] = {}
     marks: Counter[str] = Counter()
     result = []
     for label in labels:
-        if label and is_no_value(label):
-            marks[label] += 1
-            label = ""
         clean = clean_label(label)
-        if clean:
+        if is_no_value(clean):
+            marks[label] += 1
+            clean = ""
+        if clean and label not in earlier:
             spellings.setdefault(clean, set()).add(label)
-        result.append(spelling.get(clean, clean))
+            clean = spelling.get(clean, clean)
+        result.append(label if label in earlier and clean else clean)
     if marks:
         listed = join_names([f'"{label}" ({number})' for label, number in marks.items()])
         progress.warn(f"{where} has labels that stand for no value: {listed}. There is no data there.")
@@ -110,13 +112,14 @@ def unify_labels(labels: Sequence[str], known: ClassTable | None, where: str, pr
             f"{where} has labels that differ only in blanks or in the form of their letters: {describe_alike(merged)}. "
             "They are one class each."
         )
-    alike = alike_labels(filter(None, result))
+    present = set(result) - {""}
+    alike = alike_labels(present)
     if alike:
         progress.warn(
             f"{where} has labels that differ only in case or blanks: {describe_alike(alike)}. They are classes of "
             "their own. If they mean the same, give them one spelling in the layer."
         )
-    misread = misread_warning(where, filter(None, result))
+    misread = misread_warning(where, present)
     if misread:
         progress.warn(misread)
     return result

@@ -94,6 +94,15 @@ def test_spellings_of_an_earlier_class_table_are_kept():
     assert "one class each" in warnings[0]
 
 
+def test_two_spellings_of_an_earlier_class_table_stay_two():
+    labels = ["Granite gneiss", "Granite  gneiss"]
+    assert unified(labels, {1: labels[0], 2: labels[1]})[0] == labels
+
+
+def test_full_width_marks_are_no_values():
+    assert unified(["\uff0d", "\uff2e\uff35\uff2c\uff2c", "schist"])[0] == ["", "", "schist"]
+
+
 def test_plain_labels_are_kept_without_a_word():
     labels = ["granite", "schist", "granite", ""]
     assert unified(labels) == (labels, [])

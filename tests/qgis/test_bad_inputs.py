@@ -139,7 +139,7 @@ def _line(pattern: str, said: str) -> str:
 def _is_clear(message: str, case: Case, changes: dict[str, Any], run: Any) -> None:
     """Assert what every message must have: the input, the fault and a way out, in words for an analyst."""
     assert not _OF_PYTHON.search(message), message
-    assert len(message) > 40 and message.endswith((".", "?", ".)")), message
+    assert 40 < len(message) < 2000 and message.endswith((".", "?", ".)")), message
     assert _REMEDY.search(message), f"it does not say how to fix it: {message}"
     algorithm = QgsApplication.processingRegistry().algorithmById(f"scarp:{case.algorithm}")
     definitions = {item.name(): item.description() for item in algorithm.parameterDefinitions()}
