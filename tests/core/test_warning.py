@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
+import sys
 from itertools import starmap
+from typing import Callable
 
 import numpy as np
 import pytest
@@ -175,6 +179,40 @@ def test_threshold_of_each_landform(tmp_path):
     assert [np.unique(found[:, part]).tolist() for part in thirds] == [[SEVERE], [NO_WARNING], [NOT_ASSESSED]]
     assert any("southeastern Tibet: glaciers" in text and "LANDSLIDES" not in text for text in listener.warnings)
     assert any("no landform" in text for text in listener.warnings)
+
+
+@pytest.fixture
+def checked_progress(monkeypatch):
+    """Check that what functions of the core receive as progress is one; the names of the functions that did."""
+    checked: set[str] = set()
+
+    def check_arguments(function: Callable, names: list[str]) -> Callable:
+        @functools.wraps(function)
+        def checking(*values, **named):
+            arguments = inspect.signature(function).bind(*values, **named).arguments
+            for name in names:
+                for method in ("report", "warn", "cancelled"):
+                    assert callable(getattr(arguments[name], method, None)), f"{function}: {name} has no {method}"
+            checked.add(function.__name__)
+            return function(*values, **named)
+
+        return checking
+
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("scarp.model.")]
+    classes = [one for module in modules for one in vars(module).values() if inspect.isclass(one)]
+    for holder in modules + [one for one in classes if one.__module__.startswith("scarp.model.")]:
+        for name, function in list(vars(holder).items()):
+            if inspect.isfunction(function):
+                receiving = [key for key, kind in function.__annotations__.items() if kind == "Progress"]
+                if receiving and "return" not in receiving:
+                    monkeypatch.setattr(holder, name, check_arguments(function, receiving))
+    return checked
+
+
+def test_every_progress_passed_on_can_report_warn_and_be_cancelled(tmp_path, checked_progress):
+    """``choose_coefficients`` once received an object that could only warn."""
+    warn(tmp_path, np.full(UTM.shape, 0.6), 50.0, topography=landform(), k=0.0129)
+    assert {"choose_coefficients", "warn_stale_inputs", "log_result"} <= checked_progress
 
 
 def test_regions_that_overlap_or_lie_elsewhere(tmp_path):
