@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -32,6 +34,30 @@ def _is_importable(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False
+
+
+@functools.cache
+def has_other_gdal() -> bool:
+    """Whether rasterio would run inside QGIS on another GDAL than the one that it was built for and brings.
+
+    On Linux the GDAL of QGIS's program answers for one of the same name in a package. Where that is an older one,
+    rasterio misreads what it does not know, such as int8 before GDAL 3.7, without an error.
+    """
+    spec = None
+    if sys.platform.startswith("linux") and _is_importable("rasterio"):
+        spec = importlib.util.find_spec("rasterio")
+    brought = list(Path(spec.origin).parent.parent.glob("rasterio.libs/libgdal*")) if spec and spec.origin else []
+    version = _gdal_of_the_program() if brought else None
+    return version is not None and not any(library.name.endswith(f".{version}") for library in brought)
+
+
+def _gdal_of_the_program() -> str | None:
+    """Return the version of the GDAL that all libraries of this process see, None if there is none."""
+    version_info = getattr(ctypes.CDLL(None), "GDALVersionInfo", None)
+    if version_info is None:
+        return None
+    version_info.argtypes, version_info.restype = [ctypes.c_char_p], ctypes.c_char_p
+    return str(version_info(b"RELEASE_NAME").decode())
 
 
 def install_hint(packages: Iterable[str], link: bool = False) -> str:

@@ -2,7 +2,8 @@
 
 In a window it gets a process if the private environment or QGIS's Python has the libraries: a crash then ends only that
 process, and its memory goes back to the system. Without a window (``qgis_process``, scripts) the core runs inside QGIS
-if the libraries are there, which saves starting another Python.
+if the libraries are there, which saves starting another Python; but not if rasterio would use another GDAL there than
+it was built for.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def _candidates(mode: str) -> list[Runtime]:
     processes = [runtime for runtime in found if runtime is not None]
     if mode == PROCESS:
         return processes
-    return [*processes, _in_process()] if has_window() else [_in_process(), *processes]
+    beside_first = has_window() or dependencies.has_other_gdal()
+    return [*processes, _in_process()] if beside_first else [_in_process(), *processes]
 
 
 def _configured_mode() -> str:

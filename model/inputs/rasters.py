@@ -54,8 +54,7 @@ class _Reading:
     offsets: Sequence[float] = ()
     masked: Sequence[bool] = ()  # whether a mask or an alpha band says where there is data
     signed_bytes: Sequence[bool] = ()
-    """Whether GDAL before 3.7 hands out int8 as uint8; rasterio built for a later GDAL does not notice, and inside a
-    QGIS with an older GDAL that one answers."""
+    """Whether GDAL hands out int8 as the uint8 of the same bits, as it does before 3.7 unless int8 is asked for."""
     south_up: bool = False
     mirrored: bool = False
     undeclared: dict[int, frozenset[float]] = field(default_factory=dict)
@@ -179,7 +178,7 @@ def _reading(dataset: rasterio.DatasetReader) -> _Reading:
             offsets=dataset.offsets,
             masked=[not simple.issuperset(flags) for flags in dataset.mask_flag_enums],
             signed_bytes=[
-                dtype == "uint8" and dataset.tags(band, ns="IMAGE_STRUCTURE").get("PIXELTYPE") == "SIGNEDBYTE"
+                dtype in ("uint8", "int8") and dataset.tags(band, ns="IMAGE_STRUCTURE").get("PIXELTYPE") == "SIGNEDBYTE"
                 for band, dtype in zip(dataset.indexes, dataset.dtypes)
             ],
             south_up=straight and dataset.transform.e > 0,
@@ -307,6 +306,8 @@ def _to_values(
     """Turn stored numbers of some bands, float32 of shape (bands, rows, columns), into values in place."""
     for band, number in zip(cells, numbers):
         nodata = how.nodata[number - 1]
+        if how.signed_bytes[number - 1]:
+            band[band > 127] -= 256
         if nodata is not None and not np.isnan(nodata):
             with np.errstate(over="ignore"):
                 band[band == np.float32(nodata)] = np.nan
@@ -320,8 +321,6 @@ def _to_values(
                 cells[np.abs(cells) > MAX_PLAUSIBLE_VALUE] = np.nan
     for band, number in zip(cells, numbers):
         scale, offset = how.scales[number - 1], how.offsets[number - 1]
-        if how.signed_bytes[number - 1]:
-            band[band > 127] -= 256
         if scaled and scale != 1:
             band *= np.float32(scale)
         if scaled and offset != 0:

@@ -174,12 +174,23 @@ def test_declared_scale_and_offset_count_everywhere(tmp_path, dtype, scale, offs
     )
 
 
-def test_signed_bytes_that_an_older_gdal_hands_out_are_read_right(tmp_path, monkeypatch):
-    path = write_raster(tmp_path / "bytes.tif", np.array([[1, 255], [128, 127]], np.uint8), GRID)
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+def test_signed_bytes_that_an_older_gdal_hands_out_are_read_right(tmp_path, monkeypatch, dtype):
+    """rasterio calls them int8 where it knows the GDAL to be older than 3.7, and yet reads them as floats of uint8."""
+
+    def answers(name, value):
+        # rasterio fills a list of its own when it is asked.
+        own = getattr(rasterio.DatasetReader, name)
+        monkeypatch.setattr(rasterio.DatasetReader, name, property(lambda one: own.__get__(one) and (value,)))
+
+    path = write_raster(tmp_path / "bytes.tif", np.array([[1, 255], [128, 127]], np.uint8), GRID, nodata=None)
     monkeypatch.setattr(rasterio.DatasetReader, "tags", lambda *_, **_2: {"PIXELTYPE": "SIGNEDBYTE"})
+    answers("dtypes", dtype)
     np.testing.assert_array_equal(read_whole(path)[0][0], [[1, -1], [-128, 127]])
     with pytest.raises(InputCorrupt, match="Int16"):
         on_grid(path)
+    answers("nodatavals", -128.0)
+    np.testing.assert_array_equal(read_whole(path)[0][0], [[1, -1], [np.nan, 127]])
 
 
 def stacked(folder, count, dtype="float32", names=()):

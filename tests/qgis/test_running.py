@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 from qgis.core import QgsProcessingException, QgsSettings
 from qgis.PyQt.QtGui import QIcon
 
@@ -18,10 +22,11 @@ from scarp.algorithms.base.feedback import FeedbackProgress, failure
 from scarp.model.demo import DemoOptions
 from scarp.model.errors import Cancelled, LibraryMissing, ScarpError, TooFewData
 from scarp.model.progress import NullProgress
-from scarp.processing_provider import settings
+from scarp.processing_provider import dependencies, settings
 from scarp.running import core, process
 from scarp.running.core import Core, CoreProcessError, Runtime, UnexpectedCoreError, choose_runtime
 from scarp.running.process import CANCEL_TIMEOUT, SubprocessCore
+from scarp.tests.qgis.child import PROGRAM, child_environment, needs_qgis_process
 from scarp.tests.qgis.tiny import TRAINING, Listener
 from scarp.tests.reliability.faults_worker import Illness, suffer
 from scarp.tests.reliability.steps import Step
@@ -76,6 +81,80 @@ def test_choice(monkeypatch, mode, window, private, own, inside):
         best = ("private", "own", "inside") if window or mode == "process" else ("inside", "private", "own")
         assert name == next(one for one in best if one in allowed and ready[one])
     assert chosen.fallback is None or (name == "inside" and not chosen.fallback.inside and mode == "automatic")
+
+
+@pytest.mark.parametrize(
+    ("brought", "program", "expected"),
+    [
+        (["libgdal-c8c9c467.so.36.3.10.3", "libproj-0.so.25"], "3.6.2", True),
+        (["libgdal-c8c9c467.so.36.3.10.3"], "3.10.3", False),
+        (["libgdal-c8c9c467.so.36.3.10.3"], None, False),
+        (["libgdal.so"], "3.10.3", True),
+        ([], "3.6.2", False),
+    ],
+)
+def test_rasterio_runs_beside_a_qgis_of_another_gdal(monkeypatch, tmp_path, brought, program, expected):
+    """A wheel brings a GDAL, a system's package does not; None is a program without GDAL, such as Python."""
+    for file in ("rasterio/__init__.py", *(f"rasterio.libs/{name}" for name in brought)):
+        path = tmp_path / file
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    origin = SimpleNamespace(origin=str(tmp_path / "rasterio" / "__init__.py"))
+    monkeypatch.setattr(dependencies.importlib.util, "find_spec", lambda name: origin)
+    monkeypatch.setattr(dependencies, "_gdal_of_the_program", lambda: program)
+    monkeypatch.setattr(sys, "platform", "linux")
+    dependencies.has_other_gdal.cache_clear()
+    try:
+        assert dependencies.has_other_gdal() == expected
+        for name, module in (("SCARP_RUN", "auto"), ("SCARP_PYTHON", sys.executable)):
+            monkeypatch.setenv(name, module)
+        monkeypatch.setattr(core, "has_window", lambda: False)
+        assert choose_runtime(["rasterio"]).runtime.inside == (not expected)
+        monkeypatch.setattr(sys, "platform", "win32")
+        dependencies.has_other_gdal.cache_clear()
+        assert not dependencies.has_other_gdal(), "there each library keeps to the GDAL that it brings"
+    finally:
+        dependencies.has_other_gdal.cache_clear()
+
+
+@needs_qgis_process
+@pytest.mark.parametrize("way", ["auto", "inside", "process"])
+def test_signed_bytes_give_in_qgis_process_what_int16_gives(tmp_path, way):
+    """With negative numbers and nodata; a DEM, which is read, and factors, which are warped: right or refused."""
+    profile = tmp_path / "profile"
+    environment = child_environment(profile, SCARP_RUN=way)
+    environment.pop("SCARP_PYTHON", None)
+    if way == "process":
+        environment["SCARP_PYTHON"] = sys.executable
+    random = np.random.default_rng(1)
+    dem, values = random.integers(-100, 101, (40, 50)), random.integers(-128, 128, (40, 50))
+    where = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(5e5, 4e6, 30, 30)}
+    for dtype in ("int8", "int16"):
+        for name, cells, nodata in (("dem", dem, None), ("values", values, -128), ("classes", values % 7 - 3, -3)):
+            shape = {"height": 40, "width": 50, "count": 1, "dtype": dtype, "nodata": nodata}
+            with rasterio.open(tmp_path / f"{name}_{dtype}.tif", "w", driver="GTiff", **shape, **where) as target:
+                target.write(cells.astype(dtype), 1)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run([PROGRAM, *arguments], env=environment, capture_output=True, text=True, timeout=300)
+
+    def built(dtype: str, *inputs: str) -> np.ndarray | str:
+        files = [f"{parameter}={tmp_path / name}_{dtype}.tif" for parameter, name in (one.split() for one in inputs)]
+        output = tmp_path / f"stack_{dtype}.tif"
+        done = run("run", "scarp:buildfactorstack", "--", *files, f"OUTPUT={output}")
+        if done.returncode:
+            return done.stdout + done.stderr
+        with rasterio.open(output) as stack:
+            return stack.read()
+
+    assert run("plugins", "enable", "scarp").returncode == 0
+    np.testing.assert_array_equal(built("int8", "DEM dem"), built("int16", "DEM dem"))
+    factors = ("DEM dem", "EXTRA_CONTINUOUS values", "EXTRA_CATEGORICAL classes")
+    found, expected = built("int8", *factors), built("int16", *factors)
+    if way == "inside" and isinstance(found, str):
+        assert "holds signed bytes (Int8)" in found and "Int16" in found
+    else:
+        np.testing.assert_array_equal(found, expected)
 
 
 MODES = {"auto": "automatic", "process": "process", "Inside ": "inside", "nonsense": "set", "": "set"}
