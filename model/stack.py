@@ -70,7 +70,10 @@ class Stack:
         The range is what a model was trained on; it is no matter of the part of the stack that is read.
         """
         (band,) = self.band_indexes([name])
-        sentinels = sentinels_far_from(lowest, highest)
+        # As stored: there -9999 is a common nodata value, whatever the scale.
+        scale, offset = self.dataset.scales[band - 1], self.dataset.offsets[band - 1]
+        low, high = sorted((value - offset) / scale for value in (lowest, highest))
+        sentinels = sentinels_far_from(low, high)
         trained = f"{name} was trained on {lowest:.4g} to {highest:.4g}, and this is a common nodata value."
         refuse_values(self.dataset, band, sentinels, f"{trained} {DECLARE_NODATA}")
 
@@ -94,8 +97,11 @@ class UndeclaredNodataCheck:
 
     def add(self, values: np.ndarray) -> None:
         """Add values of all factors in band order, shape (factors, …)."""
+        dataset = self._stack.dataset
         for index, counter in self._counters.items():
-            counter.add(values[index])
+            scale, offset = dataset.scales[index], dataset.offsets[index]
+            stored = values[index] if (scale, offset) == (1, 0) else (values[index].astype(np.float64) - offset) / scale
+            counter.add(stored if scale == 1 else np.rint(stored))
 
     def require_none(self) -> None:
         """Raise :class:`InputCorrupt` if a factor holds a common nodata value far from its other values."""

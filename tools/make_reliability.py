@@ -136,6 +136,7 @@ def cases(bad: dict[str, Any]) -> Iterable[str]:
     yield from [
         "## Bad and unusual input",
         "",
+        "Result is a refusal, a right value, or a warning beside a right value or a report that lists the fault.",
         "*Refused* with the message that the user reads. *Works*: what holds after the run, and in italics",
         "what the log said. Nothing was left after a refusal except where *left* says so.",
         "",
@@ -143,8 +144,15 @@ def cases(bad: dict[str, Any]) -> Iterable[str]:
     for algorithm in dict.fromkeys(row["algorithm"] for row in bad["cases"]):
         rows = [row for row in bad["cases"] if row["algorithm"] == algorithm]
         yield from [f"### {algorithm}", ""]
-        yield from table(("given", "came of it"), [(row["given"], outcome(row)) for row in rows])
+        yield from table(("given", "result", "came of it"), [(row["given"], result(row), outcome(row)) for row in rows])
         yield ""
+
+
+def result(row: dict[str, Any]) -> str:
+    """Return the kind of what came of a case: ``refusal``, ``warning`` or ``right value``."""
+    if row["expected"] == "refused":
+        return "refusal"
+    return "warning" if row["said"] else "right value"
 
 
 def outcome(row: dict[str, Any]) -> str:

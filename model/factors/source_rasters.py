@@ -107,14 +107,9 @@ def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> Non
 
     Raises:
         CrsMissing: the raster has no CRS, or a local one.
-        InputCorrupt: its cells are complex numbers.
         NoOverlap: it lies elsewhere.
     """
     require_crs(dataset, role)
-    if "complex" in dataset.dtypes[0]:
-        raise InputCorrupt(
-            f"The {role} raster {raster_path(dataset)} holds complex numbers. Give a raster of real numbers."
-        )
     if dataset.crs.is_geographic:
         overlaps = bool(_turns(dataset, grid)[0])
     else:

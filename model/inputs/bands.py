@@ -43,10 +43,12 @@ def choose_band(name: str | os.PathLike, role: str, progress: Progress, quantity
 
     Raises:
         InputMissing: there is no such file.
-        InputCorrupt: it is a colour picture, holds a band for each month, or cannot be opened.
+        InputCorrupt: it holds complex numbers, is a colour picture, holds a band for each month, or cannot be opened.
     """
     with open_raster(name, role) as dataset:
         what = f"The {role} raster {raster_path(dataset)}"
+        if any("complex" in dtype for dtype in dataset.dtypes):
+            raise InputCorrupt(f"{what} holds complex numbers. Give a raster of real numbers.")
         meanings = set(dataset.colorinterp)
         if meanings >= _PICTURE and set(dataset.dtypes) == {"uint8"}:
             raise InputCorrupt(

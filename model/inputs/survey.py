@@ -92,11 +92,11 @@ def percent(part: float, whole: float) -> str:
 
 
 _SCALES = (
-    (100.0, "It looks like percent: divide it by 100"),
-    (255.0, "It looks like bytes from 0 to 255: divide it by 255"),
-    (1000.0, "It looks like thousandths: divide it by 1,000"),
-    (10000.0, "It looks like ten-thousandths: divide it by 10,000"),
-    (65535.0, "It looks like numbers from 0 to 65,535: divide it by 65,535"),
+    (100.0, "It looks like percent. Divide it by 100"),
+    (255.0, "It looks like bytes from 0 to 255. Divide it by 255"),
+    (1000.0, "It looks like thousandths. Divide it by 1,000"),
+    (10000.0, "It looks like ten-thousandths. Divide it by 10,000"),
+    (65535.0, "It looks like numbers from 0 to 65,535. Divide it by 65,535"),
 )
 _CALCULATOR = "with the raster calculator"
 _MAX_LOGIT = 40.0  # beyond it the probability is 0 or 1 in any precision
@@ -117,9 +117,9 @@ def scale_advice(found: ValueSurvey) -> str:
         return f"It looks like zones or classes. Choose the susceptibility map that they were made from. {otherwise}"
     if found.low < -ROUNDING:
         if found.high <= _MAX_LOGIT and found.low >= -_MAX_LOGIT and not found.whole:
-            advice = f"It may hold log-odds (logits): turn them into 1 / (1 + exp(-x)) {_CALCULATOR}."
+            advice = f"It may hold log-odds (logits). Turn them into 1 / (1 + exp(-x)) {_CALCULATOR}."
         else:
-            advice = f"Values below 0 are no susceptibility: declare them as nodata, or rescale the map {_CALCULATOR}."
+            advice = f"Values below 0 are no susceptibility. Declare them as nodata, or rescale the map {_CALCULATOR}."
         return f"{advice} {otherwise}"
     for most, advice in _SCALES:
         if 2 < found.high <= most * (1 + ROUNDING):

@@ -1,7 +1,7 @@
 """Units of elevation, precipitation and temperature: which one a layer is in, and how it becomes Scarp's own.
 
 Scarp computes in metres, millimetres and degrees Celsius. A unit is what the user says, else what the band states, else
-Scarp's own; then a unit of length of the CRS that is not the metre is reason to ask.
+Scarp's own; elevations in a CRS whose unit of length is not the metre must have one that is stated or chosen.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def find_conversion(
         The conversion, a sentence for the log and a warning; both texts may be empty.
 
     Raises:
-        ParameterInvalid: the unit chosen is none of the quantity.
+        ParameterInvalid: the unit chosen is none of the quantity, or that of elevations is unknown where the CRS counts
+            in another unit of length than the metre.
     """
     if quantity not in _CONVERSIONS:
         return NO_CONVERSION, "", ""
@@ -138,8 +139,8 @@ def find_conversion(
         return NO_CONVERSION, "", f'{what} states the unit "{stated.strip()}"; its values are taken as {own}.{advice}'
     if quantity == ELEVATION and abs(crs_unit - 1) > 1e-6:
         feet = "feet" if 0.3 < crs_unit < 0.31 else f"units of {crs_unit:g} m"
-        question = f"{what} has a CRS in {feet} and states no unit of its elevations; they are taken as metres."
-        return NO_CONVERSION, "", f"{question} If they are in feet, slopes come out three times too steep.{advice}"
+        question = f"{what} has a CRS in {feet} and states no unit of its elevations."
+        raise ParameterInvalid(f"{question} Feet taken as metres make slopes three times too steep.{advice}")
     return NO_CONVERSION, "", ""
 
 

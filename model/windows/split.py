@@ -261,7 +261,7 @@ def _label_advice(found: ValueSurvey) -> str:
     values = [value for value in found.values if value != UNKNOWN]
     make = 'or make labels with "Build landslide labels"'
     if not values or not found.whole:
-        return f"Shares or probabilities are no labels: reclassify them to 0 and 1, {make}."
+        return f"Shares or probabilities are no labels. Reclassify them to 0 and 1, {make}."
     reclassify = "Reclassify them (Raster analysis > Reclassify by table)"
     if len(values) == 2 and STABLE in values:
         return f"{reclassify}: {max(values, key=abs):g} to 1 if it marks landslides, {make}."
@@ -276,16 +276,16 @@ def missing_label(dataset: rasterio.DatasetReader, label: int) -> str:
     what, other = ("landslide", STABLE) if label == LANDSLIDE else ("stable", LANDSLIDE)
     if found.nodata == label:
         return (
-            f"{found.without_data()}. If {label} means {what}, declare 255 as nodata in its place: Raster > Conversion "
+            f"{found.without_data()}. Declare 255 as nodata in its place if {label} means {what}: Raster > Conversion "
             "> Translate, assign a specified nodata value."
         )
     unknown = (found.counts or {}).get(float(UNKNOWN), 0)
     if label == LANDSLIDE and unknown:
         share = percent(unknown, found.cells)
-        return f"{unknown:,} cells ({share}) are 255, which means unknown. If 255 marks landslides, reclassify it to 1."
+        return f"{unknown:,} cells ({share}) are 255, which means unknown. Reclassify it to 1 if 255 marks landslides."
     if found.counts == {float(other): found.known} and found.known < found.cells:
         lost = found.without_data() or f"{found.cells - found.known:,} of {found.cells:,} cells have no data"
-        return f"{lost}. If these are {what}, fill them with {label} (Fill NoData cells)."
+        return f"{lost}. Fill them with {label} (Fill NoData cells) if they are {what}."
     return ""
 
 

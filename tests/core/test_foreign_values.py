@@ -17,12 +17,13 @@ from scarp.model.factors.polygons import AreaMask
 from scarp.model.grid import Grid
 from scarp.model.inputs.bands import open_band
 from scarp.model.inputs.rasters import open_raster, read_window
-from scarp.model.inputs.survey import ValueSurvey, percent, scale_advice
+from scarp.model.inputs.survey import ValueSurvey, percent
 from scarp.model.inputs.undeclared_nodata import find_undeclared_nodata
 from scarp.model.jobs.check_factors import check_factors
 from scarp.model.progress import NullProgress
-from scarp.model.stack import StackFactor
+from scarp.model.stack import StackFactor, open_stack
 from scarp.model.validation.map_layers import MapLayers, ZoneSource
+from scarp.model.windows.cells import sample_cells
 from scarp.model.windows.split import Blocks, open_training_rasters, read_labels, scan_labels
 from scarp.tests.core.conftest import read_csv, utm_grid, write_raster, write_stack
 
@@ -54,7 +55,7 @@ def scanned(stack, labels):
         (LABELS, 0, rf"{LABELS.size - SLIDES:,} of 2,000 cells \(\d+ %\) have no data because 0 is declared.*255"),
         (LABELS, 1, r"no landslide cell.*because 1 is declared as nodata.*Translate"),
         (LABELS + 1, None, r"the values 1 \(\d+ %\) and 2 \(\d+ % of the cells with data\).*landslides to 1"),
-        (LABELS * 255, None, r"cells \(\d+ %\) are 255, which means unknown.*reclassify it to 1"),
+        (LABELS * 255, None, r"cells \(\d+ %\) are 255, which means unknown.*Reclassify it to 1"),
         (LABELS * 100, None, r"the values 0 .* and 100 .*100 to 1 if it marks landslides"),
         (2 * LABELS.astype(np.int16) - 1, None, r"the values -1 .* and 1 .*stable land to 0"),
         (-LABELS.astype(np.int16), None, r"the values -1 .* and 0 .*-1 to 1"),
@@ -179,10 +180,10 @@ def test_more_or_fewer_zones_are_read_with_the_names_of_their_attribute_table(tm
 @pytest.mark.parametrize(
     ("values", "advice"),
     [
-        (100 * SHARE, "percent: divide it by 100 "),
-        (255 * SHARE, "divide it by 255"),
-        (1000 * SHARE, "divide it by 1,000"),
-        (10000 * SHARE, "divide it by 10,000"),
+        (100 * SHARE, "percent. Divide it by 100 "),
+        (255 * SHARE, "Divide it by 255"),
+        (1000 * SHARE, "Divide it by 1,000"),
+        (10000 * SHARE, "Divide it by 10,000"),
         (12 * SHARE - 6, r"1 / \(1 \+ exp\(-x\)\)"),
         (ZONES.astype(np.float32), "zones or classes"),
         (SHARE - 0.2, "exp|below 0"),
@@ -233,6 +234,28 @@ def test_undeclared_nodata_of_scaled_maps_is_found(tmp_path, dtype, mark, factor
         dataset.scales = (1 / factor,)
     with open_raster(path, "susceptibility") as dataset:
         assert find_undeclared_nodata(dataset, GRID, NullProgress(), limits=(0.0, 1.0)) == {mark: 12}
+
+
+@pytest.mark.parametrize("mark", [-9999, -32768, 32767, None])
+@pytest.mark.parametrize("scale", [0.01, 1e-3])
+def test_undeclared_nodata_of_a_scaled_stack_is_looked_for_as_stored(tmp_path, mark, scale):
+    """-999 is a value like others here, although it is a common nodata value; the type's own and -9999 are not."""
+    cells = np.rint(np.linspace(-1200, 1200, LABELS.size)).reshape(GRID.shape).astype(np.int16)
+    cells[0, 0] = -999
+    plain, labels = cells.astype(np.float64) * scale, write_raster(tmp_path / "labels.tif", LABELS, GRID)
+    if mark is not None:
+        cells[3:6, 7:9] = mark
+    path = write_raster(tmp_path / "stack.tif", cells, GRID)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales = (scale,)
+        dataset.set_band_description(1, "slope")
+    refused = contextlib.nullcontext() if mark is None else pytest.raises(InputCorrupt, match=f"holds {mark} in")
+    with open_training_rasters(path, labels) as rasters, refused:
+        sample_cells(rasters, None, 2000, 0, NullProgress())
+    with open_stack(path) as opened:
+        opened.refuse_undeclared_nodata("slope", float(plain.min()), float(plain.max()))
+        with contextlib.nullcontext() if mark is None else pytest.raises(InputCorrupt, match=f"holds {mark} in slope"):
+            np.testing.assert_allclose(opened.read(GRID.whole)[0], plain, rtol=1e-5)
 
 
 @pytest.mark.parametrize("value", [-9999, 9999, -3.4028234663852886e38])
@@ -306,5 +329,3 @@ def test_a_survey_without_data_says_so():
     found.add(np.full((3, 3), np.nan))
     assert found.text() == "no value in any cell"
     assert "9 of 9 cells (100 %)" in found.without_data()
-    with contextlib.suppress(ValueError):
-        assert scale_advice(found)

@@ -146,7 +146,7 @@ def test_suspect_rainfall_of_a_warning_is_warned_about(tmp_path, rain, word):
 def test_a_map_in_percent_is_told_apart(tmp_path):
     """Only what needs values from 0 to 1 refuses others; zones by shares of the area take any order."""
     percent = raster(tmp_path / "percent.tif", 100 * ROWS / SIZE)
-    with pytest.raises(ParameterInvalid, match="looks like percent: divide it by 100"):
+    with pytest.raises(ParameterInvalid, match="looks like percent. Divide it by 100"):
         rainfall_warning(percent, [percent], tmp_path / "w.tif", tmp_path / "w.csv", k=0.01)
     said = warnings_of(classify_zones, percent, tmp_path / "zones.tif")
     assert any("percent" in text for text in said)

@@ -14,7 +14,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
-from scarp.model.errors import CrsMissing, InputCorrupt, InputMissing, NoOverlap
+from scarp.model.errors import CrsMissing, InputCorrupt, InputMissing, NoOverlap, ParameterInvalid
 from scarp.model.factors.categorical import RasterClasses
 from scarp.model.factors.climate import ContinuousRaster
 from scarp.model.factors.definitions import CONTINUOUS
@@ -374,7 +374,9 @@ def test_doubtful_units_are_asked_about():
     def warning(*arguments, **more):
         return find_conversion(*arguments, "The DEM x.tif", "DEM_UNIT", **more)[2]
 
-    assert "three times too steep. Choose the unit with DEM_UNIT" in warning("elevation", "auto", "", crs_unit=0.3048)
+    for unit in (0.3048, 1200 / 3937, 0.2012):
+        with pytest.raises(ParameterInvalid, match="three times too steep. Choose the unit with DEM_UNIT"):
+            warning("elevation", "auto", "", crs_unit=unit)
     assert "was chosen and counts" in warning("elevation", "m", "ft")
     assert 'states the unit "furlong"' in warning("elevation", "auto", "furlong")
     assert not warning("elevation", "ft", "", crs_unit=0.3048)

@@ -26,9 +26,9 @@ _GDALS = (".aux.xml", "-wal", "-shm", "-journal")  # endings of what GDAL lays b
 _PREFIX = "Unable to execute algorithm"  # what QGIS puts before the message of a check
 _OF_PYTHON = re.compile(r"Traceback|unexpected error|<class|object at 0x|\bNoneType\b|\b[A-Za-z]+(Error|Exception)\b")
 IMPERATIVES = (
-    "Add Assign Build Change Check Choose Close Convert Correct Create Define Delete Draw Export Fill Fix Free Give "
-    "Install Keep Leave Look Lower Make Merge Name Open Read Rebuild Reclassify Reduce Remove Rename Reproject Rescale "
-    "Run Save Select Set Take Train Update Use Write"
+    "Add Assign Build Change Check Choose Close Convert Correct Create Declare Define Delete Divide Draw Export Fill "
+    "Fix Free Give Install Keep Leave Look Lower Make Merge Name Number Open Read Rebuild Reclassify Reduce Remove "
+    "Rename Replace Reproject Rescale Run Save Select Set Take Train Turn Update Use Write"
 )
 _REMEDY = re.compile(
     rf"\b({'|'.join(IMPERATIVES.split())})\b"

@@ -29,6 +29,8 @@ def main() -> int:
         row |= {name: _FOLDER.sub("", row[name]) for name in ("message", "said")}
         if bool(row["message"]) != (row["expected"] == "refused"):
             report.failures.append({"name": row["name"], "what": row["message"] or "it was not refused"})
+        if "unexpected error" in row["message"]:
+            report.failures.append({"name": row["name"], "what": row["message"]})
         if row["seconds"] > SECONDS:
             report.failures.append({"name": row["name"], "what": f"it took {row['seconds']:.0f} s"})
     if ended.returncode and not report.failures:
@@ -38,7 +40,8 @@ def main() -> int:
         "cases": len(rows),
         "refused with a message": len(refused),
         "of them leaving something": sum(bool(row["left"]) for row in refused),
-        "working": len(rows) - len(refused),
+        "right value with a warning": sum(bool(row["said"]) for row in rows if row not in refused),
+        "right value": sum(not row["said"] for row in rows if row not in refused),
         "algorithms": len({row["algorithm"] for row in rows}),
     }
     return report.finish(cases=rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     classes,
     encodings,
+    foreign,
     geometries,
     grids,
     labels,
@@ -24,6 +25,7 @@ from .case import Case
 CASES: tuple[Case, ...] = (
     *rasters.CASES,
     *grids.CASES,
+    *foreign.CASES,
     *classes.CASES,
     *points.CASES,
     *lines.CASES,

@@ -57,7 +57,7 @@ CASES = (
     _train("labels-all-unknown", "Labels of unknown cells only", _labels(255), _ONE_CLASS),
     _train("labels-one-cell", "Labels with one landslide cell", _labels(_few(1)), r"(?i)landslide"),
     _train("labels-strange", "Labels with values from 0 to 8", _strange, r"label raster .*holds the value"),
-    _train("labels-shares", "Labels between 0 and 1", _shares, r"label raster .*holds values? from .*reclassify"),
+    _train("labels-shares", "Labels between 0 and 1", _shares, r"label raster .*holds values? from .*Reclassify"),
     _comparison("comparison-all-stable", "Labels without a landslide", _labels(0), _ONE_CLASS),
     _comparison("comparison-all-landslide", "Labels without stable ground", _labels(1), _ONE_CLASS),
     _comparison("comparison-one-cell", "Labels with one landslide cell", _labels(_few(1)), r"(?i)landslide"),

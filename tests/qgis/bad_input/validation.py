@@ -127,7 +127,7 @@ CASES = (
     ),
     _judge("stable-polygons", "Polygons as stable points", lambda at: {"STABLE": at.area / "regions.gpkg"}, r"STABLE"),
     _judge("map-void", "A map without any value", _map(_void), r"(?i)map|susceptibility"),
-    _judge("map-percent", "A map in percent", _map(_percent), r"map\.tif holds values .*It looks like percent: divide"),
+    _judge("map-percent", "A map in percent", _map(_percent), r"map\.tif holds values .*It looks like percent. Divide"),
     _judge(
         "map-one-value",
         "A map of one value only",
