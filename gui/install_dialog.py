@@ -90,11 +90,6 @@ class InstallDialog(TaskDialog):
         self.bar.clearWidgets()
         self.output.clear()
         self.state.setText(tr("<b>Installing.</b> You can continue to work in QGIS, and close this window."))
-        # A folder that is not the default one is kept, so that the algorithms find it.
-        settings, folder = QgsSettings(), request.environment.folder
-        settings.remove(FOLDER)
-        if folder != default_folder():
-            settings.setValue(FOLDER, str(folder))
 
         def run_installer(task: FunctionTask) -> Any:
             return Installer(request, task.line_received.emit, task.progressed.emit, task.isCanceled).run()
@@ -136,6 +131,7 @@ class InstallDialog(TaskDialog):
         self._set_task(None)
         self._show_state()
         if error is None and record is not None:
+            _use_folder(self.form.environment_folder())
             self.progress.setValue(1000)
             self.step.setText(tr("Done"))
             self.bar.pushSuccess("", tr("Scarp is ready. Its algorithms work at once, without a restart of QGIS."))
@@ -152,6 +148,9 @@ class InstallDialog(TaskDialog):
         self._set_task(None)
         self._show_state()
         if error is None:
+            if default_folder() == self.form.environment_folder():
+                # An environment in the usual folder, if there is one, is used again.
+                QgsSettings().remove(FOLDER)
             self.step.setText(tr("Removed"))
             self.output.clear()
         else:
@@ -369,6 +368,14 @@ class InstallForm(QtWidgets.QWidget):
         box.setSaveCollapsedState(False)
         box.setCollapsed(not proxy.host)
         return box
+
+
+def _use_folder(folder: Path) -> None:
+    """Let the algorithms use the environment in a folder; only once it is complete, as an earlier one may be in use."""
+    settings = QgsSettings()
+    settings.remove(FOLDER)
+    if folder != default_folder():
+        settings.setValue(FOLDER, str(folder))
 
 
 def _name(interpreter: Interpreter) -> str:

@@ -152,6 +152,45 @@ def test_a_failure_is_shown_and_its_log_offered(dialog, wheels, tmp_path):
     assert dialog.install_button.text() == "Try again" and dialog.install_button.isEnabled()
 
 
+@pytest.mark.parametrize("before", ("usual", "chosen"))
+@pytest.mark.parametrize("fault", ("no wheels", "wheel missing", "broken wheel", "cancelled", "folder is a file"))
+def test_a_failed_installation_leaves_the_environment_in_use(dialog, wheels, tmp_path, fault, before):
+    if before == "chosen":
+        QgsSettings().setValue(install_dialog.FOLDER, str(tmp_path / "in use"))
+    in_use, others = default_folder(), tmp_path / "other"
+    choose_wheels(dialog, wheels)
+    dialog.form.folder.setFilePath(str(others))
+    if fault == "no wheels":
+        (tmp_path / "empty").mkdir()
+        choose_wheels(dialog, tmp_path / "empty")
+    elif fault == "wheel missing":
+        next(wheels.glob("fakelearn-*")).unlink()
+    elif fault == "broken wheel":
+        next(wheels.glob("fakelearn-*")).write_bytes(b"PK, and then noise")
+    elif fault == "folder is a file":
+        others.write_text("a file")
+    dialog.install()
+    assert default_folder() == in_use, "it is not there yet"
+    if fault == "cancelled":
+        wait(dialog, lambda dialog: "-m ensurepip" in dialog.output.toPlainText())
+        dialog.cancel()
+    wait(dialog)
+    assert message(dialog) and "ready" not in message(dialog)
+    assert default_folder() == in_use
+
+
+def test_after_removing_a_chosen_folder_the_usual_one_is_used(dialog, wheels, tmp_path, monkeypatch):
+    usual = default_folder()
+    choose_wheels(dialog, wheels)
+    dialog.install()
+    wait(dialog)
+    assert default_folder() == tmp_path / "py"
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: QMessageBox.StandardButton.Yes)
+    dialog.remove()
+    wait(dialog)
+    assert default_folder() == usual
+
+
 def test_a_python_that_does_not_start_is_named(dialog):
     dialog.form.add_python(Path("/bin/false"))
     wait(dialog)
