@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,9 @@ from .factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinit
 from .grid import Block, Grid
 from .inputs.rasters import create_raster, open_raster, raster_path, read_window, refuse_values
 from .inputs.undeclared_nodata import SentinelCounter, described_sentinels, sentinels_far_from
+from .progress import Progress
 from .safe_json import parse_json
+from .texts import join_names
 
 FORMAT_TAG = "SCARP_STACK"
 FORMAT_VERSION = "1"
@@ -40,7 +44,11 @@ class Stack:
     def __init__(self, dataset: rasterio.DatasetReader, role: str = "factor stack") -> None:
         self.dataset = dataset
         self.grid = Grid.from_dataset(dataset, role)
-        self.factors = [_read_factor(dataset, band) for band in dataset.indexes]
+        names = _band_names(dataset)
+        self._reported = False
+        self._other_names = standard_names(names)  # the name that is meant, by that of the band
+        names = [self._other_names.get(name, name) for name in names]
+        self.factors = [_read_factor(dataset, band, name) for band, name in enumerate(names, 1)]
         self._bands = {factor.name: factor.band for factor in self.factors}
 
     @property
@@ -51,18 +59,35 @@ class Stack:
     def factor(self, name: str) -> StackFactor:
         """Return one factor by name; raises :class:`FactorMissing`."""
         (band,) = self.band_indexes([name])
-        return self.factors[band - 1]
+        return dataclasses.replace(self.factors[band - 1], name=name)
 
     def band_indexes(self, names: Sequence[str]) -> list[int]:
-        """Return the 1-based band of each factor; raises :class:`FactorMissing` with all names that are not there."""
-        missing = [name for name in names if name not in self._bands]
+        """Return the 1-based band of each factor; raises :class:`FactorMissing` with all names that are not there.
+
+        Names are matched by :func:`match_names`.
+        """
+        if all(name in self._bands for name in names):
+            return [self._bands[name] for name in names]
+        matched = match_names(names, list(self._bands))
+        missing = [name for name in names if name not in matched]
         if missing:
             raise FactorMissing(
-                f"The factor stack {self.dataset.name} has no {', '.join(missing)}. It has: "
-                f"{', '.join(self._bands)}. Build the stack with the inputs for the missing factors, "
-                "or train a model on the factors there are."
+                f"The factor stack {raster_path(self.dataset)} has no {join_names(missing)}. "
+                f"It has: {join_names(list(self._bands))}. {_alike_bands(missing, list(self._bands))}"
+                f"Build the stack with the inputs for the missing factors, {SET_NAMES}, or train a model on the "
+                "factors there are."
             )
-        return [self._bands[name] for name in names]
+        self._other_names.update({band: name for name, band in matched.items() if name != band})
+        return [self._bands[matched[name]] for name in names]
+
+    def report_names(self, progress: Progress) -> None:
+        """Say, once, which bands are taken for a factor although their name is spelled otherwise."""
+        if self._other_names and not self._reported:
+            pairs = join_names([f'"{band}" as {name}' for band, name in self._other_names.items()])
+            progress.report(
+                0.0, f"Bands of the factor stack with another spelling of a factor's name are read: {pairs}."
+            )
+            self._reported = True
 
     def refuse_undeclared_nodata(self, name: str, lowest: float, highest: float) -> None:
         """Let :meth:`read` refuse common nodata values in a continuous factor that lie far from a range of values.
@@ -118,6 +143,12 @@ class UndeclaredNodataCheck:
 DECLARE_NODATA = (
     "A model must not learn from it or be applied to it. Declare it with Raster > Conversion > Translate (assign a "
     "specified nodata value), or build the stack again with scarp:buildfactorstack."
+)
+
+
+SET_NAMES = (
+    "or set the descriptions of its bands, in the Python console of QGIS for example with gdal.Open(path, "
+    "gdal.GA_Update).GetRasterBand(1).SetDescription('slope')"
 )
 
 
@@ -182,14 +213,54 @@ def write_nodata_counts(dataset: rasterio.io.DatasetWriter, study: int, without_
             dataset.update_tags(band, **{NODATA_TAG: without_data[name]})
 
 
-def _read_factor(dataset: rasterio.DatasetReader, band: int) -> StackFactor:
-    tags = dataset.tags(band)
-    name = dataset.descriptions[band - 1]
-    if not name:
+def match_names(wanted: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Return which of the known names each wanted one is, as far as there is one.
+
+    Names that differ only in case, blanks, ``_`` and ``-`` are the same, unless several could be meant.
+    """
+    found = {name: name for name in wanted if name in known}
+    free = [name for name in known if name not in found]
+    rest = [name for name in wanted if name not in found]
+    for name in rest:
+        alike = [other for other in free if _plain(other) == _plain(name)]
+        if len(alike) == 1 and sum(_plain(other) == _plain(name) for other in rest) == 1:
+            found[name] = alike[0]
+    return found
+
+
+def standard_names(names: Sequence[str]) -> dict[str, str]:
+    """Return the name of the standard factor that is meant, by the name of a band that spells it otherwise."""
+    return {found: name for name, found in match_names(list(FACTORS), names).items() if found != name}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()
+
+
+def _alike_bands(missing: Sequence[str], bands: Sequence[str]) -> str:
+    pairs = {name: [band for band in bands if _plain(band) == _plain(name)] for name in missing}
+    several = [f"{name} ({join_names(found)})" for name, found in pairs.items() if found]
+    return f"Several bands or factors differ only in case, blanks, _ or -: {join_names(several)}. " if several else ""
+
+
+def _band_names(dataset: rasterio.DatasetReader) -> list[str]:
+    """Return the names of the bands; raises :class:`InputCorrupt` if one has none."""
+    names = [name or "" for name in dataset.descriptions]
+    unnamed = [str(band) for band, name in enumerate(names, 1) if not name.strip()]
+    if unnamed:
+        bands = f"Band {unnamed[0]}" if len(unnamed) == 1 else f"Bands {join_names(unnamed)}"
+        have, them = ("has", "it") if len(unnamed) == 1 else ("have", "them")
+        named = join_names([name for name in names if name.strip()]) or "none"
         raise InputCorrupt(
-            f"Band {band} of the factor stack {dataset.name} has no name, so no factor can be found in "
-            "it. Build the stack with scarp:buildfactorstack."
+            f"{bands} of the factor stack {raster_path(dataset)} {have} no name, so no factor can be found in {them}. "
+            f"Bands with a name: {named}. Some tools, gdalbuildvrt among them, lose the names. Build the stack with "
+            f"scarp:buildfactorstack, {SET_NAMES}."
         )
+    return names
+
+
+def _read_factor(dataset: rasterio.DatasetReader, band: int, name: str) -> StackFactor:
+    tags = dataset.tags(band)
     known = FACTORS.get(name, FactorDefinition(name, CONTINUOUS, "", name))
     kind = tags.get("kind", known.kind)
     if kind not in (CONTINUOUS, CATEGORICAL):

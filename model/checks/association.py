@@ -83,19 +83,14 @@ def check_associations(found: Associations) -> Iterator[Finding]:
     """Report pairs of factors that are redundant, and factors that several others give together."""
     pearson, cramer = ("Pearson's r", found.continuous, found.pearson), ("Cramér's V", found.categorical, found.cramer)
     for coefficient, names, matrix in (pearson, cramer):
-        for row, column in combinations(range(len(names)), 2):
-            pair, value = f"{names[row]} × {names[column]}", matrix[row, column]
-            if abs(value) >= DUPLICATE_LIMIT:
-                determines = f"One determines the other ({coefficient} = {number_text(value)})"
-                message = f"{determines}: the same layer twice, or one computed from the other."
-                yield Finding(WARNING, "copy", pair, message, "Leave one of the two out.")
-            elif abs(value) > CORRELATION_LIMIT:
-                beyond = f"{coefficient} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}"
-                message = (
-                    f"{beyond}: the two are largely redundant, and their separate effects cannot be distinguished."
-                )
-                remedy = "Leave one of the two out, or keep both and do not interpret either alone."
-                yield Finding(WARNING, "correlation", pair, message, remedy)
+        groups = _copies(np.abs(matrix))
+        for group in groups:
+            if len(group) > 1:
+                yield _copies_finding([names[index] for index in group], matrix[group[0], group[1]], coefficient)
+        # What correlates with one of several copies correlates with all of them.
+        pairs = list(combinations([group[0] for group in groups], 2))
+        for row, column in sorted(pairs, key=lambda pair: -np.nan_to_num(abs(matrix[pair]))):
+            yield from _check_pair(f"{names[row]} × {names[column]}", matrix[row, column], coefficient)
     for index, (name, inflation) in enumerate(zip(found.continuous, found.inflation)):
         if inflation > VIF_LIMIT:
             over = "infinite" if math.isinf(inflation) else f"{inflation_text(inflation)}, over {VIF_LIMIT:.0f}"
@@ -103,6 +98,36 @@ def check_associations(found: Associations) -> Iterator[Finding]:
             message = f"Its variance inflation factor is {over}: the other continuous factors determine it {how}."
             remedy = "Leave it out, or the factors that correlate with it."
             yield Finding(WARNING, "variance inflation", name, f"{message} {_closest(index, found)}", remedy)
+
+
+def _copies(strength: np.ndarray) -> list[list[int]]:
+    """Return the indices of the factors in groups of copies, from the absolute coefficients of all pairs."""
+    rest, groups = list(range(len(strength))), []
+    while rest:
+        first = rest[0]
+        group = [first, *(other for other in rest[1:] if strength[first, other] >= DUPLICATE_LIMIT)]
+        groups.append(group)
+        rest = [index for index in rest if index not in group]
+    return groups
+
+
+def _copies_finding(names: Sequence[str], value: float, coefficient: str) -> Finding:
+    if len(names) == 2:
+        message = (
+            f"One determines the other ({coefficient} = {number_text(value)}): the same layer twice, or one computed"
+        )
+        return Finding(WARNING, "copy", " × ".join(names), f"{message} from the other.", "Leave one of the two out.")
+    of_others = f"{names[0]} determines {len(names) - 1} others (|{coefficient}| of at least {DUPLICATE_LIMIT})"
+    message = f"{of_others}, the same layer several times or computed from it: {join_names(names[1:])}."
+    return Finding(WARNING, "copy", join_names(names), message, "Keep one of them.")
+
+
+def _check_pair(pair: str, value: float, name: str) -> Iterator[Finding]:
+    if abs(value) > CORRELATION_LIMIT:
+        beyond = f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}"
+        message = f"{beyond}: the two are largely redundant, and their separate effects cannot be distinguished."
+        remedy = "Leave one of the two out, or keep both and do not interpret either alone."
+        yield Finding(WARNING, "correlation", pair, message, remedy)
 
 
 def _closest(index: int, found: Associations) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from ..texts import join_names
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = {
@@ -14,6 +17,7 @@ SEVERITIES = {
 COLUMNS = ("severity", "factor", "check", "what", "cells", "share_percent", "mend")
 FEW_CELLS = 100  # a class with fewer is hardly there: it is 4 % of one training window of 50 × 50 cells
 MAX_CLASSES = 500  # a band with more class codes is no categorical factor; its associations are not computed
+MAX_FINDINGS = 12  # of one severity and check; a stack with many similar factors would have thousands
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,22 @@ def number_text(value: float) -> str:
     if math.isnan(value):
         return "–"
     return (f"{value:,.0f}" if value == round(value) and abs(value) < 1e7 else f"{value:.5g}").replace("-", "−")
+
+
+def cap_findings(findings: Iterable[Finding], most: int = MAX_FINDINGS) -> list[Finding]:
+    """Return findings with at most so many of one severity and check; the last stands for those that are left out."""
+    kinds: dict[tuple[str, str], list[Finding]] = {}
+    for one in findings:
+        kinds.setdefault((one.severity, one.check), []).append(one)
+    result = []
+    for (severity, check), found in kinds.items():
+        result += found if len(found) <= most else found[: most - 1]
+        rest = found[most - 1 :] if len(found) > most else []
+        if rest:
+            names = join_names(list(dict.fromkeys(one.factor for one in rest if one.factor)))
+            message = f"{len(rest)} more findings of this kind{f': {names}' if names else ''}."
+            result.append(Finding(severity, check, "", message, rest[0].remedy))
+    return result
 
 
 @dataclass

@@ -17,7 +17,7 @@ from ..errors import CrsMissing, GridMismatch, GridUnsupported, InputCorrupt
 from ..factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinition
 from ..grid import Grid
 from ..outputs.run_record import read_record
-from ..stack import FORMAT_TAG, NODATA_TAG, STUDY_TAG, StackFactor, read_classes
+from ..stack import FORMAT_TAG, NODATA_TAG, STUDY_TAG, StackFactor, read_classes, standard_names
 from ..texts import REPLACEMENT, alike_labels, describe_alike, is_no_value, join_names, looks_misread
 from ..training.settings import default
 from .findings import ERROR, NOTE, WARNING, Finding
@@ -98,8 +98,13 @@ def read_factors(dataset: rasterio.DatasetReader) -> tuple[list[StackFactor], li
 
 def _read_factor(dataset: rasterio.DatasetReader, band: int) -> tuple[StackFactor, list[Finding]]:
     tags = dataset.tags(band)
-    name = (dataset.descriptions[band - 1] or "").strip()
+    given = (dataset.descriptions[band - 1] or "").strip()
+    name = standard_names([description or "" for description in dataset.descriptions]).get(given, given)
     findings = []
+    if name != given:
+        findings.append(
+            Finding(NOTE, "name", name, f'The band is called "{given}"; it is read as {name}.', REBUILD_HINT)
+        )
     if not name:
         name = f"band {band}"
         message = f"Band {band} has no name, so no model can find it."

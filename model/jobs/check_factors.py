@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from ..checks import association, factor_checks, stack_checks
-from ..checks.findings import COLUMNS, ERROR, CheckSummary
+from ..checks.findings import COLUMNS, ERROR, CheckSummary, cap_findings
 from ..checks.stack_statistics import scan
 from ..factors.settings import RasterPath
 from ..inputs.bands import open_band
@@ -53,7 +53,7 @@ def check_factors(
         for band in counted.bands:
             findings += factor_checks.check_band(band)
         findings += [*association.check_associations(linked), *association.check_labels(counted)]
-        summary = CheckSummary(findings, counted.cells, counted.complete)
+        summary = CheckSummary(cap_findings(findings), counted.cells, counted.complete)
         progress.report(0.92, "Writing the report.")
         page = build_page(dataset, valid_grid, labels, summary, counted, linked, nodata_counts)
     page.write(output_html)

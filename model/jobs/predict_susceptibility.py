@@ -34,6 +34,7 @@ from ..prediction.tiling import coarse_grid
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance import records
 from ..stack import open_stack
+from ..texts import join_names
 from . import sources_of
 
 AnyPath = Union[str, os.PathLike]
@@ -255,7 +256,7 @@ def _check_totals(totals: PredictionTotals, run: _Run, progress: Progress) -> No
     if not totals.cells:
         raise TooFewData(
             f"No cell {'of AREA ' if run.area is not None else ''}has data in all of the model's factors: "
-            f"{', '.join(run.ensemble.factor_names)}. Look at the stack in QGIS for the one without data."
+            f"{join_names(run.ensemble.factor_names)}. Look at the stack in QGIS for the one without data."
         )
     if totals.lost:
         progress.warn(

@@ -36,6 +36,7 @@ class Ensemble:
         self.models, self.samples = list(models), samples
         self.factor_names = list(dict.fromkeys(name for model in models for name in model.factor_names))
         stack.band_indexes(self.factor_names)
+        stack.report_names(progress)
         self.factors: list[StackFactor] = [stack.factor(name) for name in self.factor_names]
         place = {name: index for index, name in enumerate(self.factor_names)}
         self._factor_indices = [[place[name] for name in model.factor_names] for model in models]
@@ -192,7 +193,7 @@ def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor
             )
     matcher = ClassMatcher(model.factors, factors)
     if matcher.translated:
-        text = f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model {name}"
+        text = f"Class codes of {join_names(matcher.translated)} differ between the stack and the model {name}"
         progress.report(0.0, f"{text}; they are matched by name.")
     for title, labels in matcher.unknown.items():
         listed = join_names([f'"{shorten(label)}"' for label in labels])

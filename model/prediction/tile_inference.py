@@ -19,6 +19,7 @@ from ..inputs.rasters import TILE
 from ..memory import is_out_of_memory
 from ..progress import Progress
 from ..stack import Stack, StackFactor
+from ..texts import MAX_LISTED
 from ..training.devices import is_device_failure
 from .engines import CompactTile, ComputeSetup
 from .ensemble import Ensemble
@@ -117,7 +118,9 @@ class Applicability:
         if not self.cells_outside:
             progress.report(1.0, "All cells lie within the range and the classes of the training data.")
             return
-        parts = [self._sentence(found) for found in sorted(self.outside, key=lambda found: -found.cells) if found.cells]
+        worst = sorted((found for found in self.outside if found.cells), key=lambda found: -found.cells)
+        parts = [self._sentence(found) for found in worst[:MAX_LISTED]]
+        parts += [f"and {len(worst) - MAX_LISTED} more factors"] if len(worst) > MAX_LISTED else []
         text = (
             f"{self.cells_outside:,} cells ({self.share_outside:.2%}) lie outside the training data in at least "
             f"one factor: {'; '.join(parts)}."

@@ -17,6 +17,7 @@ from ..factors.definitions import MAX_CLASSES
 from ..networks import build_network
 from ..options import parameter_name
 from ..progress import Progress
+from ..stack import match_names
 from ..texts import join_names
 from ..windows.collection import WindowSet
 from ..windows.split import TRAIN
@@ -101,7 +102,7 @@ def adapt_windows(
         specs = [_add_labels(spec, factor) for spec, factor in zip(specs, mine)]
     matcher = ClassMatcher(specs, mine)
     if matcher.translated:
-        names = ", ".join(matcher.translated)
+        names = join_names(matcher.translated)
         text = f"Class codes of {names} differ between the stack and the model {start.name}; they are matched by label."
         progress.report(0.0, text)
     values = np.empty((len(windows), len(places), *windows.factors.shape[2:]), dtype=np.float32)
@@ -136,18 +137,19 @@ def fine_tune_network(start: StartModel, specs: Sequence[FactorSpec], seed: int)
 
 
 def _factor_indices(start: StartModel, factors: Sequence[Any], progress: Progress) -> list[int]:
-    place = {factor.name: index for index, factor in enumerate(factors)}
-    wanted = [spec.name for spec in start.factors]
-    missing = [name for name in wanted if name not in place]
+    wanted, there = [spec.name for spec in start.factors], [factor.name for factor in factors]
+    matched = match_names(wanted, there)
+    missing = [name for name in wanted if name not in matched]
     if missing:
         raise FactorMissing(
-            f"The factor stack has no {', '.join(missing)}, which the model {start.name} of START_FROM needs. It has: "
-            f"{', '.join(place)}. Build the stack with the inputs for the missing factors, or leave START_FROM empty."
+            f"The factor stack has no {join_names(missing)}, which the model {start.name} of START_FROM needs. It has: "
+            f"{join_names(there)}. Build the stack with the inputs for the missing factors, or leave START_FROM empty."
         )
-    ignored = [name for name in place if name not in wanted]
+    place = {name: there.index(found) for name, found in matched.items()}
+    ignored = [name for name in there if name not in matched.values()]
     if ignored:
         text = f"The model {start.name} does not use these factors of the stack, so they are ignored: "
-        progress.report(0.0, f"{text}{', '.join(ignored)}.")
+        progress.report(0.0, f"{text}{join_names(ignored)}.")
     for spec in start.factors:
         factor = factors[place[spec.name]]
         if factor.kind != spec.kind:

@@ -20,6 +20,7 @@ from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import NullProgress, Progress
 from ..stack import Stack, open_stack
+from ..texts import join_names
 
 SUBSETS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
@@ -298,13 +299,16 @@ def scan_labels(
     grid, labels = rasters.grid, rasters.labels
     generator = np.random.default_rng([seed, 2])
     landslide, labelled, fine = (np.zeros(item.shape, dtype=np.int64) for item in (blocks, blocks, fine_blocks))
-    cells, lost = [np.empty((0, 2), dtype=np.int64)], 0
+    cells = [np.empty((0, 2), dtype=np.int64)]
+    lost = np.zeros((2, len(rasters.factors) + 1), dtype=np.int64)
+    rasters.stack.report_names(progress)
     for block in grid.blocks_with_progress(progress):
         values = read_labels(labels, block)
         if (values != UNKNOWN).any():
-            valid = np.isfinite(rasters.stack.read(block)).all(axis=0)
-            slide = values == LANDSLIDE
-            lost += int((slide & ~valid).sum())
+            has_data = np.isfinite(rasters.stack.read(block))
+            valid, slide = has_data.all(axis=0), values == LANDSLIDE
+            for row, mine in enumerate((slide, values == STABLE)):
+                lost[row] += [int((mine & ~valid).sum()), *(mine & ~has_data).sum(axis=(1, 2))]
             slide, known = slide & valid, (values != UNKNOWN) & valid
             blocks.sums(slide, block.row, block.column, landslide)
             blocks.sums(known, block.row, block.column, labelled)
@@ -314,26 +318,40 @@ def scan_labels(
                 found = found[np.sort(generator.choice(len(found), MAX_CELLS_PER_BLOCK, replace=False))]
             cells.append(found)
     result = LabelScan(grid, landslide, labelled, fine_blocks, fine, np.concatenate(cells))
-    _check(result, lost, labels, progress)
+    _check(result, lost, rasters, progress)
     return result
 
 
-def _check(result: LabelScan, lost: int, labels: rasterio.DatasetReader, progress: Progress) -> None:
-    what = f"The label raster {raster_path(labels)} gives no"
-    if not result.landslide.any():
-        reason = f"its {lost:,} landslide cells all lie where a factor has no data" if lost else "it has none"
-        why = "" if lost else missing_label(labels, LANDSLIDE)
-        raise TooFewData(
-            f"{what} landslide cell to learn from: {why}"
-            if why
-            else f"{what} landslide cell to learn from: {reason}. Check the landslides and the extent of the factors."
-        )
-    if result.labelled.sum() == result.landslide.sum():
-        why = missing_label(labels, STABLE)
-        raise TooFewData(
-            f"{what} stable cell to learn from: {why}"
-            if why
-            else f"{what} stable cell to learn from. Use smaller label radii, or a larger area."
-        )
-    if lost:
-        progress.warn(f"{lost:,} landslide cells lie where a factor has no data and are not used.")
+def _check(result: LabelScan, lost: np.ndarray, rasters: TrainingRasters, progress: Progress) -> None:
+    """Check that there are cells to learn from; ``lost`` counts landslide and stable cells, shape (2, 1 + factors),
+    without data in any factor and in each.
+    """
+    slides = result.landslide.sum()
+    counts = (("landslide", LANDSLIDE, slides), ("stable", STABLE, result.labelled.sum() - slides))
+    for row, (kind, label, cells) in enumerate(counts):
+        if cells:
+            continue
+        what = f"The label raster {raster_path(rasters.labels)} gives no {kind} cell to learn from"
+        if lost[row, 0]:
+            raise TooFewData(
+                f"{what}: its {lost[row, 0]:,} {kind} cells all lie where {_lacking(lost[row, 1:], rasters)}. Check "
+                "the extent of these layers, or build the stack without them."
+            )
+        remedy = "Use smaller label radii, or a larger area." if row else "Check the landslides."
+        raise TooFewData(f"{what}: {missing_label(rasters.labels, label) or f'it has none. {remedy}'}")
+    if lost[0, 0]:
+        where = _lacking(lost[0, 1:], rasters)
+        progress.warn(f"{lost[0, 0]:,} landslide cells are not used: there {where}.")
+
+
+def _lacking(lost: np.ndarray, rasters: TrainingRasters) -> str:
+    """Return which factors have no data, worst first, with the cells that each lacks; of a mixture the two worst."""
+    names = [factor.name for factor in rasters.factors]
+    order = [int(index) for index in np.argsort(-lost, kind="stable") if lost[index]]
+    # In a stack of Scarp's own every factor lacks the cells that any lacks.
+    if len(order) > 1 and len(set(lost[order].tolist())) == 1:
+        alike = join_names([names[index] for index in order])
+        return f"{'every factor has' if len(order) == len(names) else f'{alike} have'} no data"
+    parts = [f"{names[index]} has no data ({lost[index]:,} cells)" for index in order[:2]]
+    more = f" and {len(order) - 2} more factors lack some" if len(order) > 2 else ""
+    return f"{' and '.join(parts)}{more}"

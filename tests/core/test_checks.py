@@ -187,6 +187,13 @@ FAULTS = {
         lambda stack: stack.add("river_copy", 3 - 2 * stack["river_density"]),
         [warning("copy", " × ".join(REDUNDANT)), *(warning("variance inflation", name) for name in REDUNDANT)],
     ),
+    "three copies": (
+        lambda stack: [stack.add(f"copy {number}", number * stack["river_density"]) for number in (2, 3, 4)],
+        [
+            warning("copy", "river_density, copy 2, copy 3, copy 4"),
+            *(warning("variance inflation", name) for name in ("river_density", "copy 2", "copy 3", "copy 4")),
+        ],
+    ),
     "copied classes": (
         lambda stack: stack.add("geology", 5 - stack["lithology"], "categorical", LABELS),
         [warning("copy", "lithology × geology")],
@@ -463,3 +470,22 @@ def test_progress_moves_from_start_to_end(stack, monkeypatch):
     stack.write().check(progress=progress)
     assert progress.fractions == sorted(progress.fractions) and progress.fractions[-1] == 1.0
     assert len(progress.fractions) >= 10
+
+
+def test_forty_copies_are_one_warning_and_a_kind_has_twelve_lines(stack, no_figures):
+    for number in range(40):
+        stack.add(f"slope {number}", (number + 2) * stack["slope"])
+    findings = stack.write().check().findings
+    copies = [finding for finding in findings if finding.check == "copy"]
+    assert len(copies) == 1 and "determines 40 others" in copies[0].message and "and 32 more" in copies[0].message
+    inflated = [finding for finding in findings if finding.check == "variance inflation"]
+    assert len(inflated) == 12 and inflated[-1].message.startswith("30 more findings of this kind: ")
+    assert max(len(finding.message) + len(finding.factor) for finding in findings) < 500
+
+
+def test_the_strongest_correlations_are_listed_first(stack, no_figures):
+    generator = np.random.default_rng(4)
+    for number in range(8):
+        stack.add(f"rain {number}", stack["precipitation"] + (1 + number) * 0.2 * generator.normal(0, 30, SHAPE))
+    found = [finding for finding in stack.write().check().findings if finding.check == "correlation"]
+    assert len(found) == 12 and found[0].factor == "precipitation × rain 0"

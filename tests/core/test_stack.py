@@ -297,3 +297,65 @@ def test_damaged_stacks_are_refused(tmp_path, name, tags, problem):
 def test_bands_with_equal_names_are_refused(some_stack):
     with pytest.raises(errors.InputCorrupt, match="slope"), open_stack(some_stack("slope", "slope")):
         pass
+
+
+SPELLINGS = (  # names of bands, wanted factors, their bands
+    (("SLOPE", "RIVER DENSITY"), ("slope", "river_density"), [1, 2]),
+    (("Profile-Curvature", "lithology"), ("lithology", "profile_curvature"), [2, 1]),
+    (("ndvi mean", "slope"), ("NDVI_mean",), [1]),
+    (("slope", "SLOPE"), ("SLOPE", "slope"), [2, 1]),
+    (("riverdensity",), ("river_density",), [1]),
+)
+
+
+@pytest.mark.parametrize(("bands", "wanted", "found"), SPELLINGS)
+def test_another_spelling_of_a_name_is_read_and_said(some_stack, bands, wanted, found):
+    progress = Listener()
+    with open_stack(some_stack(*bands)) as stack:
+        assert stack.band_indexes(wanted) == found
+        assert [stack.factor(name).name for name in wanted] == list(wanted)
+        for _ in range(2):
+            stack.report_names(progress)
+    others = [(band, name) for name, band in zip(wanted, (bands[number - 1] for number in found)) if band != name]
+    assert len(progress.texts) == bool(others)
+    assert all(f'"{band}" as {name}' in progress.texts[0] for band, name in others)
+
+
+def test_a_standard_factor_of_another_spelling_is_of_its_kind(tmp_path):
+    names = "Aspect", "TEMPERATURE", "my index"
+    with create_raster(tmp_path / "s.tif", utm_grid(3, 4), "float32", np.nan, names, [{}, {}, {}]):
+        pass
+    with open_stack(tmp_path / "s.tif") as stack:
+        assert stack.names == ["aspect", "temperature", "my index"]
+        assert [factor.kind for factor in stack.factors] == [FACTORS["aspect"].kind, "continuous", "continuous"]
+        assert stack.factors[0].classes == ASPECT_CLASSES and stack.factors[1].unit == FACTORS["temperature"].unit
+
+
+AMBIGUOUS = ((("My index", "my_index"), ["my-index"]), (("my index",), ["my_index", "My Index"]))
+
+
+@pytest.mark.parametrize(("bands", "wanted"), AMBIGUOUS)
+def test_ambiguous_names_are_named(some_stack, bands, wanted):
+    caught = pytest.raises(errors.FactorMissing, match=r"differ only in case.*SetDescription")
+    with open_stack(some_stack(*bands)) as stack, caught as failure:
+        stack.band_indexes(wanted)
+    assert all(name in str(failure.value) for name in (*bands, *wanted))
+
+
+@pytest.mark.parametrize("named", [(), ("slope",), ("slope", "aspect")])
+def test_bands_without_names_have_two_remedies(tmp_path, named):
+    names = [*named, *[""] * (12 - len(named))]
+    with create_raster(tmp_path / "s.tif", utm_grid(3, 4), "float32", np.nan, names, [{} for _ in names]):
+        pass
+    first, more = len(named) + 1, 4 - len(named)
+    text = f"Bands {first}, {first + 1}.*{more} more.*have no name.*Bands with a name: {', '.join(named) or 'none'}"
+    refused = pytest.raises(errors.InputCorrupt, match=f"{text}.*buildfactorstack.*SetDescription")
+    with refused as caught, open_stack(tmp_path / "s.tif"):
+        pass
+    assert len(str(caught.value)) < 700
+
+
+def test_sixty_missing_factors_are_listed_in_part(some_stack):
+    with open_stack(some_stack("slope")) as stack, pytest.raises(errors.FactorMissing, match="and 52 more") as caught:
+        stack.band_indexes([f"factor {number}" for number in range(60)])
+    assert len(str(caught.value)) < 700

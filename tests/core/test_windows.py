@@ -232,3 +232,37 @@ def test_landslides_without_factors_warn(area, tmp_path):
     collect(area[0], progress=progress)
     lost = int(((area[2] == 1) & ~np.isfinite(area[1]).all(axis=0)).sum())
     assert lost > 0 and any(f"{lost:,} landslide cells" in text for text in progress.warnings)
+
+
+NAMES = "slope", "ndvi", "rain"
+LACKING = {  # cells of each factor without data as (row slice), what the message names
+    "one factor everywhere": ({"ndvi": slice(None)}, r"ndvi has no data \(\d"),
+    "two factors in parts": (
+        {"ndvi": slice(0, 100), "rain": slice(90, None)},
+        r"ndvi has no data \([\d,]+ cells\) and rain has no data \([\d,]+ cells\)\.",
+    ),
+    "all, one of them more": (
+        {"slope": slice(0, 20), "ndvi": slice(0, 90), "rain": slice(80, None)},
+        r"ndvi .* and rain .* and 1 more factors lack some",
+    ),
+    "two alike": ({"slope": slice(None), "rain": slice(None)}, r"slope, rain have no data"),
+    "all alike": (dict.fromkeys(NAMES, slice(None)), r"every factor has no data"),
+}
+
+
+@pytest.mark.parametrize("case", LACKING)
+@pytest.mark.parametrize("kind", ("landslide", "stable"))
+def test_the_factor_without_data_is_named(tmp_path, case, kind):
+    gaps, text = LACKING[case]
+    values = np.ones((3, HEIGHT, WIDTH), dtype=np.float32)
+    for name, rows in gaps.items():
+        values[NAMES.index(name), rows] = np.nan
+    labels = np.full((HEIGHT, WIDTH), 1 if kind == "landslide" else 0, dtype=np.uint8)
+    if kind == "stable":
+        # Landslides have data, in a strip of their own.
+        labels[50:60], values[:, 50:60] = 1, 1
+    stack = write_stack(tmp_path / "s.tif", values, [StackFactor(name, "continuous") for name in NAMES], GRID)
+    raster = write_raster(tmp_path / "l.tif", labels, GRID, nodata=255)
+    named = pytest.raises(TooFewData, match=f"no {kind} cell to learn from: its [0-9,]+ {kind} cells.*{text}")
+    with split.open_training_rasters(stack, raster) as rasters, named:
+        collect_windows(rasters, WindowPlan(window=600.0, block=1200.0), NullProgress())
