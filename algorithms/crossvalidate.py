@@ -57,7 +57,7 @@ class CrossValidate(ScarpAlgorithm):
         training.declare_settings(self, *(name for name in training.SETTINGS if name != "split"))
         self.declare(p.raster_output("OUTPUT", "Out-of-fold susceptibility"))
         self.declare(p.file_output("OUTPUT_TABLE", "Table of folds", p.CSV))
-        self.declare(p.vector_output("OUTPUT_FOLDS", "Folds", p.POLYGON, by_default=False))
+        self.declare(p.vector_output("OUTPUT_FOLDS", "Folds", p.POLYGON, FOLD_FIELDS, by_default=False))
 
     def check(self, arguments: Arguments) -> None:
         self._options(arguments)

@@ -59,7 +59,7 @@ class TrainComparisonModel(ScarpAlgorithm):
         training.declare_settings(self, *(name for name in training.SETTINGS if name not in PHYSICS_SETTINGS))
         self.declare(p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"), advanced=True)
         self.declare(p.file_output("OUTPUT", "Trained model", p.MODEL_FILE))
-        self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON))
+        self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON, training.FIELDS))
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
 
     def check(self, arguments: Arguments) -> None:

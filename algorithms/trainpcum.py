@@ -59,7 +59,7 @@ class TrainPcum(ScarpAlgorithm):
         self.declare(p.input_file("START_FROM", "Fine-tune from model", p.MODEL_FILE), advanced=True)
         self.declare(p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"), advanced=True)
         self.declare(p.file_output("OUTPUT", "Trained model", p.MODEL_FILE))
-        self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON))
+        self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON, training.FIELDS))
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
 
     def check(self, arguments: Arguments) -> None:

@@ -83,7 +83,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.raster("DEM", "Elevation for the relief", optional=True), advanced=True)
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
-        self.declare(p.vector_output("OUTPUT_POINTS", "Validation points", p.POINT))
+        self.declare(p.vector_output("OUTPUT_POINTS", "Validation points", p.POINT, POINT_FIELDS))
         self.declare(p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon
 
 from ..algorithms.base.algorithm import ScarpAlgorithm, help_page, translate_help
+from ..algorithms.base.output_files import require_output_files
+from ..algorithms.base.parameters import parameter_problem, with_option_words
+from ..model.errors import ScarpError
 from ..translation import tr
 from . import settings
 
@@ -78,6 +81,26 @@ class ScarpModel(core.QgsProcessingModelAlgorithm):
 
     def helpUrl(self) -> str:
         return help_page(self.name())
+
+    def checkParameterValues(self, parameters: dict[str, Any], context: core.QgsProcessingContext) -> tuple[bool, str]:
+        """Return whether a run can start, and if not, what is wrong. Steps run after hours would find it too late."""
+        parameters = with_option_words(self, parameters)
+        problems = (parameter_problem(item, parameters, context) for item in self.parameterDefinitions())
+        problem = next(filter(None, problems), "")
+        if problem:
+            return False, problem
+        accepted, message = super().checkParameterValues(parameters, context)
+        if not accepted:
+            return False, message or ""
+        try:
+            self.check_values(parameters, context)
+        except ScarpError as error:
+            return False, str(error)
+        return True, ""
+
+    def check_values(self, parameters: dict[str, Any], context: core.QgsProcessingContext) -> None:
+        """Raise a ``ScarpError`` if an output has a name that a step would refuse."""
+        require_output_files(self, parameters, context)
 
     def postProcessAlgorithm(self, context: core.QgsProcessingContext, feedback: Any) -> dict[str, Any]:
         """Name the layers by the titles of the outputs; QGIS uses the short names that scripts need."""

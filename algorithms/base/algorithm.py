@@ -31,7 +31,8 @@ from ...translation import tr
 from . import parameters
 from .arguments import Arguments
 from .feedback import FeedbackProgress, failure
-from .parameters import Definition, parameter_problem
+from .output_files import require_output_files
+from .parameters import Definition, parameter_problem, with_option_words
 from .record import record_call
 from .styles import group_layers, refresh_layers, style_output
 
@@ -56,6 +57,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     REQUIRED_MODULES: tuple[str, ...] = CORE  # modules that must be importable
     NUMBERS: Mapping[str, str] = {}  # that are returned, with their labels
     STYLES: Mapping[str, str] = {}  # style of layers that are written, by output; see ``styles.Styler``
+    FOLDER_FILES: Mapping[str, Sequence[str]] = {}  # names of the files that are written into an output folder
     WRITTEN_BY_QGIS: tuple[str, ...] = ()  # files that the core does not write
     _written_outputs: Sequence[str] = ()
 
@@ -175,6 +177,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         choice = choose_runtime(self.REQUIRED_MODULES)
         if choice.missing_packages:
             return False, install_hint(choice.missing_packages)
+        parameters = with_option_words(self, parameters)
         for definition in self.parameterDefinitions():
             problem = parameter_problem(definition, parameters, context)
             if problem:
@@ -193,6 +196,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     def check_values(self, parameters: dict[str, Any], context: QgsProcessingContext, core: Core | None = None) -> None:
         """Run :meth:`check` on parameter values; without a core, as much of it as needs none."""
         self.check(Arguments(self, parameters, context, _silent_progress(), core))
+        require_output_files(self, parameters, context)
 
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: Any

@@ -24,16 +24,18 @@ from ...model.virtual_rasters import RasterName
 from ...processing_provider.dependencies import install_hint
 from ...translation import tr
 from .feedback import FeedbackProgress
+from .output_files import require_output_files
 from .parameters import (
     file_of,
     is_given,
     number_problem,
     output_path,
+    parameter_problem,
     plain,
-    require_distinct_outputs,
     require_field_of,
     rows_of,
     source_text,
+    with_option_words,
 )
 
 _NO_GEOMETRY: Any = QgsWkbTypes.Type.NoGeometry
@@ -58,7 +60,7 @@ class Arguments:
         """Keep the values; ``core`` is a ``running.core.Core``, or None while a dialog is being filled in."""
         # Not as QgsProcessingAlgorithm: the stubs call nearly all that it returns optional.
         self.algorithm: Any = algorithm
-        self.parameters, self.context = parameters, context
+        self.parameters, self.context = with_option_words(algorithm, parameters), context
         self.progress, self.core = progress, core
         self.read: dict[str, dict[str, Any]] = {}
         """Name and checksum of each vector input that was read, for the run record."""
@@ -89,7 +91,13 @@ class Arguments:
             raise ParameterInvalid(problem)
 
     def choice(self, name: str) -> str:
-        """Return the word chosen from an enumeration."""
+        """Return the word chosen from an enumeration; raises :class:`ParameterInvalid` if it has no such word.
+
+        QGIS does not check the steps of graphical models.
+        """
+        problem = parameter_problem(self.algorithm.parameterDefinition(name), self.parameters, self.context)
+        if problem:
+            raise ParameterInvalid(problem)
         return self.algorithm.parameterAsEnumString(self.parameters, name, self.context)
 
     def text(self, name: str) -> str:
@@ -301,10 +309,10 @@ class Arguments:
         return self._outputs.get(name)
 
     def check_outputs(self) -> None:
-        """Raise before long work if an output cannot be written or would overwrite another file of the run."""
+        """Raise before long work if an output cannot be written or would overwrite what is no result of its kind."""
         from ...model.outputs.atomic import check_writable
 
-        require_distinct_outputs(self.algorithm, self.parameters, self.context)
+        require_output_files(self.algorithm, self.parameters, self.context)
         for path in self._output_paths():
             check_writable(path)
 

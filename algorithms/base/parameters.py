@@ -38,7 +38,7 @@ from qgis.core import (
     QgsProperty,
 )
 
-from ...model.errors import FieldUnusable, ParameterInvalid, ParameterMissing, ScarpError
+from ...model.errors import FieldUnusable, ParameterMissing, ScarpError
 from ...model.options import Option
 from ...model.texts import REPLACEMENT, join_names, shorten
 from ...translation import tr
@@ -47,6 +47,7 @@ LAYER_TYPES = ("raster", "source", "layer", "multilayer", "vector")
 """Types of parameters, as QGIS names them, that take layers."""
 _OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional  # type: ignore[attr-defined]  # stubs of QGIS 4
 MODEL_SUFFIX = "safetensors"
+VECTOR_FIELDS = "scarp_fields"  # key of the names of the fields of a vector output in the metadata of its definition
 Definition = Any  # a ``QgsProcessingParameterDefinition``, whose attributes depend on its type
 _NOT_FILES = ("memory:", "ogr:", "postgis:", "database:", "spatialite:", "mssql:", "oracle:", "hana:")
 """Prefixes of outputs that go to memory or into a database."""
@@ -170,7 +171,7 @@ def parameter_problem(definition: Definition, parameters: dict[str, Any], contex
         )
         return text.format(title=title, value=layer.name() if hasattr(layer, "name") else layer)
     problem = number_problem(definition, value) if definition.type() == "number" else ""
-    if problem or definition.checkValueIsAcceptable(value, context):
+    if problem or definition.checkValueIsAcceptable(_option_words(definition, value), context):
         return problem
     items = plain(value)
     items = items if isinstance(items, (list, tuple)) else [items]
@@ -192,6 +193,39 @@ def parameter_problem(definition: Definition, parameters: dict[str, Any], contex
         "and is of the right kind."
     )
     return text.format(title=title, value=shown, wanted=wanted)
+
+
+def with_option_words(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameter values in which options that were given by their number, counted from 0, are words.
+
+    The help of ``qgis_process`` asks for the number, and scripts for QGIS's own algorithms give it. What is neither a
+    number nor a word of the list stays as it is.
+    """
+    enums = [item for item in algorithm.parameterDefinitions() if item.type() == "enum" and item.name() in parameters]
+    return {**parameters, **{item.name(): _option_words(item, parameters[item.name()]) for item in enums}}
+
+
+def _option_words(definition: Definition, value: Any) -> Any:
+    if definition.type() != "enum" or not definition.usesStaticStrings():
+        return value
+    options, given = definition.options(), plain(value)
+    if definition.allowMultiple() and isinstance(given, str):
+        given = given.split(",")
+    if isinstance(given, (list, tuple)):
+        return [_option_word(options, item) for item in given]
+    word = _option_word(options, given)
+    return value if word is given else word
+
+
+def _option_word(options: Sequence[str], given: Any) -> Any:
+    """Return the word for the number of an option, also as text or as a whole real number; else what was given."""
+    if isinstance(given, bool) or not isinstance(given, (int, float, str)) or given in options:
+        return given
+    try:
+        number = float(given)
+    except ValueError:
+        return given
+    return options[int(number)] if number in range(len(options)) else given
 
 
 def number_problem(definition: Definition, value: Any) -> str:
@@ -229,7 +263,8 @@ def _is_missing_file(item: Any) -> bool:
 def _expected_type(definition: Definition) -> str:
     kind = definition.type()
     if kind == "enum":
-        return tr("one of {choices}").format(choices=", ".join(definition.options()))
+        text = tr("one of {choices}, or its number in this list, from 0 to {last}")
+        return text.format(choices=", ".join(definition.options()), last=len(definition.options()) - 1)
     if kind == "number":
         integer = definition.dataType() == QgsProcessingParameterNumber.Type.Integer
         text = tr("a whole number from {lowest} to {highest}" if integer else "a number from {lowest} to {highest}")
@@ -287,50 +322,6 @@ def _live_problem(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any],
         # A check that needs the core's libraries is made when the algorithm runs, where they are.
         return ""
     return ""
-
-
-def require_distinct_outputs(
-    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
-) -> None:
-    """Check that no output overwrites an input or another output, and that models have the suffix that inputs ask for.
-    Raises ``ParameterInvalid`` if one does; the message names both.
-    """
-    used = _input_files(algorithm, parameters, context)
-    destinations: list[Any] = algorithm.destinationParameterDefinitions()
-    for definition in destinations:
-        name, path = definition.name(), output_path(parameters.get(definition.name()))
-        if path is None:
-            continue
-        if definition.type() != "folderDestination" and os.path.isdir(path):
-            text = tr("{name} is {path}, which is a folder. Give the name of a file.")
-            raise ParameterInvalid(text.format(name=name, path=path))
-        other = used.get(absolute_path(path))
-        if other is not None:
-            text = tr("{name} would overwrite {other}: both are {path}. Choose another place for {name}.")
-            raise ParameterInvalid(text.format(name=name, other=other, path=path))
-        used[absolute_path(path)] = name
-        is_model = definition.type() == "fileDestination" and definition.defaultFileExtension() == MODEL_SUFFIX
-        if is_model and not path.lower().endswith(f".{MODEL_SUFFIX}"):
-            text = tr("{name} is {path}, but the file of a model must end in {ending}. Change it.")
-            raise ParameterInvalid(text.format(name=name, path=path, ending=f".{MODEL_SUFFIX}"))
-
-
-def _input_files(
-    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
-) -> dict[str, str]:
-    """Return the parameter name by the absolute path of each input file."""
-    found = {}
-    for definition in algorithm.parameterDefinitions():
-        name, value = definition.name(), plain(parameters.get(definition.name()))
-        takes_files = definition.type() in (*LAYER_TYPES, "file") and not definition.isDestination()
-        # A checkpoint is both read and written.
-        if not takes_files or not is_given(value) or name == "CHECKPOINT":
-            continue
-        for item in value if isinstance(value, (list, tuple)) else [value]:
-            path = file_of(source_text(item, context))
-            if os.path.isfile(path):
-                found[absolute_path(path)] = name
-    return found
 
 
 Source: Any = QgsProcessing.SourceType
@@ -430,6 +421,10 @@ def file_output(
     return QgsProcessingParameterFileDestination(name, label, tr(file_filter), None, optional, by_default)
 
 
-def vector_output(name: str, label: str, geometry: Any, by_default: bool = True) -> QgsProcessingParameterFeatureSink:
-    """Return an optional vector layer to write."""
-    return QgsProcessingParameterFeatureSink(name, label, geometry, None, True, by_default)
+def vector_output(
+    name: str, label: str, geometry: Any, fields: Sequence[tuple[str, str]], by_default: bool = True
+) -> QgsProcessingParameterFeatureSink:
+    """Return an optional vector layer to write; ``fields`` are names and types."""
+    definition = QgsProcessingParameterFeatureSink(name, label, geometry, None, True, by_default)
+    definition.setMetadata({VECTOR_FIELDS: [field for field, _ in fields]})
+    return definition

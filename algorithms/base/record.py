@@ -133,7 +133,8 @@ def record_call(arguments: Arguments, results: dict[str, Any]) -> None:
 
 def _add_call(arguments: Arguments, results: dict[str, Any], outputs: dict[str, str]) -> None:
     algorithm = f"scarp:{arguments.algorithm.name()}"
-    by_qgis = {name: path for name, path in outputs.items() if name in arguments.written}
+    written_by_qgis = (*arguments.written, *arguments.algorithm.WRITTEN_BY_QGIS)
+    by_qgis = {name: path for name, path in outputs.items() if name in written_by_qgis}
     by_core = [
         path
         for name, output in outputs.items()

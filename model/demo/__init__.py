@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from .. import options
 
+_RASTERS = "dem precipitation temperature true_probability"
+_VECTORS = "landslides rivers faults roads settlements lithology landform seismic climate regions study_area"
+FILES = (*(f"{name}.tif" for name in _RASTERS.split()), *(f"{name}.gpkg" for name in _VECTORS.split()), "about.txt")
+"""Names of the files of a demo folder."""
+
 _SIZE = (
     "Rows and columns of the DEM, whose cells are 30 m. 600 cells are 18 km, which trains in a few "
     "minutes. Fewer than about 200 leave too few landslides for a useful model."

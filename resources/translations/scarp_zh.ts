@@ -37,7 +37,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source> or </source>
-        <extracomment>algorithms/base/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py, algorithms/base/output_files.py</extracomment>
         <translation> 或 </translation>
     </message>
     <message>
@@ -3418,6 +3418,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>否</translation>
     </message>
     <message>
+        <source>no layer</source>
+        <extracomment>algorithms/base/output_files.py</extracomment>
+        <translation>没有图层</translation>
+    </message>
+    <message>
         <source>no points, lines or polygons</source>
         <extracomment>algorithms/base/layers.py</extracomment>
         <translation>点、线、面以外的内容</translation>
@@ -3428,9 +3433,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>无</translation>
     </message>
     <message>
-        <source>one of {choices}</source>
+        <source>one of {choices}, or its number in this list, from 0 to {last}</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
-        <translation>以下之一：{choices}</translation>
+        <translation>{choices} 之一，或其在此列表中的序号（0 到 {last}）</translation>
     </message>
     <message>
         <source>optimism of the random split</source>
@@ -3770,13 +3775,28 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <translation>{name} 被略去：重复运行时不使用它。</translation>
     </message>
     <message>
+        <source>{name} is {path}, a folder that already holds {files}, which Scarp did not write and does not replace. Choose another folder.</source>
+        <extracomment>algorithms/base/output_files.py</extracomment>
+        <translation>{name} 是 {path}，该文件夹中已有 {files}，它们不是由 Scarp 写入的，不会被替换。请选择其他文件夹。</translation>
+    </message>
+    <message>
+        <source>{name} is {path}, a path with backslashes as on Windows. On this computer folders are separated by /, so it would become the name of a file. Choose a folder of this computer, such as the one where the network drive is mounted.</source>
+        <extracomment>algorithms/base/output_files.py</extracomment>
+        <translation>{name} 是 {path}，这是 Windows 那样带反斜杠的路径。本计算机上的文件夹以 / 分隔，因此它会成为一个文件的名称。请选择本计算机上的文件夹，例如网络驱动器挂载的位置。</translation>
+    </message>
+    <message>
+        <source>{name} is {path}, but rasters are written as GeoTIFF: the name must end in {ending}. Change it.</source>
+        <extracomment>algorithms/base/output_files.py</extracomment>
+        <translation>{name} 是 {path}，但栅格以 GeoTIFF 写入：名称必须以 {ending} 结尾。请更改。</translation>
+    </message>
+    <message>
         <source>{name} is {path}, but the file of a model must end in {ending}. Change it.</source>
-        <extracomment>algorithms/base/parameters.py</extracomment>
+        <extracomment>algorithms/base/output_files.py</extracomment>
         <translation>{name} 为 {path}，但模型文件的扩展名必须是 {ending}。请更改。</translation>
     </message>
     <message>
         <source>{name} is {path}, which is a folder. Give the name of a file.</source>
-        <extracomment>algorithms/base/parameters.py</extracomment>
+        <extracomment>algorithms/base/output_files.py</extracomment>
         <translation>{name} 是 {path}，它是一个文件夹。请给出文件名。</translation>
     </message>
     <message>
@@ -3796,13 +3816,23 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{name} would overwrite {other}: both are {path}. Choose another place for {name}.</source>
-        <extracomment>algorithms/base/parameters.py</extracomment>
+        <extracomment>algorithms/base/output_files.py</extracomment>
         <translation>{name} 会覆盖 {other}：两者都是 {path}。请为 {name} 选择其他位置。</translation>
     </message>
     <message>
         <source>{name}: &quot;{path}&quot; holds several layers ({layers}); the first one, &quot;{first}&quot;, is used. For another one choose it in QGIS, or write |layername= and its name after the path.</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{name}：“{path}”含有多个图层（{layers}）；使用第一个“{first}”。如需其他图层，请在 QGIS 中选择，或在路径后写 |layername= 及其名称。</translation>
+    </message>
+    <message>
+        <source>{name} would replace {path}, which Scarp did not write: there is no run record {record} beside it. Choose another name, or move that file away.</source>
+        <extracomment>algorithms/base/output_files.py</extracomment>
+        <translation>{name} 会替换 {path}，而该文件不是由 Scarp 写入的：它旁边没有运行记录 {record}。请选择其他名称，或移走该文件。</translation>
+    </message>
+    <message>
+        <source>{name} would replace {path}, which holds {layers}. Only an earlier result of the same kind, alone in its file, is replaced. Choose another name.</source>
+        <extracomment>algorithms/base/output_files.py</extracomment>
+        <translation>{name} 会替换 {path}，其中有 {layers}。只有同类的早先结果、且单独存于其文件中时，才会被替换。请选择其他名称。</translation>
     </message>
     <message>
         <source>{name}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists and is complete.</source>
@@ -3903,6 +3933,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <source>{python} is a 32-bit Python, for which there is no torch.</source>
         <extracomment>environment/interpreter.py</extracomment>
         <translation>{python} 是 32 位 Python，没有适用于它的 torch。</translation>
+    </message>
+    <message>
+        <source>{shown} and {more} more</source>
+        <extracomment>algorithms/base/output_files.py</extracomment>
+        <translation>{shown} 以及另外 {more} 个</translation>
     </message>
     <message>
         <source>{sooner} left without further improvement, {latest} at most; {each} per epoch.</source>

@@ -63,10 +63,11 @@ def another_writes(*outputs: Path):
 def test_an_output_that_another_run_writes_is_left_to_it(run, chain, tmp_path, name):
     outputs = {"OUTPUT": tmp_path / "map.tif", "OUTPUT_TABLE": tmp_path / "table.csv"}
     outputs["OUTPUT"].write_bytes(b"older")
+    (tmp_path / "map.tif.run.json").write_text('{"algorithm": "scarp:classifyzones"}')
     with another_writes(tmp_path / name), pytest.raises(QgsProcessingException) as refused:
         run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], **outputs)
     assert f"{tmp_path / name} is being written by another run (process {os.getpid()} on " in str(refused.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["map.tif"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["map.tif", "map.tif.run.json"]
     assert outputs["OUTPUT"].read_bytes() == b"older"
     run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], **outputs)
     assert not list(tmp_path.glob(".*"))
@@ -237,8 +238,9 @@ def test_an_open_vector_layer_shows_the_new_file(step, tmp_path):
 
 def test_a_locked_output_file_is_reported(run, chain, tmp_path, monkeypatch):
     """As Windows does with a file that a program has open: it cannot be replaced, and the older one stays."""
-    path = tmp_path / "zones.tif"
+    path, record = tmp_path / "zones.tif", tmp_path / "zones.tif.run.json"
     shutil.copy(chain["zones"], path)
+    shutil.copy(f"{chain['zones']}.run.json", record)
     replace = os.replace
 
     def forbidden(source, target):
@@ -250,4 +252,4 @@ def test_a_locked_output_file_is_reported(run, chain, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", forbidden)
     with pytest.raises(QgsProcessingException, match=r"zones\.tif could not be written.*not open elsewhere"):
         run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=path)
-    assert cells(path) == cells(chain["zones"]) and [item.name for item in tmp_path.iterdir()] == ["zones.tif"]
+    assert cells(path) == cells(chain["zones"]) and sorted(tmp_path.iterdir()) == [path, record]

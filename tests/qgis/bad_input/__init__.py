@@ -11,6 +11,7 @@ from . import (
     labels,
     lines,
     models,
+    outputs,
     places,
     points,
     rasters,
@@ -39,5 +40,6 @@ CASES: tuple[Case, ...] = (
     *warnings.CASES,
     *validation.CASES,
     *places.CASES,
+    *outputs.CASES,
 )
 """In the order of the table in ``docs/reliability.md``."""

@@ -181,7 +181,6 @@ _WORKS = """
 stack-chinese :: buildfactorstack :: A DEM with a Chinese name in a folder with emoji :: The stack is written.
 model-chinese :: predictsusceptibility :: Model and map with Chinese names and emoji :: The map is written.
 report-chinese :: checkfactors :: A report with a Chinese name :: Report and table are written.
-output-no-driver :: classifyzones :: An output called zones.xyz :: It is a GeoTIFF in spite of its name.
 vector-bar :: buildbufferedlabels :: An inventory called a|b.gpkg :: The labels are written.
 stack-bar :: buildfactorstack :: A DEM called d|e.tif :: The stack is written.
 path-long :: classifyzones :: A path of more than 300 letters :: Map and table are written.
@@ -193,6 +192,7 @@ name-too-long :: classifyzones :: A file name of 254 letters, one fewer than mos
 name-far-too-long :: classifyzones :: A file name of 400 letters :: zzz.*(long|short)
 folder-missing :: classifyzones :: An output in a folder that does not exist :: no such folder.* does not exist
 folder-is-file :: classifyzones :: An output in a folder that is a file :: notes\.txt
+output-no-driver :: classifyzones :: An output called zones.xyz :: OUTPUT is .*zones\.xyz.* end in \.tif
 output-is-folder :: classifyzones :: A folder of the output's name :: OUTPUT is .*zones\.tif, which is a folder
 demo-is-file :: createdemodata :: A file where the demo folder should be made :: demo is a file
 demo-folder-missing :: createdemodata :: A demo folder in a folder that does not exist :: folder .*no.*does not exist
