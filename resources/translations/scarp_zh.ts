@@ -3820,11 +3820,6 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <translation>{name} 会覆盖 {other}：两者都是 {path}。请为 {name} 选择其他位置。</translation>
     </message>
     <message>
-        <source>{name}: &quot;{path}&quot; holds several layers ({layers}); the first one, &quot;{first}&quot;, is used. For another one choose it in QGIS, or write |layername= and its name after the path.</source>
-        <extracomment>algorithms/base/arguments.py</extracomment>
-        <translation>{name}：“{path}”含有多个图层（{layers}）；使用第一个“{first}”。如需其他图层，请在 QGIS 中选择，或在路径后写 |layername= 及其名称。</translation>
-    </message>
-    <message>
         <source>{name} would replace {path}, which Scarp did not write: there is no run record {record} beside it. Choose another name, or move that file away.</source>
         <extracomment>algorithms/base/output_files.py</extracomment>
         <translation>{name} 会替换 {path}，而该文件不是由 Scarp 写入的：它旁边没有运行记录 {record}。请选择其他名称，或移走该文件。</translation>
@@ -3833,6 +3828,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <source>{name} would replace {path}, which holds {layers}. Only an earlier result of the same kind, alone in its file, is replaced. Choose another name.</source>
         <extracomment>algorithms/base/output_files.py</extracomment>
         <translation>{name} 会替换 {path}，其中有 {layers}。只有同类的早先结果、且单独存于其文件中时，才会被替换。请选择其他名称。</translation>
+    </message>
+    <message>
+        <source>{name}: &quot;{path}&quot; holds several layers ({layers}); the first one, &quot;{first}&quot;, is used. For another one choose it in QGIS, or write |layername= and its name after the path.</source>
+        <extracomment>algorithms/base/arguments.py</extracomment>
+        <translation>{name}：“{path}”含有多个图层（{layers}）；使用第一个“{first}”。如需其他图层，请在 QGIS 中选择，或在路径后写 |layername= 及其名称。</translation>
     </message>
     <message>
         <source>{name}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists and is complete.</source>
