@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import Cancelled, OutputNotWritable, WorkerFailed
 from ..outputs.atomic import atomic_output, check_writable
-from ..outputs.transaction import temp_path_beside
+from ..outputs.transaction import replace, temp_path_beside
 
 VISIBILITY_TIMEOUT = 10.0  # seconds until another machine sees a file: network file systems cache that it is missing
 
@@ -53,7 +53,7 @@ def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
     try:
         with open(temporary, "wb") as stream:
             np.save(stream, np.ascontiguousarray(values), allow_pickle=False)
-        os.replace(temporary, final)
+        replace(temporary, final)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -30,6 +30,7 @@ from .transaction import (
     register_folder,
     remove_orphans,
     remove_temp_file,
+    replace,
     temp_path_beside,
 )
 
@@ -64,7 +65,7 @@ def atomic_output(output: str | os.PathLike, permanent: bool = False) -> Iterato
         with _output_errors(final, temporary, "Check that the disk has room and that the file is not open elsewhere."):
             yield temporary
             if permanent:
-                os.replace(temporary, final)
+                replace(temporary, final)
             else:
                 commit(temporary, final)
     finally:
@@ -144,9 +145,9 @@ def _check_writable(final: Path) -> None:
 
 
 def write_text(output: str | os.PathLike, text: str) -> None:
-    """Write a UTF-8 text file atomically; bytes of file names that are no text are replaced, not fatal."""
+    """Write a UTF-8 text file atomically, the same bytes on every system; names that are no text are replaced."""
     with atomic_output(output) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="replace")
+        temporary.write_bytes(text.encode("utf-8", errors="replace"))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
@@ -25,6 +26,7 @@ SIBLING_SUFFIXES = (".json", ".qml")  # a table as JSON and a style; also in the
 _TEMP_NAME = re.compile(r"\..{0,40}\.([0-9a-f]{8})[0-9a-f]{8}\.(part|parts|earlier)\b.*", re.DOTALL)
 _PROBE_NAME = re.compile(r"\.scarp-[0-9a-f]{8}\.probe")
 JOURNAL_NAME = "unfinished.jsonl"  # in the run's folder, one temporary file or commit per line
+RETRY_SECONDS = 3.0 if os.name == "nt" else 0.0  # for which a file that cannot be renamed is tried again
 _TEMPORARY, _COMMITTED, _KEPT = "temporary", "taken", "kept"
 _journal: Path | None = None
 _journal_lock = threading.Lock()
@@ -145,6 +147,19 @@ def output_transaction() -> Iterator[None]:
         _discard_backups(committed)
 
 
+def replace(source: str | os.PathLike, final: str | os.PathLike) -> None:
+    """Rename a file as ``os.replace`` does; on Windows, where a virus scanner may hold it, try for some seconds."""
+    end = time.monotonic() + RETRY_SECONDS
+    while True:
+        try:
+            os.replace(source, final)
+            return
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(RETRY_SECONDS / 30)
+
+
 def commit_partial() -> None:
     """Make the commits so far permanent even if the run fails later: a model that took hours to train, say."""
     committed = _committed.get()
@@ -157,7 +172,7 @@ def commit(temporary: Path, final: Path) -> None:
     """Rename a complete temporary file to its final name; inside :func:`output_transaction` this can be rolled back."""
     committed = _committed.get()
     if committed is None:
-        os.replace(temporary, final)
+        replace(temporary, final)
         return
     previous = next((one for one in committed if one.final == final), None)
     backup, can_be_undone = (previous.backup if previous else None), True
@@ -174,7 +189,7 @@ def commit(temporary: Path, final: Path) -> None:
         # A file keeps its id when it is renamed.
         _record_commit(CommittedFile(final, backup, _file_id(temporary)))
     try:
-        os.replace(temporary, final)
+        replace(temporary, final)
     except OSError:
         if previous is None and backup is not None:
             _remove(backup)
@@ -197,7 +212,7 @@ def _remove_stale_sidecars(final: Path, committed: list[CommittedFile]) -> None:
         one = CommittedFile(sidecar, backup, None)
         _record_commit(one)
         try:
-            os.replace(sidecar, backup)
+            replace(sidecar, backup)
         except OSError:
             # Open elsewhere; the new record will replace it or report why not.
             continue
@@ -222,12 +237,12 @@ def roll_back(committed: Sequence[CommittedFile]) -> None:
 def _restore(one: CommittedFile) -> None:
     if one.file_id is None:
         if one.backup is not None and not one.final.exists():
-            os.replace(one.backup, one.final)
+            replace(one.backup, one.final)
         return
     if _file_id(one.final) != one.file_id:
         return
     if one.backup is not None:
-        os.replace(one.backup, one.final)
+        replace(one.backup, one.final)
     elif one.final.is_dir():
         one.final.rmdir()
     else:

@@ -23,6 +23,7 @@ from safetensors.numpy import save
 from ..errors import OutputNotWritable
 from ..inputs.vectors import Polygons
 from ..outputs.run_record import RunRecord, checksum, scarp_version
+from ..outputs.transaction import replace
 from ..progress import Progress
 from ..safe_json import parse_json, read_json
 
@@ -98,7 +99,7 @@ class TileCache:
         with _explain_os_errors(final):
             try:
                 temporary.write_bytes(content)
-                os.replace(temporary, final)
+                replace(temporary, final)
             finally:
                 with contextlib.suppress(OSError):
                     temporary.unlink()

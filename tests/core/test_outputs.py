@@ -19,6 +19,7 @@ import rasterio
 from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
 from scarp.model.inputs.rasters import create_raster, is_complete, read_window
 from scarp.model.outputs import atomic as module
+from scarp.model.outputs import transaction
 from scarp.model.outputs.atomic import (
     atomic_output,
     atomic_output_folder,
@@ -507,3 +508,28 @@ def test_a_new_table_never_lies_beside_the_json_of_an_older_one(tmp_path):
         assert not (tmp_path / "table.json").exists()
         write_text(tmp_path / "table.json", "new")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"table.csv": "new", "table.json": "new"}
+
+
+@pytest.mark.parametrize(("failures", "seconds", "works"), [(0, 0.0, True), (2, 60.0, True), (1, 0.0, False)])
+def test_a_file_that_a_virus_scanner_holds_is_renamed_a_little_later(tmp_path, monkeypatch, failures, seconds, works):
+    """Windows refuses it as long as another program has the file open; other systems never do."""
+    rename, tries = os.replace, []
+
+    def held(source, final):
+        tries.append(final)
+        if len(tries) <= failures:
+            raise PermissionError(13, "Access denied", str(source))
+        rename(source, final)
+
+    monkeypatch.setattr(os, "replace", held)
+    monkeypatch.setattr(transaction, "RETRY_SECONDS", seconds)
+    monkeypatch.setattr(transaction.time, "sleep", lambda _: None)
+    final = tmp_path / "notes.txt"
+    with contextlib.nullcontext() if works else pytest.raises(OutputNotWritable, match="could not be written"):
+        write_text(final, "one\ntwo\n")
+    assert len(tries) == failures + works and [path.name for path in tmp_path.iterdir()] == ["notes.txt"] * works
+
+
+def test_texts_are_the_same_bytes_on_every_system(tmp_path):
+    write_text(tmp_path / "notes.txt", "滑坡\n\udcff\n")
+    assert (tmp_path / "notes.txt").read_bytes() == "滑坡\n?\n".encode()
