@@ -65,8 +65,8 @@ def choose_band(name: str | os.PathLike, role: str, progress: Progress, quantity
         if len(bands) == MONTHS and quantity in (PRECIPITATION, TEMPERATURE) and not hint:
             total = "sum" if quantity == PRECIPITATION else "mean"
             raise InputCorrupt(
-                f"{what} has {MONTHS} bands. Are they months? Then make the {total} of the year with the raster "
-                "calculator and give that; if one band holds the year, extract it with Raster > Conversion > Translate."
+                f"{what} has {MONTHS} bands. Are they months? Give the {total} of the year instead, made with the "
+                "raster calculator; if one band holds the year, extract it with Raster > Conversion > Translate."
             )
         if len(bands) > 1:
             progress.warn(f"{what} has {len(bands)} bands; {_band_name(dataset, bands[0])} is used.{hint}")

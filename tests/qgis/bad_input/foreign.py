@@ -341,7 +341,7 @@ _CLIMATE: Mapping[str, tuple[str, str, Maker, str, float]] = {
         r"precipitation raster .*99999 in 1 cell",
         0.1,
     ),
-    "rain-grib": (
+    "rain-bands": (
         "PRECIPITATION",
         "Annual rain as three bands in one file",
         _made(lambda v: np.stack([v, v + 50, v + 90]), cell=300),
@@ -422,10 +422,35 @@ def _undeclared(values: np.ndarray) -> None:
     values[0, :40] = -9999
 
 
-def _state_plane(**more: Any):
+def _rain(at: Workplace) -> Path:
+    return at.area / "precipitation.tif"
+
+
+def _three_variables(path: Path, values: np.ndarray) -> Path:
+    plain = raster(path.with_name("plain.tif"), np.stack([values] * 3), cell=300)
+    result = path.with_suffix(".nc")
+    subprocess.run(["gdal_translate", "-q", "-of", "netCDF", str(plain), str(result)], check=True)
+    return result
+
+
+def _palette_classes(path: Path, values: np.ndarray) -> Path:
+    raster(path, np.nan_to_num(values), nodata=0, dtype="uint8")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {zone: (40 * zone, 90, 0, 255) for zone in range(1, 6)})
+    return path
+
+
+def _five_classes(outcome: Outcome) -> None:
+    with rasterio.open(outcome.results["OUTPUT"]) as dataset:
+        found = dataset.read(dataset.descriptions.index("lithology") + 1)
+    both = np.isfinite(found) & np.isfinite(_read(outcome.at.chain["zones"]))
+    np.testing.assert_array_equal(found[both], _read(outcome.at.chain["zones"])[both])
+
+
+def _state_plane(crs: str = "EPSG:2285", **more: Any):
     """Return a maker of a DEM in feet, in a CRS that counts in US feet; nothing states the unit of the elevations."""
     return lambda at: {
-        "DEM": raster(at.folder / "feet.tif", 3 * heights(60, 60), crs="EPSG:2285", cell=100, left=1.2e6, top=2e5),
+        "DEM": raster(at.folder / "feet.tif", 3 * heights(60, 60), crs=crs, cell=100, left=1.2e6, top=2e5),
         **more,
     }
 
@@ -594,6 +619,58 @@ CASES = (
             works="Values are those of the plain raster.",
         )
         for name, (parameter, given, make, said, tolerance) in _CLIMATE.items()
+    ),
+    Case(
+        "dem-compound-feet",
+        "buildfactorstack",
+        "A DEM in feet whose compound CRS states the unit of its heights",
+        _state_plane("EPSG:2285+6360"),
+        works="Slopes are those of gdaldem.",
+        said="converted to m",
+        holds=_slope_of_gdal,
+    ),
+    Case(
+        "rain-netcdf-three",
+        "buildfactorstack",
+        "Annual rain as NetCDF of three variables",
+        _given("PRECIPITATION", _rain, _three_variables),
+        r"PRECIPITATION.*holds several .*Band1, Band2, Band3",
+    ),
+    Case(
+        "rain-months",
+        "buildfactorstack",
+        "Annual rain as twelve bands",
+        _given("PRECIPITATION", _rain, _made(lambda v: np.stack([v / 12] * 12), cell=300)),
+        r"precipitation raster .*has 12 bands.*sum of the year",
+    ),
+    Case(
+        "safety-rain-months",
+        "buildsafetyfactor",
+        "Annual rain as twelve bands",
+        _given("PRECIPITATION", _rain, _made(lambda v: np.stack([v / 12] * 12), cell=300)),
+        r"precipitation raster .*has 12 bands.*sum of the year",
+    ),
+    Case(
+        "warning-rain-picture",
+        "rainfallwarning",
+        "A colour picture as rain",
+        _given("RAIN", _rain, _coloured()),
+        r"rain raster .*colour picture",
+    ),
+    Case(
+        "lithology-picture",
+        "buildfactorstack",
+        "A colour picture as lithology",
+        _given("LITHOLOGY", _rain, _coloured(4)),
+        r"lithology raster .*colour picture",
+    ),
+    Case(
+        "lithology-palette",
+        "buildfactorstack",
+        "Lithology as a raster with a colour table",
+        _given("LITHOLOGY", _zone, _palette_classes),
+        works="Its numbers are the classes.",
+        holds=_five_classes,
     ),
     Case(
         "dem-state-plane",
