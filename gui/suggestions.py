@@ -13,8 +13,8 @@ from qgis import core
 from qgis.PyQt.QtCore import QObject, QStringListModel, Qt
 from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QLineEdit, QWidget
 
-from ..algorithms.base.own_layers import WINDOWS, own_kind
 from ..algorithms.base.parameters import RASTER_OR_VECTOR_FIELD, plain
+from ..algorithms.base.sinks import WINDOWS, own_kind
 from ..model.factors.definitions import FACTORS
 from ..translation import tr
 

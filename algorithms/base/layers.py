@@ -35,8 +35,8 @@ from ...model.progress import Progress, stop_if_cancelled
 from ...model.texts import REPLACEMENT
 from ...translation import tr
 from .geometry import LINE, POINT, POLYGON, GridTransform, content_of, crosses_antimeridian, parts_of, repaired
-from .own_layers import describe_own, own_kind
 from .parameters import encoding_problem, require_field_of
+from .sinks import describe_own, own_kind
 
 Layer = Union[Points, Lines, Polygons, PointsAndPolygons]
 LARGE_LAYER = 20_000  # features from which only those near the grid are read

@@ -46,6 +46,15 @@ _SQLITE_SIDECARS = ("-journal", "-wal", "-shm")
 _SHAPEFILE_SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix")
 """Suffixes that are committed before the file that is opened by name."""
 
+POINTS, WINDOWS, FOLDS = "points", "windows", "folds"
+_OWN_FIELDS = {
+    POINTS: ("kind", "outcome", "susceptibility"),
+    WINDOWS: ("subset", "kind", "landslide_share"),
+    FOLDS: ("fold", "landslide_cells", "labelled_cells"),
+}
+"""Fields by which a layer that Scarp wrote is recognised, so that none is taken for an inventory."""
+_SHAPEFILE_LENGTH = 10  # letters of a field's name that a Shapefile keeps
+
 
 @contextlib.contextmanager
 def atomic_layer(path: str) -> Iterator[Path]:
@@ -234,3 +243,21 @@ def _type_of(values: Sequence[Any]) -> str:
     if given and all(isinstance(value, int) for value in given):
         return INTEGER
     return REAL if given and all(isinstance(value, (int, float)) for value in given) else TEXT
+
+
+def own_kind(fields: Iterable[str]) -> str:
+    """Return which layer of Scarp has such fields: ``points``, ``windows`` or ``folds``; empty for none."""
+    names = {name.lower()[:_SHAPEFILE_LENGTH] for name in fields}
+    for kind, own in _OWN_FIELDS.items():
+        if names.issuperset(name[:_SHAPEFILE_LENGTH] for name in own):
+            return kind
+    return ""
+
+
+def describe_own(kind: str) -> str:
+    """Return what a kind of layer is, in the language of QGIS, for a sentence."""
+    return {
+        POINTS: tr("landslides and stable points with their outcome, written by a validation"),
+        WINDOWS: tr("training windows, written by a training"),
+        FOLDS: tr("blocks of a cross validation"),
+    }[kind]

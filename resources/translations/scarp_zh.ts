@@ -3219,7 +3219,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>blocks of a cross validation</source>
-        <extracomment>algorithms/base/own_layers.py</extracomment>
+        <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>交叉验证的区块</translation>
     </message>
     <message>
@@ -3354,7 +3354,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>landslides and stable points with their outcome, written by a validation</source>
-        <extracomment>algorithms/base/own_layers.py</extracomment>
+        <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>验证写出的滑坡点和稳定点及其结果</translation>
     </message>
     <message>
@@ -3629,7 +3629,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>training windows, written by a training</source>
-        <extracomment>algorithms/base/own_layers.py</extracomment>
+        <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>训练写出的训练窗口</translation>
     </message>
     <message>
