@@ -28,8 +28,8 @@ ABOUT = {
     "fuzz_records": "Run records, class tables, breaks, histories and checkpoints, mutated in the same way.",
     "fuzz_rasters": "Mutated GeoTIFFs, in processes of their own, since GDAL itself may crash.",
     "fuzz_layers": "Mutated GeoPackages and QML styles, read by QGIS as Scarp has it read them.",
-    "fuzz_vectors": "Generated vector layers of every geometry type, encoding, field type and CRS, with empty and missing "
-    "values, given to every vector input. Each is read, or refused with a message.",
+    "fuzz_vectors": "Generated vector layers of every geometry type, encoding, field type and CRS, with empty and "
+    "missing values, given to every vector input. Each is read, or refused with a message.",
     "faults_kill": "kill -9 at a random moment of every algorithm. Every file is whole, the older one or absent; the "
     "next run gives the uninterrupted result, and so does resuming.",
     "faults_same_output": "Two runs write the same output at once.",

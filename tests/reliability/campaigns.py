@@ -10,9 +10,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 NAMES = (
-    *("bad_input", "properties", "fuzz_models", "fuzz_records", "fuzz_rasters", "fuzz_layers"),
-    *("fuzz_vectors", "faults_kill"),
-    *("faults_same_output", "faults_disk_full", "faults_worker", "load"),
+    *("bad_input", "properties", "fuzz_models", "fuzz_records", "fuzz_rasters", "fuzz_layers", "fuzz_vectors"),
+    *("faults_kill", "faults_same_output", "faults_disk_full", "faults_worker", "load"),
 )
 """Each leaves ``.build/reliability/NAME.json``; in the order of the page."""
 
