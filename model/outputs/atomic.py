@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import platform
+import re
 import shutil
 import time
 import uuid
@@ -42,6 +43,8 @@ except ImportError:
 
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 LOCK_SUFFIX = ".writing"
+WINDOWS = os.name == "nt"
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]) *(\..*)?", re.IGNORECASE | re.DOTALL)
 _LOCKED_ERRNOS = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 _LOCK_OFFSET = 1 << 30  # on Windows, where nobody can read locked bytes, beyond the text about the owner
 _MAX_TRIES = 100
@@ -132,6 +135,8 @@ def _check_writable(final: Path) -> None:
         raise OutputNotWritable(
             f"The folder {folder} cannot be written ({error.strerror or error}). Choose another place for the output."
         ) from error
+    if WINDOWS:
+        _check_on_windows(final)
     # The name itself, and that of its run record, are first used when the output is complete: check them now.
     try:
         os.lstat(final if is_sidecar(final) else f"{final}{RECORD_SUFFIX}")
@@ -142,6 +147,24 @@ def _check_writable(final: Path) -> None:
         raise OutputNotWritable(
             f"The output {final} cannot have this name ({reason}). Choose a shorter or a plainer one."
         ) from error
+
+
+def _check_on_windows(final: Path) -> None:
+    """Refuse names that Windows gives to devices or shortens, and files that are open: both fail only at the end."""
+    if _DEVICE.fullmatch(final.name) or final.name.endswith((".", " ")):
+        raise OutputNotWritable(
+            f"The output {final} cannot have this name: Windows keeps it for a device, or drops its last character. "
+            "Choose another one."
+        )
+    if final.is_file():
+        try:
+            # Changes nothing, but needs what replacing the file will need.
+            os.rename(final, final)
+        except PermissionError as error:
+            raise OutputNotWritable(
+                f"{final} cannot be replaced: it is open, probably as a layer of this project. Remove the layer from "
+                "the project, close other programs that show it, or choose another name."
+            ) from error
 
 
 def write_text(output: str | os.PathLike, text: str) -> None:

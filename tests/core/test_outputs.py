@@ -533,3 +533,29 @@ def test_a_file_that_a_virus_scanner_holds_is_renamed_a_little_later(tmp_path, m
 def test_texts_are_the_same_bytes_on_every_system(tmp_path):
     write_text(tmp_path / "notes.txt", "滑坡\n\udcff\n")
     assert (tmp_path / "notes.txt").read_bytes() == "滑坡\n?\n".encode()
+
+
+@pytest.mark.parametrize("name", ["aux", "nul.tif", "COM1.csv", "Lpt9", "con .tif", "trail.", "trail "])
+def test_a_name_that_windows_keeps_for_itself_is_refused_before_the_work(tmp_path, monkeypatch, name):
+    check_writable(tmp_path / name)
+    monkeypatch.setattr(module, "WINDOWS", True)
+    with pytest.raises(OutputNotWritable, match="cannot have this name"):
+        check_writable(tmp_path / name)
+    for other in ("auxiliary.tif", "com.tif", "com10.csv", "my nul.tif", "a.aux"):
+        check_writable(tmp_path / other)
+
+
+def test_a_file_that_windows_holds_open_is_refused_before_the_work(tmp_path, monkeypatch):
+    final = tmp_path / "map.tif"
+    final.write_bytes(b"older")
+    monkeypatch.setattr(module, "WINDOWS", True)
+    check_writable(final)
+    assert final.read_bytes() == b"older"
+
+    def refuse(source, target):
+        raise PermissionError(13, "The process cannot access the file", str(source))
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(OutputNotWritable, match="Remove the layer"):
+        check_writable(final)
+    check_writable(tmp_path / "new.tif")
