@@ -7,6 +7,7 @@ from typing import Any
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingUtils
 
 from ..model.validation.settings import POINT_FIELDS, EvaluationLayers, EvaluationOptions, ValidationOptions
+from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
@@ -87,19 +88,31 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
+        from .base.map_pdf import has_fonts, write_pdf
+
         susceptibility, pdf = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT_PDF")
         crs = arguments.grid_crs(susceptibility or "", "susceptibility")
         layers, options = evaluation_layers(arguments, crs), arguments.options(ValidationOptions)
         more = {"zones": arguments.raster("ZONES"), "dem": arguments.raster("DEM")}
+        if pdf is not None and not has_fonts():
+            text = tr(
+                "OUTPUT_PDF is left out: this computer has no font, so the sheet would show a black box for each "
+                "letter. Install one, such as the package fonts-dejavu-core, and run this again."
+            )
+            arguments.progress.warn(text)
+            pdf = None
         if pdf is not None:
             more["sheet_relief"] = QgsProcessingUtils.generateTempFilename("relief.tif")
         summary = self.call(arguments, "validate_with_points", susceptibility, layers, options=options, **more)
         rows = ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points)
         points = write_sink(arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs, rows)
         if pdf is not None:
-            from .base.map_pdf import write_pdf
-
             write_pdf(pdf, summary.sheet, arguments.progress)
         test = next((result for result in summary.results if result.scope.name == "test"), None)
         numbers = {name: getattr(summary, name.lower()) for name in self.NUMBERS if name != "AUC_TEST"}
-        return {"OUTPUT_POINTS": points, "AUC_TEST": test.auc.value if test is not None else None, **numbers}
+        return {
+            "OUTPUT_POINTS": points,
+            "OUTPUT_PDF": pdf,
+            "AUC_TEST": test.auc.value if test is not None else None,
+            **numbers,
+        }

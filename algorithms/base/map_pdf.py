@@ -37,7 +37,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QObject, Qt, QThread, pyqtSignal, pyqtSlot
-from qgis.PyQt.QtGui import QColor, QPainter
+from qgis.PyQt.QtGui import QColor, QFont, QFontMetrics, QPainter
 from qgis.PyQt.QtXml import QDomDocument
 
 from ...model.errors import OutputNotWritable
@@ -50,6 +50,14 @@ TEMPLATES = Path(__file__).resolve().parent.parent.parent / "resources" / "templ
 DPI = 200
 COLUMN_WIDTHS = (19, 17, 12, 16, 12, 11, 21)  # millimetres, without the margins of the cells
 _DARK = 0.4
+
+
+def has_fonts() -> bool:
+    """Whether Qt finds a font; without one it draws a black box for each letter and reports nothing.
+
+    The list of families does not tell: it names families such as Serif even if no font is installed.
+    """
+    return bool(QFontMetrics(QFont()).inFont("A"))
 
 
 class _MainThreadCall(QObject):

@@ -289,10 +289,16 @@ def _read_cells(
     scaled: bool,
 ) -> np.ndarray:
     if any(how.masked[number - 1] for number in numbers):
-        cells = dataset.read(numbers, window=window, masked=True).astype(np.float32).filled(np.nan)
+        cells = _as_float32(dataset.read(numbers, window=window, masked=True))
     else:
         cells = dataset.read(numbers, window=window, out_dtype="float32")
     return _to_values(dataset, cells, how, numbers, mask_implausible, scaled)
+
+
+def _as_float32(cells: np.ma.MaskedArray) -> np.ndarray:
+    """Return float32 with NaN for masked cells; what is beyond its range, such as a nodata of -1.8e308, is infinite."""
+    with np.errstate(over="ignore"):
+        return np.ma.filled(cells.astype(np.float32), np.nan)
 
 
 def _to_values(
@@ -367,7 +373,7 @@ def read_reduced(
         # Averages would mix values with those that stand for no data.
         resampling = Resampling.nearest
     cells = dataset.read([1], window=window, out_shape=(1, *shape), masked=True, resampling=resampling)
-    return _to_values(dataset, cells.astype(np.float32).filled(np.nan), how, [1])[0]
+    return _to_values(dataset, _as_float32(cells), how, [1])[0]
 
 
 def stored_window(dataset: rasterio.DatasetReader, window: Window) -> Window:

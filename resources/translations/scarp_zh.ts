@@ -1472,6 +1472,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>输出</translation>
     </message>
     <message>
+        <source>OUTPUT_PDF is left out: this computer has no font, so the sheet would show a black box for each letter. Install one, such as the package fonts-dejavu-core, and run this again.</source>
+        <extracomment>algorithms/validatewithpoints.py</extracomment>
+        <translation>OUTPUT_PDF 未生成：本计算机没有字体，图幅上的每个字母都会显示为黑块。请安装一种字体，例如软件包 fonts-dejavu-core，然后重新运行。</translation>
+    </message>
+    <message>
         <source>One .safetensors file with the model, its factors, settings and metrics. It holds no program code, whatever the kind.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
         <translation>一个 .safetensors 文件，含模型及其因子、设置和指标。无论何种模型，其中都不含程序代码。</translation>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -284,3 +285,14 @@ def test_option_describes_its_field():
     assert Example.option("repeats").advanced
     assert [option.name for option in Example.options() if option.is_integer] == ["repeats", "trees"]
     assert Example(ring=0.5).ring == 0.5
+
+
+@pytest.mark.parametrize("nodata", [-1.7976931348623157e308, 1.7976931348623157e308, -1e300, 1e39])
+def test_nodata_beyond_single_precision_is_read_without_a_warning(tmp_path, nodata):
+    values = np.array([[1.5, nodata], [nodata, 3.0]])
+    path = write_raster(tmp_path / "f64.tif", values, nodata=nodata)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with open_raster(path, "map") as dataset:
+            cells = read_window(dataset, 0, 0, 2, 2)[0]
+    assert np.array_equal(cells, [[1.5, np.nan], [np.nan, 3.0]], equal_nan=True)

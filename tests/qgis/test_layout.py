@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import time
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -64,7 +66,7 @@ def test_validation_draws_a_sheet(step, chain, area, tmp_path, with_zones):
     assert drawn(tmp_path / "map.pdf") > 100_000
     assert set(QgsProject.instance().mapLayers()) == before
     reports = ["output_html.html", "output_table.csv"]
-    files = ["map.pdf", "output_table.json", *reports, *(f"{name}.run.json" for name in reports)]
+    files = ["map.pdf", "output_table.json", *reports, *(f"{name}.run.json" for name in ("map.pdf", *reports))]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
 
 
@@ -132,3 +134,23 @@ def test_cancel_does_not_wait_for_a_busy_main_thread(plugin):
 
 def test_names_are_no_expressions(plugin):
     assert "[%" not in map_pdf._escape_expressions("slides [% 1 + 1 %]")
+
+
+def test_without_fonts_the_sheet_is_left_out_with_a_warning(step, tmp_path, monkeypatch):
+    monkeypatch.setattr(map_pdf, "has_fonts", lambda: False)
+    result = step("validatewithpoints", **POINTS, OUTPUT_PDF=tmp_path / "map.pdf")
+    assert result["OUTPUT_PDF"] is None and not list(tmp_path.glob("*.pdf*"))
+    assert (tmp_path / "output_html.html").is_file()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fontconfig")
+@pytest.mark.parametrize("installed", [True, False])
+def test_missing_fonts_are_noticed(tmp_path, installed):
+    folder = "/usr/share/fonts" if installed else tmp_path / "none"
+    config = f"<fontconfig><dir>{folder}</dir><cachedir>{tmp_path / 'cache'}</cachedir></fontconfig>"
+    (tmp_path / "fonts.conf").write_text(f"<?xml version='1.0'?>{config}", encoding="utf-8")
+    code = "from qgis.core import QgsApplication as A; a = A([], True); from scarp.algorithms.base import map_pdf as m"
+    command = [sys.executable, "-c", f"{code}; print('fonts', m.has_fonts())"]
+    environment = {**os.environ, "FONTCONFIG_FILE": str(tmp_path / "fonts.conf"), "QT_QPA_PLATFORM": "offscreen"}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert f"fonts {installed}" in said
