@@ -1,12 +1,14 @@
 """Write docs/reliability.md from what the campaigns found: ``./run python tools/make_reliability.py``.
 
-``./run reliability`` does it at its end. The numbers come from ``.build/reliability/NAME.json`` alone; a campaign that
-never ran here is an error, since the page would claim what nobody saw.
+``./run reliability`` does it at its end. The numbers come from ``.build/reliability/NAME.json``; a campaign that did
+not run here keeps its section of the page, with the date of its run. One that never ran is an error, since the page
+would claim what nobody saw. The table of bad input is always of this checkout.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -58,7 +60,12 @@ BESIDES = (
 
 def main() -> int:
     """Write the page; the exit status tells whether all campaigns have run."""
-    missing = [name for name in NAMES if not (FOLDER / f"{name}.json").is_file()]
+    found = dict(earlier_runs(PAGE.read_text(encoding="utf-8")))
+    for name in NAMES:
+        file = FOLDER / f"{name}.json"
+        if file.is_file():
+            found[name] = json.loads(file.read_text(encoding="utf-8"))
+    missing = [name for name in NAMES if name not in found or (name == "bad_input" and "cases" not in found[name])]
     if missing:
         print(
             f"The page was not written: {', '.join(missing)} never ran here. Run ./run reliability "
@@ -66,11 +73,31 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    found = {name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES}
+    found = {name: found[name] for name in NAMES}
     PAGE.write_text(
         "\n".join([*head(found), *campaigns(found), *BESIDES, *cases(found["bad_input"])]), encoding="utf-8"
     )
     return 0
+
+
+def earlier_runs(page: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Give name, counts and the line on when and where of each campaign of a page as it stands."""
+    for name, section in re.findall(r"^### (\w+)\n(.*?)(?=^##)", page, re.DOTALL | re.MULTILINE):
+        ran = re.search(r"^Ran (.*)\.$", section, re.MULTILINE)
+        if name not in NAMES or ran is None or "\nNo failure." not in section:
+            continue
+        rows = re.findall(r"^\| (.+?) \| ([^|]+?) \|$", section, re.MULTILINE)[1:]
+        counts = {unescaped(what): number_of(text) for what, text in rows}
+        yield name, {"counts": counts, "failures": [], "ran": ran.group(1)}
+
+
+def unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def number_of(text: str) -> int | str:
+    digits = text.replace(",", "")
+    return int(digits) if digits.isdigit() else unescaped(text)
 
 
 def head(found: dict[str, dict[str, Any]]) -> list[str]:
@@ -102,21 +129,7 @@ def campaigns(found: dict[str, dict[str, Any]]) -> Iterable[str]:
     """Give a section for each campaign."""
     yield from ["## Campaigns", ""]
     for name, one in found.items():
-        machine = one["machine"]
-        place = ", ".join([f"QGIS {machine['qgis']}"] if "qgis" in machine else [])
-        ran = ", ".join(
-            part
-            for part in (
-                one["when"],
-                place,
-                f"Python {machine['python']}",
-                machine["system"],
-                f"{machine['cores']} cores",
-                f"{one['seconds']:,.0f} s",
-            )
-            if part
-        )
-        yield from [f"### {name}", "", ABOUT[name], "", f"Ran {ran}.", ""]
+        yield from [f"### {name}", "", ABOUT[name], "", f"Ran {one.get('ran') or when_and_where(one)}.", ""]
         rows = [
             (what, f"{number:,}" if isinstance(number, int) else str(number)) for what, number in one["counts"].items()
         ]
@@ -131,6 +144,14 @@ def campaigns(found: dict[str, dict[str, Any]]) -> Iterable[str]:
         elif "failures" not in one["counts"]:
             yield from ["", "No failure."]
         yield ""
+
+
+def when_and_where(one: dict[str, Any]) -> str:
+    """Return date, versions and duration of a run."""
+    machine = one["machine"]
+    qgis = [f"QGIS {machine['qgis']}"] if "qgis" in machine else []
+    system = f"Python {machine['python']}", machine["system"], f"{machine['cores']} cores", f"{one['seconds']:,.0f} s"
+    return ", ".join([one["when"], *qgis, *system])
 
 
 def cases(bad: dict[str, Any]) -> Iterable[str]:
