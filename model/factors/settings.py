@@ -29,8 +29,8 @@ _RIVERS = (
 )
 _FAULTS = "The same for fault density (km/km²). Faults have an effect over longer distances, so it is larger."
 _DEM_UNIT = (
-    "auto takes the unit that the raster states, else metres. ft is the international foot (0.3048 m), us_ft the US "
-    "survey foot."
+    "auto takes the unit that the raster states, else metres; with a CRS in feet and no unit stated, choose one. ft is "
+    "the international foot (0.3048 m), us_ft the US survey foot."
 )
 PRECIPITATION_UNIT_HELP = (
     "auto takes the unit that the raster states, else millimetres a year. tenth_mm is a tenth of a millimetre."

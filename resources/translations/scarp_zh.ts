@@ -3203,9 +3203,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>auto 采用栅格注明的单位，否则为摄氏度。tenth_celsius 为十分之一度，如 WorldClim 1。</translation>
     </message>
     <message>
-        <source>auto takes the unit that the raster states, else metres. ft is the international foot (0.3048 m), us_ft the US survey foot.</source>
+        <source>auto takes the unit that the raster states, else metres; with a CRS in feet and no unit stated, choose one. ft is the international foot (0.3048 m), us_ft the US survey foot.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>auto 采用栅格注明的单位，否则为米。ft 为国际英尺（0.3048 m），us_ft 为美国测量英尺。</translation>
+        <translation>auto 采用栅格注明的单位，否则为米；若坐标系以英尺为单位且栅格未注明单位，请选择一个。ft 为国际英尺（0.3048 m），us_ft 为美国测量英尺。</translation>
     </message>
     <message>
         <source>auto takes the unit that the raster states, else millimetres a year. tenth_mm is a tenth of a millimetre.</source>
