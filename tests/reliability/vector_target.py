@@ -346,7 +346,12 @@ def _climate(reader: VectorReader, field: str) -> None:
 
 def _map(kind: Callable[..., Any]) -> Callable[[VectorReader, str], None]:
     def use(reader: VectorReader, field: str) -> None:
-        made = kind(GRID, _shapes(reader, [field]), field)
+        shapes = _shapes(reader, [field])
+        if kind is SubsetMap:
+            shapes.fields = {"subset": shapes.fields[field]}
+            made = SubsetMap(GRID, shapes)
+        else:
+            made = kind(GRID, shapes, field)
         for block in GRID.blocks():
             if isinstance(made, RegionMap):
                 for region in made.regions_in_block(block):
