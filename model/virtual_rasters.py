@@ -16,7 +16,7 @@ from xml.etree import ElementTree  # nosec B405  # reads only what GDAL itself w
 if TYPE_CHECKING:
     import rasterio
 
-_PREFIX, _CRS, _BAND = "vrt://", "a_srs", "bands"
+VRT_PREFIX, _CRS, _BAND = "vrt://", "a_srs", "bands"
 FULL_CIRCLE = 360.0
 
 
@@ -32,8 +32,8 @@ class RasterName:
     def parse(cls, name: str | os.PathLike) -> RasterName:
         """Read a name; a plain path is one without options."""
         text = os.fspath(name)
-        file, mark, options = text[len(_PREFIX) :].rpartition("?")
-        if not (text.startswith(_PREFIX) and mark):
+        file, mark, options = text[len(VRT_PREFIX) :].rpartition("?")
+        if not (text.startswith(VRT_PREFIX) and mark):
             return cls(text)
         found = dict(parse_qsl(options))
         band = found.get(_BAND, "0")
@@ -42,7 +42,7 @@ class RasterName:
     def __str__(self) -> str:
         options = [f"{_BAND}={self.band}"] if self.band else []
         options += [f"{_CRS}={quote(self.crs, safe=':')}"] if self.crs else []
-        return f"{_PREFIX}{self.file}?{'&'.join(options)}" if options else self.file
+        return f"{VRT_PREFIX}{self.file}?{'&'.join(options)}" if options else self.file
 
 
 def raster_file(name: str | os.PathLike) -> str:
@@ -68,7 +68,8 @@ def vrt_with_options(dataset: rasterio.DatasetReader, name: RasterName) -> str:
             root.remove(old)
         ElementTree.SubElement(root, "SRS").text = name.crs
     if name.band:
-        kept = [name.band, *(band for band in alpha_bands(dataset) if band != name.band)]
+        alpha = [band for band, meaning in zip(dataset.indexes, dataset.colorinterp) if meaning.name == "alpha"]
+        kept = [name.band, *(band for band in alpha if band != name.band)]
         bands = {int(band.get("band", "0")): band for band in root.findall("VRTRasterBand")}
         for band in bands.values():
             root.remove(band)
@@ -112,17 +113,6 @@ def turns_to(longitude: float, left: float, right: float) -> int | None:
     """Return by how many full circles a longitude must be turned to lie between two, None if none brings it there."""
     turns = math.ceil((left - longitude) / FULL_CIRCLE)
     return turns if longitude + turns * FULL_CIRCLE <= right else None
-
-
-def alpha_bands(dataset: rasterio.DatasetReader) -> list[int]:
-    """Return the bands that state where there is data."""
-    return [band for band, meaning in zip(dataset.indexes, dataset.colorinterp) if meaning.name == "alpha"]
-
-
-def data_bands(dataset: rasterio.DatasetReader) -> list[int]:
-    """Return the bands that hold values."""
-    transparent = alpha_bands(dataset)
-    return [band for band in dataset.indexes if band not in transparent] or list(dataset.indexes)
 
 
 def _parse(text: str) -> ElementTree.Element:

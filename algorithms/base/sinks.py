@@ -159,12 +159,18 @@ def _sink_not_written(name: str, why: str) -> OutputNotWritable:
         "{name} could not be written: {error}. Check that the disk has room, or choose another "
         "place for it. The other outputs are complete and stay."
     )
-    return OutputNotWritable(text.format(name=name, error=why.strip().rstrip(".")))
+    return OutputNotWritable(text.format(name=name, error=_brief(why.strip().rstrip("."))))
 
 
 def _file_not_written(name: str, why: str) -> OutputNotWritable:
     text = tr("{name} could not be written: {error}. Check that the disk has room.")
-    return OutputNotWritable(text.format(name=name, error=why))
+    return OutputNotWritable(text.format(name=name, error=_brief(why)))
+
+
+def _brief(why: str) -> str:
+    """Return the two ends of a long text: SQLite repeats all its statements between what failed and why."""
+    ends = 160
+    return why if len(why) <= 2 * ends else f"{why[:ends]} … {why[-ends:]}"
 
 
 def point(x: float, y: float) -> QgsGeometry:

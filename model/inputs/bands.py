@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp
 
 from ..errors import InputCorrupt
 from ..progress import Progress
-from ..virtual_rasters import RasterName, data_bands
+from ..virtual_rasters import RasterName
 from .rasters import open_raster, raster_path
 from .units import PRECIPITATION, TEMPERATURE
 
@@ -96,3 +96,9 @@ def _short_name(dataset: rasterio.DatasetReader, band: int) -> str:
 def _band_name(dataset: rasterio.DatasetReader, band: int) -> str:
     described = (dataset.descriptions[band - 1] or "").strip()
     return f"band {band} ({described})" if described else f"band {band}"
+
+
+def data_bands(dataset: rasterio.DatasetReader) -> list[int]:
+    """Return the bands that hold values and do not state where there is data."""
+    bands = [band for band, meaning in zip(dataset.indexes, dataset.colorinterp) if meaning != ColorInterp.alpha]
+    return bands or list(dataset.indexes)

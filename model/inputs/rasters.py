@@ -25,7 +25,7 @@ from rasterio.windows import Window
 
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
 from ..outputs.atomic import atomic_output
-from ..virtual_rasters import RasterName, vrt_with_options
+from ..virtual_rasters import VRT_PREFIX, RasterName, vrt_with_options
 
 if TYPE_CHECKING:
     from ..grid import Block, Grid
@@ -106,7 +106,8 @@ def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.Dataset
         InputMissing: there is no such file.
         InputCorrupt: the file is not a raster, or GDAL fails to read it.
     """
-    name = RasterName.parse(path)
+    text = os.fspath(path)
+    name = RasterName.parse(text) if text.startswith(VRT_PREFIX) else RasterName(text)
     file = name.file
     is_file = ":" not in file[2:] and not file.startswith("/vsi")
     if is_file and not os.path.exists(file):

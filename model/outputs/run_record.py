@@ -19,7 +19,7 @@ from typing import Any, Callable
 
 from ..errors import OutputNotWritable
 from ..safe_json import read_json
-from ..virtual_rasters import raster_file
+from ..virtual_rasters import VRT_PREFIX, raster_file
 from .atomic import write_text
 from .transaction import RECORD_SUFFIX
 
@@ -101,7 +101,9 @@ def describe_input(source: str | os.PathLike) -> dict[str, Any]:
     """Return path, size in bytes, modification time in ns and SHA-256 of an input; only its name if it is no file."""
     # QGIS appends a layer's name behind a bar, which a file's own name may contain as well. os.path returns False for
     # what cannot be a file, such as the long source of a database layer; pathlib raises.
-    path = next(filter(os.path.isfile, (str(source), raster_file(source), str(source).split("|")[0])), None)
+    text = str(source)
+    file = raster_file(text) if text.startswith(VRT_PREFIX) else text
+    path = next(filter(os.path.isfile, (file, file.split("|")[0])), None)
     if path is None:
         return {"source": str(source)}
     status = os.stat(path)
