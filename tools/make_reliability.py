@@ -116,7 +116,7 @@ def head(found: dict[str, dict[str, Any]]) -> list[str]:
         "",
         "What Scarp does with bad input, faults and hostile files, shown by tests with counts. This page is made by",
         "`./run reliability` (hours; `./run reliability NAME …` runs some) and never written by hand. A quick part of",
-        "every campaign is in `./run test`. A campaign that did not run with the others keeps the date of its last run.",
+        "every campaign is in `./run test`. A campaign that did not run again keeps the date of its last run.",
         "",
         f"In short: {bad['cases']:,} cases of bad or unusual input, {bad['refused with a message']:,} of them refused "
         f"with a message; {properties['examples']:,} examples of properties; {hostile:,} hostile model files and "
