@@ -19,6 +19,7 @@ from scarp.model.grid import Block, Grid, metres_per_degree
 from scarp.model.inputs.rasters import create_raster, open_raster, read_block, read_window
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.options import Options, choice, flag, number, text
+from scarp.model.progress import NullProgress
 from scarp.model.tables import read_numbers, read_pairs
 from scarp.tests.core.conftest import box, degree_grid, utm_grid, write_raster
 
@@ -229,10 +230,10 @@ def test_bad_pairs_are_refused_by_name(value):
 
 def test_numbers_of_a_field_may_be_text_and_empty():
     points = Points("inventory", xy=np.zeros((4, 2)), fields={"a": ["1", None, " 2,5 ", ""], "b": ["1", "x", "", ""]})
-    np.testing.assert_array_equal(points.numbers("a"), [1, np.nan, 2.5, np.nan])
+    np.testing.assert_array_equal(points.numbers("a", NullProgress()), [1, np.nan, 2.5, np.nan])
     for field, message in (("b", '"b".*"inventory".*feature 2 has "x"'), ("c", "one of its fields: a, b")):
         with pytest.raises(errors.FieldUnusable, match=message):
-            points.numbers(field)
+            points.numbers(field, NullProgress())
 
 
 def test_polygon_bounds_cover_all_parts():

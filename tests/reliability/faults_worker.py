@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scarp.model.outputs.transaction import RECORD_SUFFIX
 from scarp.running import process
 from scarp.tests.qgis.study import Runner, begin
 from scarp.tests.qgis.tiny import Listener
@@ -77,6 +79,9 @@ def suffer(
         for name in step.outputs.values():
             if "." in name and not name.endswith(".ckpt"):
                 (out / name).write_bytes(OLD)
+                # Without a record the file would be someone else's, which no run replaces.
+                record = json.dumps({"algorithm": f"scarp:{case.algorithm}"})
+                (out / f"{name}{RECORD_SUFFIX}").write_text(record, encoding="utf-8")
     before = contents(out)
     patience, listener = process.HEARTBEAT_TIMEOUT, Listener()
     if case.fault == "hang":
