@@ -40,8 +40,7 @@ class CrossValidate(ScarpAlgorithm):
     HELP = {
         "LANDSLIDES": "The inventory from which the labels were made. The folds are evaluated at its points, one cell "
         "per point, against cells that the labels call stable.",
-        "SAFETY_FACTOR": 'For PCUM: raster from "Build safety factor", or any other safety factor, on the stack\'s '
-        "grid.",
+        "SAFETY_FACTOR": 'For PCUM: raster from "Build rain index", or a factor of safety, on the stack\'s grid.',
         "OUTPUT": "Susceptibility of each cell by the model that did not see its block. Seams between blocks are "
         "real: they show how much the models differ. For a map to use, train on everything.",
         "OUTPUT_TABLE": "AUC of each fold with its 95 % interval (DeLong), for blocks and for the random split.",

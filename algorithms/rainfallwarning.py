@@ -11,6 +11,7 @@ from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, MAP, ScarpAlgorithm
 from .base.arguments import Arguments
+from .base.styles import SIDECAR_STYLE
 
 
 class RainfallWarning(ScarpAlgorithm):
@@ -19,18 +20,22 @@ class RainfallWarning(ScarpAlgorithm):
     GROUP = MAP
     TAGS = ("early warning", "threshold", "forecast", "rain", "alert", "nowcast")
     REQUIRED_MODULES = (*CORE, "scipy")
-    STYLES = {"OUTPUT": "warning", "OUTPUT_SAFETY_FACTOR": "safety_factor"}
+    STYLES = {"OUTPUT": SIDECAR_STYLE, "OUTPUT_SAFETY_FACTOR": "safety_factor"}
     SUMMARY = (
         "Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, "
-        "and a table of the area under warning by region and susceptibility zone.\nThe rain is compared with the "
-        "threshold 1/k of the terrain class by the safety factor Fs = 1 / (1 + k × rain), which is below 0.5 exactly "
-        "where the rain exceeds the threshold; p is the susceptibility.\n1 no warning: Fs is FS_CRITICAL (0.5) or "
-        "more.\n2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with "
-        "FS_WATCH also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.\n3 warning: Fs "
-        "is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).\n4 severe warning: Fs is below FS_CRITICAL and p is "
-        "P_HIGH or more.\n5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.\nAll default "
-        "thresholds are the paper's, for its area and its model: before you issue a warning, compare them with past "
-        "weeks of rain in your area."
+        "and a table of the area under warning by region and susceptibility zone.\n"
+        "The rain is compared with the threshold 1/k of the terrain class by the rain index Fs = 1 / (1 + k × rain), "
+        "which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.\n"
+        "1 below threshold: Fs is FS_CRITICAL (0.5) or more. What that is worth depends on the hit rate of the "
+        "threshold, the share of past landslides that it caught; the legend and the log state it, or that it is "
+        "unknown.\n"
+        "2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH "
+        "also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.\n"
+        "3 warning: Fs is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).\n"
+        "4 severe warning: Fs is below FS_CRITICAL and p is P_HIGH or more.\n"
+        "5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.\n"
+        "All default thresholds are the paper's, for its area and its model: before you issue a warning, compare them "
+        "with past weeks of rain in your area."
     )
     NUMBERS = {
         "WARNED_SHARE": "share of the map with a warning or a severe one",
@@ -43,16 +48,19 @@ class RainfallWarning(ScarpAlgorithm):
         "rasters are smoothed onto the map.",
         "MORE_RAIN": "Further rasters that are added to RAIN, for daily rain: one day as RAIN, the other six here. "
         "Cells without data in one of them are not assessed.",
-        "TOPOGRAPHY": 'Polygons or a raster of class numbers, as for "Build safety factor"; each class has its own '
-        "threshold. Needed when there is no K.",
+        "TOPOGRAPHY": 'Polygons or a raster of class numbers, as for "Build rain index"; each class has its own '
+        "threshold. Needed when there is neither K nor SAFETY_FACTOR.",
         "TOPOGRAPHY_FIELD": "Field with the terrain class of each polygon. Needed for polygons only.",
-        "K_TABLE": 'One row per class: its name and k, for instance those that "Build safety factor" found from your '
-        "landslides. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the paper's table "
-        "applies, where the names match.",
+        "K_TABLE": "One row per class: its name and k, for instance from past weeks of rain with landslides. It "
+        "overrides SAFETY_FACTOR. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the "
+        "paper's table applies, where the names match.",
+        "SAFETY_FACTOR": 'Raster from "Build rain index": the thresholds and their hit rate are taken from it, not its '
+        "values. With thresholds by terrain class TOPOGRAPHY needs the same classes. A threshold from climatological "
+        "weeks is another quantity than the rain of a real week, and the log says so.",
         "ZONES": 'Raster from "Classify zones" on the map\'s grid, for the table. Without it the map is cut into '
         "five zones by area shares.",
         "REGIONS": "Polygons, districts for instance, for each of which the table has the areas.",
-        "OUTPUT": "GeoTIFF of warning classes from 1, no warning, to 4, severe; names and colours are in it.",
+        "OUTPUT": "GeoTIFF of warning classes from 1, below the threshold, to 4, severe; names and colours are in it.",
         "OUTPUT_TABLE": "Area of each class in km² and as a share of the row, mean and highest rain: for the whole "
         "map and each region, all zones together and each zone.",
         "OUTPUT_SAFETY_FACTOR": "GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the threshold.",
@@ -66,21 +74,22 @@ class RainfallWarning(ScarpAlgorithm):
         self.declare(p.raster_or_vector("TOPOGRAPHY", "Terrain classes", p.POLYGON))
         self.declare(p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field"))
         self.declare(p.table("K_TABLE", "k by terrain class (1/mm)", ["Terrain class", "k (1/mm)"]))
-        self.declare_options(WarningOptions, "p_low", "p_high", "fs_critical", "fs_watch")
+        self.declare(p.raster("SAFETY_FACTOR", "Rain index with thresholds", optional=True))
+        self.declare_options(WarningOptions, "hit_rate", "p_low", "p_high", "fs_critical", "fs_watch")
         self.declare(p.raster("ZONES", "Zones", optional=True))
         self.declare_regions()
         self.declare(p.raster_output("OUTPUT", "Landslide warning"))
         self.declare(p.file_output("OUTPUT_TABLE", "Areas under warning", p.CSV))
-        self.declare(p.raster_output("OUTPUT_SAFETY_FACTOR", "Safety factor of this rain", optional=True))
+        self.declare(p.raster_output("OUTPUT_SAFETY_FACTOR", "Rain index of this rain", optional=True))
 
     def check(self, arguments: Arguments) -> None:
         arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", tr("the terrain class"))
         options = self._options(arguments)
-        if options.k is None and not arguments.given("TOPOGRAPHY") and not options.k_table:
+        if options.k is None and not options.k_table and not any(map(arguments.given, ("TOPOGRAPHY", "SAFETY_FACTOR"))):
             raise ParameterMissing(
                 tr(
                     "There is no threshold to compare the rain with. Give K, for example 0.0129 for 77.5 mm in seven "
-                    "days, or TOPOGRAPHY with the terrain classes."
+                    "days, or SAFETY_FACTOR with the thresholds, or TOPOGRAPHY with the terrain classes."
                 )
             )
 
@@ -91,6 +100,7 @@ class RainfallWarning(ScarpAlgorithm):
             susceptibility,
             [str(arguments.raster("RAIN")), *(path for path, _ in arguments.named_rasters("MORE_RAIN"))],
             arguments.classes("TOPOGRAPHY", crs),
+            arguments.raster("SAFETY_FACTOR"),
             arguments.raster("ZONES"),
             arguments.polygons("REGIONS", crs, [options.region_field]),
         )

@@ -23,7 +23,7 @@ class TrainPcum(ScarpAlgorithm):
         "The area is cut into windows, which are divided into training, validation and test windows. The network reads "
         "a window of all factors and predicts the landslide susceptibility of each cell. It learns from the training "
         "windows, stops when the validation loss no longer falls, and is evaluated on the test windows. A physics "
-        "constraint helps: where the safety factor says that a wet week exceeds what slopes have withstood, the model "
+        "constraint helps: where the rain index says that a wet week exceeds the threshold of the landform, the model "
         "is penalised for predicting low susceptibility.\n"
         "All settings have defaults that need no knowledge of machine learning. The same seed on the same machine "
         "gives the same model."
@@ -38,7 +38,7 @@ class TrainPcum(ScarpAlgorithm):
         "VIOLATION_RATE": "share of test cells under warning that the model calls safe",
     }
     HELP = {
-        "SAFETY_FACTOR": 'Raster from "Build safety factor", or any other safety factor, on the stack\'s grid. '
+        "SAFETY_FACTOR": 'Raster from "Build rain index", or a factor of safety, on the stack\'s grid. '
         "Without it the model is trained without the physics constraint.",
         "START_FROM": "A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors "
         "are matched by name and classes by label. Network and normalisation come from the model, so leave WIDTH, "

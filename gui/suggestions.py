@@ -170,7 +170,7 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "STACK": _is_stack,
     "REFERENCE": _is_stack,
     "LABELS": _band("landslide label"),
-    "SAFETY_FACTOR": _band("safety factor"),
+    "SAFETY_FACTOR": _band("rain index", "safety factor"),
     "SUSCEPTIBILITY": _band("relative landslide susceptibility", "landslide susceptibility"),
     "ZONES": _band("susceptibility zone"),
     "WINDOWS": _is_windows,

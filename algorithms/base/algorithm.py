@@ -294,7 +294,7 @@ PAGES = {
     "buildfactorstack": "docs/method.md#factors",
     "checkfactors": "docs/real-data.md#kaghan-and-siran-valleys-pakistan",
     "buildbufferedlabels": "docs/method.md#labels",
-    "buildsafetyfactor": "docs/method.md#safety-factor",
+    "buildsafetyfactor": "docs/method.md#rain-index",
     "trainpcum": "docs/method.md#presets-and-training-on",
     "traincomparisonmodel": "docs/method.md#models-to-compare-with",
     "predictsusceptibility": "docs/method.md#prediction",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..factors.climate import ContinuousRaster
 from ..factors.source_rasters import scan_source
 from ..grid import Grid
 from ..inputs.bands import open_band
-from ..inputs.rasters import create_raster
+from ..inputs.rasters import create_raster, open_raster
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.units import PRECIPITATION
 from ..memory import retain_freed_memory
@@ -25,11 +25,32 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs, warning_tags
-from ..safety.rasters import open_landform
-from ..safety.thresholds import FALLBACK_ROW, FALLBACK_SOURCE, ClassCoefficient, choose_coefficients
+from ..safety.rasters import BAND_NAME, open_landform
+from ..safety.settings import CLIMATOLOGICAL, UNKNOWN
+from ..safety.thresholds import (
+    CRITICAL_SAFETY_FACTOR,
+    FALLBACK_ROW,
+    FALLBACK_SOURCE,
+    ClassCoefficient,
+    Thresholds,
+    choose_coefficients,
+    plain_label,
+)
 from ..tables import write_table
+from ..texts import join_names
 from ..validation.map_layers import RegionMap, ZoneSource
-from ..warning.classes import COLOURS, KEYS, NAMES, NODATA, SEVERE, WARNING, WarningInputs, WarningOptions
+from ..warning.classes import (
+    COLOURS,
+    KEYS,
+    NAMES,
+    NO_WARNING,
+    NODATA,
+    SEVERE,
+    WARNING,
+    WarningInputs,
+    WarningOptions,
+    below_threshold,
+)
 from ..warning.warning_map import ALL, COLUMNS, WarningLayers, WarningStatistics, classify, log_result
 from ..zones.raster import write_class_attributes
 from . import sources_of
@@ -45,6 +66,8 @@ class WarningSummary:
     highest_rain: float  # mm in seven days
     coefficients: list[ClassCoefficient]  # where the threshold of each landform comes from; their counts stay 0
     warnings: list[str]
+    hit_rate: float | None = None  # share of past landslides above the threshold; None if it is unknown
+    weeks: str = UNKNOWN  # that the thresholds come from: climatological, real or unknown
 
 
 def rainfall_warning(
@@ -58,13 +81,15 @@ def rainfall_warning(
 ) -> WarningSummary:
     """Write where the rain of seven days calls for a warning, in classes.
 
-    The safety factor is Fs = 1 / (1 + k · R7) with the rain R7 as measured or forecast (Zhang & Deng 2026, section
+    The rain index is Fs = 1 / (1 + k · R7) with the rain R7 as measured or forecast (Zhang & Deng 2026, section
     3.2.4); the rule is the table in ``model/warning/classes.py``.
 
     Args:
-        output: path of the uint8 GeoTIFF: 1 no warning, 2 watch, 3 warning, 4 severe, 5 not assessed, 0 off the map.
+        output: path of the uint8 GeoTIFF: 1 below the threshold, 2 watch, 3 warning, 4 severe, 5 not assessed, 0
+            off the map.
         output_table: path of a CSV of area by region, zone and class.
-        options: thresholds and coefficients; without k the paper's table 3 applies, by label of the landform.
+        options: thresholds and coefficients; without k those of ``inputs.safety_factor`` apply, else the paper's table
+            3 by label of the landform.
         output_safety_factor: path of a float32 GeoTIFF with Fs.
 
     Raises:
@@ -75,21 +100,21 @@ def rainfall_warning(
     """
     outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_SAFETY_FACTOR": output_safety_factor}
     check_writable(*outputs.values())
-    table = _coefficient_table(options, inputs.topography is not None)
+    given = _given_thresholds(options, inputs)
     regions = inputs.regions
     record = RunRecord("rainfallwarning", options.record(), sources_of(**vars(inputs)))
     progress = warning_log = WarningLog(progress)
-    warn_stale_inputs({"susceptibility map": inputs.susceptibility, "zone raster": inputs.zones}, progress)
+    maps = {"susceptibility map": inputs.susceptibility, "zone raster": inputs.zones}
+    warn_stale_inputs({**maps, "rain index": inputs.safety_factor}, progress)
     with contextlib.ExitStack() as opened:
         opened.enter_context(retain_freed_memory())
         dataset = opened.enter_context(open_band(inputs.susceptibility, "susceptibility", progress, "susceptibility"))
         grid = Grid.from_dataset(dataset, "susceptibility")
         take_out_undeclared_nodata(dataset, grid, "susceptibility", progress, limits=(0.0, 1.0))
         warn_inconsistent_layers(dataset, record.inputs() or {}, progress, inputs.zones)
-        layers, coefficients = _open_layers(opened, dataset, grid, inputs, table, options.rain_unit, progress)
-        for one in coefficients:
-            if options.k is not None and one.source == FALLBACK_SOURCE:
-                one.source = "K"
+        layers, coefficients = _open_layers(opened, dataset, grid, inputs, given, options, progress)
+        hit_rate, weeks = _evidence(options, given, coefficients, progress)
+        names = {**NAMES, NO_WARNING: below_threshold(hit_rate)}
         region_map = None if regions is None else RegionMap(grid, regions, options.region_field)
         if regions is not None and region_map is not None and not region_map.regions_in_block(grid.whole):
             raise NoOverlap(
@@ -100,48 +125,89 @@ def rainfall_warning(
         statistics = WarningStatistics([ALL, *(region_map.labels if region_map is not None else [])], zones.names)
         watch = "" if options.fs_watch is None else f", FS_WATCH {options.fs_watch:g}"
         limits = f"P_LOW {options.p_low:g}, P_HIGH {options.p_high:g}, FS_CRITICAL {options.fs_critical:g}{watch}"
-        tags = {"THRESHOLDS": limits, **warning_tags(warning_log.warnings)}
-        band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in NAMES.items()})}
+        tags = {"THRESHOLDS": limits, "HIT_RATE": UNKNOWN if hit_rate is None else f"{hit_rate:.6g}"}
+        tags |= {"THRESHOLD_WEEKS": weeks, **warning_tags(warning_log.warnings)}
+        band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in names.items()})}
         raster = create_raster(
             output, grid, "uint8", NODATA, ["landslide warning"], [band], tags, Resampling.mode, COLOURS
         )
         more: contextlib.AbstractContextManager[rasterio.io.DatasetWriter | None] = contextlib.nullcontext()
         if output_safety_factor is not None:
-            more = create_raster(output_safety_factor, grid, "float32", np.nan, ["safety factor"])
+            more = create_raster(output_safety_factor, grid, "float32", np.nan, [BAND_NAME])
         with raster as target, more as safety:
             part = SubProgress(progress, 0.3, 0.95)
             _write_blocks(layers, options, zones, region_map, statistics, target, safety, part)
     km2 = statistics.km2()
-    write_class_attributes(output, NAMES, COLOURS, statistics.counts(), list(km2.values()))
+    write_class_attributes(output, names, COLOURS, statistics.counts(), list(km2.values()))
     write_table(output_table, COLUMNS, statistics.rows())
-    log_result(statistics, options, coefficients, progress)
+    log_result(statistics, options, coefficients, names, progress)
     total = sum(km2.values())
     warned, highest = (km2[WARNING] + km2[SEVERE]) / total, statistics.highest_rain()
     areas = {KEYS[number]: area for number, area in km2.items()}
     shares = {key: area / total for key, area in areas.items()}
-    summary = WarningSummary(areas, shares, warned, highest, coefficients, warning_log.warnings)
+    summary = WarningSummary(areas, shares, warned, highest, coefficients, warning_log.warnings, hit_rate, weeks)
     record.write(outputs, summary=asdict(summary))
     progress.report(1.0)
     return summary
 
 
-def _coefficient_table(options: WarningOptions, has_landform: bool) -> dict[str, float]:
-    """Return K_TABLE with K as its row for everything else."""
-    k, table = options.k, options.k_table
-    if k is None and not table and not has_landform:
+FROM_INDEX = "rain index"  # source of the coefficients from the tags of SAFETY_FACTOR
+
+
+def _given_thresholds(options: WarningOptions, inputs: WarningInputs) -> Thresholds:
+    """Return the thresholds of SAFETY_FACTOR, none without it; raises ``ParameterInvalid`` if there is no threshold."""
+    k, table, found = options.k, options.k_table, Thresholds({}, None, UNKNOWN)
+    if inputs.safety_factor is not None:
+        with open_raster(inputs.safety_factor, "rain index") as dataset:
+            found = Thresholds.from_tags(dataset.tags(), os.path.basename(inputs.safety_factor))
+        if inputs.topography is None and k is None and set(found.table) != {FALLBACK_ROW}:
+            raise ParameterInvalid(
+                f"The thresholds of SAFETY_FACTOR are by terrain class: {join_names(list(found.table))}. Give these "
+                "classes as TOPOGRAPHY, or one threshold as K."
+            )
+    if k is None and not table and not found.table and inputs.topography is None:
         raise ParameterInvalid(
             "There is no threshold to compare the rain with. Set K, which is 1 divided by the rain in mm that triggers "
-            "landslides in your area, or TOPOGRAPHY with the landform. The paper has K = 0.0129 for mountains in "
-            "southeastern Tibet (77.5 mm in seven days)."
+            "landslides in your area, or SAFETY_FACTOR, or TOPOGRAPHY with the landform. The paper has K = 0.0129 for "
+            "mountains in southeastern Tibet (77.5 mm in seven days)."
         )
-    if k is None:
-        return dict(table)
-    if any(label.strip().casefold() == FALLBACK_ROW for label in table):
+    if k is not None and any(label.strip().casefold() == FALLBACK_ROW for label in table):
         raise ParameterInvalid(
             f'Both K and a row "{FALLBACK_ROW}" of K_TABLE are given, and both are for land without another '
             "coefficient. Keep one of them."
         )
-    return {**table, FALLBACK_ROW: k}
+    return found
+
+
+def _evidence(
+    options: WarningOptions, given: Thresholds, coefficients: list[ClassCoefficient], progress: Progress
+) -> tuple[float | None, str]:
+    """Return hit rate and weeks of the thresholds in use, and warn of what they do not tell."""
+    weeks = UNKNOWN
+    if all(one.source == FROM_INDEX for one in coefficients):
+        weeks = given.weeks
+    elif any(one.source.startswith("paper") for one in coefficients):
+        weeks = CLIMATOLOGICAL
+    hit_rate, same = options.hit_rate, options.fs_critical == CRITICAL_SAFETY_FACTOR
+    if hit_rate is None and same and all(one.source == FROM_INDEX for one in coefficients):
+        hit_rate = given.hit_rate
+    if hit_rate is None:
+        progress.warn(
+            "The hit rate of the threshold is unknown: nobody knows how many past landslides it would have caught, so "
+            'land below it is not called safe. Give a rain index that "Build rain index" made with LANDSLIDES as '
+            "SAFETY_FACTOR, or HIT_RATE."
+        )
+    else:
+        caught = f"The threshold caught {100 * hit_rate:.0f} % of past landslides"
+        missed = f"; {100 - 100 * hit_rate:.0f} % fell below it"
+        (progress.warn if hit_rate < 0.5 else functools.partial(progress.report, 0.3))(f"{caught}{missed}.")
+    if weeks == CLIMATOLOGICAL:
+        progress.warn(
+            "The thresholds come from climatological weeks (annual rain times constants), but are compared with a real "
+            "week: two different quantities. Thresholds from real weeks need the rain before each landslide: "
+            'EVENT_RAIN_FIELD of "Build rain index".'
+        )
+    return hit_rate, weeks
 
 
 def _open_layers(
@@ -149,24 +215,37 @@ def _open_layers(
     dataset: rasterio.DatasetReader,
     grid: Grid,
     inputs: WarningInputs,
-    table: Mapping[str, float],
-    unit: str,
+    given: Thresholds,
+    options: WarningOptions,
     progress: Progress,
 ) -> tuple[WarningLayers, list[ClassCoefficient]]:
     rasters = []
     hint = " If they are days, choose each day as a raster of its own, the others as MORE_RAIN."
     for path in inputs.rain:
-        source = scan_source(str(path), grid, "rain", progress, PRECIPITATION, unit, "RAIN_UNIT", hint)
+        source = scan_source(str(path), grid, "rain", progress, PRECIPITATION, options.rain_unit, "RAIN_UNIT", hint)
         rasters.append(opened.enter_context(ContinuousRaster.open(source, grid)))
     landform, classes = opened.enter_context(open_landform(inputs.topography, grid, progress))
     labels = [classes[code] for code in sorted(classes)]
+    table = {**given.known(labels), **options.k_table, **({} if options.k is None else {FALLBACK_ROW: options.k})}
     coefficients, fallback = choose_coefficients(labels, table, None, None, progress, parameter_hint="K or K_TABLE")
+    for one in [*coefficients, *([] if fallback is None else [fallback])]:
+        one.source = _source(one, options)
     # Without landform the only coefficient holds for all cells, which have code 0.
     by_code = dict(zip(sorted(classes) or [0], coefficients))
     if fallback is not None:
         by_code.setdefault(0, fallback)
         coefficients = [*coefficients, fallback]
     return WarningLayers(dataset, grid, rasters, landform, by_code), coefficients
+
+
+def _source(one: ClassCoefficient, options: WarningOptions) -> str:
+    """Return which of the merged tables a coefficient comes from."""
+    typed = {plain_label(label) for label in options.k_table}
+    if one.source == FALLBACK_SOURCE:
+        return "K" if options.k is not None else FALLBACK_SOURCE if FALLBACK_ROW in typed else FROM_INDEX
+    if one.source == "K_TABLE":
+        return "K_TABLE" if plain_label(one.label) in typed else FROM_INDEX
+    return one.source
 
 
 def _write_blocks(

@@ -140,17 +140,17 @@ class TrainingRun:
             with np.errstate(invalid="ignore"):
                 warned = (safety < critical).sum()
             share = 100 * warned / np.isfinite(safety).sum()
-            text = f"The safety factor is below {critical:g} in {share:.1f} % of the training cells."
+            text = f"The safety factor or rain index is below {critical:g} in {share:.1f} % of the training cells."
             self.progress.report(0.08, text)
             highest = float(np.nanmax(safety))
             if highest > 1 + ROUNDING:
                 self.progress.warn(
-                    f'The safety factor runs from {np.nanmin(safety):.4g} to {highest:.4g}, but that of "Build safety '
-                    f'factor" lies between 0 and 1, and FS_CRITICAL is {critical:g}. If it comes from slope stability, '
-                    "where 1 is critical, set FS_CRITICAL to 1; if it is in percent, divide it by 100."
+                    f"The safety factor runs from {np.nanmin(safety):.4g} to {highest:.4g}, but the rain index of "
+                    f'"Build rain index" lies between 0 and 1, and FS_CRITICAL is {critical:g}. If it comes from slope '
+                    "stability, where 1 is critical, set FS_CRITICAL to 1; if it is in percent, divide it by 100."
                 )
             if not warned and self.settings.physics != NONE:
-                none = f"No training cell has a safety factor below {critical:g}"
+                none = f"No training cell has a safety factor or rain index below {critical:g}"
                 self.progress.warn(f"{none}, so the physics constraint has no effect.")
         self.progress.report(0.08, f"Settings: {training_settings.settings_line(self.settings)}.")
         part = SubProgress(self.progress, 0.08, 0.97)
@@ -223,7 +223,7 @@ def with_physics_setting(settings: TrainingSettings, safety_factor: Any, progres
         return settings
     progress.warn(
         f"PHYSICS is {settings.physics}, but no SAFETY_FACTOR was given, so the model is trained without the physics "
-        "constraint, as a plain U-Net with these weights. Build a safety factor first, or choose PHYSICS=none."
+        "constraint, as a plain U-Net with these weights. Build a rain index first, or choose PHYSICS=none."
     )
     return dataclasses.replace(settings, physics=NONE)
 

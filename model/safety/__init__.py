@@ -1,1 +1,1 @@
-"""The safety factor of the physics constraint, from seven-day rainfall and rainfall thresholds."""
+"""The rain index of the physics constraint, from seven-day rainfall and rainfall thresholds."""

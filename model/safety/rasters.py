@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional, Union
 
 import numpy as np
 import rasterio
 
-from ..errors import LayerEmpty, TooFewData
+from ..errors import FieldUnusable, LayerEmpty, TooFewData
 from ..factors.categorical import PolygonClasses, RasterClasses
 from ..factors.climate import ContinuousRaster
 from ..factors.settings import CategoricalInput
@@ -20,7 +20,22 @@ from ..inputs.rasters import create_raster, read_window
 from ..inputs.vectors import Landslides
 from ..labels.buffers import landslide_points
 from ..progress import Progress
-from .thresholds import CRITICAL_SAFETY_FACTOR, ClassCoefficient, RainySeason, safety_factor, seven_day_rainfall
+from .settings import CLIMATOLOGICAL, REAL
+from .thresholds import (
+    CRITICAL_SAFETY_FACTOR,
+    ClassCoefficient,
+    RainySeason,
+    coefficients_by_class,
+    safety_factor,
+    seven_day_rainfall,
+    under_warning,
+)
+
+BAND_NAME = "rain index"  # description of the band of a rain index
+MEANING = (
+    f"rain index 1 / (1 + k R7) of Zhang and Deng, below {CRITICAL_SAFETY_FACTOR:g} where the rain exceeds the "
+    "threshold 1/k; no factor of safety of a slope"
+)
 
 Landform = tuple[Union[PolygonClasses, RasterClasses, None], Mapping[int, str]]
 """The open landform, ``None`` without one, and its labels by code."""
@@ -37,7 +52,7 @@ class RainfallBlock:
 
 
 class RainfallLayers:
-    """All inputs of the safety factor on one grid."""
+    """All inputs of the rain index on one grid."""
 
     def __init__(
         self, reference: rasterio.DatasetReader, grid: Grid, rain: ContinuousRaster, season: RainySeason, land: Landform
@@ -83,20 +98,39 @@ def open_landform(topography: CategoricalInput | None, grid: Grid, progress: Pro
             yield opened, table.classes
 
 
-def rainfall_at_landslides(
-    layers: RainfallLayers, landslides: Landslides, progress: Progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return seven-day rainfall in mm and class (−1 for none) at the historical landslides on cells with rainfall.
+@dataclass
+class LandslideRain:
+    """Rain and landform at the landslides on cells with rainfall."""
 
-    Landslides at exactly the same place count once. A polygon is represented by an interior point. Raises
-    ``LayerEmpty`` if none lies on a cell with rainfall.
+    rainfall: np.ndarray  # of seven days in mm, float64, without NaN
+    classes: np.ndarray  # an index into ``RainfallLayers.labels``, −1 for none
+    weeks: str  # CLIMATOLOGICAL or REAL
+    without_rain: int = 0  # landslides without a value in the field of event rain, left out
+
+
+def rainfall_at_landslides(
+    layers: RainfallLayers, landslides: Landslides, event_rain_field: str | None, progress: Progress
+) -> LandslideRain:
+    """Return seven-day rainfall and class at the historical landslides on cells with rainfall.
+
+    The rainfall is that of the climatological week, or that of the field: the week before each landslide. Landslides
+    at exactly the same place (with the same rain of the field) count once. A polygon is represented by an interior
+    point. Raises ``LayerEmpty`` if none lies on a cell with rainfall or has a value; ``FieldUnusable`` if the field is
+    missing, or a value is no number or negative.
     """
-    points = landslide_points(landslides)
+    points, name, without_rain = landslide_points(landslides), landslides.name, 0
+    if event_rain_field:
+        event = _event_rain(landslides, event_rain_field, progress)
+        points = np.column_stack([points, event])[np.isfinite(event)]
+        without_rain = len(event) - len(points)
+        if without_rain:
+            field = f'have no value in the field "{event_rain_field}" and are left out'
+            progress.warn(f'{without_rain:,} of {len(event):,} landslides of "{name}" {field}.')
     unique = np.unique(points, axis=0)
     if len(unique) < len(points):
-        twice = f'{len(points) - len(unique):,} landslides of "{landslides.name}" coincide with another one'
+        twice = f'{len(points) - len(unique):,} landslides of "{name}" coincide with another one'
         progress.warn(f"{twice} and do not count for the critical rainfall.")
-    row, column, inside = layers.grid.cell_indices(unique)
+    row, column, inside = layers.grid.cell_indices(unique[:, :2])
     row[~inside] = -1
     rainfall, classes = np.full(len(unique), np.nan), np.full(len(unique), -1, dtype=np.int64)
     for block in layers.grid.blocks_with_progress(progress):
@@ -107,13 +141,29 @@ def rainfall_at_landslides(
     usable = np.isfinite(rainfall)
     if not usable.any():
         raise LayerEmpty(
-            f'None of the {len(unique)} landslides of "{landslides.name}" lies on a cell with rainfall. '
+            f'None of the {len(unique)} landslides of "{name}" lies on a cell with rainfall. '
             "Check the CRS of both and that they show the same area."
         )
     if not usable.all():
-        outside = f'{int((~usable).sum()):,} landslides of "{landslides.name}" lie outside the reference raster'
+        outside = f'{int((~usable).sum()):,} landslides of "{name}" lie outside the reference raster'
         progress.warn(f"{outside} or where there is no rainfall, and are left out.")
-    return rainfall[usable], classes[usable]
+    if event_rain_field:
+        return LandslideRain(unique[usable, 2], classes[usable], REAL, without_rain)
+    return LandslideRain(rainfall[usable], classes[usable], CLIMATOLOGICAL)
+
+
+def _event_rain(landslides: Landslides, field: str, progress: Progress) -> np.ndarray:
+    """Return the rain in mm of the week before each landslide, NaN for none."""
+    event, layer = landslides.numbers(field, progress, "mm"), f'The field "{field}" of the layer "{landslides.name}"'
+    with np.errstate(invalid="ignore"):
+        negative = event[event < 0]
+    if len(negative):
+        raise FieldUnusable(
+            f"{layer} holds {negative[0]:g}, but rain is 0 mm or more. Empty the field where the rain is not known."
+        )
+    if not np.isfinite(event).any():
+        raise LayerEmpty(f"{layer} has no value. Fill in the rain in mm of the week before each landslide.")
+    return event
 
 
 @dataclass
@@ -122,12 +172,15 @@ class SafetyStatistics:
 
     classes: list[ClassCoefficient]
     cells: int = 0
+    m2: float = 0.0
     cells_with_rain: int = 0
     outside_climate: int = 0  # cells with rainfall outside the climate zones
     without_class: int = 0  # cells with rainfall but without a landform class, although there is a landform layer
     negative: int = 0
     minimum: float = np.inf
     maximum: float = -np.inf
+    warned_m2: dict[float, float] = field(default_factory=dict)
+    """Area under warning, by percentile of the rain at landslides."""
 
 
 def write_layers(
@@ -137,25 +190,30 @@ def write_layers(
     output: str | os.PathLike,
     output_rainfall: str | os.PathLike | None,
     progress: Progress,
+    *,
+    tags: Mapping[str, str],
+    alternatives: Mapping[float, np.ndarray],
 ) -> SafetyStatistics:
-    """Write the safety factor and, if wanted, the seven-day rainfall.
+    """Write the rain index and, if wanted, the seven-day rainfall.
 
     Args:
         coefficients: one per class of ``layers.labels``; a single one when there are none.
         fallback: coefficient of cells without a class; ``None`` makes them nodata.
-        output: path of the safety factor; ``output_rainfall`` is that of the rainfall, or ``None``.
+        output: path of the rain index; ``output_rainfall`` is that of the rainfall, or ``None``.
+        tags: of the rain index, beside what its values mean.
+        alternatives: k by class number for percentiles whose area under warning is counted.
 
-    Raises ``TooFewData`` if no cell has a safety factor.
+    Raises ``TooFewData`` if no cell has a rain index.
     """
-    statistics = SafetyStatistics(list(coefficients))
+    statistics = SafetyStatistics(list(coefficients), warned_m2=dict.fromkeys(alternatives, 0.0))
     single_class = not layers.labels
     # Class −1 takes the last entry.
     table = [*coefficients, coefficients[0] if single_class else fallback]
-    k = np.array([np.nan if one is None else one.k for one in table])
-    meaning = {"MEANING": f"1 / (1 + k R7); a warning stands under {CRITICAL_SAFETY_FACTOR:g}"}
+    k = coefficients_by_class(layers.labels, coefficients, fallback)
+    meaning = {"MEANING": MEANING, "RAIN": "climatological week: annual rain times constants, not a real week", **tags}
     storage = layers.grid, "float32", np.nan
     with contextlib.ExitStack() as opened:
-        target = opened.enter_context(create_raster(output, *storage, ["safety factor"], tags=meaning))
+        target = opened.enter_context(create_raster(output, *storage, [BAND_NAME], tags=meaning))
         rain_target = None
         if output_rainfall is not None:
             rain = create_raster(output_rainfall, *storage, ["seven-day rainfall"], [{"unit": "mm"}])
@@ -163,14 +221,18 @@ def write_layers(
         for block in layers.grid.blocks_with_progress(progress):
             values = layers.read(block)
             factor = safety_factor(values.rainfall, k[values.classes]).astype(np.float32)
+            row_area = layers.grid.cell_area(block.row, block.height)
             target.write(factor, 1, window=block.window)
             if rain_target is not None:
                 rain_target.write(values.rainfall.astype(np.float32), 1, window=block.window)
-            _update_statistics(statistics, values, factor, table, single_class)
+            _update_statistics(statistics, values, factor, table, single_class, row_area)
+            for percentile, other in alternatives.items():
+                warned = under_warning(values.rainfall, other[values.classes])
+                statistics.warned_m2[percentile] += float(warned.sum(axis=1) @ row_area)
         if not statistics.cells:
             negative = f" {statistics.negative:,} cells have negative rain." if statistics.negative else ""
             raise TooFewData(
-                "No cell has a safety factor: REFERENCE, PRECIPITATION and TOPOGRAPHY have no cell with "
+                "No cell has a rain index: REFERENCE, PRECIPITATION and TOPOGRAPHY have no cell with "
                 f"data in common. Look at them in QGIS for the one without.{negative}"
             )
     if not single_class and fallback is not None and fallback.cells:
@@ -182,7 +244,12 @@ Coefficients = Sequence[Optional[ClassCoefficient]]
 
 
 def _update_statistics(
-    statistics: SafetyStatistics, values: RainfallBlock, factor: np.ndarray, table: Coefficients, single_class: bool
+    statistics: SafetyStatistics,
+    values: RainfallBlock,
+    factor: np.ndarray,
+    table: Coefficients,
+    single_class: bool,
+    row_area: np.ndarray,
 ) -> None:
     with_rain, valid = np.isfinite(values.rainfall), np.isfinite(factor)
     statistics.negative += values.negative
@@ -197,10 +264,15 @@ def _update_statistics(
     numbers = np.where(values.classes < 0, len(table) - 1, values.classes)
     if single_class:
         numbers[:] = 0
-    cells = np.bincount(numbers[valid], minlength=len(table))
-    warned = np.bincount(numbers[valid & (factor < CRITICAL_SAFETY_FACTOR)], minlength=len(table))
+    warned, areas = valid & (factor < CRITICAL_SAFETY_FACTOR), np.broadcast_to(row_area[:, None], factor.shape)
+    size = len(table)
+    counts = np.bincount(numbers[valid], minlength=size)
+    m2 = np.bincount(numbers[valid], areas[valid], minlength=size)
+    warned_m2 = np.bincount(numbers[warned], areas[warned], minlength=size)
+    statistics.m2 += float(m2.sum())
     # The single coefficient is in the table twice.
-    for coefficient, number, low in zip(table[:1] if single_class else table, cells, warned):
+    for coefficient, *found in zip(table[:1] if single_class else table, counts, m2, warned_m2):
         if coefficient is not None:
-            coefficient.cells += int(number)
-            coefficient.warned += int(low)
+            coefficient.cells += int(found[0])
+            coefficient.m2 += float(found[1])
+            coefficient.warned_m2 += float(found[2])

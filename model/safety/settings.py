@@ -1,4 +1,4 @@
-"""Options and inputs of the safety factor; imports nothing heavy, so that the Processing shell can show them."""
+"""Options and inputs of the rain index; imports nothing heavy, so that the Processing shell can show them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ _RAINY_DAYS = (
 )
 
 
+_PRESET = "Value of PERCENTILE when it is empty. recommended: 5. paper: 95, as printed by Zhang and Deng (2026)."
+_PERCENTILE = (
+    "Percentile of the rain at the historical landslides that becomes the threshold. The hit rate at these landslides "
+    "is 100 minus the percentile by construction: with 5, the lower edge of the rain that triggered landslides, the "
+    "threshold catches 95 % of them; with 95, as printed in the paper, only 5 %. A lower threshold puts more land "
+    "under warning; the log compares the percentiles from 5 to 95. Empty: the preset's."
+)
+RECOMMENDED_PERCENTILE = 5.0
+PERCENTILE_OF_PRESET = {"recommended": RECOMMENDED_PERCENTILE, "paper": 95.0}
+CLIMATOLOGICAL, REAL, UNKNOWN = "climatological", "real", "unknown"
+"""Weeks from which a threshold comes: annual rain times constants, or the week before each landslide."""
+
+
 @dataclass(frozen=True)
 class SafetyOptions(Options):
     """Rainy season and thresholds; the fields of climate zones override the single values."""
@@ -41,9 +54,14 @@ class SafetyOptions(Options):
     precipitation_unit: str = choice(
         AUTO, PRECIPITATION_UNITS, "Unit of the precipitation", PRECIPITATION_UNIT_HELP, advanced=True
     )
+    preset: str = choice("recommended", tuple(PERCENTILE_OF_PRESET), "Preset", _PRESET)
+    percentile: float | None = number(
+        None, 0, 100, "Percentile of the rain at landslides", _PERCENTILE, open_limits=True, decimals=2
+    )
     alpha_field: str | None = None  # field of the climate zones with alpha; the next two likewise
     beta_field: str | None = None
     rainy_days_field: str | None = None
+    event_rain_field: str | None = None  # of the landslides, with the rain in mm of the week before each
     k_table: Mapping[str, float] = field(default_factory=dict)
     """k in 1/mm by class label; the row ``all`` stands for classes and cells without another."""
 
@@ -59,10 +77,15 @@ class SafetyOptions(Options):
                     f"{name.upper()} is 0, but must be above 0: no rain at all would trigger landslides."
                 )
 
+    @property
+    def threshold_percentile(self) -> float:
+        """The given percentile, or the preset's."""
+        return PERCENTILE_OF_PRESET[self.preset] if self.percentile is None else self.percentile
+
 
 @dataclass
 class SafetyInputs:
-    """Layers of the safety factor; vector layers are in the CRS of the reference."""
+    """Layers of the rain index; vector layers are in the CRS of the reference."""
 
     reference: str | os.PathLike  # raster with the grid and the cells with data, such as the factor stack
     precipitation: str | os.PathLike  # annual precipitation in mm, on any grid and CRS

@@ -1,31 +1,36 @@
-"""Seven-day rainfall, the safety factor, and the coefficient k of each landform class.
+"""Seven-day rainfall, the rain index, and the coefficient k of each landform class.
 
-k = 1 / Rc, where Rc in mm is the critical seven-day rainfall (Zhang & Deng 2026, equation 3), the 95th percentile of
-the seven-day rainfall at the historical landslides of a class.
+k = 1 / Rc, where Rc in mm is the critical seven-day rainfall (Zhang & Deng 2026, equation 3), a percentile of the
+seven-day rainfall at the historical landslides of a class. The paper prints the 95th, which nineteen of twenty
+landslides stay below. Thresholds are otherwise set at the lower edge of the rain that triggered landslides, such as its
+5th percentile (Brunetti et al. 2010, doi:10.5194/nhess-10-447-2010).
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import FieldUnusable, NoOverlap, ParameterInvalid, TooFewData
+from ..errors import FieldUnusable, NoOverlap, ParameterInvalid, ScarpError, TooFewData
 from ..factors.polygons import PolygonBurner
 from ..grid import Block, Grid
 from ..inputs.vectors import Polygons
-from ..progress import Progress
+from ..progress import NullProgress, Progress
 from ..texts import clean_label, join_names
-from .settings import SafetyOptions
+from .settings import CLIMATOLOGICAL, RECOMMENDED_PERCENTILE, UNKNOWN, SafetyOptions
 
 ZONE_LIMITS = {"alpha": 1.0, "beta": 1000.0, "rainy_days": 366.0}  # largest values in the fields of climate zones
 CRITICAL_SAFETY_FACTOR = 0.5
-"""The safety factor is below it exactly where the seven-day rainfall exceeds the critical rainfall."""
+"""The rain index is below it exactly where the seven-day rainfall exceeds the critical rainfall."""
 MIN_PLAUSIBLE_RAINFALL, MAX_PLAUSIBLE_RAINFALL = 5.0, 1500.0
 """mm in the wettest week of a year, between which most land on Earth lies."""
-PERCENTILE = 95.0  # percentile of the seven-day rainfall at landslides that is the critical rainfall
+PERCENTILES = (5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0)  # that the table of hit rates compares
+HIGH_PERCENTILE = 50.0  # above it the threshold misses most of the landslides that it comes from
 MIN_LANDSLIDES = 10  # landslides with rainfall that a class needs for a percentile of its own
 FALLBACK_ROW = "all"
 """Row of K_TABLE for every class without a row of its own, and for the whole area without TOPOGRAPHY."""
@@ -87,8 +92,16 @@ def seven_day_rainfall(
 
 
 def safety_factor(rainfall: np.ndarray, k: np.ndarray | float) -> np.ndarray:
-    """Return Fs = 1 / (1 + k · R7), 0 to 1, of R7 in mm and k in 1/mm (Zhang & Deng 2026, equation 2)."""
+    """Return the rain index Fs = 1 / (1 + k · R7), 0 to 1, of R7 in mm and k in 1/mm (Zhang & Deng 2026, equation 2).
+
+    The paper calls it a safety factor. It is a function of rain alone, without strength or stress of a slope.
+    """
     return 1.0 / (1.0 + k * rainfall)
+
+
+def under_warning(rainfall: np.ndarray, k: np.ndarray | float) -> np.ndarray:
+    """Return where the rain index, as it is stored in a raster, is critical; rain in mm, k in 1/mm, either NaN."""
+    return safety_factor(rainfall, k).astype(np.float32) < CRITICAL_SAFETY_FACTOR
 
 
 class RainySeason:
@@ -153,8 +166,10 @@ class ClassCoefficient:
     k: float  # 1/mm; NaN where there is no coefficient and none is needed
     source: str
     landslides: int = 0  # historical landslides of the class that have rainfall
-    cells: int = 0  # cells with a safety factor
-    warned: int = 0  # cells with a safety factor below 0.5
+    hits: int | None = None  # those of them with a rain index below 0.5; None without LANDSLIDES
+    cells: int = 0  # cells with a rain index
+    m2: float = 0.0  # their area
+    warned_m2: float = 0.0  # area with a rain index below 0.5
 
     @property
     def critical_rainfall(self) -> float:
@@ -163,8 +178,13 @@ class ClassCoefficient:
 
     @property
     def share_warned(self) -> float | None:
-        """Share of the cells with a safety factor below 0.5; None without cells."""
-        return self.warned / self.cells if self.cells else None
+        """Share of the area with a rain index below 0.5; None without cells."""
+        return self.warned_m2 / self.m2 if self.m2 else None
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of the landslides with a rain index below 0.5; None if it is unknown."""
+        return self.hits / self.landslides if self.hits is not None and self.landslides else None
 
 
 def match_paper_class(label: str) -> str | None:
@@ -182,10 +202,11 @@ def choose_coefficients(
     classes: np.ndarray | None,
     progress: Progress,
     parameter_hint: str = "LANDSLIDES or K_TABLE",
+    percentile: float = RECOMMENDED_PERCENTILE,
 ) -> tuple[list[ClassCoefficient], ClassCoefficient | None]:
     """Return k of each class, and k of cells without a class.
 
-    In this order: the class's row of the table, the 95th percentile of the rainfall at its landslides, that of all
+    In this order: the class's row of the table, the percentile of the rainfall at its landslides, that of all
     landslides when the class has fewer than :data:`MIN_LANDSLIDES`, the table's row ``all``, the paper's table by name.
 
     Args:
@@ -194,6 +215,7 @@ def choose_coefficients(
         rainfall: seven-day rainfall in mm at the historical landslides, without NaN; ``None`` without landslides.
         classes: class of each landslide, an index into ``labels``, −1 for none.
         parameter_hint: parameters with which the user can set coefficients, for messages.
+        percentile: of the rainfall at landslides that is the critical rainfall.
 
     Without labels there is a single coefficient; cells without a class have one if it has a source.
 
@@ -201,11 +223,14 @@ def choose_coefficients(
     have no k; ``TooFewData`` if there are landslides, but too few for a pooled percentile, and no other source.
     """
     given = _read_table(labels, table)
-    pooled = _percentile(rainfall)
+    pooled = _critical_rainfall(rainfall, percentile)
     if rainfall is not None and pooled is None:
-        few = f"Only {len(rainfall)} landslides lie on cells with rainfall"
-        progress.warn(f"{few}; a percentile needs {MIN_LANDSLIDES}, so LANDSLIDES is not used.")
-    fallback = _fallback_coefficient(given, rainfall, classes, pooled)
+        why = f"Only {len(rainfall)} landslides lie on cells with rainfall; a percentile needs {MIN_LANDSLIDES}"
+        if len(rainfall) >= MIN_LANDSLIDES:
+            dry = f"The {percentile:g}th percentile of the rain at {len(rainfall)} landslides is 0 mm"
+            why = f"{dry}, which is no threshold; a higher PERCENTILE may be one"
+        progress.warn(f"{why}. LANDSLIDES is not used.")
+    fallback = _fallback_coefficient(given, rainfall, classes, pooled, percentile)
     if not labels:
         if fallback is None:
             raise (ParameterInvalid if rainfall is None else TooFewData)(
@@ -218,7 +243,7 @@ def choose_coefficients(
     found = []
     for index, label in enumerate(labels):
         own = np.empty(0) if rainfall is None or classes is None else rainfall[classes == index]
-        found.append(_class_coefficient(label, given, own, pooled))
+        found.append(_class_coefficient(label, given, own, pooled, percentile))
     missing = [label for label, coefficient in zip(labels, found) if coefficient is None]
     if missing:
         without = f"These landform classes have no coefficient k: {join_names(missing)}"
@@ -238,7 +263,7 @@ def choose_coefficients(
 
 def _read_table(labels: Sequence[str], table: Mapping[str, float]) -> dict[str, float]:
     """Return k by plain label, and check that each row names a class."""
-    known = {_normalise_label(label) for label in labels} | {FALLBACK_ROW}
+    known = {plain_label(label) for label in labels} | {FALLBACK_ROW}
     given: dict[str, float] = {}
     for label, k in table.items():
         if not 0 < k < float("inf"):
@@ -246,25 +271,25 @@ def _read_table(labels: Sequence[str], table: Mapping[str, float]) -> dict[str, 
                 f'K_TABLE gives {k} for "{label}", but k is a number above 0 in 1/mm. Write 1 '
                 "divided by the critical rainfall in mm, such as 0.0129."
             )
-        if _normalise_label(label) not in known:
+        if plain_label(label) not in known:
             raise ParameterInvalid(
                 f'K_TABLE has a row "{label}", but the landform classes are: '
                 f"{join_names(labels) or 'none, since TOPOGRAPHY is empty'}. Name a class as it "
                 f'is written there, or use the row "{FALLBACK_ROW}".'
             )
-        given[_normalise_label(label)] = float(k)
+        given[plain_label(label)] = float(k)
     return given
 
 
 def _class_coefficient(
-    label: str, given: Mapping[str, float], own: np.ndarray, pooled: float | None
+    label: str, given: Mapping[str, float], own: np.ndarray, pooled: float | None, percentile: float
 ) -> ClassCoefficient | None:
     count = len(own)
-    if _normalise_label(label) in given:
-        return ClassCoefficient(label, given[_normalise_label(label)], "K_TABLE", count)
-    critical = _percentile(own)
+    if plain_label(label) in given:
+        return ClassCoefficient(label, given[plain_label(label)], "K_TABLE", count)
+    critical = _critical_rainfall(own, percentile)
     if critical is not None:
-        return ClassCoefficient(label, 1 / critical, f"{PERCENTILE:g}th percentile at {count} landslides", count)
+        return ClassCoefficient(label, 1 / critical, f"{percentile:g}th percentile at {count} landslides", count)
     if pooled is not None:
         return ClassCoefficient(label, 1 / pooled, f"all landslides, since the class has only {count}", count)
     if FALLBACK_ROW in given:
@@ -274,23 +299,116 @@ def _class_coefficient(
 
 
 def _fallback_coefficient(
-    given: Mapping[str, float], rainfall: np.ndarray | None, classes: np.ndarray | None, pooled: float | None
+    given: Mapping[str, float],
+    rainfall: np.ndarray | None,
+    classes: np.ndarray | None,
+    pooled: float | None,
+    percentile: float,
 ) -> ClassCoefficient | None:
     """Return the coefficient of cells without a class, which is that of all cells when there are no classes."""
     count = 0 if rainfall is None or classes is None else int((classes < 0).sum())
     if FALLBACK_ROW in given:
         return ClassCoefficient(UNCLASSIFIED, given[FALLBACK_ROW], FALLBACK_SOURCE, count)
     if pooled is not None:
-        return ClassCoefficient(UNCLASSIFIED, 1 / pooled, f"{PERCENTILE:g}th percentile at all landslides", count)
+        return ClassCoefficient(UNCLASSIFIED, 1 / pooled, f"{percentile:g}th percentile at all landslides", count)
     return None
 
 
-def _percentile(rainfall: np.ndarray | None) -> float | None:
+def _critical_rainfall(rainfall: np.ndarray | None, percentile: float) -> float | None:
     if rainfall is None or len(rainfall) < MIN_LANDSLIDES:
         return None
-    critical = float(np.percentile(rainfall, PERCENTILE))
+    critical = float(np.percentile(rainfall, percentile))
     return critical if critical > 0 else None
 
 
-def _normalise_label(label: str) -> str:
+def coefficients_by_class(
+    labels: Sequence[str], coefficients: Sequence[ClassCoefficient], fallback: ClassCoefficient | None
+) -> np.ndarray:
+    """Return k by class number in 1/mm, NaN for none; the last entry is for class −1."""
+    last = fallback if labels else coefficients[0]
+    return np.array([np.nan if one is None else one.k for one in (*(coefficients if labels else ()), last)])
+
+
+@dataclass
+class PercentileRow:
+    """What a threshold at one percentile of the rain at landslides would do."""
+
+    percentile: float
+    hit_rate: float  # share of the landslides whose rain exceeds it
+    share_warned: float  # share of the land whose rain of the wettest week exceeds it
+
+
+def coefficients_by_percentile(
+    labels: Sequence[str], table: Mapping[str, float], rainfall: np.ndarray, classes: np.ndarray
+) -> dict[float, np.ndarray]:
+    """Return :func:`coefficients_by_class` for each of :data:`PERCENTILES` that gives a threshold. Arguments as of
+    :func:`choose_coefficients`.
+    """
+    found = {}
+    for percentile in PERCENTILES:
+        # A low percentile may be 0 mm, which is no threshold.
+        with contextlib.suppress(ScarpError):
+            chosen = choose_coefficients(labels, table, rainfall, classes, NullProgress(), percentile=percentile)
+            found[percentile] = coefficients_by_class(labels, *chosen)
+    return found
+
+
+@dataclass
+class Thresholds:
+    """Thresholds as they travel in the tags of a rain index."""
+
+    table: dict[str, float]  # k in 1/mm by class label, row ``all`` for land without another
+    hit_rate: float | None  # share of the past landslides above the threshold; None if it is unknown
+    weeks: str  # CLIMATOLOGICAL, REAL or UNKNOWN: the weeks that the thresholds come from
+    percentile: float | None = None  # of the rain at landslides; None if k does not come from one
+
+    def tags(self) -> dict[str, str]:
+        """Return them as tags of a raster."""
+        return {
+            "THRESHOLDS": json.dumps(self.table, ensure_ascii=False),
+            "HIT_RATE": UNKNOWN if self.hit_rate is None else f"{self.hit_rate:.6g}",
+            "THRESHOLD_WEEKS": self.weeks,
+            "PERCENTILE": "none" if self.percentile is None else f"{self.percentile:g}",
+        }
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, str], name: str) -> Thresholds:
+        """Read the tags of a raster; raises ``ParameterInvalid`` if it has none."""
+        try:
+            table = {str(label): float(k) for label, k in json.loads(tags["THRESHOLDS"]).items()}
+            hit_rate = None if tags["HIT_RATE"] == UNKNOWN else float(tags["HIT_RATE"])
+            return cls(table, hit_rate, tags["THRESHOLD_WEEKS"])
+        except (KeyError, ValueError, AttributeError, TypeError) as error:
+            raise ParameterInvalid(
+                f'SAFETY_FACTOR: the raster {name} holds no thresholds. Give a rain index of "Build rain index" of '
+                "this version of Scarp, or K or K_TABLE instead."
+            ) from error
+
+    def known(self, labels: Sequence[str]) -> dict[str, float]:
+        """Return the rows of these classes, and that of all others."""
+        wanted = {plain_label(label) for label in labels} | {FALLBACK_ROW}
+        return {label: k for label, k in self.table.items() if plain_label(label) in wanted}
+
+
+def thresholds_of(
+    coefficients: Sequence[ClassCoefficient],
+    fallback: ClassCoefficient | None,
+    hit_rate: float | None,
+    weeks: str,
+    percentile: float,
+) -> Thresholds:
+    """Return the thresholds for the tags; ``weeks`` are those of the landslides, UNKNOWN without landslides."""
+    every = [*coefficients, *([] if fallback is None else [fallback])]
+    if any(one.source.startswith("paper") for one in every):
+        weeks = CLIMATOLOGICAL  # the paper's equation 4
+    elif all(one.source in ("K_TABLE", FALLBACK_SOURCE) for one in every):
+        weeks = UNKNOWN
+    elsewhere = (UNCLASSIFIED, WHOLE_AREA)
+    table = {FALLBACK_ROW if one.label in elsewhere else one.label: one.k for one in every}
+    from_landslides = any("landslides" in one.source for one in every)
+    return Thresholds(table, hit_rate, weeks, percentile if from_landslides else None)
+
+
+def plain_label(label: str) -> str:
+    """Return a class label without the differences in case and spaces that do not count."""
     return clean_label(str(label)).casefold()

@@ -3,14 +3,17 @@
 =============================  ===============  =======================  ============
 seven days' rain               p < P_LOW        P_LOW <= p < P_HIGH      p >= P_HIGH
 =============================  ===============  =======================  ============
-far below the threshold        no warning       no warning               no warning
-near it (only with FS_WATCH)   no warning       watch                    watch
+far below the threshold        below threshold  below threshold          below threshold
+near it (only with FS_WATCH)   below threshold  watch                    watch
 above it (Fs < FS_CRITICAL)    watch            warning                  severe
 =============================  ===============  =======================  ============
 
 Fs = 1 / (1 + k * R7) is below 0.5 exactly where the rain R7 exceeds the threshold 1 / k (Zhang & Deng 2026, equation
 2). The paper's constraint is that a map must not call a slope safe (p < 0.15) where that warning applies; so such
 slopes are on watch, and the others get a warning. A slope counts as a landslide from p = 0.5 on (table 5).
+
+Below the threshold says nothing without the hit rate of the threshold, the share of past landslides that it caught: the
+name of that class states it.
 """
 
 from __future__ import annotations
@@ -30,9 +33,19 @@ if TYPE_CHECKING:
 
 NODATA, NO_WARNING, WATCH, WARNING, SEVERE, NOT_ASSESSED = range(6)
 """Not assessed is land with a susceptibility but without rain or coefficient."""
-NAMES = dict(enumerate(("no warning", "watch", "warning", "severe warning", "not judged"), NO_WARNING))
+
+
+def below_threshold(hit_rate: float | None) -> str:
+    """Return the name of the lowest class; the hit rate is 0 to 1, ``None`` if it is unknown."""
+    if hit_rate is None:
+        return "below threshold, hit rate unknown"
+    return f"below threshold (threshold caught {100 * hit_rate:.0f} % of past landslides)"
+
+
+NAMES = dict(enumerate((below_threshold(None), "watch", "warning", "severe warning", "not judged"), NO_WARNING))
+"""Those of a map whose threshold has a known hit rate differ in the first."""
 KEYS = dict(enumerate(("no_warning", "watch", "warning", "severe", "not_judged"), NO_WARNING))
-"""The classes in the column names of the table."""
+"""The classes in the column names of the table, which are frozen."""
 COLOURS = {
     NODATA: (0, 0, 0, 0),
     NO_WARNING: (226, 240, 217, 255),
@@ -45,7 +58,12 @@ COLOURS = {
 
 _K = (
     "1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper's value for mountains in southeastern Tibet. With "
-    "TOPOGRAPHY it is for land without another k."
+    "TOPOGRAPHY it is for land without another k. It overrides SAFETY_FACTOR."
+)
+_HIT_RATE = (
+    "Share of past landslides whose rain exceeded the threshold, 0 to 1, when you know it: 0.94 if the threshold "
+    "caught 94 of 100. Empty: that of SAFETY_FACTOR if all thresholds come from there and FS_CRITICAL is 0.5, "
+    "otherwise unknown."
 )
 _P_LOW = (
     "Slopes below it are only on watch when the threshold is exceeded, those from it on get a warning. 0.15 as in the "
@@ -79,8 +97,9 @@ class WarningOptions(Options):
     k_table: dict[str, float] = field(default_factory=dict)  # k by terrain class
     p_low: float = number(0.15, 0, 1, "Safe below this susceptibility", _P_LOW, decimals=4)
     p_high: float = number(0.5, 0, 1, "Severe from this susceptibility on", _P_HIGH, decimals=4)
-    fs_critical: float = number(0.5, 0, 1, "Critical safety factor", _CRITICAL, open_limits=True, decimals=4)
-    fs_watch: float | None = number(None, 0, 1, "Watch below this safety factor", _WATCH, decimals=4, advanced=True)
+    fs_critical: float = number(0.5, 0, 1, "Critical rain index", _CRITICAL, open_limits=True, decimals=4)
+    fs_watch: float | None = number(None, 0, 1, "Watch below this rain index", _WATCH, decimals=4, advanced=True)
+    hit_rate: float | None = number(None, 0, 1, "Hit rate of the threshold", _HIT_RATE, decimals=4)
     region_field: str | None = None  # of the regions; they are numbered without
 
     def __post_init__(self) -> None:
@@ -105,5 +124,6 @@ class WarningInputs:
     susceptibility: str | os.PathLike  # map from 0 to 1, first band
     rain: Sequence[str | os.PathLike]  # rasters in any CRS whose sum is the rain of seven days in mm; first bands
     topography: CategoricalInput | None = None  # terrain classes; None for one coefficient
+    safety_factor: str | os.PathLike | None = None  # rain index whose tags hold thresholds and hit rate
     zones: str | os.PathLike | None = None  # zone raster on the map's grid; None for five zones by area shares
     regions: Polygons | None = None  # in the map's CRS; may overlap

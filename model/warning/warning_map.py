@@ -18,7 +18,7 @@ from ..inputs.survey import ROUNDING, susceptibility_problem
 from ..progress import NullProgress, Progress
 from ..safety.thresholds import ClassCoefficient, safety_factor
 from ..texts import join_names
-from .classes import KEYS, NAMES, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
+from .classes import KEYS, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
 
 
 def classify(factor: np.ndarray, susceptibility: np.ndarray, options: WarningOptions) -> np.ndarray:
@@ -43,7 +43,7 @@ class WarningBlock:
 
     susceptibility: np.ndarray  # float32, NaN without data
     rain: np.ndarray  # of seven days in mm, float64, NaN without data, coefficient or susceptibility
-    factor: np.ndarray  # safety factor, float64, NaN in the same cells
+    factor: np.ndarray  # rain index, float64, NaN in the same cells
     without_k: np.ndarray  # whether a cell has susceptibility and rain but no coefficient
     negative_cells: int  # cells of the map with negative rain, which counts as no data
 
@@ -184,15 +184,19 @@ MIN_PLAUSIBLE_RAIN = 1.0  # mm below which the user is asked whether RAIN is in 
 
 
 def log_result(
-    statistics: WarningStatistics, options: WarningOptions, coefficients: Sequence[ClassCoefficient], progress: Progress
+    statistics: WarningStatistics,
+    options: WarningOptions,
+    coefficients: Sequence[ClassCoefficient],
+    names: Mapping[int, str],
+    progress: Progress,
 ) -> None:
-    """Report the areas, and warn of what may mislead."""
+    """Report the areas by the names of the classes, and warn of what may mislead."""
     thresholds = [(1 / options.fs_critical - 1) * one.critical_rainfall for one in coefficients]
     for one, rain in zip(coefficients, thresholds):
         progress.report(0.96, f"{one.label}: warning above {rain:.1f} mm in seven days (k {one.k:g}, {one.source}).")
     areas, highest = statistics.km2(), statistics.highest_rain()
     total = sum(areas.values())
-    for number, name in NAMES.items():
+    for number, name in names.items():
         progress.report(0.97, f"{name}: {areas[number]:,.2f} km², {areas[number] / total:.1%}")
     _check_rain_unit(highest, statistics.negative_cells, progress)
     without_k = statistics.without_k_m2 / 1e6
@@ -206,12 +210,12 @@ def log_result(
                 f"{area:,.2f} km² of the map ({area / total:.1%}) have no {what} and are not assessed. This does not "
                 f"mean that they are safe{remedy}."
             )
-    assessed = [number for number in NAMES if number != NOT_ASSESSED and areas[number]]
+    assessed = [number for number in names if number != NOT_ASSESSED and areas[number]]
     if len(assessed) == 1:
         because = f"up to {highest:.1f} mm fall"
         if assessed[0] < WATCH:
             because = f"no more than {highest:.1f} mm fall, and the lowest threshold is {min(thresholds):.1f} mm"
-        progress.warn(f'All assessed cells are in one class, "{NAMES[assessed[0]]}": {because}.')
+        progress.warn(f'All assessed cells are in one class, "{names[assessed[0]]}": {because}.')
     empty = [name for scope, name in enumerate(statistics.scopes) if not statistics.cells[scope].any()]
     if empty:
         progress.warn(f"These regions have no cell of the map: {join_names(empty)}.")

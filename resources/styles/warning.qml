@@ -21,7 +21,7 @@
         <stdDevFactor>2</stdDevFactor>
       </minMaxOrigin>
       <colorPalette>
-        <paletteEntry alpha="255" value="1" color="#e2f0d9" label="no warning"/>
+        <paletteEntry alpha="255" value="1" color="#e2f0d9" label="below threshold, hit rate unknown"/>
         <paletteEntry alpha="255" value="2" color="#fed953" label="watch"/>
         <paletteEntry alpha="255" value="3" color="#e97316" label="warning"/>
         <paletteEntry alpha="255" value="4" color="#7e032a" label="severe warning"/>

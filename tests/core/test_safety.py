@@ -1,4 +1,4 @@
-"""Safety factor: equations, the paper's tables, thresholds per class, climate zones."""
+"""Rain index: equations, the paper's tables, thresholds per class, climate zones."""
 
 from __future__ import annotations
 
@@ -6,17 +6,28 @@ import json
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.transform import from_origin
 from rasterio.warp import transform, transform_bounds
 
-from scarp.model.errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
+from scarp.model.errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData
 from scarp.model.factors.settings import CategoricalInput
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.progress import NullProgress
 from scarp.model.safety.thresholds import PAPER_K, match_paper_class, safety_factor, seven_day_rainfall
 from scarp.tests.core import conftest
-from scarp.tests.core.conftest import DEGREES, at_cells, box, read_band, read_csv, utm_grid, write_raster
+from scarp.tests.core.conftest import (
+    DEGREES,
+    Listener,
+    at_cells,
+    box,
+    degree_grid,
+    read_band,
+    read_csv,
+    utm_grid,
+    write_raster,
+)
 
 GRID = utm_grid(60, 80, top=3.3e6)
 LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
@@ -88,7 +99,7 @@ def test_single_coefficient_from_all_landslides(tmp_path):
     summary = build(tmp_path, values, landslides=points, **outputs)
     r7 = values.astype(np.float32) * FACTOR
     row, column, _ = GRID.cell_indices(np.unique(points.xy, axis=0))
-    critical = np.percentile(r7[row, column], 95)
+    critical = np.percentile(r7[row, column], 5)
     assert read_band(tmp_path / "r7.tif") == pytest.approx(r7, rel=1e-5)
     assert read_band(tmp_path / "fs.tif") == pytest.approx(1 / (1 + r7 / critical), rel=1e-5)
     (line,) = read_csv(tmp_path / "table.csv")
@@ -108,13 +119,14 @@ def test_percentile_of_each_class_and_fallback_to_all(tmp_path):
     row, column, _ = GRID.cell_indices(points.xy)
     at, west = r7[row, column], column < 40
     found = {one.label: one for one in summary.classes}
-    assert found["west"].critical_rainfall == pytest.approx(np.percentile(at[west], 95), rel=1e-5)
-    assert found["east"].critical_rainfall == pytest.approx(np.percentile(at, 95), rel=1e-5)
+    assert found["west"].critical_rainfall == pytest.approx(np.percentile(at[west], 5), rel=1e-5)
+    assert found["east"].critical_rainfall == pytest.approx(np.percentile(at, 5), rel=1e-5)
     assert (found["west"].landslides, found["east"].landslides) == (west.sum(), (~west).sum())
     assert "all landslides" in found["east"].source and any("east (6)" in text for text in progress.warnings)
     k = np.where(np.arange(80) < 40, found["west"].k, found["east"].k)
     assert read_band(tmp_path / "fs.tif") == pytest.approx(1 / (1 + k * r7), rel=1e-5)
-    assert (found["west"].cells, found["west"].warned) == (60 * 40, (r7[:, :40] * found["west"].k > 1).sum())
+    assert found["west"].cells == 60 * 40
+    assert found["west"].warned_m2 == pytest.approx(900 * (r7[:, :40] * found["west"].k > 1).sum())
 
 
 def test_coefficients_of_the_paper_by_label_and_said(tmp_path):
@@ -145,7 +157,7 @@ def test_landslides_off_the_map_and_doubled_do_not_count(tmp_path):
     row, column, _ = GRID.cell_indices(np.unique(base.xy, axis=0))
     used = column < 70
     assert summary.landslides_used == used.sum()
-    critical = np.percentile(values[row, column][used] * FACTOR, 95)
+    critical = np.percentile(values[row, column][used] * FACTOR, 5)
     assert summary.classes[0].critical_rainfall == pytest.approx(critical, rel=1e-4)
     assert any("20 landslides" in text or "20 of" in text for text in progress.warnings)
 
@@ -248,3 +260,87 @@ def test_blocks_change_nothing(tmp_path, monkeypatch):
     assert np.array_equal(read_band(tmp_path / "again.tif"), read_band(tmp_path / "fs.tif"))
     record = json.loads((tmp_path / "fs.tif.run.json").read_text())
     assert record["summary"]["classes"][0]["label"] == "hills"
+
+
+def tags_of(path) -> dict[str, str]:
+    with rasterio.open(path) as dataset:
+        return dataset.tags()
+
+
+@pytest.mark.parametrize(("settings", "percentile"), [({}, 5), ({"preset": "paper"}, 95), ({"percentile": 40.0}, 40)])
+def test_hit_rate_and_warned_share_of_percentiles(tmp_path, settings, percentile):
+    """Counted again at the landslides and on the whole grid, for the chosen percentile and the compared ones."""
+    values, points, progress = rain(5), landslides(300, 5), Listener()
+    summary = build(tmp_path, values, landslides=points, progress=progress, **settings)
+    r7 = values.astype(np.float32) * FACTOR
+    row, column, _ = GRID.cell_indices(np.unique(points.xy, axis=0))
+    at = r7[row, column]
+    assert summary.percentile == percentile and summary.weeks == "climatological"
+    assert summary.hit_rate == pytest.approx((at > np.percentile(at, percentile)).mean(), abs=0.005)
+    assert summary.hit_rate == pytest.approx(1 - percentile / 100, abs=0.01)
+    assert [one.percentile for one in summary.percentiles] == [5, 10, 25, 50, 75, 90, 95]
+    for one in summary.percentiles:
+        critical = np.percentile(at, one.percentile)
+        assert one.hit_rate == pytest.approx((at > critical).mean(), abs=0.005)
+        assert one.share_warned == pytest.approx((r7 > critical).mean(), abs=1e-3)
+    tags = tags_of(tmp_path / "fs.tif")
+    assert float(tags["HIT_RATE"]) == pytest.approx(summary.hit_rate, abs=1e-5) and tags["PERCENTILE"] == str(
+        percentile
+    )
+    assert "not a real week" in tags["RAIN"] and "no factor of safety" in tags["MEANING"]
+    assert any("by construction" in text for text in progress.warnings) == (percentile == 95)
+    assert json.loads((tmp_path / "fs.tif.run.json").read_text())["summary"]["hit_rate"] == summary.hit_rate
+
+
+def test_shares_are_of_the_area_on_degrees(tmp_path):
+    """Rain only in the north, where cells are narrower, at 60 degrees half as wide as on the equator."""
+    grid = degree_grid(120, 4, 0.5, 95.0, 60.0)
+    reference = raster(tmp_path / "reference.tif", np.ones(grid.shape), grid)
+    values = np.full(grid.shape, 100.0)
+    values[:60] = 900.0
+    path = raster(tmp_path / "rain.tif", values, grid)
+    build_here = conftest.build_safety_factor
+    summary = build_here(reference, path, tmp_path / "fs.tif", k_table={"all": 1 / (500 * FACTOR)}, **SEASON)
+    area = grid.cell_area()
+    assert summary.share_warned == pytest.approx(area[:60].sum() / area.sum(), abs=0.02) and summary.share_warned < 0.47
+
+
+def test_hit_rate_of_given_and_of_the_papers_k(tmp_path):
+    """It is measured at the landslides whatever k comes from, and unknown without landslides."""
+    values, points, progress = rain(6), landslides(100, 6), Listener()
+    r7 = values.astype(np.float32) * FACTOR
+    row, column, _ = GRID.cell_indices(np.unique(points.xy, axis=0))
+    summary = build(tmp_path, values, landslides=points, k_table={"all": 1 / 120})
+    assert summary.hit_rate == pytest.approx((r7[row, column] > 120).mean())
+    assert (summary.percentile, summary.percentiles, summary.weeks) == (None, [], "unknown")
+    summary = build(tmp_path, values, topography=landforms("lakes", "mountains"), progress=progress)
+    assert summary.hit_rate is None and summary.weeks == "climatological"
+    assert tags_of(tmp_path / "fs.tif")["HIT_RATE"] == "unknown"
+    assert any("hit rate of the threshold is unknown" in text for text in progress.warnings)
+
+
+def test_thresholds_from_the_weeks_before_the_landslides(tmp_path):
+    points, rng, progress = landslides(60, 7), np.random.default_rng(7), Listener()
+    event = rng.uniform(30, 200, 60).round(1)
+    given = [None if index < 12 else f"{value} mm" for index, value in enumerate(event)]
+    dated = Points(name="slides", xy=points.xy, fields={"rain7": given})
+    summary = build(tmp_path, rain(), landslides=dated, event_rain_field="rain7", progress=progress)
+    critical = np.percentile(event[12:], 5)
+    assert summary.classes[0].critical_rainfall == pytest.approx(critical)
+    assert (summary.landslides_used, summary.landslides_without_rain, summary.weeks) == (48, 12, "real")
+    assert summary.hit_rate == pytest.approx((event[12:] > critical).mean())
+    assert tags_of(tmp_path / "fs.tif")["THRESHOLD_WEEKS"] == "real"
+    assert any('12 of 60 landslides of "slides" have no value' in text for text in progress.warnings)
+    for wrong, error in ((["-1"] * 60, FieldUnusable), ([None] * 60, LayerEmpty)):
+        bad = Points(name="slides", xy=points.xy, fields={"rain7": wrong})
+        with pytest.raises(error, match="rain7"):
+            build(tmp_path, rain(), output="bad.tif", landslides=bad, event_rain_field="rain7")
+
+
+def test_a_percentile_without_rain_is_no_threshold(tmp_path):
+    dry = Points(name="slides", xy=landslides(40).xy, fields={"rain7": [0.0] * 25 + [100.0] * 15})
+    settings = {"landslides": dry, "event_rain_field": "rain7"}
+    with pytest.raises(TooFewData, match="no source for the coefficient"):
+        build(tmp_path, rain(), **settings)
+    summary = build(tmp_path, rain(), percentile=90.0, **settings)
+    assert [one.percentile for one in summary.percentiles] == [75, 90, 95]

@@ -17,7 +17,7 @@ from rasterio.warp import transform
 from scarp.model.errors import ParameterInvalid
 from scarp.model.factors.settings import CategoricalInput
 from scarp.model.grid import Grid
-from scarp.model.inputs.vectors import Polygons
+from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.warning import classes
 from scarp.model.warning.classes import KEYS, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
 from scarp.model.warning.warning_map import classify
@@ -95,7 +95,7 @@ def test_map_and_table_follow_the_rule(tmp_path):
     assert summary.highest_rain == pytest.approx(160) == float(whole["highest_rain_mm"])
     assert summary.warned_share == pytest.approx((expected >= 3).sum() / on_map.sum())
     record = json.loads((tmp_path / "w.tif.run.json").read_text(encoding="utf-8"))
-    thresholds = {"P_LOW": 0.15, "P_HIGH": 0.5, "FS_CRITICAL": 0.5, "FS_WATCH": None}
+    thresholds = {"P_LOW": 0.15, "P_HIGH": 0.5, "FS_CRITICAL": 0.5, "FS_WATCH": None, "HIT_RATE": None}
     assert record["parameters"] == {"RAIN_UNIT": "auto", "K": K, "K_TABLE": {}, **thresholds, "REGION_FIELD": None}
     assert json.loads((tmp_path / "w.json").read_text(encoding="utf-8"))[0]["region"] == "all"
 
@@ -234,7 +234,7 @@ def test_negative_rain_and_several_bands(tmp_path):
     found = read_band(tmp_path / "w.tif")
     assert (found[0] == NOT_ASSESSED).all() and (found[1:] == WARNING).all()
     told = " ".join(listener.warnings)
-    assert '"no warning": no more' in " ".join(warn(tmp_path, susceptibility(UTM), 0.0).warnings)
+    assert '"below threshold, hit rate unknown": no more' in " ".join(warn(tmp_path, susceptibility(UTM), 0.0).warnings)
     for words in ("90 cells have negative rain", "2 bands", "MORE_RAIN", 'one class, "warning"'):
         assert words in told
 
@@ -254,6 +254,66 @@ def test_colours_get_darker_with_the_warning():
     levels = (NO_WARNING, WATCH, WARNING, SEVERE)
     light = [np.dot(classes.COLOURS[number][:3], [0.299, 0.587, 0.114]) for number in levels]
     assert (np.diff(light) < -20).all()
+
+
+def rain_index(folder, **settings):
+    """A rain index of the map's area, with its thresholds in the tags."""
+    ones = raster(folder / "ones.tif", UTM, 1.0)
+    return conftest.build_safety_factor(ones, ones, folder / "index.tif", **settings) and folder / "index.tif"
+
+
+def inventory(rain: list[float]) -> Points:
+    rng = np.random.default_rng(3)
+    xy = at_cells(UTM, rng.integers(0, UTM.height, len(rain)), rng.integers(0, UTM.width, len(rain)))
+    return Points("slides", xy=xy, fields={"rain": rain})
+
+
+def legend(folder) -> str:
+    with rasterio.open(folder / "w.tif") as dataset:
+        stored = json.loads(dataset.tags(1)["classes"])[str(NO_WARNING)]
+    assert stored in (folder / "w.qml").read_text(encoding="utf-8")
+    return stored
+
+
+def test_thresholds_and_hit_rate_from_a_rain_index(tmp_path):
+    """Of real weeks: like is compared with like. K that is typed has no hit rate unless it is given."""
+    amounts = [*np.linspace(40, 198, 80)]
+    index = rain_index(tmp_path, landslides=inventory(amounts), event_rain_field="rain", percentile=10.0)
+    p, critical, listener = np.full(UTM.shape, 0.6), np.percentile(amounts, 10), Listener()
+    rain = np.where(np.arange(UTM.width) < 45, critical - 1, critical + 1)[None, :].repeat(UTM.height, axis=0)
+    summary = warn(tmp_path, p, rain, k=None, safety_factor=index, progress=listener)
+    found = read_band(tmp_path / "w.tif")
+    assert (found[:, :45] == NO_WARNING).all() and (found[:, 45:] == SEVERE).all()
+    assert (summary.hit_rate, summary.weeks) == (pytest.approx(0.9), "real")
+    assert legend(tmp_path) == "below threshold (threshold caught 90 % of past landslides)"
+    assert not any("climatological" in text or "unknown" in text for text in listener.warnings)
+    for settings in ({"k": K}, {"k": None, "fs_critical": 0.4}, {"k": K, "safety_factor": None}):
+        summary = warn(tmp_path, p, rain, **{"safety_factor": index, **settings})
+        assert summary.hit_rate is None and legend(tmp_path) == "below threshold, hit rate unknown"
+        assert any("hit rate of the threshold is unknown" in text for text in summary.warnings)
+    assert warn(tmp_path, p, rain, hit_rate=0.3).hit_rate == 0.3 and "30 %" in legend(tmp_path)
+
+
+def test_a_threshold_of_climatological_weeks_is_no_real_week(tmp_path):
+    index = rain_index(tmp_path, landslides=inventory([0.0] * 80), preset="paper")
+    summary = warn(tmp_path, np.full(UTM.shape, 0.6), 100.0, k=None, safety_factor=index)
+    assert summary.weeks == "climatological" and any("two different quantities" in one for one in summary.warnings)
+    paper = warn(tmp_path, np.full(UTM.shape, 0.6), 100.0, topography=landform(), k_table={"hills": 0.01})
+    assert paper.weeks == "climatological" and paper.hit_rate is None
+
+
+def test_thresholds_by_class_need_the_classes(tmp_path):
+    index = rain_index(tmp_path, topography=landform(), k_table={"hills": 0.03, "glaciers": 0.01})
+    with pytest.raises(ParameterInvalid, match="by terrain class: "):
+        warn(tmp_path, np.full(UTM.shape, 0.6), 50.0, k=None, safety_factor=index)
+    more = {"topography": landform(), "safety_factor": index}
+    summary = warn(tmp_path, np.full(UTM.shape, 0.6), 50.0, k_table={"Hills": 0.001}, **more)
+    found = read_band(tmp_path / "w.tif")
+    assert [np.unique(found[:, part]).tolist() for part in (slice(0, 30), slice(30, 60))] == [[NO_WARNING]] * 2
+    assert {one.label: one.source for one in summary.coefficients} == {"hills": "K_TABLE", "glaciers": "rain index"}
+    plain = raster(tmp_path / "plain.tif", UTM, 0.4)
+    with pytest.raises(ParameterInvalid, match=r"plain\.tif holds no thresholds"):
+        warn(tmp_path, np.full(UTM.shape, 0.6), 50.0, k=None, safety_factor=plain)
 
 
 def test_two_coefficients_for_all_and_a_table_without_landforms_are_refused(tmp_path):
