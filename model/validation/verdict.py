@@ -1,0 +1,235 @@
+"""The verdict on a model, its maps and their zones: one rule for logs, reports, model files, tags and layer names.
+
+Each step adds what it knows to the evidence and passes it on: the training in the model file, a map and its zones in
+their tags. What nobody knows is ``None``. Nothing is usable that was not tested on land not seen.
+
+==============================================================  ==========
+evidence                                                        verdict
+==============================================================  ==========
+interval of the AUC on land not seen touches 0.5                do not use
+that interval lies below the AUC of slope alone                 do not use
+values of the map span less than :data:`MIN_SPAN`               do not use
+breaks of zones closer than the model's own noise               do not use
+that interval touches the AUC of slope alone                    weak
+AUC, its interval or the number of blocks unknown               weak
+fewer than :data:`MIN_BLOCKS` independent blocks                weak
+best epoch among the first :data:`FIRST_EPOCHS`                 weak
+AUC on land not seen :data:`LARGE_DROP` below that of training  weak
+none of these                                                   usable
+==============================================================  ==========
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .spatial_blocks import MIN_BLOCKS
+
+USABLE, WEAK, DO_NOT_USE = "usable", "weak", "do not use"
+LEVELS = (USABLE, WEAK, DO_NOT_USE)  # from the best to the worst
+MIN_SPAN = 1.5
+"""Least ratio of the odds p / (1 − p) of the 95th to those of the 5th percentile of the area. Odds, because class
+weights and calibration multiply them all alike. Where log odds are normal in two classes of equal variance, a ratio of
+1.5 goes with an AUC of 0.535."""
+NOISE_FLOOR = 0.02
+"""Standard deviation of the log odds that is taken where no ensemble tells it. Half precision (bf16) has a rounding
+step of 0.004 of a number, and the log odds of a map reach 5."""
+FIRST_EPOCHS = 2  # a network whose best epoch is one of these has learned little but the mean of the labels
+LARGE_DROP = 0.15
+"""Drop of the AUC from training land to land not seen. Networks with a drop below it were ahead of slope alone on real
+data; a larger one tells that the model knows its landslides by heart."""
+MEMORISING_KINDS = ("random_forest", "gradient_boosting")
+"""Kinds that reproduce their own training cells, so that their AUC there tells nothing."""
+PROBABILITY_LIMIT = 1e-6  # nearer to 0 or 1, log odds are those of this
+_MAX_REASONS, _MAX_LENGTH = 10, 300  # of tags, which are untrusted
+LEVEL_TAG, REASONS_TAG, EVIDENCE_TAG = "VERDICT", "VERDICT_REASONS", "VERDICT_EVIDENCE"
+_NUMBERS = ("auc", "auc_low", "auc_high", "auc_slope", "auc_train", "low_value", "high_value", "noise")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What may be done with a model or a map, and why."""
+
+    level: str  # one of LEVELS
+    reasons: tuple[str, ...] = ()  # complete sentences; empty for ``usable``
+
+    @property
+    def text(self) -> str:
+        """The verdict in a line, for logs, cards and sheets."""
+        return " ".join([f"Verdict: {self.level}.", *self.reasons])
+
+    @property
+    def suffix(self) -> str:
+        """What is added to the names of layers and legends."""
+        return f" ({self.level})" if self.level == DO_NOT_USE else ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for headers and records."""
+        return {"level": self.level, "reasons": list(self.reasons)}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a model and its map; ``None`` for what is not."""
+
+    auc: float | None = None  # on land not seen in training, landslides against all other mapped land
+    auc_low: float | None = None  # its 95 % interval
+    auc_high: float | None = None
+    blocks: int | None = None  # independent blocks of land behind it that hold landslides
+    auc_slope: float | None = None  # of slope alone on the same land
+    auc_train: float | None = None  # of the model on its training land
+    best_epoch: int | None = None  # of a network, from 1
+    epochs: int | None = None  # that it was trained for
+    low_value: float | None = None  # 5th percentile of the map's values by area, 0 to 1
+    high_value: float | None = None  # 95th percentile
+    noise: float | None = None  # standard deviation of the log odds of the map, from ensemble members
+    breaks: tuple[float, ...] = ()  # upper bounds of zones but the last; empty without zones
+
+    @classmethod
+    def of_training(cls, kind: str, metrics: Mapping[str, Any], settings: Mapping[str, Any]) -> Evidence:
+        """Return that of a trained model from its metrics and settings, as its file has them.
+
+        A random split tests on the neighbours of training cells, which is no land not seen.
+        """
+        known = {name: _number(metrics.get(name)) for name in ("auc", "auc_low", "auc_high", "auc_slope", "auc_train")}
+        if settings.get("split") == "random":
+            known.update(auc=None, auc_low=None, auc_high=None)
+        if kind in MEMORISING_KINDS:
+            known["auc_train"] = None
+        counts = {name: _whole(metrics.get(name)) for name in ("blocks", "best_epoch", "epochs")}
+        return cls(**known, **counts)
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, str]) -> Evidence:
+        """Return that of a map or of zones from their tags, which are untrusted; empty without any."""
+        try:
+            content = json.loads(tags.get(EVIDENCE_TAG, "{}")[:10000])
+        except ValueError:
+            return cls()
+        if not isinstance(content, dict):
+            return cls()
+        breaks = content.get("breaks")
+        limits = [_number(value) for value in breaks[:100]] if isinstance(breaks, list) else []
+        numbers = {name: _number(content.get(name)) for name in _NUMBERS}
+        counts = {name: _whole(content.get(name)) for name in ("blocks", "best_epoch", "epochs")}
+        return cls(**numbers, **counts, breaks=tuple(value for value in limits if value is not None))
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags of a map or of zones: verdict, reasons and evidence."""
+        verdict = judge(self)
+        known = {name: value for name, value in dataclasses.asdict(self).items() if value not in (None, ())}
+        reasons = {REASONS_TAG: "\n".join(verdict.reasons)} if verdict.reasons else {}
+        return {LEVEL_TAG: verdict.level, **reasons, EVIDENCE_TAG: json.dumps(known)}
+
+    @property
+    def span(self) -> float | None:
+        """Ratio of the odds of the 95th to those of the 5th percentile of the map."""
+        if self.low_value is None or self.high_value is None:
+            return None
+        return math.exp(min(_log_odds(self.high_value) - _log_odds(self.low_value), 100.0))
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Return the verdict by the rule at the top of this module."""
+    bad, weak = [], []
+    low, high = evidence.auc_low, evidence.auc_high
+    if evidence.auc is None:
+        weak.append("No AUC on land not seen in training is known.")
+    else:
+        where = f"The AUC on land not seen in training is {evidence.auc:.3f}"
+        if low is None or high is None:
+            low = high = evidence.auc
+            weak.append(f"{where}, but its interval is unknown.")
+        else:
+            where += f" ({low:.3f} to {high:.3f})"
+        slope = evidence.auc_slope
+        if low <= 0.5:
+            bad.append(f"{where}: no better than chance.")
+        elif slope is not None and high < slope:
+            bad.append(f"{where}: slope alone is better, with {slope:.3f}.")
+        elif slope is not None and low <= slope:
+            weak.append(f"{where}: not shown to be better than slope alone, with {slope:.3f}.")
+        if evidence.blocks is None:
+            weak.append("The number of independent blocks of land behind the AUC is unknown.")
+        elif evidence.blocks < MIN_BLOCKS:
+            weak.append(
+                f"Only {evidence.blocks} independent blocks of land hold the landslides of the test; with fewer than "
+                f"{MIN_BLOCKS} its interval is no test."
+            )
+    if evidence.span is not None and evidence.span < MIN_SPAN:
+        bad.append(
+            f"The map is flat: nine tenths of its values lie between {evidence.low_value:.3g} and "
+            f"{evidence.high_value:.3g}."
+        )
+    closest = closest_breaks(evidence.breaks)
+    noise = NOISE_FLOOR if evidence.noise is None else max(evidence.noise, NOISE_FLOOR)
+    if closest is not None and _distance(*closest) < noise:
+        source = "the rounding of a map" if noise == NOISE_FLOOR else "the difference of its ensemble members"
+        bad.append(f"The zone breaks {closest[0]:.4g} and {closest[1]:.4g} are closer together than {source}.")
+    if evidence.best_epoch is not None and evidence.best_epoch <= FIRST_EPOCHS:
+        of = "" if evidence.epochs is None else f" of {evidence.epochs}"
+        weak.append(f"The best epoch was {evidence.best_epoch}{of}: the training made the model hardly better.")
+    if evidence.auc is not None and evidence.auc_train is not None and evidence.auc_train - evidence.auc > LARGE_DROP:
+        weak.append(
+            f"The AUC falls from {evidence.auc_train:.3f} on training land to {evidence.auc:.3f} on land not seen."
+        )
+    return Verdict(DO_NOT_USE if bad else WEAK if weak else USABLE, (*bad, *weak))
+
+
+def weakest(evidence: Iterable[Evidence]) -> Evidence:
+    """Return the evidence with the worst verdict, for a map that several models made; empty without any."""
+
+    def rank(one: Evidence) -> tuple[int, float]:
+        lower = one.auc_low if one.auc_low is not None else one.auc if one.auc is not None else 0.0
+        return LEVELS.index(judge(one).level), -lower
+
+    return max(evidence, key=rank, default=Evidence())
+
+
+def verdict_of_tags(tags: Mapping[str, str]) -> Verdict | None:
+    """Return the verdict that a map or zones carry, as untrusted text of bounded length; ``None`` without one."""
+    level = tags.get(LEVEL_TAG)
+    if level not in LEVELS:
+        return None
+    lines = [line.strip()[:_MAX_LENGTH] for line in tags.get(REASONS_TAG, "").splitlines() if line.strip()]
+    return Verdict(level, tuple(lines[:_MAX_REASONS]))
+
+
+def closest_breaks(breaks: Sequence[float]) -> tuple[float, float] | None:
+    """Return the two neighbouring breaks that are closest in log odds, ``None`` if there are no two.
+
+    Equal breaks leave a zone empty, which is another matter, and those outside 0 to 1 are of no probability.
+    """
+    pairs = [(low, high) for low, high in zip(breaks, breaks[1:]) if 0 <= low < high <= 1]
+    return min(pairs, key=lambda pair: _distance(*pair), default=None)
+
+
+def log_odds_spread(mean: Any, spread: Any) -> Any:
+    """Return the standard deviation of the log odds of an ensemble of probabilities, to first order; NumPy arrays."""
+    floor = PROBABILITY_LIMIT * (1 - PROBABILITY_LIMIT)
+    return spread / (mean * (1 - mean)).clip(floor)
+
+
+def _distance(low: float, high: float) -> float:
+    return _log_odds(high) - _log_odds(low)
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(max(probability, PROBABILITY_LIMIT), 1 - PROBABILITY_LIMIT)
+    return math.log(inside / (1 - inside))
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None or abs(number) > 1e9 else int(number)
