@@ -49,6 +49,7 @@ PROBABILITY_LIMIT = 1e-6  # nearer to 0 or 1, log odds are those of this
 _MAX_REASONS, _MAX_LENGTH = 10, 300  # of tags, which are untrusted
 LEVEL_TAG, REASONS_TAG, EVIDENCE_TAG = "VERDICT", "VERDICT_REASONS", "VERDICT_EVIDENCE"
 _NUMBERS = ("auc", "auc_low", "auc_high", "auc_slope", "auc_train", "low_value", "high_value", "noise")
+_COUNTS = ("blocks", "best_epoch", "epochs")
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,14 @@ class Evidence:
 
         A random split tests on the neighbours of training cells, which is no land not seen.
         """
-        known = {name: _number(metrics.get(name)) for name in ("auc", "auc_low", "auc_high", "auc_slope", "auc_train")}
+        names = "auc", "auc_low", "auc_high", "auc_slope", "auc_train"
+        known: dict[str, Any] = {name: _number(metrics.get(name)) for name in names}
         if settings.get("split") == "random":
             known.update(auc=None, auc_low=None, auc_high=None)
         if kind in MEMORISING_KINDS:
             known["auc_train"] = None
-        counts = {name: _whole(metrics.get(name)) for name in ("blocks", "best_epoch", "epochs")}
-        return cls(**known, **counts)
+        known.update({name: _whole(metrics.get(name)) for name in _COUNTS})
+        return cls(**known)
 
     @classmethod
     def from_tags(cls, tags: Mapping[str, str]) -> Evidence:
@@ -115,9 +117,9 @@ class Evidence:
             return cls()
         breaks = content.get("breaks")
         limits = [_number(value) for value in breaks[:100]] if isinstance(breaks, list) else []
-        numbers = {name: _number(content.get(name)) for name in _NUMBERS}
-        counts = {name: _whole(content.get(name)) for name in ("blocks", "best_epoch", "epochs")}
-        return cls(**numbers, **counts, breaks=tuple(value for value in limits if value is not None))
+        known: dict[str, Any] = {name: _number(content.get(name)) for name in _NUMBERS}
+        known.update({name: _whole(content.get(name)) for name in _COUNTS})
+        return cls(**known, breaks=tuple(value for value in limits if value is not None))
 
     def tags(self) -> dict[str, str]:
         """Return the tags of a map or of zones: verdict, reasons and evidence."""
