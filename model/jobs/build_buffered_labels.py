@@ -19,6 +19,7 @@ from ..inputs.unit_checks import suspect_distance_unit
 from ..inputs.vectors import Landslides, PointsAndPolygons, Polygons
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..labels.buffers import Buffers, landslide_buffers
+from ..labels.discs import NAMESPACE, LandslideDiscs
 from ..labels.radii import DEFAULT_RADII, UNRECORDED, assign_radii
 from ..labels.settings import LabelOptions
 from ..outputs.atomic import check_writable
@@ -125,7 +126,11 @@ def build_buffered_labels(
             raise LayerEmpty(f"{none}. Check the CRS of both and that they show the same area.")
         row, column = row[inside], column[inside]
         part = SubProgress(progress, 0.05, 0.97)
-        counts, area_m2, on_unknown = _write(dataset, buffers, mask, (row, column), output, part)
+        # Polygons have no discs; of a mixed layer the points come first.
+        round_ones = 0 if is_polygons else len(landslides) - outlines
+        largest = float(metres.max(initial=0.0))
+        discs = LandslideDiscs.of_points(grid, points[:round_ones], metres[:round_ones], ring, largest)
+        counts, area_m2, on_unknown = _write(dataset, buffers, discs, mask, (row, column), output, part)
     cells = row * grid.width + column
     summary = LabelSummary(
         landslides=len(landslides),
@@ -164,7 +169,13 @@ def _choose_radii(radii: Mapping[str, float], is_polygons: bool, progress: Progr
 
 
 def _write(
-    dataset: rasterio.DatasetReader, buffers: Buffers, mask: AreaMask, cells: Cells, output: AnyPath, progress: Progress
+    dataset: rasterio.DatasetReader,
+    buffers: Buffers,
+    discs: LandslideDiscs,
+    mask: AreaMask,
+    cells: Cells,
+    output: AnyPath,
+    progress: Progress,
 ) -> tuple[dict[int, int], dict[int, float], int]:
     """Write the raster; return cells and square metres by label, and the landslides on unknown cells."""
     grid = mask.grid
@@ -174,6 +185,7 @@ def _write(
     # Labels are classes: an overview must show one of them, never a mean.
     options = {"overviews": Resampling.mode, "colours": COLOURS}
     with create_raster(output, grid, "uint8", UNKNOWN, ["landslide label"], **options) as target:
+        target.update_tags(ns=NAMESPACE, **discs.tags(grid))
         for block in grid.blocks_with_progress(progress):
             mapped = mask.read(block)
             if mapped.any():

@@ -29,6 +29,7 @@ from ..validation.out_of_fold import EvaluationSample, FoldResult
 from ..windows import collection
 from ..windows import split as splits
 from ..windows.cells import MAX_CELLS, sample_cells
+from ..windows.ownership import find_ownership, report_unused
 from . import sources_of
 from . import train_pcum as shared
 
@@ -144,6 +145,8 @@ def cross_validate(
         scan = splits.scan_labels(rasters, blocks, fine, settings.seed, SubProgress(progress, 0.0, 0.05))
         study = _Study(kind, settings, rasters, plan, scan, output, side, count)
         folds = splits.make_folds(blocks, scan.landslide, scan.labelled, options.folds, settings.seed)
+        ownership = find_ownership(rasters.labels, grid, blocks, NullProgress())
+        folds = dataclasses.replace(folds, ownership=ownership, buffer=settings.buffer)
         holding = int((scan.landslide > 0).sum())
         text = f"{options.folds} folds of blocks of {settings.block:g} m; {holding} blocks hold landslides."
         progress.report(0.05, f"{TITLES[kind]}: {text}")
@@ -206,6 +209,7 @@ def _run_fold(
     head = study.kind, study.output, study.settings, progress
     with shared.start_training_log(*head, part=f"fold {title}") as log:
         excluding = folds.split_excluding(fold, study.settings.seed)
+        report_unused(study.rasters.labels, study.rasters.grid, excluding, SubProgress(progress, 0.0, 0.0))
         fitted, settings = _fit(study, excluding, SubProgress(progress, 0.0, 0.85), log)
         log.finish(fitted.ended, fitted.metrics)
     model = shared.trained_model(study.kind, fitted, settings, study.rasters.grid, {})
@@ -223,9 +227,9 @@ def _fit(
         sample = sample_cells(rasters, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
         return fit_cell_model(kind, sample, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
     # Landslides of the held-out fold place no windows.
-    cells, blocks = study.scan.cells, split.blocks
-    mine = split.subsets[cells[:, 0] // blocks.rows, cells[:, 1] // blocks.columns] != splits.TEST
-    scan, part = dataclasses.replace(study.scan, cells=cells[mine]), SubProgress(progress, 0.0, 0.05)
+    cells, part = study.scan.cells, SubProgress(progress, 0.0, 0.05)
+    learned_from = np.isin(split.groups_of(cells), (splits.TRAIN, splits.VALIDATION))
+    scan = dataclasses.replace(study.scan, cells=cells[learned_from])
     origins = collection.place_windows(scan, study.side, study.max_windows, settings.seed)
     windows = collection.read_windows(rasters, origins, study.side, study.plan, None, part, assign_subsets=False)
     windows = label_patches(collection.split_windows(windows, split), patch_cells(kind, cell))

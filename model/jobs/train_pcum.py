@@ -200,7 +200,8 @@ def window_plan(kind: str, settings: TrainingSettings, cell: float) -> WindowPla
     """Return how windows of a kind of model are cut and split, on cells of ``cell`` metres."""
     align = training_settings.window_alignment(kind, settings, cell)
     least = 1 if kind in training_settings.PATCH_KINDS else 2
-    return WindowPlan(settings.window, settings.block, settings.split != "random", align, least, settings.seed)
+    spatial = settings.split != "random"
+    return WindowPlan(settings.window, settings.block, spatial, align, least, settings.seed, settings.buffer)
 
 
 def start_training_log(

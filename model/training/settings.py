@@ -28,6 +28,11 @@ _SPLIT = (
     "validation and test, so the test area was never seen. random: window by window as in the paper, which gives "
     "better numbers because neighbours are alike."
 )
+_BUFFER = (
+    "Cells nearer than this to the blocks held out for test are used neither for training nor for validation, so that "
+    "the test does not ask about land that the model saw next door. Empty: the largest radius of the landslide labels; "
+    "RING if they have no radius; no buffer if the labels tell neither. Not used with SPLIT=random."
+)
 _PATIENCE = (
     "Early stopping: training ends after this many epochs without a lower validation loss. 0 never stops early. The "
     "weights of the best epoch are kept in any case."
@@ -78,6 +83,7 @@ class TrainingSettings(Options):
     block: float = _number(
         4000.0, 1.0, 10000000.0, "Block (m)", "Side of a block of the spatial split in metres; several windows wide."
     )
+    buffer: float | None = _number(None, 0.0, 1e6, "Buffer around the test area (m)", _BUFFER, decimals=1)
     epochs: int = number(
         100, 1, 100000, "Maximum epochs", "Passes over the training windows, unless early stopping ends training first."
     )
@@ -111,6 +117,8 @@ def format_value(value: Any) -> str:
     """Return a value as one types it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if value is None:
+        return "automatic"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -69,7 +69,7 @@ def sample_cells(
         if not totals[TRAIN, label]:
             raise TooFewData(
                 f"There is no {name} cell in the training blocks. Use more landslides or a larger area, a smaller "
-                "BLOCK, or another SEED."
+                "BLOCK or BUFFER, or another SEED."
             )
     _, places, groups, values, subsets, labels = kept
     order = np.argsort(places)

@@ -16,6 +16,7 @@ from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..stack import UndeclaredNodataCheck
 from .cells import MAX_CELLS, CellSet, sample_cells
+from .ownership import find_ownership, report_unused
 from .split import (
     NO_SUBSET,
     SHARES,
@@ -48,6 +49,7 @@ class WindowPlan:
     """Smallest such multiple. Batch norm needs two cells at the coarsest level of a network that halves its
     resolution; 1 is for networks that predict a patch of ``align`` cells as a whole."""
     seed: int = 1
+    buffer: float | None = None  # metres around the land for test that no subset uses; ``None`` for the automatic one
 
     def padded_side(self, side: int) -> int:
         """Return the side in cells of a padded window."""
@@ -204,7 +206,7 @@ def _check(windows: WindowSet) -> None:
             if not (labels == value).any():
                 raise TooFewData(
                     f"The {name} windows hold no {what} cell ({len(labels)} of {len(windows)} windows are for {name}). "
-                    "Use more landslides or a larger area, a smaller WINDOW, a smaller BLOCK, another SEED, or "
+                    "Use more landslides or a larger area, a smaller WINDOW, BLOCK or BUFFER, another SEED, or "
                     "SPLIT=random."
                 )
 
@@ -229,7 +231,7 @@ def split_windows(windows: WindowSet, split: BlockSplit) -> WindowSet:
             if not (labels == value).any():
                 raise TooFewData(
                     f"A fold leaves no {what} cell to {'train' if subset == TRAIN else 'validate'} on. Use more "
-                    "landslides, a smaller BLOCK, a smaller WINDOW, another SEED, or other FOLDS."
+                    "landslides, a smaller BLOCK, BUFFER or WINDOW, another SEED, or other FOLDS."
                 )
         indices.append(enough)
         subsets.append(np.full(len(enough), subset, dtype=np.uint8))
@@ -428,7 +430,11 @@ def _scan_and_split(
     rasters: TrainingRasters, plan: WindowPlan, fine: Blocks | None, progress: Progress
 ) -> tuple[LabelScan, BlockSplit | None]:
     blocks = Blocks.for_grid(rasters.grid, plan.block)
-    scan = scan_labels(rasters, blocks, fine or blocks, plan.seed, progress)
+    scan = scan_labels(rasters, blocks, fine or blocks, plan.seed, SubProgress(progress, 0.0, 0.6))
     if not plan.spatial:
         return scan, None
-    return scan, BlockSplit(blocks, assign_blocks(scan.landslide, scan.labelled, SHARES, plan.seed))
+    split = BlockSplit(blocks, assign_blocks(scan.landslide, scan.labelled, SHARES, plan.seed))
+    ownership = find_ownership(rasters.labels, rasters.grid, blocks, SubProgress(progress, 0.6, 0.8))
+    split = split.kept_apart(ownership, plan.buffer)
+    report_unused(rasters.labels, rasters.grid, split, SubProgress(progress, 0.8, 1.0))
+    return scan, split

@@ -6,13 +6,13 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
 
 from ..errors import InputCorrupt, TooFewData
-from ..grid import Block, Grid
+from ..grid import BLOCK, Block, Grid
 from ..inputs.bands import open_band
 from ..inputs.rasters import raster_path, read_window
 from ..inputs.survey import ValueSurvey, percent
@@ -21,6 +21,10 @@ from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import NullProgress, Progress
 from ..stack import Stack, open_stack
 from ..texts import join_names
+from .unused_cells import DeadZone, SparseCells
+
+if TYPE_CHECKING:
+    from .ownership import Ownership
 
 SUBSETS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
@@ -69,8 +73,8 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class BlockSplit:
-    """Blocks with the subset of each."""
+class DividedLand:
+    """Blocks with the subset or fold of each."""
 
     blocks: Blocks
     subsets: np.ndarray  # uint8 table of blocks: index of the subset (or fold), ``NO_SUBSET`` for unused blocks
@@ -83,6 +87,43 @@ class BlockSplit:
         inside = np.outer((down >= 0) & (down < most_down), (across >= 0) & (across < most_across))
         table = table[np.ix_(np.clip(down, 0, most_down - 1), np.clip(across, 0, most_across - 1))]
         return np.where(inside, table, np.uint8(NO_SUBSET))
+
+
+@dataclass(frozen=True)
+class BlockSplit(DividedLand):
+    """Blocks with the subset of each, and the cells in them that no subset uses."""
+
+    strangers: SparseCells | None = None  # landslide cells in the land of another subset than their landslide
+    dead_zone: DeadZone | None = None  # around the land for test: its cells neither train nor validate
+
+    def cell_groups(self, row: int, column: int, height: int, width: int) -> np.ndarray:
+        """Return the subset that uses each cell of a rectangle, uint8 (height, width); ``NO_SUBSET`` outside the grid
+        and for cells that are not used.
+        """
+        groups, block = super().cell_groups(row, column, height, width), Block(row, column, height, width)
+        if self.dead_zone is not None:
+            groups[(groups != TEST) & self.dead_zone.mask(block)] = NO_SUBSET
+        if self.strangers is not None:
+            groups[self.strangers.mask(block)] = NO_SUBSET
+        return groups
+
+    def kept_apart(self, ownership: Ownership, buffer: float | None) -> BlockSplit:
+        """Return the split in which each landslide serves one subset, and land within ``buffer`` metres of the land for
+        test serves none; ``None`` for the automatic buffer.
+        """
+        buffer = ownership.automatic_buffer if buffer is None else buffer
+        zone = DeadZone(ownership.grid, self.blocks, self.subsets == TEST, buffer) if buffer else None
+        return BlockSplit(self.blocks, self.subsets, ownership.strangers(self.subsets), zone)
+
+    def groups_of(self, cells: np.ndarray) -> np.ndarray:
+        """Return the subset that uses each of some cells of the grid, rows and columns (cells, 2); uint8 (cells,)."""
+        result = np.full(len(cells), NO_SUBSET, dtype=np.uint8)
+        tiles, tile = np.unique(cells // BLOCK, axis=0, return_inverse=True)
+        for number, (row, column) in enumerate(tiles.tolist()):
+            some = np.flatnonzero(tile.ravel() == number)
+            places = tuple((cells[some] - np.array([row, column]) * BLOCK).T)
+            result[some] = self.cell_groups(row * BLOCK, column * BLOCK, BLOCK, BLOCK)[places]
+        return result
 
 
 def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
@@ -144,12 +185,14 @@ def _fill_empty(subsets: np.ndarray, slides: np.ndarray, count: int) -> np.ndarr
 
 
 @dataclass(frozen=True)
-class Folds(BlockSplit):
+class Folds(DividedLand):
     """Blocks for cross validation, each in one fold, which stands for the subset, with labels or without."""
 
     landslide: np.ndarray  # landslide cells of each block
     labelled: np.ndarray  # labelled cells of each block
     count: int
+    ownership: Ownership | None = None  # ``None`` shares landslides among the folds: for folds of random patches
+    buffer: float | None = None  # metres around the fold that is held out; see :meth:`BlockSplit.kept_apart`
 
     def split_excluding(self, fold: int, seed: int) -> BlockSplit:
         """Return the split of the run that holds out a fold: the fold is for test, the rest to train and validate.
@@ -159,7 +202,8 @@ class Folds(BlockSplit):
         landslide, labelled = np.where(held_out, 0, self.landslide), np.where(held_out, 0, self.labelled)
         subsets = assign_blocks(landslide, labelled, (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
         subsets[held_out & (self.labelled > 0)] = TEST
-        return BlockSplit(self.blocks, subsets)
+        split = BlockSplit(self.blocks, subsets)
+        return split if self.ownership is None else split.kept_apart(self.ownership, self.buffer)
 
 
 def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, count: int, seed: int) -> Folds:
