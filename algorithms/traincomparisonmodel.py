@@ -19,6 +19,7 @@ class TrainComparisonModel(ScarpAlgorithm):
     GROUP = TRAIN
     TAGS = (
         *("logistic regression", "random forest", "frequency ratio", "weights of evidence"),
+        *("gradient boosting", "gam", "additive model"),
         *("u-net", "resnet", "bpnn", "neural network", "benchmark", "training"),
     )
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
@@ -26,10 +27,10 @@ class TrainComparisonModel(ScarpAlgorithm):
     SUMMARY = (
         "Trains another kind of model on the same factor stack and labels, to compare with PCUM or to use as it is. "
         'The result is a model file for "Predict susceptibility", like PCUM\'s.\n'
-        "Models that analysts know: logistic regression, random forest, frequency ratio and weights of evidence. They "
-        "predict each cell from its own factors, train in seconds, and are hard to beat where landslides are few. "
-        "Networks of the paper: the U-Net without the physics constraint, and BPNN and ResNet, which predict one value "
-        "per 600 m × 600 m, so that their maps have cells of 600 m.\n"
+        "Models that analysts know: logistic regression, random forest, gradient boosting, an additive model (GAM), "
+        "frequency ratio and weights of evidence. They predict each cell from its own factors, train in seconds, and "
+        "are hard to beat where landslides are few. Networks of the paper: the U-Net without the physics constraint, "
+        "and BPNN and ResNet, which predict one value per 600 m × 600 m, so that their maps have cells of 600 m.\n"
         'With the same BLOCK and SEED all kinds are tested on the same blocks as "Train PCUM". The same seed on the '
         "same machine gives the same model."
     )
@@ -49,8 +50,8 @@ class TrainComparisonModel(ScarpAlgorithm):
         "OUTPUT_WINDOWS": "Polygons with subset (train, validation, test), kind (landslide, stable) and share of "
         'landslide cells: the windows of networks, the blocks of the other kinds. "Validate with points" reads it to '
         "evaluate on the test area only.",
-        "OUTPUT_HTML": "Test metrics, and what the model learned: curves by epoch, coefficients, class weights, or "
-        "permutation importance.",
+        "OUTPUT_HTML": "Test metrics, and what the model learned: curves by epoch or by factor, coefficients, class "
+        "weights, or permutation importance.",
     }
 
     def define(self) -> None:

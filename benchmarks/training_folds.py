@@ -53,12 +53,17 @@ PLANS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             "random_forest",
             "frequency_ratio",
             "weights_of_evidence",
+            "gradient_boosting",
+            "gam",
         )
     },
     "pcum": {TITLES["pcum"]: ("pcum", {})},
     "real": {
         TITLES[kind]: (kind, {})
-        for kind in ("pcum", "logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence")
+        for kind in (
+            *("pcum", "logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence"),
+            *("gradient_boosting", "gam"),
+        )
     },
     "encoding": {f"{encoding}": ("pcum", {"encoding": encoding}) for encoding in ("codes", "one_hot")},
 }

@@ -1,1 +1,1 @@
-"""Models of single cells: logistic regression, random forest, frequency ratio and weights of evidence."""
+"""Models of single cells: regression, additive model, forest, gradient boosting, and tables of class weights."""

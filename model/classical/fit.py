@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import torch
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import nn
 
-from ..encoding import Encoding, fit_factors
+from ..encoding import Encoding, FactorSpec, fit_factors
 from ..errors import ParameterInvalid
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..training.fit import FittedNetwork
-from ..training.settings import CELL_KINDS, TrainingSettings, enforce_kind_settings
+from ..training.settings import BOOSTING, CELL_KINDS, FOREST, GAM, REGRESSION, TrainingSettings, enforce_kind_settings
 from ..windows.cells import CellSet
 from ..windows.split import TEST, TRAIN, VALIDATION
+from .additive import fit_additive
 from .bivariate import NEUTRAL_WEIGHT, fit_tables
-from .sklearn_models import SKLEARN_KINDS, TrainingCells
+from .boosting import fit_boosting
+from .sklearn_models import TrainingCells, fit_forest, fit_regression
 
 CHUNK_CELLS = 8192  # cells between two checks for cancellation: a large forest takes a second for them
+CURVE_POINTS = 101  # of a curve of the additive model
 MAX_PERMUTED_CELLS = 3000  # of each class, for the permutation importance
+
+Fit = Callable[[TrainingCells, Progress], tuple[Any, dict, str]]
+SKLEARN_KINDS: dict[str, Fit] = {
+    REGRESSION: fit_regression,
+    FOREST: fit_forest,
+    BOOSTING: fit_boosting,
+    GAM: fit_additive,
+}
+"""Functions that fit the kinds of model of single cells that are no tables."""
 
 
 def predict_logits(network: nn.Module, values: np.ndarray, progress: Progress) -> torch.Tensor:
@@ -44,8 +56,9 @@ def fit_cell_model(
 ) -> FittedNetwork:
     """Fit a model on the training and validation cells, and evaluate it on the test cells.
 
-    Validation cells choose the hyperparameters (C of the regression, by blocks of both subsets; leaf size of the
-    forest), and then serve for training too. The cells have physical values, in the order of the stack's ``factors``.
+    Validation cells choose the hyperparameters (C of the regression and of the additive model, by blocks of both
+    subsets; leaf size of the forest; trees, leaves and leaf size of gradient boosting), and then serve for training
+    too. The cells have physical values, in the order of the stack's ``factors``.
     Metrics refer to the whole area of the test blocks and are ``None`` without test cells; there is no history.
 
     Raises:
@@ -68,7 +81,8 @@ def fit_cell_model(
     inner = SubProgress(progress, 0.02, 0.95)
     if kind in SKLEARN_KINDS:
         is_validation = cells.subsets[rows] == VALIDATION
-        training = TrainingCells(values, labels, weights, cells.groups[rows], is_validation, settings.seed)
+        more = cells.groups[rows], is_validation, len(encoding.continuous), settings.seed
+        training = TrainingCells(values, labels, weights, *more)
         network, architecture, summary = SKLEARN_KINDS[kind](training, inner)
     else:
         network, architecture, summary = fit_tables(kind, encoding, values, labels, area[rows], weights)
@@ -139,6 +153,27 @@ def class_weight_rows(kind: str, network: Any, encoding: Encoding) -> list[tuple
             rows.append((spec.name, f"{low:.4g} to {high:.4g}", weight + neutral))
     classes = network.classes.tolist()
     return rows + [(*names[network.continuous + place], weight + neutral) for place, weight in enumerate(classes)]
+
+
+def class_contributions(network: Any, encoding: Encoding) -> list[tuple[str, str, float]]:
+    """Return factor, class and what it adds to the logit of an additive model, in the order of the factors."""
+    names = channel_names(encoding)[network.continuous :]
+    return [(factor, name, weight) for (factor, name), weight in zip(names, network.classes.tolist())]
+
+
+def contribution_curves(network: Any, encoding: Encoding) -> list[tuple[FactorSpec, np.ndarray, np.ndarray]]:
+    """Return the continuous factors of an additive model, values over their ranges, and what these add to the logit.
+
+    Factors without variation are left out. A range is that of training; a curve has ``CURVE_POINTS`` points, float64.
+    """
+    curves = []
+    for factor, index in enumerate(encoding.continuous):
+        spec = encoding.factors[index]
+        if spec.std > 0:
+            values = np.linspace(spec.minimum, spec.maximum, CURVE_POINTS)
+            scores = torch.from_numpy(((values - spec.mean) / spec.std).astype(np.float32))
+            curves.append((spec, values, network.contribution(factor, scores).double().numpy()))
+    return curves
 
 
 def permutation_importance(

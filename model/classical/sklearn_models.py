@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from sklearn.model_selection import GroupKFold
 
 from ..networks import build_network
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from ..training.settings import FOREST, REGRESSION
 
 C_VALUES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of scikit-learn's C; smaller ones penalise the weights more
 _INNER_FOLDS = 5
@@ -34,12 +33,28 @@ class TrainingCells:
     weights: np.ndarray  # (cells,)
     groups: np.ndarray  # (cells,): block of each cell
     validation: np.ndarray  # bool (cells,): cells that choose hyperparameters first
+    continuous: int  # number of channels that are no classes; they come first
     seed: int
+
+    @property
+    def can_choose(self) -> bool:
+        """Whether both classes are among the validation cells, and among the others."""
+        return all(len(np.unique(self.labels[some])) == 2 for some in (self.validation, ~self.validation))
+
+
+class Classifier(Protocol):
+    """What scikit-learn's classifiers have."""
+
+    def predict_proba(self, values: np.ndarray) -> np.ndarray:
+        """Return the probability of stable and of landslide, (cells, 2)."""
+
+
+FitPenalised = Callable[[np.ndarray, np.ndarray, np.ndarray, float], Classifier]  # values, labels, weights, C
 
 
 def fit_regression(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, str]:
     """Fit a logistic regression; return its network, the architecture, and a summary for the log."""
-    c_value, summary = _choose_c(cells, progress)
+    c_value, summary = choose_c(cells, _fit, C_VALUES, _DEFAULT_C, progress)
     fitted = _fit(cells.values, cells.labels, cells.weights, c_value)
     architecture = {"type": "linear", "channels": cells.values.shape[1]}
     network: Any = build_network(architecture)
@@ -49,28 +64,30 @@ def fit_regression(cells: TrainingCells, progress: Progress) -> tuple[Any, dict,
     return network, architecture, summary
 
 
-def _choose_c(cells: TrainingCells, progress: Progress) -> tuple[float, str]:
-    """Return the C with the lowest loss on held-out blocks, and a summary."""
+def choose_c(
+    cells: TrainingCells, fit: FitPenalised, c_values: Sequence[float], default: float, progress: Progress
+) -> tuple[float, str]:
+    """Return the C with the lowest loss on held-out blocks, or the default without enough of them, and a summary."""
     values, labels, weights, groups = cells.values, cells.labels, cells.weights, cells.groups
     count = min(_INNER_FOLDS, len(np.unique(groups)))
     if count < 2:
-        return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because there are too few blocks to choose it by."
+        return default, f"C is {default:g}, because there are too few blocks to choose it by."
     all_folds = GroupKFold(count).split(values, labels, groups)
     folds = [(train, test) for train, test in all_folds if len(np.unique(labels[train])) == 2]
     if not folds:
-        return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because landslide and stable cells share no block to choose it by."
-    losses = np.zeros(len(C_VALUES))
-    for place, c_value in enumerate(C_VALUES):
+        return default, f"C is {default:g}, because landslide and stable cells share no block to choose it by."
+    losses = np.zeros(len(c_values))
+    for place, c_value in enumerate(c_values):
         found, tested = [], []
         for train, test in folds:
             stop_if_cancelled(progress)
-            found.append(_fit(values[train], labels[train], weights[train], c_value).predict_proba(values[test])[:, 1])
+            found.append(fit(values[train], labels[train], weights[train], c_value).predict_proba(values[test])[:, 1])
             tested.append(test)
         chosen = np.concatenate(tested)
         losses[place] = log_loss(labels[chosen], np.concatenate(found), sample_weight=weights[chosen], labels=[0, 1])
-        progress.report((place + 1) / (len(C_VALUES) + 1))
-    best = C_VALUES[int(losses.argmin())]
-    return best, f"C is {best:g}, the best of {len(C_VALUES)} values over {len(folds)} folds of blocks."
+        progress.report((place + 1) / (len(c_values) + 1))
+    best = c_values[int(losses.argmin())]
+    return best, f"C is {best:g}, the best of {len(c_values)} values over {len(folds)} folds of blocks."
 
 
 def _fit(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, c_value: float) -> LogisticRegression:
@@ -94,7 +111,7 @@ def fit_forest(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, str
     values, labels, weights = cells.values, cells.labels, cells.weights
     validation, seed = cells.validation, cells.seed
     leaf, summary = DEFAULT_LEAF_SIZE, f"A leaf has at least {DEFAULT_LEAF_SIZE} cells."
-    if len(np.unique(labels[validation])) == 2 and len(np.unique(labels[~validation])) == 2:
+    if cells.can_choose:
         losses = []
         train = values[~validation], labels[~validation], weights[~validation]
         for number, size in enumerate(LEAF_SIZES):
@@ -123,28 +140,40 @@ def forest_to_network(forest: RandomForestClassifier) -> tuple[Any, dict]:
         "depth": int(max(tree.max_depth for tree in trees)),
     }
     network: Any = build_network(architecture)
-    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-    with torch.no_grad():
-        network.roots.copy_(torch.from_numpy(roots))
-        for name, column in _flatten_trees(trees, roots).items():
-            getattr(network, name).copy_(torch.from_numpy(column))
-    network.check()
+    fill_trees(network, sizes, _flatten_trees(trees))
     return network, architecture
 
 
-def _flatten_trees(trees: Sequence, roots: np.ndarray) -> dict[str, np.ndarray]:
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("feature", "threshold", "left", "right", "share")}
-    for tree, root in zip(trees, roots):
-        own, leaf = root + np.arange(tree.node_count), tree.children_left < 0
-        counts, threshold = tree.value[:, 0, :], np.where(leaf, 0.0, tree.threshold)
-        # Rounded down, thresholds in float32 split float32 values as those in float64 do.
-        near = threshold.astype(np.float32)
-        columns["feature"].append(np.where(leaf, 0, tree.feature))
-        columns["threshold"].append(np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near))
-        columns["left"].append(np.where(leaf, own, tree.children_left + root))
-        columns["right"].append(np.where(leaf, own, tree.children_right + root))
-        columns["share"].append(counts[:, 1] / counts.sum(axis=1))
-    return {name: np.concatenate(parts) for name, parts in columns.items()}
+def fill_trees(network: Any, sizes: Sequence[int], columns: dict[str, np.ndarray]) -> None:
+    """Store the nodes of trees in a network of :mod:`..networks.trees`.
+
+    The ``columns`` hold one number per node, one tree after the other. Children are counted from their tree's root,
+    which is 0; a node whose left child is not above 0 is a leaf. Thresholds are float64: rounded down, those in
+    float32 split float32 values as they do.
+    """
+    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    own, root = np.arange(sum(sizes)), np.repeat(roots, sizes)
+    leaf = columns["left"] <= 0
+    threshold = np.where(leaf, 0.0, columns["threshold"])
+    near = threshold.astype(np.float32)
+    nodes = {
+        **columns,
+        "feature": np.where(leaf, 0, columns["feature"]),
+        "threshold": np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near),
+        **{side: np.where(leaf, own, columns[side] + root) for side in ("left", "right")},
+    }
+    with torch.no_grad():
+        network.roots.copy_(torch.from_numpy(roots))
+        for name, column in nodes.items():
+            getattr(network, name).copy_(torch.from_numpy(column))
+    network.check()
+
+
+def _flatten_trees(trees: Sequence) -> dict[str, np.ndarray]:
+    counts = np.concatenate([tree.value[:, 0, :] for tree in trees])
+    names = {"feature": "feature", "threshold": "threshold", "left": "children_left", "right": "children_right"}
+    columns = {name: np.concatenate([getattr(tree, attribute) for tree in trees]) for name, attribute in names.items()}
+    return {**columns, "share": counts[:, 1] / counts.sum(axis=1)}
 
 
 def _grow(
@@ -161,8 +190,3 @@ def _grow(
         progress.report(forest.n_estimators / trees)
         step = max(min_step, int(step * min(_CANCEL_CHECK_SECONDS / max(time.monotonic() - began, 1e-3), 4.0)))
     return forest
-
-
-Fit = Callable[[TrainingCells, Progress], tuple[Any, dict, str]]
-SKLEARN_KINDS: dict[str, Fit] = {REGRESSION: fit_regression, FOREST: fit_forest}
-"""Functions that fit the kinds of model of single cells that are no tables."""

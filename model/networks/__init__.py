@@ -18,11 +18,18 @@ from torch import nn
 
 from ..errors import ParameterInvalid
 from .patch_classifiers import Bpnn, ResNet
-from .per_cell import Forest, Linear, Tables
+from .per_cell import Linear, Splines, Tables
+from .trees import BoostedTrees, Forest
 from .unet import AdditiveUNet, UNet
 
 _CHANNELS, _PATCH, _WIDTH, _DEPTH, _DROPOUT = (1, 4096), (2, 1024), (1, 256), (1, 6), (0.0, 0.95)
 _UNET = {"channels": _CHANNELS, "width": _WIDTH, "depth": _DEPTH, "dropout": _DROPOUT}
+_TREES: dict[str, tuple[float, float]] = {
+    "channels": _CHANNELS,
+    "trees": (1, 2000),
+    "nodes": (1, 40_000_000),
+    "depth": (0, 64),
+}
 NETWORKS: dict[str, tuple[Any, dict[str, tuple[float, float]]]] = {
     "unet": (UNet, _UNET),
     "additive_unet": (AdditiveUNet, {**_UNET, "continuous": (1, 4096), "knots": (2, 64)}),
@@ -30,7 +37,9 @@ NETWORKS: dict[str, tuple[Any, dict[str, tuple[float, float]]]] = {
     "resnet": (ResNet, {"channels": _CHANNELS, "patch": _PATCH, "width": _WIDTH, "dropout": _DROPOUT}),
     "linear": (Linear, {"channels": _CHANNELS}),
     "tables": (Tables, {"channels": _CHANNELS, "continuous": (0, 4096), "bins": (2, 1000)}),
-    "forest": (Forest, {"channels": _CHANNELS, "trees": (1, 2000), "nodes": (1, 40_000_000), "depth": (0, 64)}),
+    "splines": (Splines, {"channels": _CHANNELS, "continuous": (0, 4096), "knots": (2, 64)}),
+    "forest": (Forest, _TREES),
+    "boosted_trees": (BoostedTrees, _TREES),
 }
 """Class of each type, and the limits of its parameters."""
 

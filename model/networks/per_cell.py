@@ -1,8 +1,6 @@
-"""Models of single cells as networks: logistic regression, tables of class weights, and random forest."""
+"""Models of single cells as networks: logistic regression, tables of class weights, and additive splines."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -78,94 +76,52 @@ class Tables(nn.Module):
             raise ParameterInvalid("the edges of its bins do not increase")
 
 
-CELLS = 32768  # per batch, which bounds the memory; times channels it must stay within int32
-COMPACT_EVERY = 3  # steps after which cells that reached a leaf are removed; the check costs about as much as a step
-MIN_SHARE = 1e-6  # shares are kept this far from 0 and 1, because 0 of so many trees is no infinite logit
+class Splines(nn.Module):
+    """Additive model: the sum of one cubic spline per continuous factor, one weight per class, and a constant.
 
-
-class Forest(nn.Module):
-    """Random forest: the mean over all trees of the landslide share in the leaf that a cell reaches.
-
-    The nodes of all trees are stored one tree after the other. At a node a cell goes ``left`` if its channel
-    ``feature`` is at most ``threshold``, else ``right``. A leaf is its own child.
+    A spline is stored as its polynomials between the knots of its factor, in z-scores. Beyond the outer knots it is
+    constant. A factor with fewer knots repeats its last one.
     """
 
     patch = align = 1
     halo = 0
-    roots: torch.Tensor
-    feature: torch.Tensor
-    threshold: torch.Tensor
-    left: torch.Tensor
-    right: torch.Tensor
-    share: torch.Tensor  # weighted share of landslide cells among the training cells of a node
+    knots: torch.Tensor  # (continuous, knots)
+    pieces: torch.Tensor  # (continuous, 4, knots − 1): coefficients of t³, t², t and 1, t measured from the left knot
+    classes: torch.Tensor  # weight of each class
+    constant: torch.Tensor
 
-    def __init__(self, channels: int, trees: int, nodes: int, depth: int) -> None:
+    def __init__(self, channels: int, continuous: int, knots: int) -> None:
         super().__init__()
-        if trees > nodes:
-            raise ParameterInvalid(f"The forest has {trees} trees, but only {nodes} nodes.")
-        self.channels, self.depth = channels, depth
-        self.register_buffer("roots", torch.zeros(trees, dtype=torch.int32))
-        self.register_buffer("feature", torch.zeros(nodes, dtype=torch.int32))
-        self.register_buffer("threshold", torch.zeros(nodes))
-        self.register_buffer("left", torch.zeros(nodes, dtype=torch.int32))
-        self.register_buffer("right", torch.zeros(nodes, dtype=torch.int32))
-        self.register_buffer("share", torch.zeros(nodes))
+        if continuous > channels:
+            raise ParameterInvalid(f"The network has {channels} channels, so {continuous} of them cannot have splines.")
+        self.channels, self.continuous = channels, continuous
+        self.register_buffer("knots", torch.zeros(continuous, knots))
+        self.register_buffer("pieces", torch.zeros(continuous, 4, knots - 1))
+        self.register_buffer("classes", torch.zeros(channels - continuous))
+        self.register_buffer("constant", torch.zeros(1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return logits, (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
-        cells = image.float().permute(1, 0, 2, 3).reshape(self.channels, -1)
-        share = torch.cat([self.shares(part) for part in cells.split(CELLS, dim=1)])
-        logit = torch.logit(share.clamp(MIN_SHARE, 1 - MIN_SHARE)).float()
-        logit = logit.reshape(image.shape[0], *image.shape[2:])
+        image = image.float()
+        logit = self.constant.expand(image[:, 0].shape).clone()
+        for factor in range(self.continuous):
+            logit += self.contribution(factor, image[:, factor])
+        for channel in range(self.channels - self.continuous):
+            logit += image[:, self.continuous + channel] * self.classes[channel]
         return torch.stack([torch.zeros_like(logit), logit], dim=1)
 
-    def shares(self, cells: torch.Tensor) -> torch.Tensor:
-        """Return the landslide share of cells (channels, cells), float64 (float32 on Apple GPUs)."""
-        kind = torch.float32 if cells.device.type == "mps" else torch.float64
-        total = torch.zeros(cells.shape[1], dtype=kind, device=cells.device)
-        for leaves in self.leaves(cells):
-            total += self.share.index_select(0, leaves)
-        return total / len(self.roots)
-
-    def leaves(self, cells: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Yield for each tree the leaf that each of the cells (channels, cells) reaches, int32 (cells,)."""
-        flat, count = cells.reshape(-1), cells.shape[1]
-        ends = [*self.roots[1:].tolist(), len(self.feature)]
-        for first, end in zip(self.roots.tolist(), ends):
-            yield first + self._descend(flat, count, slice(first, end))
-
-    def _descend(self, flat: torch.Tensor, count: int, own: slice) -> torch.Tensor:
-        """Pass cells through one tree, whose nodes fit into the processor's cache."""
-        offset, threshold = self.feature[own] * count, self.threshold[own]
-        child = torch.stack([self.right[own], self.left[own]], dim=1).reshape(-1) - own.start
-        inner = child[::2] != torch.arange(len(offset), dtype=torch.int32, device=flat.device)
-        cell = torch.arange(count, dtype=torch.int32, device=flat.device)
-        node, result = torch.zeros_like(cell), torch.zeros_like(cell)
-        for step in range(self.depth):
-            value = flat.index_select(0, offset.index_select(0, node) + cell)
-            node = child.index_select(0, 2 * node + (value <= threshold.index_select(0, node)))
-            if step % COMPACT_EVERY == COMPACT_EVERY - 1:
-                result[cell.long()] = node
-                walking = inner.index_select(0, node).nonzero().squeeze(1)
-                node, cell = node[walking], cell[walking]
-                if not len(cell):
-                    return result
-        result[cell.long()] = node
+    def contribution(self, factor: int, scores: torch.Tensor) -> torch.Tensor:
+        """Return what z-scores of a continuous factor add to the logit, float32 of the same shape."""
+        knots, pieces = self.knots[factor], self.pieces[factor]
+        inside = scores.clamp(knots[0], knots[-1]).contiguous()
+        place = torch.bucketize(inside, knots[1:-1])
+        reach = inside - knots[place]
+        result = pieces[0][place]
+        for power in range(1, 4):
+            result = result * reach + pieces[power][place]
         return result
 
     def check(self) -> None:
-        """Raise :class:`ParameterInvalid` unless every path stays inside its tree and among the channels, and ends."""
-        nodes, numbers = len(self.feature), torch.arange(len(self.feature))
-        roots, left, right = self.roots.long(), self.left.long(), self.right.long()
-        if roots[0] != 0 or (roots[1:] <= roots[:-1]).any() or roots[-1] >= nodes:
-            raise ParameterInvalid("the roots of its trees are not in order")
-        ends = torch.cat([roots[1:], torch.tensor([nodes])])
-        end = ends.repeat_interleave(ends - roots)
-        leaf = (left == numbers) & (right == numbers)
-        inner = (left > numbers) & (right > numbers) & (left < end) & (right < end)
-        if not (leaf | inner).all():
-            raise ParameterInvalid("a branch of its trees leads nowhere or in a circle")
-        if (self.feature < 0).any() or (self.feature >= self.channels).any():
-            raise ParameterInvalid("a tree reads a channel that does not exist")
-        if (self.share < 0).any() or (self.share > 1).any():
-            raise ParameterInvalid("a leaf's share is not between 0 and 1")
+        """Raise :class:`ParameterInvalid` unless the knots increase."""
+        if (self.knots[:, 1:] < self.knots[:, :-1]).any():
+            raise ParameterInvalid("the knots of its splines do not increase")

@@ -14,11 +14,12 @@ from matplotlib.patches import Patch, Rectangle
 
 from ..artifact import TrainedModel
 from ..classical import fit as learned
+from ..encoding import FactorSpec
 from ..grid import Grid
 from ..options import parameter_name
 from ..progress import Progress
 from ..training.fit import TrainingResult
-from ..training.settings import FREQUENCY_RATIO, PCUM, REGRESSION, TABLE_KINDS, TITLES
+from ..training.settings import FREQUENCY_RATIO, GAM, PCUM, REGRESSION, TABLE_KINDS, TITLES
 from ..windows.cells import CellSet
 from ..windows.split import SUBSETS, TEST
 from .charts import BLUE, GREEN, SOFT, VERMILION, new_figure, style
@@ -130,6 +131,22 @@ def history_figure(history: list[dict[str, Any]], best_epoch: int) -> Figure:
     return figure
 
 
+def curves_figure(curves: list[tuple[FactorSpec, np.ndarray, np.ndarray]]) -> Figure:
+    """Return one panel for each factor, its values and what they add to the logit."""
+    columns = 3
+    rows = -(-len(curves) // columns)
+    with style():
+        figure = new_figure(1.9 * rows)
+        axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+        for axis, (spec, values, added) in zip(axes, curves):
+            axis.plot(values, added, color=BLUE)
+            axis.axhline(0.0, color=SOFT, linestyle=":", linewidth=1)
+            axis.set(xlabel=f"{spec.name} ({spec.unit})" if spec.unit else spec.name)
+        for axis in axes[len(curves) :]:
+            axis.set_visible(False)
+    return figure
+
+
 def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
     """Return a map of the windows, coloured by subset, over the hillshade of the stack if its DEM is known."""
     windows = result.windows
@@ -191,6 +208,17 @@ def _add_learned_parameters(page: Page, model: TrainedModel, cells: CellSet, pro
             [list(row) for row in learned.coefficients(network, encoder)],
             "Of the logit, for one standard deviation of a continuous factor or for being of a class.",
         )
+    elif model.kind == GAM:
+        curves = learned.contribution_curves(network, encoder)
+        if curves:
+            note = (
+                "What each factor adds to the logit over its trained range. Dotted: 0. All panels have the same "
+                "vertical axis, so the factor with the widest range matters most."
+            )
+            page.figure("Curves", curves_figure(curves), note)
+        classes = [list(row) for row in learned.class_contributions(network, encoder)]
+        if classes:
+            page.table("Classes", ["Factor", "Class", "Contribution"], classes, "What a class adds to the logit.")
     elif model.kind in TABLE_KINDS:
         name, note = "Contrast", "W+ − W−: above 0 there are more landslides in the class than elsewhere."
         if model.kind == FREQUENCY_RATIO:

@@ -180,11 +180,12 @@ def preset_help(name: str) -> str:
 PCUM, UNET, BPNN, RESNET = "pcum", "unet", "bpnn", "resnet"
 REGRESSION, FOREST = "logistic_regression", "random_forest"
 FREQUENCY_RATIO, WEIGHTS_OF_EVIDENCE = "frequency_ratio", "weights_of_evidence"
+BOOSTING, GAM = "gradient_boosting", "gam"
 
 NETWORK_KINDS = (PCUM, UNET, BPNN, RESNET)  # train on windows
 PATCH_KINDS = (BPNN, RESNET)  # predict one value per patch
 TABLE_KINDS = (FREQUENCY_RATIO, WEIGHTS_OF_EVIDENCE)  # give each class of each factor a weight
-CELL_KINDS = (REGRESSION, FOREST, *TABLE_KINDS)  # train on single cells
+CELL_KINDS = (REGRESSION, FOREST, *TABLE_KINDS, BOOSTING, GAM)  # train on single cells
 COMPARISON_KINDS = (UNET, BPNN, RESNET, *CELL_KINDS)
 KINDS = (PCUM, *COMPARISON_KINDS)
 
@@ -199,6 +200,8 @@ TITLES = {
     FOREST: "random forest",
     FREQUENCY_RATIO: "frequency ratio",
     WEIGHTS_OF_EVIDENCE: "weights of evidence",
+    BOOSTING: "gradient boosting",
+    GAM: "additive model (GAM)",
 }
 
 _OVERRIDES: dict[tuple[str, str], dict[str, Any]] = {
@@ -232,7 +235,9 @@ class ComparisonModelOptions(Options):
         "random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the "
         "factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a "
         "logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the "
-        "contrast W+ − W−.",
+        "contrast W+ − W−. gradient_boosting: trees that each correct those before; number and size of the trees are "
+        "chosen on the validation blocks. gam: an additive model with a smooth curve per continuous factor and a "
+        "weight per class; the penalty on them is chosen by cross-validation over blocks.",
     )
 
 
@@ -254,11 +259,11 @@ def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> Traini
 
 
 def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSettings:
-    """Return settings with those that a kind fixes: only PCUM has physics, and tables need one-hot classes."""
+    """Return settings with those that a kind fixes: only PCUM has physics, and tables and GAM need one-hot classes."""
     if kind not in KINDS:
         raise ParameterInvalid(f'KIND is "{kind}". Choose one of: {", ".join(KINDS)}.')
     fixed: dict[str, Any] = {} if kind == PCUM else {"physics": "none"}
-    if kind in TABLE_KINDS:
+    if kind in (*TABLE_KINDS, GAM):
         fixed["encoding"] = "one_hot"
     return dataclasses.replace(settings, **fixed)
 

@@ -12,7 +12,7 @@ from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.grid import Grid
 from scarp.model.jobs.predict_susceptibility import PredictionSummary, predict_susceptibility
 from scarp.model.networks import build_network
-from scarp.model.networks.per_cell import Forest
+from scarp.model.networks.trees import Forest, Trees
 from scarp.model.prediction.settings import PredictionOptions
 from scarp.model.prediction.tiling import round_up
 from scarp.model.progress import NullProgress
@@ -42,7 +42,21 @@ KINDS = {
     "linear": {"type": "linear"},
     "tables": {"type": "tables", "continuous": 2, "bins": 4},
     "forest": {"type": "forest", "trees": 2, "nodes": 10, "depth": 2},
+    "boosted": {"type": "boosted_trees", "trees": 2, "nodes": 10, "depth": 2},
+    "splines": {"type": "splines", "continuous": 2, "knots": 4},
 }
+
+RANDOM = (
+    "head",
+    "heights",
+    "linear",
+    "bins",
+    "classes",
+    "scale",
+    "offset",
+    "pieces",
+    "constant",
+)  # parts of names of tensors
 
 
 def model(kind: str, encoding: str = "one_hot", seed: int = 1, factors=SPECS, **changes) -> TrainedModel:
@@ -56,14 +70,19 @@ def model(kind: str, encoding: str = "one_hot", seed: int = 1, factors=SPECS, **
                 value.copy_(torch.rand(value.shape, generator=generator) * 0.25 + 0.05)
             elif name.endswith(("running_mean", "bias")):
                 value.copy_(torch.rand(value.shape, generator=generator) - 0.5)
-            elif any(part in name for part in ("head", "heights", "linear", "bins", "classes", "scale", "offset")):
+            elif any(
+                part in name
+                for part in ("head", "heights", "linear", "bins", "classes", "scale", "offset", "pieces", "constant")
+            ):
                 value.copy_(torch.randn(value.shape, generator=generator))
             elif architecture["type"] == "bpnn" and name.endswith("weight"):
                 # A patch averages over hundreds of cells of noise.
                 value.mul_(6)
         if architecture["type"] == "tables":
             network.edges.copy_(torch.tensor([[-1.0, 0.0, 1.0], [-0.5, 0.2, 0.9]]))
-    if isinstance(network, Forest):
+        if architecture["type"] == "splines":
+            network.knots.copy_(torch.tensor([[-1.5, -0.5, 0.5, 1.5], [-1.0, 0.0, 1.0, 1.0]]))
+    if isinstance(network, Trees):
         _grow(network)
     return TrainedModel("pcum", architecture, encoding, factors, 30.0, {}, seed, [], {}, {}, {}, network)
 
@@ -74,7 +93,7 @@ def saved(path, kind: str, **settings) -> str:
     return str(path)
 
 
-def _grow(forest: Forest) -> None:
+def _grow(forest: Trees) -> None:
     """Two trees of two levels."""
     for tree, first in enumerate((0, 5)):
         forest.roots[tree], nodes = first, slice(first, first + 5)
@@ -82,7 +101,8 @@ def _grow(forest: Forest) -> None:
         forest.right[nodes] = first + torch.tensor([2, 1, 4, 3, 4])
         forest.feature[nodes] = torch.tensor([tree, 0, 3, 0, 0])
         forest.threshold[nodes] = torch.tensor([0.1, 0.0, 0.5, 0.0, 0.0])
-        forest.share[nodes] = torch.tensor([0.5, 0.2, 0.6, 0.9, 0.4 + tree / 10])
+        numbers = forest.share if isinstance(forest, Forest) else forest.value
+        numbers[nodes] = torch.tensor([0.5, 0.2, 0.6, 0.9, 0.4 + tree / 10])
 
 
 def values(height: int, width: int, seed: int = 1, ragged: bool = True) -> np.ndarray:

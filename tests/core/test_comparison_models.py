@@ -12,7 +12,7 @@ import rasterio
 from sklearn.metrics import roc_auc_score
 
 from scarp.model.artifact import load_model
-from scarp.model.classical import sklearn_models
+from scarp.model.classical import boosting, sklearn_models
 from scarp.model.errors import ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.jobs.train_comparison_model import train_comparison_model
@@ -44,6 +44,8 @@ def fewer_trees():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sklearn_models, "TREES", 30)
         patch.setattr(sklearn_models, "LEAF_SIZES", (20, 80))
+        patch.setattr(boosting, "LEAF_SIZES", (20,))
+        patch.setattr(boosting, "MAX_ROUNDS", 100)
         yield
 
 
@@ -191,6 +193,7 @@ def test_every_kind_learns_and_reports(models, kind):
         ("Coefficients", ["logistic_regression"]),
         ("Contrast", ["weights_of_evidence"]),
         ("Frequency ratio", ["frequency_ratio"]),
+        ("Curves", ["gam"]),
         ("Drop in AUC", settings.CELL_KINDS),
         ("Each epoch", ["unet", *settings.PATCH_KINDS]),
     ):

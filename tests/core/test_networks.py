@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,19 +10,21 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
 from scarp.model import networks
 from scarp.model.artifact import HEADER_KEY, TrainedModel, load_model, save_model
-from scarp.model.classical import sklearn_models
+from scarp.model.classical import additive, boosting, sklearn_models
+from scarp.model.classical.additive import additive_to_network, fit_additive, fit_pipeline
 from scarp.model.classical.bivariate import BINS, bin_edges, class_weight, fit_tables
+from scarp.model.classical.boosting import boosting_to_network, fit_boosting
 from scarp.model.classical.sklearn_models import TrainingCells, fit_regression, forest_to_network
 from scarp.model.encoding import Encoding, FactorSpec, fit_factors
 from scarp.model.errors import ModelFileInvalid, ParameterInvalid
 from scarp.model.networks import build_network, check_architecture
-from scarp.model.networks.per_cell import MIN_SHARE
+from scarp.model.networks.trees import MIN_SHARE
 from scarp.model.networks.unet import PcumLoss, set_sample
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
@@ -396,7 +399,7 @@ def test_bpnn_is_three_dense_layers_over_the_flattened_patch():
 @pytest.mark.parametrize("groups", [np.zeros(2000), np.arange(2000) // 100])
 def test_regression_equals_scikit_learn_cell_by_cell(groups):
     values, labels, weights = cells()
-    network, _, told = fit_regression(TrainingCells(values, labels, weights, groups, groups < 0, 1), NullProgress())
+    network, _, told = fit_regression(TrainingCells(values, labels, weights, groups, groups < 0, 2, 1), NullProgress())
     strength = float(told.split(" is ")[1].split(",")[0])
     assert strength in sklearn_models.C_VALUES
     expected = LogisticRegression(C=strength, max_iter=1000).fit(values, labels, sample_weight=weights / weights.mean())
@@ -418,6 +421,84 @@ def test_forest_equals_scikit_learn_exactly(settings):
     expected = forest.predict_proba(values)[:, 1]
     assert np.abs(network.shares(torch.from_numpy(values.T.copy())).numpy() - expected).max() < 1e-7
     assert np.abs(shares(network, values) - expected).max() < 2 * MIN_SHARE
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_leaf_nodes": 2}, {"min_samples_leaf": 1200}])
+def test_boosted_trees_equal_scikit_learn(settings):
+    """For every cell, those at thresholds included."""
+    values, labels, weights = cells()
+    options = {"max_iter": 30, "min_samples_leaf": 5, "early_stopping": False, **settings}
+    boosted = HistGradientBoostingClassifier(**options).fit(values, labels, sample_weight=weights)
+    network, _ = boosting_to_network(boosted)
+    values = cells(2000, seed=5)[0]
+    nodes = np.concatenate([tree.nodes for (tree,) in boosted._predictors])
+    inner = nodes[nodes["is_leaf"] == 0]
+    assert len(inner) > 100 or settings
+    for row, node in enumerate(inner[:1000]):
+        near = np.float32(node["num_threshold"])
+        away = np.float32(np.inf if row % 2 else -np.inf)
+        values[row, node["feature_idx"]] = near if row % 3 else np.nextafter(near, away)
+    expected = boosted.decision_function(values)
+    with torch.inference_mode():
+        assert np.abs(network(image(values))[0, 1].reshape(-1).numpy() - expected).max() < 1e-5
+    assert np.std(expected) > 0.1 or "min_samples_leaf" in settings
+
+
+def test_boosting_chooses_on_the_validation_cells():
+    """With noise for validation, one round is the best; the classes that both subsets lack leave the defaults."""
+    values, labels, weights = cells()
+    validation = np.arange(len(labels)) % 4 == 0
+    some = TrainingCells(values, labels, weights, validation, validation, 2, 1)
+    _, architecture, told = fit_boosting(some, NullProgress())
+    assert 10 < architecture["trees"] < boosting.MAX_ROUNDS and "chosen" in told
+    wrong = np.where(validation, 1 - labels, labels)
+    _, architecture, _ = fit_boosting(dataclasses.replace(some, labels=wrong), NullProgress())
+    assert architecture["trees"] == 1
+    _, architecture, told = fit_boosting(dataclasses.replace(some, validation=validation & False), NullProgress())
+    assert architecture["trees"] == boosting.DEFAULT_ROUNDS and "chosen" not in told
+
+
+@pytest.mark.parametrize("flat", ["none", "constant", "rare", "two values"])
+def test_additive_model_equals_scikit_learn(flat):
+    """Inside and outside the knots, and on them; also where a factor has hardly any variation."""
+    values, labels, weights = cells()
+    places = np.arange(len(values))
+    second = {"constant": 0 * places, "rare": np.where(places % 300, 0, places / 300), "two values": places % 2}
+    values[:, 1] = second.get(flat, values[:, 1])
+    pipeline = fit_pipeline(values, labels, weights, 2, 10.0)
+    network, _ = additive_to_network(pipeline, 2)
+    asked = cells(2000, seed=5)[0]
+    asked[:, :2] *= 3
+    knots = network.knots.numpy()
+    asked[: knots.shape[1], :2] = knots.T
+    if flat == "constant":
+        asked[:, 1] = 0
+    expected = pipeline.decision_function(asked.astype(np.float64))
+    with torch.inference_mode():
+        assert np.abs(network(image(asked))[0, 1].reshape(-1).numpy() - expected).max() < 1e-4
+    assert np.std(expected) > 0.3
+    assert (network.contribution(1, torch.linspace(-9, 9, 50)).std() > 0.01) == (flat != "constant")
+
+
+def test_an_additive_model_needs_no_classes():
+    values, labels, weights = cells()
+    pipeline = fit_pipeline(values[:, :2], labels, weights, 2, 1.0)
+    network, architecture = additive_to_network(pipeline, 2)
+    expected = pipeline.predict_proba(values[:, :2].astype(np.float64))[:, 1]
+    assert architecture["channels"] == 2 and np.abs(shares(network, values[:, :2].copy()) - expected).max() < 1e-5
+
+
+def test_additive_model_chooses_the_penalty_by_blocks():
+    """With labels that follow the block and nothing else, the strongest penalty is best."""
+    values, labels, weights = cells()
+    blocks = np.arange(len(labels)) // 100
+    some = TrainingCells(values, labels, weights, blocks, blocks < 0, 2, 1)
+    assert float(fit_additive(some, NullProgress())[2].split(" is ")[1].split(",")[0]) > additive.C_VALUES[0]
+    place = np.random.default_rng(1).normal(size=(20, 2)).astype(np.float32)
+    values[:, :2] = place[blocks] + 0.01 * values[:, :2]
+    noise = np.random.default_rng(2).integers(0, 2, 20)[blocks]
+    told = fit_additive(dataclasses.replace(some, labels=noise, values=values), NullProgress())[2]
+    assert f"C is {additive.C_VALUES[0]:g}," in told
 
 
 def test_frequency_ratio_and_contrast_by_hand():
@@ -479,6 +560,8 @@ WRONG_ARRAYS = [
     ("right", 0, lambda tensors: tensors["roots"][1]),  # a child in another tree
     ("left", None, lambda tensors: tensors["left"].astype(np.float32)),
     ("edges", 0, lambda tensors: tensors["edges"][0][::-1].copy()),
+    ("knots", 0, lambda tensors: tensors["knots"][0][::-1].copy()),
+    *[("value", 0, np.nan), ("value", None, lambda tensors: tensors["value"][1:])],
 ]
 
 
@@ -489,6 +572,12 @@ def test_arrays_that_cannot_be_used_are_refused(tmp_path, name, place, value):
     if name == "edges":
         kind = "frequency_ratio"
         network, architecture, _ = fit_tables(kind, ENCODING, values, labels, weights, weights)
+    if name == "knots":
+        kind = "gam"
+        network, architecture = additive_to_network(fit_pipeline(values, labels, weights, 2, 1.0), 2)
+    if name == "value":
+        kind, boosted = "gradient_boosting", HistGradientBoostingClassifier(max_iter=3)
+        network, architecture = boosting_to_network(boosted.fit(values, labels))
     save_model(TrainedModel(kind, architecture, "one_hot", SPECS, 30.0, {}, 1, [], {}, {}, {}, network), path)
     with safe_open(str(path), framework="np") as stream:
         header = stream.metadata()[HEADER_KEY]
@@ -511,6 +600,8 @@ WRONG = {
     ),
     "forest": ({"channels": 3, "trees": 5, "nodes": 10, "depth": 3}, {"nodes": 4}, {"nodes": 10**9}, {"depth": 10**6}),
     "tables": ({"channels": 3, "continuous": 2, "bins": 10}, {"continuous": 4}),
+    "boosted_trees": ({"channels": 3, "trees": 5, "nodes": 10, "depth": 3}, {"nodes": 4}, {"depth": 65}),
+    "splines": ({"channels": 3, "continuous": 2, "knots": 8}, {"continuous": 4}, {"knots": 1}, {"knots": 10**6}),
     "bpnn": ({"channels": 4, "patch": 4, "width": 4, "dropout": 0.1}, {"channels": 4096, "patch": 1024, "width": 64}),
     "resnet": ({"channels": 3, "patch": 2, "width": 4, "dropout": 0.1}, {"patch": 1}),
     "linear": ({"channels": 3}, {"channels": 0}, {"width": 4}),

@@ -79,7 +79,11 @@ def test_physics_constraint_modes(step, chain, physics):
 
 
 @pytest.mark.parametrize(
-    "kind", ["logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence", "unet", "bpnn", "resnet"]
+    "kind",
+    [
+        *("logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence"),
+        *("gradient_boosting", "gam", "unet", "bpnn", "resnet"),
+    ],
 )
 def test_comparison_models_make_maps_that_can_be_validated(step, tmp_path, kind):
     settings = {**TRAINING, "EPOCHS": 2} if kind == "unet" else {"BLOCK": 900, "EPOCHS": 2, "WIDTH": 4}

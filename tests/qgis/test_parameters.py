@@ -48,7 +48,8 @@ trainpcum PHYSICS: hinge indicator none
 trainpcum SPLIT: spatial_blocks random
 trainpcum ENCODING: codes one_hot
 trainpcum PRECISION: auto fp32 bf16 fp16
-traincomparisonmodel KIND: unet bpnn resnet logistic_regression random_forest frequency_ratio weights_of_evidence
+traincomparisonmodel KIND: unet bpnn resnet logistic_regression random_forest frequency_ratio weights_of_evidence \
+    gradient_boosting gam
 predictsusceptibility PRECISION: auto fp32 bf16 fp16
 classifyzones METHOD: area_shares equal_interval natural_breaks landslide_share breaks
 validatewithpoints SUBSET: all train validation test

@@ -13,7 +13,8 @@ from scarp.model.artifact_header import HEADER_KEY, read_header_of_file
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.errors import ScarpError
 from scarp.model.networks import build_network
-from scarp.model.networks.per_cell import Forest, Tables
+from scarp.model.networks.per_cell import Splines, Tables
+from scarp.model.networks.trees import Trees
 from scarp.model.outputs.atomic import write_text
 from scarp.tests.reliability.mutations import NUMBERS, Mutator, Raw, dumps, packed, parts_of
 
@@ -29,6 +30,8 @@ NETWORKS = {
     "linear": {"type": "linear"},
     "tables": {"type": "tables", "continuous": 1, "bins": 3},
     "forest": {"type": "forest", "trees": 2, "nodes": 6, "depth": 1},
+    "boosted": {"type": "boosted_trees", "trees": 2, "nodes": 6, "depth": 1},
+    "splines": {"type": "splines", "continuous": 1, "knots": 3},
 }
 HISTORY = [
     {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "seconds": 0.1, "train_recall": None},
@@ -148,24 +151,28 @@ _WORDS = [*_REALS.view("<u4").tolist(), 0, 1, 2, 3, 5, 6, 7, 2**31 - 1, 2**31, 2
 
 
 def _model(kind: str) -> TrainedModel:
-    encoding = "one_hot" if kind in ("unet", "tables") else "codes"
+    encoding = "one_hot" if kind in ("unet", "tables", "splines") else "codes"
     architecture = {**NETWORKS[kind], "channels": Encoding(FACTORS, encoding).channels}
     network = build_network(architecture, 1)
-    if isinstance(network, (Tables, Forest)):
+    if isinstance(network, (Tables, Splines, Trees)):
         # Networks that are not drawn from chance begin with whatever lay in memory.
         for value in network.buffers():
             value.zero_()
     if isinstance(network, Tables):
         network.edges.copy_(torch.tensor([[-1.0, 1.0]]))
-    if isinstance(network, Forest):
+    if isinstance(network, Splines):
+        network.knots.copy_(torch.tensor([[-1.0, 0.0, 1.0]]))
+    if isinstance(network, Trees):
         network.roots.copy_(torch.tensor([0, 3]))
         network.left.copy_(torch.tensor([1, 1, 2, 4, 4, 5]))
         network.right.copy_(torch.tensor([2, 1, 2, 5, 4, 5]))
-        network.share.copy_(torch.tensor([0.5, 0.1, 0.9, 0.5, 0.2, 0.8]))
+        (network.share if kind == "forest" else network.value).copy_(torch.tensor([0.5, 0.1, 0.9, 0.5, 0.2, 0.8]))
     kinds = {
         "linear": "logistic_regression",
         "tables": "frequency_ratio",
         "forest": "random_forest",
+        "boosted": "gradient_boosting",
+        "splines": "gam",
         "additive": "pcum",
     }
     about = {"epochs": 2, "patience": 1}, 1, HISTORY, {"auc": 0.8}, {"subsets": []}, {"torch": "2"}
