@@ -13,11 +13,10 @@ import numpy as np
 
 from ..errors import NoOverlap
 from ..inputs.rasters import create_raster
-from ..labels.buffers import Buffers
 from ..progress import Progress, SubProgress
 from ..statistics import AreaRanks
 from ..validation.map_layers import MapBlock, Scope
-from ..validation.sampling import MapStatistics
+from ..validation.sampling import LandslideBuffers, MapStatistics, Sample
 from .mosaic import JointLayers, Mosaic, ResampledMosaic, iterate_fitting_blocks
 
 MapCells = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -102,18 +101,19 @@ def kappa(matrix: np.ndarray, weights: np.ndarray) -> float:
 class MapScan:
     """Statistics of all maps on the common ground."""
 
-    parts: dict[str, MapStatistics]  # by name of the scope: cells, area, and where stable points may lie
+    parts: dict[str, MapStatistics]  # by name of the scope: cells, area, placements, and what points are drawn from
     ranks: list[AreaRanks]  # by map, over the ground where all maps have data
     area_m2: list[float]  # by map, the area of its own data on the common grid
     common_area_m2: float = 0.0  # area where all maps have data
 
 
-def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | None, progress: Progress) -> MapScan:
-    """Read the maps twice: for the scopes and the rough ranks, then for the exact ones. ``buffers``: cells near
-    landslides, where no stable point may lie; ``None`` when none will be drawn. Raises ``NoOverlap`` if there is no
-    cell where all maps have data.
+def scan_maps(
+    layers: JointLayers, scopes: Sequence[Scope], landslides: Sample, buffers: LandslideBuffers, progress: Progress
+) -> MapScan:
+    """Read the maps twice: for the scopes and the rough ranks, then for the exact ones. Raises ``NoOverlap`` if there
+    is no cell where all maps have data.
     """
-    parts = {scope.name: MapStatistics() for scope in scopes}
+    parts = MapStatistics.of_scopes(scopes, landslides)
     count = layers.map_count
     scan = MapScan(parts, [AreaRanks() for _ in range(count)], [0.0] * count)
     for view, area in _iterate_blocks(layers, SubProgress(progress, 0.0, 0.6)):
@@ -123,11 +123,11 @@ def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | N
             continue
         scan.common_area_m2 += float(view.valid.sum(axis=1) @ area)
         _count(scan.ranks, view, area)
-        near_landslide = buffers.read(view.block)[0] if buffers is not None else None
+        cells = buffers.read(view.block)
         for scope in scopes:
             mask = layers.scope_mask(view, scope)
             if mask.any():
-                parts[scope.name].add(view.block, mask, area, near_landslide)
+                parts[scope.name].add(view, mask, area, cells)
     if not scan.common_area_m2:
         raise NoOverlap(
             "There is no cell where all maps have data, so nothing can be compared. Leave out the map that "

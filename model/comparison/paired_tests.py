@@ -1,7 +1,7 @@
-"""Paired tests between maps on the same points: DeLong's test and a paired bootstrap, corrected for many pairs.
+"""Paired tests between maps on the same landslides and the same land, over resampled blocks, corrected for many pairs.
 
-Each draw of stable points gives one DeLong test. The difference is the mean over all draws and its variance the mean of
-the draws' variances: the variance of a single draw, so the test does not grow more certain with more stable points.
+Both maps have the same resamples, so the spread of the difference in AUC over them is its standard error, and Student's
+t over the independent blocks its test. DeLong's test stands beside it, as if landslides were independent.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ import numpy as np
 from scipy.stats import norm
 
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from ..statistics import MIN_REPEATS, Estimate, from_repeats, z_value
-from ..validation.measures import ScopePoints, ScopeResult, evaluate_scope
+from ..statistics import MIN_REPEATS, Estimate, z_value
+from ..validation.measures import ScopeResult, evaluate_scope
 from ..validation.metrics import difference_variance
-from ..validation.preparation import ValidationData, stable_values
-from ..validation.sampling import Draws
+from ..validation.preparation import ScopeDraws, ScopeSample, ValidationData, estimate_blocks, sample_scope
 from ..validation.settings import ALL, FEW_LANDSLIDES
-from ..validation.zone_table import zone_table
+from ..validation.zone_table import ZoneRow, zone_table
 from .agreement import Agreement, MapScan
 from .mosaic import Mosaic
-
-MAX_DELONG_DRAWS = 200  # draws that the variance of a difference is computed from; more would hardly change its mean
 
 
 @dataclass(frozen=True)
@@ -34,55 +31,34 @@ class PairTest:
 
     first: int
     second: int
-    bootstrap: Estimate  # difference of the AUC, first minus second, with the interval of the paired bootstrap
-    delong: Estimate  # the same difference with DeLong's interval
-    p_delong: float  # two-sided probability of such a difference, or a larger one, between equally good maps
-    p_bootstrap: float  # the same from the spread of the bootstrap; NaN with few repeats
-    clustered: bool
-    """Whether several points belong to one landslide: DeLong's test ignores that, the bootstrap does not."""
+    difference: Estimate  # of the AUC, first minus second, with the interval from resampled blocks
+    p: float
+    """Two-sided probability of such a difference, or a larger one, between equally good maps, over resampled blocks;
+    NaN where there are too few of them for a test."""
+    independent_blocks: int
+    delong: Estimate  # the same difference with DeLong's interval, if landslides were independent
+    p_delong: float
     p_corrected: float = math.nan  # the decisive p, after Holm (1979) for all pairs tested together
 
-    @property
-    def p(self) -> float:
-        """The decisive p for this pair alone."""
-        return self.p_bootstrap if self.clustered else self.p_delong
 
-    @property
-    def estimate(self) -> Estimate:
-        """The difference with the decisive interval."""
-        return self.delong if not self.clustered or not self.bootstrap.has_interval else self.bootstrap
-
-
-def pair_tests(
-    results: Sequence[ScopeResult], landslides: np.ndarray, stable: np.ndarray, clustered: bool, progress: Progress
-) -> list[PairTest]:
-    """Test all pairs of maps on one scope.
-
-    Args:
-        results: of each map, evaluated with the same seed.
-        landslides: susceptibility at the landslides, shape (maps, landslides).
-        stable: at the stable points, shape (maps, draws, points).
-    """
+def pair_tests(results: Sequence[ScopeResult], sample: ScopeSample, progress: Progress) -> list[PairTest]:
+    """Test all pairs of maps on one scope. ``results``: of each map, evaluated on ``sample``."""
     pairs = list(combinations(range(len(results)), 2))
+    landslides, land, resamples = sample.landslides.cell_values.values_by_map, sample.land, sample.resamples
     tests = []
     for done, (a, b) in enumerate(pairs):
         stop_if_cancelled(progress)
         progress.report(done / len(pairs))
         difference = results[a].auc.value - results[b].auc.value
-        variances = []
-        if landslides.shape[1] > 1 and stable.shape[2] > 1:
-            variances = [
-                difference_variance(landslides[a], stable[a, draw], landslides[b], stable[b, draw])
-                for draw in range(min(stable.shape[1], MAX_DELONG_DRAWS))
-            ]
-        error = math.sqrt(float(np.mean(variances))) if variances else math.nan
-        half = z_value() * error
         resampled = results[a].auc_repeats - results[b].auc_repeats
-        spread = float(np.std(resampled, ddof=1)) if len(resampled) >= MIN_REPEATS else math.nan
+        estimate = resamples.estimate(difference, resampled, "difference")
+        error = math.nan
+        if landslides.shape[1] > 1 and land.shape[1] > 1:
+            error = math.sqrt(max(0.0, difference_variance(landslides[a], land[a], landslides[b], land[b])))
+        half = z_value() * error
         delong = Estimate(difference, difference - half, difference + half, "DeLong")
-        p_values = _two_sided_p(difference, error), _two_sided_p(difference, spread)
-        bootstrap = from_repeats(difference, resampled, "bootstrap")
-        tests.append(PairTest(a, b, bootstrap, delong, *p_values, clustered))
+        p = resamples.p(difference, resampled)
+        tests.append(PairTest(a, b, estimate, p, resamples.independent, delong, _two_sided_p(difference, error)))
     return [replace(test, p_corrected=p) for test, p in zip(tests, holm_correction([test.p for test in tests]))]
 
 
@@ -151,37 +127,35 @@ def find_pair_test(tests: Sequence[PairTest], one: int, other: int) -> PairTest:
     return next(test for test in tests if {test.first, test.second} == {one, other})
 
 
-def evaluate_maps(comparison: Comparison, draws: Mapping[str, Draws], progress: Progress) -> None:
-    """Evaluate all maps on all scopes, and keep results and tests. ``draws``: stable points by scope; empty when they
-    were given. Raises ``LayerEmpty`` if no given stable point lies in the main scope.
+def evaluate_maps(comparison: Comparison, draws: Mapping[str, ScopeDraws], progress: Progress) -> None:
+    """Evaluate all maps on all scopes, and keep results and tests. Raises ``LayerEmpty`` if no given stable point lies
+    in the main scope.
     """
     data, scan = comparison.data, comparison.scan
+    blocks = estimate_blocks(data, scan.parts)
     for number, scope in enumerate(data.scopes):
         part = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
-        stable = stable_values(data, draws, scope)
-        if stable is None:
+        sample = sample_scope(data, blocks, draws, scope)
+        if sample is None:
             continue
-        sample = data.landslides.in_scope(scope)
-        landslides = sample.cell_values.values_by_map
-        area_km2 = scan.parts[scope.name].area_m2 / 1e6
         results = []
-        for index, (values, ranks) in enumerate(zip(landslides, scan.ranks)):
+        for index, ranks in enumerate(scan.ranks):
             stop_if_cancelled(progress)
-            points = ScopePoints(values, sample.feature, 1 - ranks.rank(values), stable[index])
-            table = _zone_table(comparison, index, values) if scope.name == ALL else []
+            values = sample.landslides.cell_values.values_by_map[index]
+            success = float(ranks.rank(values).mean())
+            table = _zone_table(comparison, index, sample) if scope.name == ALL else []
             own = SubProgress(part, 0.8 * index / len(scan.ranks), 0.8 * (index + 1) / len(scan.ranks))
-            results.append(evaluate_scope(data, scope, points, area_km2, table, 0, own))
-        clustered = len(np.unique(sample.feature)) < len(sample)
+            statistics = scan.parts[scope.name]
+            results.append(evaluate_scope(data, scope, sample, statistics, success, table, 0, own, index))
         comparison.results[scope.name] = results
-        tests = pair_tests(results, landslides, stable, clustered, SubProgress(part, 0.8, 1.0))
-        comparison.tests[scope.name] = tests
+        comparison.tests[scope.name] = pair_tests(results, sample, SubProgress(part, 0.8, 1.0))
 
 
-def _zone_table(comparison: Comparison, index: int, landslides: np.ndarray) -> list:
+def _zone_table(comparison: Comparison, index: int, sample: ScopeSample) -> list[ZoneRow]:
     ranks, zones, names = comparison.scan.ranks[index], comparison.zones[index], comparison.zone_names
-    counts = np.bincount(zones[ranks.index(landslides)], minlength=len(names) + 1)
-    areas = ranks.shares(zones, len(names)) * comparison.scan.common_area_m2
-    return zone_table(dict(enumerate(counts.tolist())), dict(enumerate(areas.tolist(), 1)), names)
+    of_landslides = zones[ranks.index(sample.landslides.cell_values.values_by_map[index])]
+    areas = dict(enumerate((ranks.shares(zones, len(names)) * comparison.scan.common_area_m2).tolist(), 1))
+    return zone_table(of_landslides, sample.landslide_places, sample.resamples, areas, names)
 
 
 _NOTABLE_SHARE = 0.01
@@ -263,10 +237,10 @@ def warn_about_results(comparison: Comparison) -> None:
     if first.landslides < FEW_LANDSLIDES:
         warn(f"Only {first.landslides} landslides count, so all numbers are rough; look at the intervals.")
     if first.repeats < MIN_REPEATS:
-        warn(f"With fewer than {MIN_REPEATS} repeats there is no bootstrap interval. Set REPEATS to 200.")
+        warn(f"With fewer than {MIN_REPEATS} repeats there is no interval and no test. Set REPEATS to 200.")
     for name, result in zip(comparison.names, comparison.main):
         if result.auc.value < 0.5:
             warn(
                 f'The AUC of "{name}" is {result.auc.value:.3f}, below 0.5: landslides lie on lower values '
-                "than stable points do. Is the map inverted, so that low values mean more susceptible?"
+                "than other land does. Is the map inverted, so that low values mean more susceptible?"
             )

@@ -17,7 +17,7 @@ TEST = "test"
 THRESHOLD_METRICS = ("recall", "specificity", "precision", "kappa")  # measures of maps with values from 0 to 1
 WHOLE, TESTED, MEAN, WORST = "(all)", "(test windows)", "(mean of the regions)", "(worst region)"
 """First cell of the rows that are no region."""
-_LEADING_COLUMNS = ("region", "judged_on", "landslides", "stable_points", "area_km2")
+_LEADING_COLUMNS = ("region", "judged_on", "landslides", "stable_points", "area_km2", "independent_blocks")
 
 
 def region_labels(results: Mapping[str, Sequence[ScopeResult]]) -> list[str]:
@@ -59,13 +59,14 @@ def summary_rows(comparison: Comparison) -> list[list[Any]]:
     ends = [name.endswith(("auc_low", "auc_high")) for name in columns[first:last]]
     for title, combine in ((MEAN, lambda column: math.fsum(column) / len(column)), (WORST, min)):
         cells = [None if end else combine(column) for end, column in zip(ends, by_column)]
-        rows.append([title, main, None, None, None, *cells, *[None] * (len(columns) - last)])
+        rows.append([title, main, *[None] * (first - 2), *cells, *[None] * (len(columns) - last)])
     return rows
 
 
 def _cells(comparison: Comparison, scope: str) -> list[Any]:
     maps = comparison.results[scope]
-    cells: list[Any] = [maps[0].landslides, maps[0].stable, maps[0].area_km2]
+    first = maps[0]
+    cells: list[Any] = [first.landslides, first.stable, first.area_km2, first.independent_blocks]
     for result, probability in zip(maps, comparison.probabilities):
         cells += [result.auc.value, result.auc.low, result.auc.high, result.average_precision.value]
         cells += [result.measures[name].value for name in THRESHOLD_METRICS] if probability else []
@@ -106,8 +107,11 @@ def _input_rows(comparison: Comparison) -> Iterator[Row]:
 def _result_rows(comparison: Comparison, scope: str) -> Iterator[Row]:
     for name, result, probability in zip(comparison.names, comparison.results[scope], comparison.probabilities):
         points = {"landslides": result.landslides, "stable_points": result.stable, "repeats": result.repeats}
-        aucs = {"auc": result.auc, "auc_over_draws": result.auc_draws, "auc_delong": result.auc_delong}
-        numbers: dict[str, float | Estimate] = {**points, "area_km2": result.area_km2, **aucs}
+        aucs = {"auc": result.auc, "auc_delong": result.auc_delong}
+        aucs.update(auc_stable=result.auc_stable, auc_over_draws=result.auc_draws)
+        blocks = {"range_m": result.range_m, "block_side_m": result.block_side_m}
+        numbers: dict[str, float | Estimate] = {**points, "area_km2": result.area_km2, **blocks}
+        numbers.update(aucs, independent_blocks=result.independent_blocks)
         numbers["average_precision"] = result.average_precision
         if scope == ALL:
             numbers["success_rate_area"] = result.success_rate_auc
@@ -124,10 +128,10 @@ def _result_rows(comparison: Comparison, scope: str) -> Iterator[Row]:
 def _pair_rows(comparison: Comparison, scope: str) -> Iterator[Row]:
     for test in comparison.tests[scope]:
         numbers: dict[str, float | Estimate] = {
-            "auc_difference": test.bootstrap,
+            "auc_difference": test.difference,
             "auc_difference_delong": test.delong,
             "p_delong": test.p_delong,
-            "p_bootstrap": test.p_bootstrap,
+            "p_bootstrap": test.p,
             "p_corrected": test.p_corrected,
         }
         first, second = comparison.names[test.first], comparison.names[test.second]

@@ -131,8 +131,8 @@ def compare_models(
                     ) from None
             raise
         progress.report(0.08, f"{len(data.landslides):,} cells with data in all maps hold a landslide.")
-        buffers = data.buffers if data.drawn else None
-        scan = scan_maps(layers, data.scopes, buffers, SubProgress(progress, 0.08, 0.4))
+        part = SubProgress(progress, 0.08, 0.4)
+        scan = scan_maps(layers, data.scopes, data.landslides, data.buffers, part)
         zones = [ranks.zones(scheme.shares) for ranks in scan.ranks]
         probabilities = [ranks.minimum >= -ROUNDING and ranks.maximum <= 1 + ROUNDING for ranks in scan.ranks]
         labels = dict(enumerate(zone_labels, 1))

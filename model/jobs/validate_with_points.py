@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ..grid import Grid
 from ..inputs.bands import open_band
 from ..inputs.rasters import region_name
@@ -19,13 +17,14 @@ from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs
 from ..report.map_sheet import MapSheet, validation_sheet
 from ..report.maps import find_relief, relief_covers, write_hillshade
+from ..report.page import no_test_text
 from ..report.validation import ValidationReportInput, validation_page
 from ..tables import prepend_region, write_table
 from ..validation import measures, preparation
 from ..validation.map_layers import MapLayers, RegionMap, SubsetMap, ZoneSource
 from ..validation.measures import PointFeature, ScopeResult, point_features
-from ..validation.preparation import ValidationData
-from ..validation.sampling import Draws, MapStatistics, collect_map_statistics, drawn_points
+from ..validation.preparation import ScopeDraws, ValidationData
+from ..validation.sampling import MapStatistics, collect_map_statistics, drawn_points
 from ..validation.settings import ALL, FEW_LANDSLIDES, TABLE_COLUMNS, EvaluationLayers, ValidationOptions
 from ..validation.zone_table import non_monotonic_pairs, zone_table
 from . import sources_of
@@ -112,8 +111,8 @@ def validate_with_points(
         layers = MapLayers(dataset, grid, zone_source, subsets, regions)
         data = preparation.prepare_validation(layers, vectors, options, warning_log, SubProgress(progress, 0.15, 0.25))
         progress.report(0.25, f"{len(data.landslides):,} cells of the map hold a landslide.")
-        buffers = data.buffers if data.drawn else None
-        statistics = collect_map_statistics(layers, data.scopes, buffers, SubProgress(progress, 0.25, 0.45))
+        part = SubProgress(progress, 0.25, 0.45)
+        statistics = collect_map_statistics(layers, data.scopes, data.landslides, data.buffers, part)
         draws = preparation.draw_for_scopes(data, statistics, SubProgress(progress, 0.45, 0.7))
         results = _evaluate(data, statistics, draws, SubProgress(progress, 0.7, 0.88))
         main = next(result for result in results if result.scope.name == data.main.name)
@@ -123,8 +122,9 @@ def validate_with_points(
         points = point_features(data, data.landslides.in_scope(data.main), "landslide", region)
         if data.stable is not None:
             points += point_features(data, data.stable.in_scope(data.main), "stable", region)
-        else:
-            drawn = drawn_points(draws[data.main.name], layers, SubProgress(progress, 0.88, 0.92))
+        first = draws[data.main.name].stable
+        if first is not None:
+            drawn = drawn_points(first, layers, SubProgress(progress, 0.88, 0.92))
             points += point_features(data, drawn, "stable", region)
         rows = [
             *measures.count_rows("landslide", data.landslides.counts),
@@ -157,22 +157,21 @@ def validate_with_points(
 
 
 def _evaluate(
-    data: ValidationData, statistics: Mapping[str, MapStatistics], draws: Mapping[str, Draws], progress: Progress
+    data: ValidationData, statistics: Mapping[str, MapStatistics], draws: Mapping[str, ScopeDraws], progress: Progress
 ) -> list[ScopeResult]:
     results = []
+    blocks = preparation.estimate_blocks(data, statistics)
     for number, scope in enumerate(data.scopes):
-        stable = preparation.stable_values(data, draws, scope)
-        if stable is None:
+        sample = preparation.sample_scope(data, blocks, draws, scope)
+        if sample is None:
             continue
-        sample = data.landslides.in_scope(scope)
-        values, of_scope = sample.cell_values.values, statistics[scope.name]
-        by_zone = dict(enumerate(np.bincount(sample.cell_values.zones).tolist()))
-        points = measures.ScopePoints(values, sample.feature, of_scope.ranking.share_above(values), stable[0])
-        table = zone_table(by_zone, of_scope.zone_area_m2, data.layers.zones.names)
+        cells, of_scope = sample.landslides.cell_values, statistics[scope.name]
+        names, areas = data.layers.zones.names, of_scope.zone_area_m2
+        table = zone_table(cells.zones, sample.landslide_places, sample.resamples, areas, names)
+        success = 1 - float(of_scope.ranking.share_above(cells.values).mean())
+        unzoned = int((cells.zones == 0).sum())
         part = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
-        results.append(
-            measures.evaluate_scope(data, scope, points, of_scope.area_m2 / 1e6, table, by_zone.get(0, 0), part)
-        )
+        results.append(measures.evaluate_scope(data, scope, sample, of_scope, success, table, unzoned, part))
     return results
 
 
@@ -199,12 +198,14 @@ def _warn_about_results(results: Sequence[ScopeResult], main: ScopeResult, data:
         warn("The numbers are for the training windows: they show a fit, not a test.")
     if main.landslides < FEW_LANDSLIDES:
         warn(f"Only {main.landslides} landslides count, so all numbers are rough; look at the intervals.")
+    if not main.testable:
+        warn(f"{no_test_text(main.independent_blocks)} The intervals are too narrow.")
     if main.unzoned:
         warn(f"{main.unzoned:,} landslides lie in cells without a zone and are not in the zone table.")
     if main.auc.value < 0.5:
         warn(
-            f"The AUC is {main.auc.value:.3f}, below 0.5: landslides lie on less susceptible cells than stable "
-            "points do. Is the map inverted, or of another area?"
+            f"The AUC is {main.auc.value:.3f}, below 0.5: landslides lie on less susceptible cells than other "
+            "land does. Is the map inverted, or of another area?"
         )
     pairs = ", ".join(f"{low} to {high}" for low, high in non_monotonic_pairs(main.zones))
     if pairs:

@@ -14,11 +14,22 @@ from ..comparison.settings import SIGNIFICANCE_LEVEL
 from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
 from ..statistics import AreaRanks
 from ..validation.metrics import Curve
-from ..validation.settings import ALL
+from ..validation.settings import ALL, MIN_BLOCKS
 from . import charts
 from .charts import escape_mathtext, shorten
 from .comparison_maps import comparison_images, difference_map, zone_panels
-from .page import MISSING, Page, interval_sentence, interval_text, percent, ratio_text, scope_title, subset_phrase
+from .page import (
+    MISSING,
+    Page,
+    blocks_text,
+    interval_sentence,
+    interval_text,
+    no_test_text,
+    percent,
+    ratio_text,
+    scope_title,
+    subset_phrase,
+)
 
 MAX_PANELS, MAX_MATRICES = 12, 6
 MAX_COLUMNS = 3  # with more maps than this, tables have one row a map instead of one column
@@ -87,10 +98,12 @@ def _numbers_of_best(comparison: Comparison) -> list[tuple[str, str, str]]:
     auc, share, rank = main[best].auc, percent(pair.same_zone_share, 0), _number(pair.spearman, ".2f")
     significance = "Significant" if test.p_corrected < SIGNIFICANCE_LEVEL else "Could be chance"
     ahead = f"{names[second]}. {significance}, {_p(test.p_corrected)}."
+    if not main[best].testable:
+        ahead = f"{names[second]}. {no_test_text(test.independent_blocks)}"
     best_text = f"{names[best]}. {interval_sentence(auc)}0.5 is a coin toss, 1 is perfect."
     return [
         ("Highest AUC", f"{auc.value:.3f}", best_text),
-        ("Ahead of the next", f"{abs(test.estimate.value):.3f}", ahead),
+        ("Ahead of the next", f"{abs(test.difference.value):.3f}", ahead),
         ("In the same zone", share, f"of the ground, in these two maps; kappa {pair.kappa:.2f}."),
         ("Rank correlation", rank, "of these two maps (Spearman): 1 is the same order of all cells, 0 none."),
     ]
@@ -116,13 +129,13 @@ def _add_auc(page: Page, comparison: Comparison) -> None:
             for auc in aucs
         ]
         add(scope_title(scope), of_maps[0].landslides, [auc.value for auc in aucs], cells)
-    note = "Area under the ROC curve with its 95 % interval (bootstrap: other stable points, landslides resampled)"
+    note = "Area under the ROC curve, landslides against all other land by area, with its 95 % interval"
     if several:
         note += (
             "; the highest of each row is bold. All maps are evaluated on the same points. Intervals of two maps may "
             "overlap though the maps differ: the tests below compare them point by point"
         )
-    note += "."
+    note += f". {blocks_text(comparison.main[0])}"
     regions = region_labels(results)
     if len(regions) > 1:
         table = np.array([region_aucs(results, number) for number in range(len(names))])
@@ -158,9 +171,6 @@ def _add_tests(page: Page, comparison: Comparison) -> None:
     if comparison.data.main.name == ALL and "test" in comparison.tests:
         alone = " ".join(describe_test(test, names) for test in comparison.tests["test"])
         page.text("", f"In the test windows alone: {alone}")
-    how = "DeLong's paired test on the same points"
-    if tests[0].clustered:
-        how = "the paired bootstrap, which resamples whole landslides"
     many = ""
     if len(tests) > 1:
         many = (
@@ -169,24 +179,26 @@ def _add_tests(page: Page, comparison: Comparison) -> None:
         )
     rows = []
     for test in tests:
-        intervals = interval_text(test.delong), interval_text(test.bootstrap)
-        p_values = (test.p_delong, test.p_bootstrap, test.p_corrected)
+        intervals = interval_text(test.difference), interval_text(test.delong)
+        p_values = (test.p, test.p_corrected, test.p_delong)
         values = ("< 0.001" if p < 0.001 else _number(p, ".3f") for p in p_values)
         pair = f"{names[test.first]} – {names[test.second]}"
-        rows.append([pair, f"{test.delong.value:+.4f}", *intervals, *values])
+        rows.append([pair, f"{test.difference.value:+.4f}", *intervals, *values])
     page.table(
         "",
-        ["Pair", "Difference", "95 %, DeLong", "95 %, bootstrap", "p, DeLong", "p, bootstrap", "p, corrected"],
+        ["Pair", "Difference", "95 % interval", "95 %, if independent", "p", "p, corrected", "p, if independent"],
         rows,
         f"First minus second. p is the probability of a difference this large between maps that are equally "
-        f"good; under {SIGNIFICANCE_LEVEL:g} it is called significant. Tested by {how}.{many} The "
+        f"good; under {SIGNIFICANCE_LEVEL:g} it is called significant. Tested over "
+        f'{tests[0].independent_blocks:,} independent blocks of land, resampled alike for all maps.{many} "If '
+        "independent\": DeLong's test, as if landslides were independent of each other, which is too sure. The "
         "intervals are for each pair alone. The tests of regions and windows are in the table of numbers.",
     )
 
 
 def describe_test(test: PairTest, names: Sequence[str]) -> str:
     """Return the result of a paired test in words, the better map first."""
-    first, second, difference = names[test.first], names[test.second], test.estimate
+    first, second, difference = names[test.first], names[test.second], test.difference
     low, high = difference.low, difference.high
     if difference.value == 0:
         return f"{first} and {second} have the same AUC on these points."
@@ -194,9 +206,11 @@ def describe_test(test: PairTest, names: Sequence[str]) -> str:
         first, second, low, high = second, first, -high, -low
     interval = f" ({low:.3f} to {high:.3f})" if difference.has_interval else ""
     text = f"The AUC of {first} is {abs(difference.value):.3f}{interval} higher than that of {second}, "
-    text += f"{_p(test.p_corrected)}: "
     if math.isnan(test.p_corrected):
-        return f"{text}too few points or repeats to tell whether that is chance."
+        if test.independent_blocks < MIN_BLOCKS:
+            return f"{text.rstrip(', ')}. {no_test_text(test.independent_blocks)}"
+        return f"{text}{_p(test.p_corrected)}: too few repeats to tell whether that is chance."
+    text += f"{_p(test.p_corrected)}: "
     return text + ("significant." if test.p_corrected < SIGNIFICANCE_LEVEL else "this could be chance.")
 
 
@@ -210,7 +224,7 @@ def _add_roc(page: Page, comparison: Comparison) -> None:
     drawn = f" The first {len(chosen)} of {len(results)} parts are drawn." if len(chosen) < len(results) else ""
     page.text(
         "",
-        "A lower threshold finds more landslides and gives more false alarms; the nearer to the upper left "
+        "A lower threshold finds more landslides and marks more of the other land; the nearer to the upper left "
         f"corner, the better. The number is the AUC, the dashed diagonal is chance.{drawn}",
     )
 
@@ -225,7 +239,7 @@ def _roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
     charts.draw_curves(axes, [(label, Curve(curve.x, curve.y, none, none)) for label, curve in curves])
     axes.get_legend().set_frame_on(True)
     axes.get_legend().get_frame().set(facecolor="white", alpha=0.8, edgecolor="none")
-    axes.set(title=escape_mathtext(shorten(title, 40)), xlabel="False alarms, share of stable points")
+    axes.set(title=escape_mathtext(shorten(title, 40)), xlabel="Other land, share of its area")
     axes.set_ylabel("Landslides found")
     return figure
 
@@ -366,9 +380,9 @@ def _add_method(page: Page) -> None:
         "How the numbers were computed",
         "Landslides and stable points are cells of the common grid where all maps have data, so no map gains or "
         "loses by points that another one lacks. Ties, as in a map of few classes, count half in the AUC.",
-        "The difference of two maps is the mean over all draws of stable points. DeLong's test takes the mean "
-        "variance of the draws; the bootstrap resamples landslides, draws other stable points, and gives both "
-        "maps the same ones.",
+        "The AUC compares landslides with every cell of the common ground that holds none, by area. Each repeat draws "
+        "blocks of land with replacement, the same for all maps; the difference is tested with Student's t over the "
+        "effective number of blocks. Stable points serve the measures at the threshold only.",
         "Ranks and zones are by area, on the common ground, and tied cells share the mean of their ranks.",
         "No test accounts for landslides that were never mapped, or mapped only near roads.",
     )

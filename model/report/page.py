@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from ..outputs.atomic import write_text
 from ..outputs.run_record import scarp_version
 from ..progress import NullProgress, Progress, stop_if_cancelled
-from ..validation.settings import ALL, REGION_PREFIX, SUBSETS
+from ..validation.settings import ALL, MIN_BLOCKS, REGION_PREFIX, SUBSETS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..statistics import Estimate
+    from ..validation.measures import ScopeResult
 
 
 def subset_phrase(name: str) -> str:
@@ -58,6 +59,25 @@ def interval_text(estimate: Estimate, digits: int = 3) -> str:
 def interval_sentence(estimate: Estimate) -> str:
     """Return an interval as a sentence, nothing where there is none."""
     return f"95 % interval {interval_text(estimate)}. " if estimate.has_interval else ""
+
+
+def blocks_text(result: ScopeResult) -> str:
+    """Return how far landslides resemble each other, and in how many independent blocks of land they lie."""
+    blocks = f"blocks of land {result.block_side_m:,.0f} m wide, {result.independent_blocks:,} of which hold landslides"
+    if result.range_m:
+        text = f"Landslides resemble each other up to {result.range_m:,.0f} m (range of spatial autocorrelation). "
+    else:
+        text = "Landslides show no spatial autocorrelation. "
+    text += f"Intervals resample {blocks} and count as independent."
+    if not result.testable:
+        text += f" {no_test_text(result.independent_blocks)} The intervals are too narrow."
+    return text
+
+
+def no_test_text(blocks: int) -> str:
+    """Return that there are too few independent blocks for a test."""
+    plural = "" if blocks == 1 else "s"
+    return f"No test is possible with {blocks:,} independent block{plural}; it takes {MIN_BLOCKS}."
 
 
 def ratio_text(value: float) -> str:

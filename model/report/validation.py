@@ -24,9 +24,11 @@ from .maps import MAX_SIDE, Bounds, MapImage, Relief, add_hillshade, clip_to_geo
 from .page import (
     MISSING,
     Page,
+    blocks_text,
     css_colour,
     interval_sentence,
     interval_text,
+    no_test_text,
     percent,
     ratio_text,
     scope_title,
@@ -86,7 +88,8 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
     name = f"{len(top)} highest zones" if len(top) > 1 else "highest zone"
     landslides, area = sum(row.landslide_share.value for row in top), np.nansum([row.area_share for row in top])
     auc_text = (
-        "Chance that a landslide has a higher susceptibility than a stable point: 0.5 is a coin toss, 1 is perfect."
+        "Chance that a landslide has a higher susceptibility than a place without one, anywhere on the map: 0.5 is a "
+        "coin toss, 1 is perfect."
     )
     recall_text = f"Share of the landslides on cells with a susceptibility of {content.main.threshold:g} or more."
     kappa_text = "Agreement of map and points beyond chance: 0 is none, 1 is full."
@@ -105,7 +108,24 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
             f" In the test windows, which the model did not learn from, it finds {test.first_draw.hits:,.0f} of "
             f"{test.landslides:,} {content.unit}; the AUC there is {test.auc.value:.3f}{interval}."
         )
-    page.text("In short", text)
+    page.text("In short", text, blocks_text(main), _stable_text(content))
+
+
+def _stable_text(content: ValidationReportInput) -> str:
+    """Return the AUC against stable points, and what it flatters."""
+    main, interval = content.main, ""
+    if main.auc_stable.has_interval:
+        interval = f" ({interval_text(main.auc_stable)})"
+    if not main.drawn:
+        return (
+            f"Against the given stable points the AUC is {main.auc_stable.value:.3f}{interval}. It depends on how they "
+            "were chosen: points far from landslides, or on flat land, flatter the map."
+        )
+    return (
+        f"Against stable points at least {content.data.options.distance:g} m away from every landslide the AUC is "
+        f"{main.auc_stable.value:.3f}{interval}. That flatters the map: it leaves out the land next to landslides, "
+        "which is the hardest to tell from them. Quote the first number."
+    )
 
 
 def _add_used_points(page: Page, content: ValidationReportInput) -> None:
@@ -120,13 +140,14 @@ def _add_used_points(page: Page, content: ValidationReportInput) -> None:
         source = (
             f"Stable points were drawn at random, {main.stable:,} at a time and {main.repeats:,} times over, "
             f"from all cells of the tested part of the map that are at least {data.options.distance:g} m away from "
-            "every landslide; larger cells have a larger chance. The farther from landslides, the easier the "
-            "test: compare AUC values only between runs with the same distance."
+            "every landslide; larger cells have a larger chance. Recall, kappa and the other measures at the threshold "
+            "need them. The farther from landslides, the easier that test: compare these measures only between runs "
+            "with the same distance. The AUC needs no stable points."
         )
     else:
         source = (
             f"Stable points are the {main.stable:,} that were given. Precision, accuracy, F1 and kappa depend "
-            "on how many there are beside the landslides; AUC and recall do not."
+            "on how many there are beside the landslides; recall does not. The AUC needs no stable points."
         )
     columns = ["", "In the layer", "Off the map", "Without a value", "In an occupied cell", "Cells used"]
     page.table("Points that were used", columns, rows, source)
@@ -135,6 +156,7 @@ def _add_used_points(page: Page, content: ValidationReportInput) -> None:
 def _scope_cells(result: ScopeResult) -> list[object]:
     return [
         result.landslides,
+        result.independent_blocks,
         f"{result.auc.value:.3f}",
         interval_text(result.auc),
         *(f"{result.measures[name].value:.3f}" for name in ("recall", "kappa")),
@@ -142,7 +164,7 @@ def _scope_cells(result: ScopeResult) -> list[object]:
     ]
 
 
-SCOPE_COLUMNS = ["Landslides", "AUC", "95 % interval", "Recall", "Kappa", "Top ratio"]
+SCOPE_COLUMNS = ["Landslides", "Independent blocks", "AUC", "95 % interval", "Recall", "Kappa", "Top ratio"]
 
 
 def _add_subsets(page: Page, content: ValidationReportInput) -> None:
@@ -188,7 +210,7 @@ def _add_zones(page: Page, content: ValidationReportInput) -> None:
         [zone_cells(row, 2) for row in zones],
         "Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. "
         f"{_ratio_assessment(content.main)} {made} The area is known and the landslides are a sample, hence the "
-        "interval (Wilson).",
+        "interval (from resampled blocks of land).",
         colours,
     )
     page.figure("", charts.zone_chart(zones, colours))
@@ -201,42 +223,41 @@ def _ratio_assessment(main: ScopeResult) -> str:
     )
     if wrong:
         return f"The ratio should rise from zone to zone, but does not from {wrong}."
+    rises = "The ratio rises from zone to zone, as it should"
+    if not main.testable:
+        return f"{rises}. {no_test_text(main.independent_blocks)}"
     if unsure:
         return (
-            f"The ratio rises from zone to zone, as it should; but with so few landslides the rise from "
-            f"{unsure} may be chance (one-sided binomial test, 5 %)."
+            f"{rises}; but with so few independent blocks the rise from {unsure} may be chance (one-sided test over "
+            "resampled blocks, 5 %)."
         )
-    return "The ratio rises from zone to zone, as it should, and by more than chance would make (binomial test, 5 %)."
+    return f"{rises}, and by more than chance would make (one-sided test over resampled blocks, 5 %)."
 
 
 def _add_curves(page: Page, content: ValidationReportInput) -> None:
     main, windows = content.main, content.data.subset_counts()
     chosen = [main, *(result for result in content.split()[0] if result is not main)][:4]
     names = [short_scope_title(one.scope.name) for one in chosen]
+    if windows:
+        kinds = {"training": "success rate, ", ALL: ""}
+        names = [f"{kinds.get(name, 'prediction rate, ')}{name}" for name in names]
     rocs = [(f"{name}, AUC {one.auc.value:.3f}", one.roc) for name, one in zip(names, chosen)]
     page.figure(
-        "How well the map separates landslides from stable ground",
-        charts.curve_chart(rocs, "False alarms, share of stable points", "Landslides found"),
-        "ROC curve: a lower threshold finds more landslides and gives more false alarms. The nearer to the upper left "
-        "corner, the better; the dashed diagonal is chance. Mean over the draws, band 95 %.",
+        "How well the map separates landslides from other land",
+        charts.curve_chart(rocs, "Other land, share of its area", "Landslides found"),
+        "ROC curve against all other mapped land by area, buffers included: a lower threshold finds more landslides "
+        "and marks more land. The nearer to the upper left corner, the better; the dashed diagonal is chance. It is "
+        "the success-rate curve of landslides that the model learned from and the prediction-rate curve of others, but "
+        f"for the landslides' own cells; with these, the area under it is {main.success_rate_auc.value:.3f}. Band "
+        "95 %, from resampled blocks of land.",
         half=True,
     )
-    rate = "Success-rate curve (prediction-rate curve if the model has not seen these landslides)"
-    if windows:
-        rate = (
-            "Success-rate curve of the landslides that the model learned from, prediction-rate curve of those that it "
-            "has not seen"
-        )
-        names = [
-            name if one.scope.name == ALL else f"{'success' if name == 'training' else 'prediction'} rate, {name}"
-            for name, one in zip(names, chosen)
-        ]
-    curves = [(f"{name} {one.success_rate_auc.value:.3f}", one.success) for name, one in zip(names, chosen)]
+    curves = [(f"{name}, AUC {one.auc_stable.value:.3f}", one.roc_stable) for name, one in zip(names, chosen)]
     page.figure(
         "",
-        charts.curve_chart(curves, "Share of the area, most susceptible first", "Landslides in it"),
-        f"{rate}: share of the landslides in the most susceptible part of the area, buffers included. It needs no "
-        "stable points. The number is the area under the curve.",
+        charts.curve_chart(curves, "False alarms, share of stable points", "Landslides found"),
+        "The same against stable points, as in the paper. They lie away from landslides, so this curve flatters the "
+        "map.",
         half=True,
     )
 
@@ -262,9 +283,11 @@ def _add_calibration(page: Page, content: ValidationReportInput) -> None:
     page.text(
         "",
         f"Brier score {main.brier.value:.3f} (mean squared error, 0 is best), expected calibration error "
-        f"{main.calibration.ece:.3f} (mean distance from the diagonal). Susceptibility is relative: it "
-        "ranks places. The share of landslides among the test points was chosen and not observed, so a "
-        "susceptibility of 0.7 does not mean that 7 of 10 such places will slide.",
+        f"{main.calibration.ece:.3f} (mean distance from the diagonal). At the true share of landslide cells on the "
+        f"map, {percent(main.landslide_share, 3)} of the area, the average precision is {main.map_precision:.3g} (a "
+        f"map without skill has {main.landslide_share:.3g}) and the Brier score {main.map_brier:.3f}. "
+        "Susceptibility is relative: it ranks places. The share of landslides among the test points was chosen and "
+        "not observed, so a susceptibility of 0.7 does not mean that 7 of 10 such places will slide.",
     )
 
 
@@ -397,23 +420,18 @@ def _region_figure(
 
 def _add_method(page: Page, content: ValidationReportInput) -> None:
     main = content.main
-    intervals = (
-        f"Intervals named 95 % come from {main.repeats:,} repeats, in each of which landslides and stable points are "
-        "resampled with replacement (bootstrap). Recall and the zone table have Wilson's interval of a share."
-    )
+    drawn = " and the stable points drawn anew" if main.drawn else ""
     luck = ""
     if main.drawn:
-        intervals = (
-            f"Intervals named 95 % come from {main.repeats:,} repeats. In each, the stable points are drawn anew and "
-            "the landslides resampled with replacement (bootstrap): the interval shows what another inventory of the "
-            "same size could have given. Recall and the zone table have Wilson's interval of a share."
-        )
-        luck = f"; by the luck of the draw of stable points alone {interval_text(main.auc_draws, 4)}"
+        draws = interval_text(main.auc_draws, 4)
+        luck = f" Against stable points {main.auc_stable.value:.4f}; by the luck of the draw alone {draws}."
     paragraphs = [
         "A cell of the map counts once, however many landslides are in it.",
-        intervals,
-        f"AUC {main.auc.value:.4f}: bootstrap {interval_text(main.auc, 4)}; in closed form for one draw (DeLong) "
-        f"{interval_text(main.auc_delong, 4)}{luck}.",
+        f"Intervals named 95 % come from {main.repeats:,} repeats. In each, blocks of land are drawn with replacement, "
+        f"landslides and other land together{drawn} (block bootstrap); the interval is that of Student's t over the "
+        f"effective number of blocks. {blocks_text(main)}",
+        f"AUC {main.auc.value:.4f}: {interval_text(main.auc, 4)}; if landslides were independent (DeLong) "
+        f"{interval_text(main.auc_delong, 4)}.{luck}",
         "No interval accounts for landslides that were never mapped, or mapped only near roads.",
     ]
     if main.repeats < 20:

@@ -1,11 +1,13 @@
 """All measures of one scope with their intervals, and the tables they stand in.
 
-There are three kinds of interval, because there are two kinds of chance. *draws*: the stable points were drawn again,
-the landslides stay; it shows only the luck of the draw. *bootstrap*: the stable points were drawn again and the
-landslides resampled with replacement (Efron 1979), whole features at a time; it shows what another inventory of the
-same size would give. *DeLong*: the AUC's variance over both samples in closed form (DeLong et al. 1988), averaged over
-the draws. Recall and the shares of the zone table (table 4 of the paper) depend on the landslides alone and have
-Wilson's interval.
+Landslides are compared with two kinds of ground. The main AUC takes all other mapped land by area, every cell that
+holds no landslide. ``auc_stable`` and the measures at a threshold take stable points, drawn away from landslides or
+given; they leave out the land next to landslides, which is the hardest to tell from them.
+
+There are three kinds of interval. *blocks*: blocks of land are resampled, landslides and other ground together, and the
+stable points drawn again (``spatial_blocks.py``); it shows what other land and another inventory of the same kind would
+give. *draws*: the stable points were drawn again, the landslides stay; it shows only the luck of the draw. *DeLong*:
+the AUC's variance in closed form, as if landslides were independent of each other (DeLong et al. 1988).
 """
 
 from __future__ import annotations
@@ -19,27 +21,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..progress import Progress, stop_if_cancelled
-from ..statistics import Estimate, from_repeats, wilson_interval
+from ..statistics import Estimate, from_repeats
 from . import metrics
 from .map_layers import CellValues, Scope
-from .metrics import MEASURES, Calibration, Confusion, Curve, Placements, ThresholdCurve
-from .preparation import ValidationData
-from .sampling import Sample, SampleCounts
+from .metrics import MEASURES, Calibration, Confusion, Curve, ThresholdCurve
+from .preparation import ScopeSample, ValidationData
+from .sampling import MapStatistics, Sample, SampleCounts
 from .settings import OUTCOMES, SUBSET_CODES
+from .spatial_blocks import AucOfWeights
 from .zone_table import ZoneRow
 
 BAND_REPEATS = 100  # repeats that the bands of the curves are made of
-
-
-@dataclass(frozen=True)
-class ScopePoints:
-    """Susceptibility at the points of a scope."""
-
-    landslide: np.ndarray  # shape (landslides,)
-    feature: np.ndarray  # number of the feature that each landslide cell belongs to; features are resampled whole
-    shares_above: np.ndarray  # share of the scope's area that is more susceptible than each landslide
-    stable: np.ndarray
-    """Shape (repeats, points), or (1, points) for given points, which are resampled with replacement instead."""
 
 
 @dataclass
@@ -53,60 +45,75 @@ class ScopeResult:
     drawn: bool  # whether the stable points were drawn, not given
     threshold: float
     area_km2: float
-    auc: Estimate  # mean over the draws, bootstrap interval
+    landslide_share: float  # share of the area in cells that hold a landslide
+    range_m: float  # range of spatial autocorrelation
+    block_side_m: float
+    independent_blocks: int  # blocks that hold landslides
+    testable: bool  # whether there are enough of them for a test
+    auc: Estimate  # landslides against all other land by area
+    auc_delong: Estimate  # the same, if landslides were independent
+    auc_stable: Estimate  # against stable points, mean over the draws
     auc_draws: Estimate  # the same mean with the interval over the draws alone
-    auc_delong: Estimate
-    average_precision: Estimate
+    average_precision: Estimate  # against stable points
+    map_precision: float  # average precision at the true share of landslide cells
     measures: dict[str, Estimate]  # MEASURES at the threshold, means over the draws
     confusion: Confusion  # mean counts over the draws
     first_draw: Confusion  # counts of the first draw, the one in the point layer
     youden_threshold: float  # threshold with the largest sum of recall and specificity
-    success_rate_auc: Estimate  # area under the success-rate curve: the AUC against the whole area, buffers included
-    brier: Estimate
-    roc: Curve
+    success_rate_auc: Estimate  # area under the success-rate curve: against the whole area, landslides included
+    brier: Estimate  # against stable points
+    map_brier: float  # at the true share of landslide cells
+    roc: Curve  # against all other land
+    roc_stable: Curve
     precision: Curve
-    success: Curve
     calibration: Calibration
     zones: list[ZoneRow]
     unzoned: int  # landslides in cells without a zone
     auc_repeats: np.ndarray
-    """The AUC of each repeat. Maps evaluated on the same points with the same seed have the same resamples, so that
-    their differences, repeat by repeat, are a paired bootstrap."""
+    """The AUC in each resample. All maps of a scope have the same resamples, so their differences are paired."""
 
     def sentence(self) -> str:
         """Return the main numbers as a sentence."""
         interval = f" (95 % interval {self.auc.low:.3f} to {self.auc.high:.3f})" if self.auc.has_interval else ""
         return (
-            f"AUC {self.auc.value:.3f}{interval}, recall {self.measures['recall'].value:.3f} and kappa "
-            f"{self.measures['kappa'].value:.3f} at a threshold of {self.threshold:g}, from {self.landslides:,} "
-            f"landslides and {self.stable:,} stable points."
+            f"AUC {self.auc.value:.3f}{interval} against all other land, recall {self.measures['recall'].value:.3f} "
+            f"and kappa {self.measures['kappa'].value:.3f} at a threshold of {self.threshold:g}, from "
+            f"{self.landslides:,} landslides in {self.independent_blocks:,} independent blocks."
         )
 
 
 def evaluate_scope(
     data: ValidationData,
     scope: Scope,
-    points: ScopePoints,
-    area_km2: float,
+    sample: ScopeSample,
+    statistics: MapStatistics,
+    success_area: float,
     zones: Sequence[ZoneRow],
     unzoned: int,
     progress: Progress,
+    number: int = 0,
 ) -> ScopeResult:
-    """Evaluate one map on one scope."""
-    threshold, landslide, stable = data.options.threshold, points.landslide, points.stable
-    placements = [metrics.placements(landslide, draw) for draw in stable]
+    """Evaluate one map on one scope.
+
+    Args:
+        success_area: area under the success-rate curve.
+        number: of the map, where there are several.
+    """
+    threshold, land = data.options.threshold, sample.land[number]
+    landslide, stable = sample.landslides.cell_values.values_by_map[number], sample.stable[number]
+    placed = statistics.placements[number].result()
+    against_stable = [metrics.placements(landslide, draw).auc for draw in stable]
     counts = [metrics.confusion_at(landslide, draw, threshold) for draw in stable]
-    repeats = _Repeats(data, scope, points, placements, progress)
+    repeats = _Repeats(data, sample, landslide, land, stable, progress)
     mean = Confusion(*np.mean([dataclasses.astuple(count) for count in counts], axis=0).tolist())
-    measures = {name: repeats.estimate(name, _mean([getattr(count, name) for count in counts])) for name in MEASURES}
-    if repeats.clusters == len(landslide):
-        # Cells of one polygon are not independent, which Wilson's interval asks for.
-        measures["recall"] = Estimate(mean.recall, *wilson_interval(mean.hits, len(landslide)), "Wilson")
-    aucs = np.array([one.auc for one in placements])
-    auc, variance = float(aucs.mean()), float(np.mean([one.variance for one in placements]))
+    means = {name: _mean([getattr(count, name) for count in counts]) for name in MEASURES}
+    auc, delong = float(placed.mean()), metrics.placements(landslide, land).variance
     pooled, share = stable.ravel(), 1 / len(stable)
     curve = ThresholdCurve(landslide, pooled, None, share)
     calibration = metrics.calibration(landslide, pooled, share)
+    prevalence = statistics.landslide_share
+    true_weights = np.full(len(landslide), prevalence / len(landslide)), (1 - prevalence) / len(land)
+    on_map = ThresholdCurve(landslide, land, *true_weights)
     return ScopeResult(
         scope=scope,
         landslides=len(landslide),
@@ -114,20 +121,29 @@ def evaluate_scope(
         repeats=data.repeats,
         drawn=data.drawn,
         threshold=threshold,
-        area_km2=area_km2,
+        area_km2=statistics.area_m2 / 1e6,
+        landslide_share=prevalence,
+        range_m=sample.blocks.range_m,
+        block_side_m=sample.blocks.side_m,
+        independent_blocks=sample.resamples.independent,
+        testable=sample.resamples.testable,
         auc=repeats.estimate("auc", auc),
-        auc_draws=from_repeats(auc, aucs, "draws"),
-        auc_delong=Estimate(auc, *metrics.normal_interval(auc, variance), "DeLong"),
+        auc_delong=Estimate(auc, *metrics.normal_interval(auc, delong), "DeLong"),
+        auc_stable=repeats.estimate("auc stable", float(np.mean(against_stable))),
+        auc_draws=from_repeats(float(np.mean(against_stable)), np.array(against_stable), "draws"),
         average_precision=repeats.estimate("average precision", curve.average_precision()),
-        measures=measures,
+        map_precision=on_map.average_precision(),
+        # Kappa may be negative, the others are shares.
+        measures={name: repeats.estimate(name, means[name], _SCALES.get(name, "share")) for name in MEASURES},
         confusion=mean,
         first_draw=counts[0],
         youden_threshold=curve.best_threshold(),
-        success_rate_auc=repeats.estimate("success rate", 1 - float(points.shares_above.mean())),
+        success_rate_auc=repeats.estimate("auc", success_area),
         brier=repeats.estimate("brier", calibration.brier),
-        roc=metrics.curve_with_band(curve.roc(), repeats.bands["roc"]),
+        map_brier=metrics.calibration(landslide, land, true_weights[1], true_weights[0]).brier,
+        roc=metrics.curve_with_band(metrics.success_rate_curve(1 - placed), repeats.bands["roc"]),
+        roc_stable=metrics.curve_with_band(curve.roc(), repeats.bands["roc stable"]),
         precision=metrics.curve_with_band(curve.precision(), repeats.bands["precision"]),
-        success=metrics.curve_with_band(metrics.success_rate_curve(points.shares_above), repeats.bands["success"]),
         calibration=calibration,
         zones=list(zones),
         unzoned=unzoned,
@@ -135,44 +151,57 @@ def evaluate_scope(
     )
 
 
+_SCALES = {"kappa": "difference"}
+
+
 class _Repeats:
-    """Measures and curves of each bootstrap repeat."""
+    """Measures and curves of each resample of the blocks."""
 
     def __init__(
-        self, data: ValidationData, scope: Scope, points: ScopePoints, placed: list[Placements], progress: Progress
+        self,
+        data: ValidationData,
+        sample: ScopeSample,
+        landslide: np.ndarray,
+        land: np.ndarray,
+        stable: np.ndarray,
+        progress: Progress,
     ) -> None:
         self.values: dict[str, list[float]] = defaultdict(list)
         self.bands: dict[str, list[np.ndarray]] = defaultdict(list)
-        rng = np.random.default_rng([data.options.seed, 2, scope.seed_offset])
-        landslide, stable = points.landslide, points.stable
-        _, cluster = np.unique(points.feature, return_inverse=True)
-        self.clusters = int(cluster.max()) + 1
-        for repeat in range(data.repeats):
+        self._resamples = sample.resamples
+        ranked = AucOfWeights(landslide, land)
+        for repeat, drawn in enumerate(sample.resamples.weights):
             stop_if_cancelled(progress)
             progress.report(repeat / data.repeats)
-            chosen = rng.integers(0, self.clusters, self.clusters)
-            weights = np.bincount(chosen, minlength=self.clusters)[cluster].astype(float)
-            if data.drawn:
-                draw, below = stable[repeat], placed[repeat].landslide
-            else:
-                draw = stable[0][rng.integers(0, stable.shape[1], stable.shape[1])]
-                below = metrics.placements(landslide, draw).landslide
-            confusion = metrics.confusion_at(landslide, draw, data.options.threshold, weights)
-            found = {name: getattr(confusion, name) for name in MEASURES}
-            found["auc"] = float(weights @ below / weights.sum())
-            found["success rate"] = 1 - float(weights @ points.shares_above / weights.sum())
-            found["brier"] = metrics.calibration(landslide, draw, 1.0, weights).brier
+            weights, on_land = drawn[sample.landslide_places], drawn[sample.land_places]
+            draw = repeat % len(stable)  # given points are one draw
+            points, on_stable = stable[draw], drawn[sample.stable_places[draw]]
+            if not (weights.any() and on_land.any() and on_stable.any()):
+                self.values["auc"].append(math.nan)
+                continue
+            placed = ranked.placements(on_land)
+            self.values["auc"].append(_weighted(placed, weights))
+            against_stable = AucOfWeights(landslide, points).placements(on_stable)
+            self.values["auc stable"].append(_weighted(against_stable, weights))
+            confusion = metrics.confusion_at(landslide, points, data.options.threshold, weights, on_stable)
+            for name in MEASURES:
+                self.values[name].append(getattr(confusion, name))
+            errors = _weighted((1.0 - landslide) ** 2, weights), _weighted(points.astype(float) ** 2, on_stable)
+            self.values["brier"].append(float(np.average(errors, weights=(len(landslide), len(points)))))
             if repeat < BAND_REPEATS:
-                curve = ThresholdCurve(landslide, draw, weights)
-                self.bands["roc"].append(curve.roc())
+                scale = on_stable * (len(points) / on_stable.sum()), weights * (len(landslide) / weights.sum())
+                curve = ThresholdCurve(landslide, points, scale[1], scale[0])
+                self.bands["roc"].append(metrics.success_rate_curve(1 - placed, weights))
+                self.bands["roc stable"].append(curve.roc())
                 self.bands["precision"].append(curve.precision())
-                self.bands["success"].append(metrics.success_rate_curve(points.shares_above, weights))
-                found["average precision"] = curve.average_precision()
-            for name, value in found.items():
-                self.values[name].append(value)
+                self.values["average precision"].append(curve.average_precision())
 
-    def estimate(self, name: str, value: float) -> Estimate:
-        return from_repeats(value, np.array(self.values[name]), "bootstrap")
+    def estimate(self, name: str, value: float, scale: str = "share") -> Estimate:
+        return self._resamples.estimate(value, np.array(self.values[name]), scale)
+
+
+def _weighted(values: np.ndarray, weights: np.ndarray) -> float:
+    return float(weights @ values / weights.sum())
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -237,12 +266,17 @@ def scope_rows(result: ScopeResult) -> list[Row]:
     outcomes = ("true_positives", "false_negatives", "false_positives", "true_negatives")
     counts = dict(zip(outcomes, dataclasses.astuple(result.confusion)))
     plain: dict[str, float] = {**points, "area_km2": result.area_km2, **counts}
+    plain["landslide_cell_share"] = result.landslide_share
+    plain["range_m"], plain["block_side_m"] = result.range_m, result.block_side_m
+    plain["independent_blocks"] = result.independent_blocks
+    plain["average_precision_on_map"], plain["brier_score_on_map"] = result.map_precision, result.map_brier
     plain["youden_threshold"], plain["expected_calibration_error"] = result.youden_threshold, result.calibration.ece
     plain["landslides_without_zone"] = result.unzoned
     estimates = {
         "auc": result.auc,
-        "auc_over_draws": result.auc_draws,
         "auc_delong": result.auc_delong,
+        "auc_stable": result.auc_stable,
+        "auc_over_draws": result.auc_draws,
         "success_rate_area": result.success_rate_auc,
         "average_precision": result.average_precision,
         **result.measures,
@@ -255,6 +289,7 @@ def scope_rows(result: ScopeResult) -> list[Row]:
         plain[f"{zone}_area_share"] = row.area_share
         estimates[f"{zone}_landslide_share"] = row.landslide_share
         estimates[f"{zone}_frequency_ratio"] = row.frequency_ratio
+        plain[f"{zone}_p_rise"] = row.p_rise
     name = result.scope.name
     return [
         *((name, measure, Estimate(float(value))) for measure, value in plain.items()),

@@ -75,16 +75,25 @@ MEASURES = ("recall", "kappa", "accuracy", "precision", "f1", "specificity")
 
 
 def confusion_at(
-    landslide: np.ndarray, stable: np.ndarray, threshold: float, weights: np.ndarray | None = None
+    landslide: np.ndarray,
+    stable: np.ndarray,
+    threshold: float,
+    weights: np.ndarray | None = None,
+    stable_weights: np.ndarray | None = None,
 ) -> Confusion:
     """Count landslides and stable points on both sides of a threshold.
 
-    ``weights`` state how often each landslide counts, once by default; they are scaled to the number of landslides.
+    ``weights`` state how often each landslide counts, ``stable_weights`` how often each stable point does, once by
+    default; they are scaled to the number of either.
     """
-    found = landslide >= threshold
-    hits = float(found.sum()) if weights is None else float(weights[found].sum() / weights.sum() * len(landslide))
-    alarms = float((stable >= threshold).sum())
+    hits, alarms = _count(landslide >= threshold, weights), _count(stable >= threshold, stable_weights)
     return Confusion(hits, len(landslide) - hits, alarms, len(stable) - alarms)
+
+
+def _count(chosen: np.ndarray, weights: np.ndarray | None) -> float:
+    if weights is None:
+        return float(chosen.sum())
+    return _ratio(float(weights[chosen].sum()) * len(chosen), float(weights.sum()))
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -107,14 +116,18 @@ class Calibration:
 
 
 def calibration(
-    landslide: np.ndarray, stable: np.ndarray, stable_weight: float = 1.0, weights: np.ndarray | None = None
+    landslide: np.ndarray,
+    stable: np.ndarray,
+    stable_weight: float | np.ndarray = 1.0,
+    weights: np.ndarray | None = None,
 ) -> Calibration:
     """Compare susceptibility with outcome.
 
     Args:
         landslide: susceptibility at the landslides, 0…1.
         stable: susceptibility at the stable points, those of several draws one after another.
-        stable_weight: weight of a stable point: one over the number of draws.
+        stable_weight: weight of a stable point, or of each: one over the number of draws.
+        weights: how often each landslide counts, once by default.
     """
     values = np.concatenate([landslide, stable]).astype(np.float64)
     outcome = np.concatenate([np.ones(len(landslide)), np.zeros(len(stable))])
@@ -198,7 +211,11 @@ class ThresholdCurve:
     """The points of the ROC curve at every threshold, from which the other curves follow."""
 
     def __init__(
-        self, landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None, stable_weight: float = 1.0
+        self,
+        landslide: np.ndarray,
+        stable: np.ndarray,
+        weights: np.ndarray | None = None,
+        stable_weight: float | np.ndarray = 1.0,
     ) -> None:
         """Take every value as a threshold; arguments as of :func:`calibration`.
 

@@ -17,8 +17,9 @@ from ..statistics import MIN_REPEATS
 from ..texts import join_names
 from . import settings
 from .map_layers import MapLayers, Scope
-from .sampling import Draws, MapStatistics, Sample, draw_stable, sample_layer
+from .sampling import Draws, Frame, LandslideBuffers, MapStatistics, Sample, draw_cells, sample_layer
 from .settings import ALL, MIN_LANDSLIDES, REGION_PREFIX, SUBSET_CODES, EvaluationLayers, EvaluationOptions
+from .spatial_blocks import BlockResamples, SpatialBlocks, least_side, metric_positions
 
 FIRST_REGION_SEED_OFFSET = 10
 MIN_FREE_SHARE = 0.2
@@ -33,11 +34,13 @@ class ValidationData:
     options: EvaluationOptions
     landslides: Sample
     stable: Sample | None  # given stable points; None when they are drawn
-    buffers: Buffers
+    buffers: LandslideBuffers
     main: Scope  # the scope of the main numbers
     scopes: list[Scope]
     repeats: int  # draws, no more than fit in memory
     warning_log: WarningLog
+
+    land_cells: int  # cells of other land, of each scope, that are resampled together with the landslides
 
     @property
     def drawn(self) -> bool:
@@ -106,15 +109,16 @@ def prepare_validation(
     if every_cell and not isinstance(landslides, Points):
         log.warn(
             "Every cell of a landslide polygon counts, so large landslides weigh more. Cells of one landslide "
-            "resemble each other: intervals named DeLong or Wilson are too narrow here, those named bootstrap "
-            "resample whole landslides and are right."
+            "resemble each other: intervals named DeLong are too narrow here, those named blocks resample whole "
+            "landslides and are right."
         )
     given = None
     if stable is not None:
         given = _sample_given_stable(stable, layers, sample, rng, log, SubProgress(progress, 0.6, 0.8))
-    radii = np.full(len(landslides), float(options.distance))
-    buffers = landslide_buffers(layers.grid, landslides, radii, 0.0, SubProgress(progress, 0.8, 1.0))[0]
+    held = _buffers(layers.grid, landslides, 0.0, SubProgress(progress, 0.8, 0.9))
+    near = None
     if stable is None:
+        near = _buffers(layers.grid, landslides, options.distance, SubProgress(progress, 0.9, 1.0))
         suspicion = suspect_distance_unit("DISTANCE", options.distance, layers.grid.cell_size())
         if suspicion:
             log.warn(suspicion)
@@ -127,7 +131,13 @@ def prepare_validation(
             f"REPEATS was reduced from {options.repeats:,} to {repeats:,}: more draws of {drawn:,} points would not "
             "fit in memory."
         )
-    return ValidationData(layers, options, sample, given, buffers, main, scopes, repeats, log)
+    buffers = LandslideBuffers(held, near)
+    land_cells = min(settings.LAND_CELLS, max(settings.MIN_LAND_CELLS, settings.MAX_DRAWN // len(scopes)))
+    return ValidationData(layers, options, sample, given, buffers, main, scopes, repeats, log, land_cells)
+
+
+def _buffers(grid: Grid, landslides: Landslides, metres: float, progress: Progress) -> Buffers:
+    return landslide_buffers(grid, landslides, np.full(len(landslides), float(metres)), 0.0, progress)[0]
 
 
 def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, log: WarningLog) -> list[Scope]:
@@ -209,57 +219,123 @@ def _warn_excluded_features(sample: Sample, what: str, name: str, log: WarningLo
 
 def draw_for_scopes(
     data: ValidationData, statistics: Mapping[str, MapStatistics], progress: Progress
-) -> dict[str, Draws]:
-    """Draw stable points for all scopes; empty when they were given. Raises ``TooFewData`` if no cell of the main scope
-    is far enough from the landslides.
+) -> dict[str, ScopeDraws]:
+    """Draw cells of other land, and stable points unless they were given, for all scopes that can be evaluated. Raises
+    ``TooFewData`` if no cell of the main scope is free of landslides, or far enough from them for stable points.
     """
-    if not data.drawn:
-        return {}
     options, warn = data.options, data.warning_log.warn
-    frames = {}
+    frames: dict[tuple[str, bool], Frame] = {}
     for scope in data.scopes:
-        frame, number = statistics[scope.name].frame, int(data.landslides.cell_values.in_scope(scope).sum())
-        if not frame.cells:
-            text = (
+        found = statistics[scope.name]
+        number = int(data.landslides.cell_values.in_scope(scope).sum())
+        problem = None
+        if not found.land.cells:
+            problem = (
+                f"Every cell of {scope_phrase(scope)} holds a landslide, so there is no other land to compare them "
+                "with. Give a map of a larger area, or an inventory of single landslides."
+            )
+        elif data.drawn and not found.frame.cells:
+            problem = (
                 f"No cell of {scope_phrase(scope)} is farther than {options.distance:g} m from every landslide, so no "
                 "stable point can be drawn. Make DISTANCE smaller."
             )
+        if problem is not None:
             if scope.name == data.main.name:
-                raise TooFewData(text)
-            warn(text)
+                raise TooFewData(problem)
+            warn(problem)
             continue
-        if frame.cells < number:
-            warn(
-                f"Only {frame.cells:,} cells of {scope_phrase(scope)} are farther than {options.distance:g} m from "
-                f"every landslide: there are fewer stable points than landslides ({number:,})."
-            )
-        frames[scope.name] = (scope, frame, number)
+        frames[scope.name, False] = Frame(scope, found.land, data.buffers.held, data.land_cells, 1, _LAND_STREAM)
+        if data.buffers.near is not None:
+            if found.frame.cells < number:
+                warn(
+                    f"Only {found.frame.cells:,} cells of {scope_phrase(scope)} are farther than "
+                    f"{options.distance:g} m from every landslide: there are fewer stable points than landslides "
+                    f"({number:,})."
+                )
+            frame = Frame(scope, found.frame, data.buffers.near, number, data.repeats, _STABLE_STREAM)
+            frames[scope.name, True] = frame
     main = statistics[data.main.name]
     share = main.frame.cells / max(main.cells, 1)
-    if share < MIN_FREE_SHARE:
+    if data.drawn and share < MIN_FREE_SHARE:
         warn(
             f"Only {share:.1%} of the cells are farther than {options.distance:g} m from every landslide. "
             "Stable points from so small a part say little about the map; make DISTANCE smaller."
         )
-    return draw_stable(data.layers, frames, data.buffers, data.repeats, options.seed, progress)
+    drawn = draw_cells(data.layers, frames, options.seed, progress)
+    return {name: ScopeDraws(one, drawn.get((name, True))) for (name, stable), one in drawn.items() if not stable}
 
 
-def stable_values(data: ValidationData, draws: Mapping[str, Draws], scope: Scope) -> np.ndarray | None:
-    """Return the values of all maps at the stable points of a scope, given or drawn, shape (maps, draws, points).
+_STABLE_STREAM, _LAND_STREAM, _RESAMPLING_STREAM = 1, 3, 2
 
-    Given points are one draw; where there are none it is ``None``, after a warning. Raises ``LayerEmpty`` if no given
-    stable point lies in the main scope.
+
+@dataclass(frozen=True)
+class ScopeDraws:
+    """What was drawn in a scope."""
+
+    land: Draws  # one draw of other land
+    stable: Draws | None  # stable points, one draw a repeat; None when they were given
+
+
+@dataclass(frozen=True)
+class ScopeSample:
+    """Landslides, other land and stable points of a scope with their blocks; all maps share them."""
+
+    landslides: Sample
+    land: np.ndarray
+    """Susceptibility in each of the maps at cells of other land, drawn by area, float32, shape (maps, cells)."""
+    stable: np.ndarray
+    """The same at the stable points, shape (maps, repeats, points), or (maps, 1, points) for given points."""
+    blocks: SpatialBlocks
+    resamples: BlockResamples
+    landslide_places: np.ndarray  # column of ``resamples.weights`` of each landslide
+    land_places: np.ndarray
+    stable_places: np.ndarray  # shape (repeats, points), or (1, points)
+
+
+def estimate_blocks(data: ValidationData, statistics: Mapping[str, MapStatistics]) -> SpatialBlocks:
+    """Return the blocks for all scopes: those with the longest range of any map, from all landslides."""
+    grid, placements = data.layers.grid, statistics[ALL].placements
+    sample = data.landslides.in_scope(Scope(ALL))
+    x, y = metric_positions(grid, sample.rows, sample.columns)
+    seed, smallest = data.options.seed, least_side(grid)
+    found = [SpatialBlocks.estimate(x, y, one.result(), seed, smallest) for one in placements]
+    return max(found, key=lambda one: one.side_m)
+
+
+def sample_scope(
+    data: ValidationData, blocks: SpatialBlocks, draws: Mapping[str, ScopeDraws], scope: Scope
+) -> ScopeSample | None:
+    """Return what a scope is evaluated on, and draw its resamples; ``None``, after a warning, where nothing could be
+    drawn or no given stable point lies. Raises ``LayerEmpty`` if that is the main scope.
     """
-    if data.stable is not None:
-        values = data.stable.in_scope(scope).cell_values.values_by_map[:, None, :]
-    elif scope.name in draws:
-        values = draws[scope.name].values_by_map
-    else:
+    if scope.name not in draws:
         return None
-    if values.shape[2]:
-        return values
-    text = f"None of the given stable points lies in {scope_phrase(scope)}, so there are no numbers for it."
-    if scope.name == data.main.name:
-        raise LayerEmpty(text)
-    data.warning_log.warn(text)
-    return None
+    drawn, given = draws[scope.name], None if data.stable is None else data.stable.in_scope(scope)
+    if given is not None and not len(given):
+        text = f"None of the given stable points lies in {scope_phrase(scope)}, so there are no numbers for it."
+        if scope.name == data.main.name:
+            raise LayerEmpty(text)
+        data.warning_log.warn(text)
+        return None
+    grid = data.layers.grid
+    inside = data.landslides.cell_values.in_scope(scope)
+    of_landslides = _landslide_blocks(data.landslides, grid, blocks)[inside]
+    of_land = blocks.index(*metric_positions(grid, drawn.land.rows[0], drawn.land.columns[0]))
+    if given is not None:
+        stable, rows, columns = given.cell_values.values_by_map[:, None, :], given.rows[None], given.columns[None]
+    elif drawn.stable is not None:
+        stable, rows, columns = drawn.stable.values_by_map, drawn.stable.rows, drawn.stable.columns
+    of_stable = blocks.index(*metric_positions(grid, rows, columns))
+    rng = np.random.default_rng([data.options.seed, _RESAMPLING_STREAM, scope.seed_offset])
+    resamples = BlockResamples(of_landslides, [of_land, of_stable], data.repeats, rng)
+    places = (resamples.places(one) for one in (of_landslides, of_land, of_stable))
+    land = drawn.land.values_by_map[:, 0]
+    return ScopeSample(data.landslides.take(inside), land, stable, blocks, resamples, *places)
+
+
+def _landslide_blocks(sample: Sample, grid: Grid, blocks: SpatialBlocks) -> np.ndarray:
+    """Return the block of each landslide cell; the cells of one polygon are in the block of their middle."""
+    _, feature = np.unique(sample.feature, return_inverse=True)
+    cells = np.bincount(feature)
+    x, y = metric_positions(grid, sample.rows, sample.columns)
+    return blocks.index(*((np.bincount(feature, one) / cells) for one in (x, y)))[feature]

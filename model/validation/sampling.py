@@ -8,8 +8,9 @@ pass over the blocks with drawn cells finds where those are and reads their valu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,7 +21,10 @@ from ..inputs.vectors import Landslides, PointsAndPolygons, Polygons
 from ..labels.buffers import Buffers, interior_point, landslide_points
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..statistics import SusceptibilityHistogram, bin_index
-from .map_layers import CellValues, MapLayers, Scope
+from .area_placements import AreaPlacements
+from .map_layers import CellValues, MapBlock, MapLayers, Scope
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -203,28 +207,65 @@ class SamplingFrame:
 class MapStatistics:
     """Statistics of a scope, from one pass over all blocks."""
 
+    placements: list[AreaPlacements]  # of the scope's landslides among its other land, in each of the maps
     cells: int = 0
     area_m2: float = 0.0
     zone_area_m2: dict[int, float] = field(default_factory=dict)
     ranking: SusceptibilityHistogram = field(default_factory=SusceptibilityHistogram)
     frame: SamplingFrame = field(default_factory=SamplingFrame)
     """Cells from which stable points are drawn; empty when none are to be drawn."""
+    land: SamplingFrame = field(default_factory=SamplingFrame)
+    """Cells that hold no landslide, from which the cells of other land are drawn that the resamples need."""
 
-    def add(self, block: Block, mask: np.ndarray, area: np.ndarray, near_landslide: np.ndarray | None) -> None:
+    @classmethod
+    def of_scopes(cls, scopes: Sequence[Scope], landslides: Sample) -> dict[str, MapStatistics]:
+        """Return empty statistics by name of the scope."""
+        values = {scope.name: landslides.in_scope(scope).cell_values.values_by_map for scope in scopes}
+        return {name: cls([AreaPlacements(one) for one in of_maps]) for name, of_maps in values.items()}
+
+    @property
+    def landslide_share(self) -> float:
+        """Share of the area in cells that hold a landslide."""
+        return 1 - self.placements[0].area / self.area_m2
+
+    def add(self, view: MapBlock, mask: np.ndarray, area: np.ndarray, cells: LandslideCells) -> None:
         """Add the cells of a block in a mask; ``area`` is that of a cell by row in square metres."""
         self.cells += int(mask.sum())
         self.area_m2 += float(mask.sum(axis=1) @ area)
-        if near_landslide is not None:
-            self.frame.add(block, (mask & ~near_landslide).sum(axis=1), area)
+        if cells.near is not None:
+            self.frame.add(view.block, (mask & ~cells.near).sum(axis=1), area)
+        other = mask & ~cells.held
+        self.land.add(view.block, other.sum(axis=1), area)
+        areas = np.repeat(area, other.sum(axis=1))
+        for placements, values in zip(self.placements, view.values_by_map):
+            placements.add(values[other], areas)
+
+
+@dataclass(frozen=True)
+class LandslideCells:
+    """Which cells of a block landslides lie in, and are near to."""
+
+    held: np.ndarray  # bool: the cell of a point, or any cell of a polygon
+    near: np.ndarray | None  # bool: no stable point may be drawn here; None when none will be drawn
+
+
+@dataclass(frozen=True)
+class LandslideBuffers:
+    """The cells of landslides and those near them, read block by block."""
+
+    held: Buffers  # with a radius of 0
+    near: Buffers | None  # None when no stable points will be drawn
+
+    def read(self, block: Block) -> LandslideCells:
+        """Return the cells of a block."""
+        return LandslideCells(self.held.read(block)[0], None if self.near is None else self.near.read(block)[0])
 
 
 def collect_map_statistics(
-    layers: MapLayers, scopes: Sequence[Scope], buffers: Buffers | None, progress: Progress
+    layers: MapLayers, scopes: Sequence[Scope], landslides: Sample, buffers: LandslideBuffers, progress: Progress
 ) -> dict[str, MapStatistics]:
-    """Read the map once and return the statistics by name of the scope. ``buffers``: cells near landslides, where no
-    stable point may lie; ``None`` when none will be drawn.
-    """
-    result = {scope.name: MapStatistics() for scope in scopes}
+    """Read the map once and return the statistics by name of the scope."""
+    result = MapStatistics.of_scopes(scopes, landslides)
     for block in layers.grid.blocks_with_progress(progress):
         view = layers.read(block)
         if not view.valid.any():
@@ -233,14 +274,14 @@ def collect_map_statistics(
         areas = np.broadcast_to(area[:, None], view.values.shape)
         bins = np.zeros(view.values.shape, dtype=np.int64)
         bins[view.valid] = bin_index(view.values[view.valid])
-        near_landslide = buffers.read(block)[0] if buffers is not None else None
+        landslide_cells = buffers.read(block)
         for scope in scopes:
             stop_if_cancelled(progress)
             mask = layers.scope_mask(view, scope)
             if not mask.any():
                 continue
             statistics = result[scope.name]
-            statistics.add(block, mask, area, near_landslide)
+            statistics.add(view, mask, area, landslide_cells)
             statistics.ranking.add(bins[mask], areas[mask])
             zone_areas = np.bincount(view.zones[mask], weights=areas[mask])
             for zone in np.flatnonzero(np.bincount(view.zones[mask])[1:]) + 1:
@@ -249,65 +290,69 @@ def collect_map_statistics(
     return result
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What cells of a scope are drawn from, and how many."""
+
+    scope: Scope
+    cells: SamplingFrame
+    excluded: Buffers  # the same that the cells were counted without
+    number: int  # of points in a draw
+    repeats: int
+    stream: int  # number of its own stream of random numbers, beside the scope's
+
+
 @dataclass
 class Draws:
-    """Repeated random samples of the stable points of a scope."""
+    """Repeated random samples of the cells of a scope."""
 
     values_by_map: np.ndarray  # susceptibility in each of the maps, float32, shape (maps, repeats, points)
-    rows: np.ndarray  # rows of the first draw's cells, shape (points,)
-    columns: np.ndarray  # columns of the first draw's cells
+    rows: np.ndarray  # int32, shape (repeats, points)
+    columns: np.ndarray
 
 
-def draw_stable(
-    layers: MapLayers,
-    scopes: dict[str, tuple[Scope, SamplingFrame, int]],
-    buffers: Buffers,
-    repeats: int,
-    seed: int,
-    progress: Progress,
-) -> dict[str, Draws]:
-    """Draw stable points for several scopes and return the draws by name. ``scopes``: by name the scope, the cells to
-    draw from, and how many points a draw has. ``buffers``: the same that the frames were counted with.
-    """
-    drawn: dict[str, np.ndarray] = {}
-    result: dict[str, Draws] = {}
-    by_block: dict[Block, list[tuple[str, np.ndarray, int]]] = {}
-    for name, (scope, frame, number) in scopes.items():
-        rng = np.random.default_rng([seed, 1, scope.seed_offset])
+def draw_cells(layers: MapLayers, frames: Mapping[Key, Frame], seed: int, progress: Progress) -> dict[Key, Draws]:
+    """Draw cells from several frames and return the draws by their keys."""
+    drawn: dict[Key, np.ndarray] = {}
+    result: dict[Key, Draws] = {}
+    by_block: dict[Block, list[tuple[Key, np.ndarray, int]]] = {}
+    for key, frame in frames.items():
+        rng = np.random.default_rng([seed, frame.stream, frame.scope.seed_offset])
         ids = []
-        for _ in range(repeats):
+        for _ in range(frame.repeats):
             stop_if_cancelled(progress)
-            ids.append(frame.draw(rng, number))
-        drawn[name] = np.stack(ids)
-        values = np.full((layers.map_count, *drawn[name].shape), np.nan, dtype=np.float32)
-        points = drawn[name].shape[1]
-        result[name] = Draws(values, np.zeros(points, dtype=np.int64), np.zeros(points, dtype=np.int64))
-        first = frame.block_offsets
-        flat = drawn[name].ravel()
+            ids.append(frame.cells.draw(rng, frame.number))
+        drawn[key] = np.stack(ids)
+        shape = drawn[key].shape
+        values = np.full((layers.map_count, *shape), np.nan, dtype=np.float32)
+        result[key] = Draws(values, *np.zeros((2, *shape), dtype=np.int32))
+        first = frame.cells.block_offsets
+        flat = drawn[key].ravel()
         order = np.argsort(flat, kind="stable")
         edges = np.searchsorted(flat[order], first)
-        for index, block in enumerate(frame.blocks):
+        for index, block in enumerate(frame.cells.blocks):
             chosen = order[edges[index] : edges[index + 1]]
             if len(chosen):
-                by_block.setdefault(block, []).append((name, chosen, int(first[index])))
+                by_block.setdefault(block, []).append((key, chosen, int(first[index])))
     for done, (block, parts) in enumerate(by_block.items()):
         stop_if_cancelled(progress)
         progress.report(done / len(by_block))
         view = layers.read(block)
-        near_landslide = buffers.read(block)[0]
-        for name, chosen, first_cell in parts:
-            places = np.flatnonzero(layers.scope_mask(view, scopes[name][0]) & ~near_landslide)
-            cells = places[drawn[name].ravel()[chosen] - first_cell]
-            draws = result[name]
+        excluded: dict[int, np.ndarray] = {}
+        for key, chosen, first_cell in parts:
+            frame, draws = frames[key], result[key]
+            if id(frame.excluded) not in excluded:
+                excluded[id(frame.excluded)] = frame.excluded.read(block)[0]
+            places = np.flatnonzero(layers.scope_mask(view, frame.scope) & ~excluded[id(frame.excluded)])
+            cells = places[drawn[key].ravel()[chosen] - first_cell]
             for drawn_values, values in zip(draws.values_by_map, view.values_by_map):
                 drawn_values.ravel()[chosen] = values.ravel()[cells]
-            of_first = chosen < len(draws.rows)
-            draws.rows[chosen[of_first]] = cells[of_first] // block.width + block.row
-            draws.columns[chosen[of_first]] = cells[of_first] % block.width + block.column
+            draws.rows.ravel()[chosen] = cells // block.width + block.row
+            draws.columns.ravel()[chosen] = cells % block.width + block.column
     return result
 
 
 def drawn_points(draws: Draws, layers: MapLayers, progress: Progress) -> tuple[np.ndarray, CellValues]:
     """Return coordinates and values of the first draw, at the centres of its cells."""
-    cells = layers.cell_values(draws.rows, draws.columns, progress)
-    return _cell_centres(layers.grid, draws.rows, draws.columns), cells
+    cells = layers.cell_values(draws.rows[0], draws.columns[0], progress)
+    return _cell_centres(layers.grid, draws.rows[0], draws.columns[0]), cells

@@ -25,9 +25,11 @@ SUBSET_SPELLINGS = {
 POLYGON_MODES = ("representative", "cells")
 """One cell per landslide polygon (that of a point well inside it), or every cell."""
 MIN_LANDSLIDES = 2
+MIN_BLOCKS = 15  # with fewer blocks of land that hold landslides, no test is possible
 FEW_LANDSLIDES = 30  # fewer than this, and the report warns that the numbers are rough
 MAX_CELLS = 250_000  # more landslide cells than this (every cell of large polygons) are thinned at random
 MAX_DRAWN = 5_000_000  # stable points over all repeats that are held in memory; more repeats than that are cut
+LAND_CELLS, MIN_LAND_CELLS = 20_000, 2_000  # cells of other land that are drawn for the resamples of a scope
 OUTCOMES = ("hit", "miss", "false_alarm", "correct_rejection")
 """A landslide at or above the threshold, one below, a stable point at or above, one below."""
 POINT_FIELDS = (

@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..statistics import LEVEL, MIN_REPEATS, Estimate
+from .settings import MIN_BLOCKS
 
 if TYPE_CHECKING:
     from ..grid import Grid
 
-MIN_BLOCKS = 15  # with fewer blocks that hold landslides, no test is possible
 INTERVAL = "blocks"  # name of these intervals in tables
 MAX_PAIRED = 2000  # landslides of which all pairs go into the variogram; of more, so many are drawn
 LAGS = 20  # classes of distance; each is wider than the one before, so that short distances are told apart
 MIN_PAIRS = 30  # a class with fewer pairs joins the next one
+MAX_BLOCKS = 20_000
 RANGES = 60  # ranges that are tried
 STRUCTURE = 1.645  # standard errors by which near landslides must resemble each other more than any two do
 
@@ -38,6 +39,12 @@ def metric_positions(grid: Grid, rows: np.ndarray, columns: np.ndarray) -> tuple
     width, height = grid.spacing()
     north = np.cumsum(height) - height / 2
     return (columns + 0.5 - grid.width / 2) * width[rows], -north[rows]
+
+
+def least_side(grid: Grid) -> float:
+    """Return the least side of a block in metres: at most some 20,000 blocks cover the grid."""
+    width, height = grid.spacing(grid.height // 2, 1)
+    return math.sqrt(grid.width * float(width[0]) * grid.height * float(height[0]) / MAX_BLOCKS)
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,9 @@ class SpatialBlocks:
     y: float
 
     @classmethod
-    def estimate(cls, x: np.ndarray, y: np.ndarray, values: np.ndarray, seed: int) -> SpatialBlocks:
+    def estimate(
+        cls, x: np.ndarray, y: np.ndarray, values: np.ndarray, seed: int, smallest: float = 0.0
+    ) -> SpatialBlocks:
         """Return blocks for the landslides of a map.
 
         Args:
@@ -147,12 +156,13 @@ class SpatialBlocks:
             values: their placement values: share of other land that is less susceptible; shape (landslides,). With
                 several maps, estimate for each and keep the largest.
             seed: of the draw of landslides for the variogram.
+            smallest: least side in metres, so that there are not too many blocks; :func:`least_side`.
 
         Without structure the side is the median distance to the nearest landslide, so that most blocks hold one.
         """
         range_m = fit_variogram(x, y, values, seed).range_m
         nearest = _median_nearest(x, y)
-        side = max(range_m, nearest)
+        side = max(range_m, nearest, smallest)
         corner = (float(x.min()), float(y.min())) if len(x) else (0.0, 0.0)
         return cls(range_m, side, *corner)
 
@@ -177,8 +187,11 @@ def _median_nearest(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def resample_weights(count: int, repeats: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how often each of ``count`` blocks is drawn with replacement, float64, shape (repeats, count)."""
-    return rng.multinomial(count, np.full(count, 1 / count), size=repeats).astype(np.float64)
+    """Return how often each of ``count`` blocks is drawn with replacement, uint8, shape (repeats, count)."""
+    weights = np.zeros((repeats, count), dtype=np.uint8)
+    for row in weights:
+        row[:] = np.bincount(rng.integers(0, count, count), minlength=count)
+    return weights
 
 
 class BlockResamples:
@@ -198,7 +211,7 @@ class BlockResamples:
         """
         self._blocks = np.unique(np.concatenate([landslides, *(np.unique(part) for part in land)]))
         self.weights = resample_weights(len(self._blocks), repeats, rng)
-        """How often each block was drawn, shape (repeats, blocks)."""
+        """How often each block was drawn, uint8, shape (repeats, blocks)."""
         counts = np.unique(landslides, return_counts=True)[1].astype(np.float64)
         self.independent = len(counts)
         """Blocks that hold landslides."""

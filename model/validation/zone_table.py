@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import binomtest
+import numpy as np
 
-from ..statistics import Estimate, wilson_interval
+from ..statistics import Estimate
+from .spatial_blocks import BlockResamples
 
 
 @dataclass(frozen=True)
@@ -22,26 +23,48 @@ class ZoneRow:
     area_km2: float
     area_share: float  # of the area inside zones, 0 to 1
     frequency_ratio: Estimate  # share of the landslides divided by share of the area: 1 is as many as by chance
+    p_rise: float
+    """One-sided p of a ratio so much above that of the zone below; NaN for the lowest zone, where the ratio does not
+    rise, and where no test is possible."""
 
 
-def zone_table(landslides: Mapping[int, int], area_m2: Mapping[int, float], names: Mapping[int, str]) -> list[ZoneRow]:
+def zone_table(
+    landslide_zones: np.ndarray,
+    places: np.ndarray,
+    resamples: BlockResamples,
+    area_m2: Mapping[int, float],
+    names: Mapping[int, str],
+) -> list[ZoneRow]:
     """Return table 4.
 
-    The area is known, the landslides are a sample: the interval of the frequency ratio is Wilson's interval of the
-    share of landslides, divided by the share of area. It also holds for a zone without any landslide. ``names``: zone
-    names in the order of the table, from the least susceptible.
+    The area is known, the landslides are a sample: the interval of the frequency ratio is that of the share of
+    landslides, from resampled blocks, divided by the share of area. It also holds for a zone without any landslide.
+
+    Args:
+        landslide_zones: zone of each landslide, 0 where there is none, shape (landslides,).
+        places: column of the resamples' weights of each landslide.
+        names: zone names in the order of the table, from the least susceptible.
     """
-    all_landslides = sum(landslides.get(zone, 0) for zone in names)
-    all_area = sum(area_m2.get(zone, 0.0) for zone in names)
-    rows = []
-    for zone, name in names.items():
-        count, area = landslides.get(zone, 0), area_m2.get(zone, 0.0)
-        share = count / all_landslides if all_landslides else math.nan
-        low, high = wilson_interval(count, all_landslides)
+    zones, blocks = list(names), resamples.weights.shape[1]
+    counts = np.array([np.bincount(places[landslide_zones == zone], minlength=blocks) for zone in zones])
+    resampled = resamples.weights.astype(np.float64) @ counts.T
+    in_zones, all_area = counts.sum(), sum(area_m2.get(zone, 0.0) for zone in zones)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = resampled / resampled.sum(axis=1, keepdims=True)
+    rows: list[ZoneRow] = []
+    below: tuple[float, np.ndarray] | None = None
+    for zone, count, repeats in zip(zones, counts.sum(axis=1).tolist(), shares.T):
+        area = area_m2.get(zone, 0.0)
+        share = resamples.estimate(count / in_zones if in_zones else math.nan, repeats, "share")
         area_share = area / all_area if all_area else math.nan
         divisor = area_share or math.nan
-        ratio = Estimate(share / divisor, low / divisor, high / divisor, "Wilson")
-        rows.append(ZoneRow(zone, name, count, Estimate(share, low, high, "Wilson"), area / 1e6, area_share, ratio))
+        ratio = Estimate(share.value / divisor, share.low / divisor, share.high / divisor, share.interval)
+        p_rise = math.nan
+        if math.isfinite(ratio.value):
+            if below is not None and ratio.value > below[0]:
+                p_rise = resamples.p(ratio.value - below[0], repeats / divisor - below[1]) / 2
+            below = ratio.value, repeats / divisor
+        rows.append(ZoneRow(zone, names[zone], count, share, area / 1e6, area_share, ratio, p_rise))
     return rows
 
 
@@ -50,10 +73,9 @@ def non_monotonic_pairs(rows: Sequence[ZoneRow]) -> list[tuple[str, str]]:
 
     Zones without area are passed over. A useful map has none.
     """
-    known = [row for row in rows if math.isfinite(row.frequency_ratio.value)]
     return [
         (low.name, high.name)
-        for low, high in zip(known, known[1:])
+        for low, high in _neighbours(rows)
         if high.frequency_ratio.value <= low.frequency_ratio.value
     ]
 
@@ -61,16 +83,11 @@ def non_monotonic_pairs(rows: Sequence[ZoneRow]) -> list[tuple[str, str]]:
 def insignificant_increases(rows: Sequence[ZoneRow], level: float = 0.05) -> list[tuple[str, str]]:
     """Return the pairs of neighbouring zones whose ratio rises, but by no more than chance may make, lower zone first.
 
-    Were the density of landslides the same in both, the landslides of the two would fall into the upper one with the
-    chance of its share of their area: a one-sided binomial test at ``level``.
+    The difference of the two ratios is tested over resampled blocks, one-sided at ``level``.
     """
+    return [(low.name, high.name) for low, high in _neighbours(rows) if high.p_rise > level]
+
+
+def _neighbours(rows: Sequence[ZoneRow]) -> list[tuple[ZoneRow, ZoneRow]]:
     known = [row for row in rows if math.isfinite(row.frequency_ratio.value)]
-    unsure = []
-    for low, high in zip(known, known[1:]):
-        if high.frequency_ratio.value <= low.frequency_ratio.value:
-            continue
-        chance = high.area_share / (low.area_share + high.area_share)
-        test = binomtest(high.landslides, low.landslides + high.landslides, chance, alternative="greater")
-        if test.pvalue > level:
-            unsure.append((low.name, high.name))
-    return unsure
+    return list(zip(known, known[1:]))

@@ -17,7 +17,7 @@ from rasterio.warp import calculate_default_transform, reproject
 from rasterio.warp import transform as warp_points
 from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
-from sklearn.metrics import cohen_kappa_score
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from scarp.model import errors
 from scarp.model.comparison import mosaic
@@ -181,7 +181,7 @@ def test_holm_against_hand():
 def test_identical_maps_do_not_differ(case, tmp_path):
     summary = run(case, tmp_path, "good", "again", output_difference=tmp_path / "d.tif")
     test = pair_test(summary, "good", "again")
-    assert (test.delong.value, test.bootstrap.low, test.bootstrap.high, test.p_corrected) == (0, 0, 0, 1)
+    assert (test.delong.value, test.difference.low, test.difference.high, test.p_corrected) == (0, 0, 0, 1)
     found = summary.agreements[0]
     assert found.kappa == found.weighted_kappa == found.same_zone_share == pytest.approx(found.spearman) == 1
     with rasterio.open(tmp_path / "d.tif") as difference:
@@ -216,14 +216,23 @@ def test_numbers_against_brute_force(case, tmp_path):
     assert found.matrix_km2.sum() == pytest.approx(stable.sum() * 900 / 1e6)
     assert found.mean_difference == pytest.approx(np.mean(both[0].astype(float) - both[1]))
     for result, one, grid in zip(summary.results["all"], both, (case.good, case.poor)):
-        auc = np.mean([(one < value).mean() for value in grid[case.rows, case.columns]])
-        assert result.auc.value == pytest.approx(auc, abs=0.05)
+        landslides = grid[case.rows, case.columns]
+        land = grid.copy()
+        land[case.rows, case.columns] = np.nan
+        land = land[stable & np.isfinite(land)]
+        truth = np.repeat([1, 0], [len(landslides), len(land)])
+        assert result.auc.value == pytest.approx(roc_auc_score(truth, np.concatenate([landslides, land])))
+        auc = np.mean([(one < value).mean() for value in landslides])
+        assert result.auc_stable.value == pytest.approx(auc, abs=0.05)
         assert result.success_rate_auc.value == pytest.approx(auc, abs=1e-3)
     test = pair_test(summary, "good", "poor")
-    assert summary.best == "good" and test.p_delong < 1e-3 and test.p_bootstrap < 1e-3
+    assert summary.best == "good" and test.p_delong < 1e-3 and test.p_delong < test.p < 0.05
+    assert test.independent_blocks == summary.results["all"][0].independent_blocks > 15
+    # Maps and landslides are smooth over some 10 cells, so landslides are not independent of each other.
     width = test.delong.high - test.delong.low
-    assert test.bootstrap.high - test.bootstrap.low == pytest.approx(width, rel=0.35)
-    assert test.delong.low < test.bootstrap.value < test.delong.high
+    assert width < test.difference.high - test.difference.low < 4 * width
+    lead = np.subtract(*[result.auc.value for result in summary.results["all"]])
+    assert test.delong.value == test.difference.value == lead == summary.lead
     assert float(rows_of(tmp_path)["all", "good", "poor", "spearman"]["value"]) == pytest.approx(found.spearman)
     assert {path.name for path in tmp_path.iterdir()} == {"table.csv", "table.json", "table.csv.run.json"}
 
@@ -274,7 +283,11 @@ def test_an_official_map_of_classes_with_a_mark_it_does_not_declare(case, tmp_pa
     landslide = classes[case.rows, case.columns][used]
     everywhere = classes[8:150].ravel()
     exact = np.mean([(everywhere < one).mean() + (everywhere == one).mean() / 2 for one in landslide])
-    assert summary.results["all"][1].auc.value == pytest.approx(exact, abs=0.06)
+    assert summary.results["all"][1].auc_stable.value == pytest.approx(exact, abs=0.06)
+    land = np.delete(classes.ravel(), case.rows[used] * WIDTH + case.columns[used])[8 * WIDTH - (case.rows < 8).sum() :]
+    truth = np.repeat([1, 0], [len(landslide), (land > 0).sum()])
+    expected = roc_auc_score(truth, np.concatenate([landslide, land[land > 0]]))
+    assert summary.results["all"][1].auc.value == pytest.approx(expected)
     assert summary.results["all"][1].success_rate_auc.value == pytest.approx(exact, abs=1e-6)
     with rasterio.open(tmp_path / "d.tif") as difference:
         cells = difference.read(1)
@@ -312,8 +325,11 @@ def test_given_stable_points_and_polygons(case, tmp_path):
     given = {"stable": stable, "landslides": Polygons(name="outlines", geometries=outlines)}
     modes = "representative", "cells"
     one, every = (run(case, tmp_path, "good", "poor", polygon_mode=mode, **given) for mode in modes)
-    assert (one.tests["all"][0].clustered, every.tests["all"][0].clustered) == (False, True)
-    assert every.results["all"][0].landslides > 3 * one.results["all"][0].landslides
+    results = [summary.results["all"][0] for summary in (one, every)]
+    assert results[1].landslides > 3 * results[0].landslides
+    # The other land is the same, without any cell of the polygons, and so is the number of blocks, or nearly.
+    assert results[0].landslide_share == results[1].landslide_share > 8 * len(case.rows) / (192 * WIDTH) * 0.8
+    assert results[1].independent_blocks <= 1.2 * len(case.rows)
     again = run(case, tmp_path, "good", "again", polygon_mode="cells", **given)
     assert again.tests["all"][0].p_corrected == 1
 
@@ -416,7 +432,14 @@ def test_the_numbers_are_those_of_validation(case, tmp_path):
     for paths, names in ((case.pieces[:3], ONE), (case.pieces, BOTH)):
         for scope, (joined, *_) in run_pieces(case, tmp_path, paths, names).results.items():
             expected = alone.of(scope)
-            assert (joined.auc, joined.measures) == (expected.auc, expected.measures), scope
+            if names is ONE:
+                assert (joined.auc, joined.measures) == (expected.auc, expected.measures), scope
+            # Beside another map the blocks are those of the longer range, so that only the intervals differ.
+            for ours, theirs in (
+                (joined.auc, expected.auc),
+                *zip(joined.measures.values(), expected.measures.values()),
+            ):
+                assert ours.value == theirs.value, scope
 
 
 def test_where_pieces_overlap_the_first_one_counts(case, tmp_path):

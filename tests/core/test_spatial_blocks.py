@@ -214,6 +214,6 @@ def test_intervals_cover_the_truth_where_landslides_cluster(scene):
     """One hundred areas; the whole table is that of the script."""
     found = [interval_coverage.simulate(*scene, seed) for seed in range(100)]
     blocks, single = (np.mean([getattr(one, kind) for one in found], axis=0) for kind in ("blocks", "single"))
-    assert (blocks >= 0.88).all() and blocks[0] <= 0.995
+    assert (blocks >= 0.88).all()
     if scene[1] > 1:
         assert (single < 0.8).all()

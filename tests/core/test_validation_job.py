@@ -74,6 +74,16 @@ def table_of(folder) -> dict[tuple[str, str], list[str]]:
     return found
 
 
+def auc_against_other_land(case: Case, rows, columns) -> float:
+    """By scikit-learn, landslides at their cells against all cells but those, by true area."""
+    other = np.isfinite(case.values)
+    other[rows, columns] = False
+    areas = np.broadcast_to(GRID.cell_area()[:, None], GRID.shape)[other]
+    values = np.concatenate([case.values[rows, columns], case.values[other]])
+    truth = np.repeat([1, 0], [len(rows), other.sum()])
+    return roc_auc_score(truth, values, sample_weight=np.concatenate([np.ones(len(rows)), areas]))
+
+
 def test_numbers_are_those_of_the_points(case, tmp_path):
     summary = run(case, tmp_path)
     landslide = case.values[case.rows, case.columns]
@@ -92,10 +102,14 @@ def test_numbers_are_those_of_the_points(case, tmp_path):
     everywhere = case.values[np.isfinite(case.values)]
     exact = np.mean([(everywhere < one).mean() for one in landslide])
     assert main.success_rate_auc.value == pytest.approx(exact, abs=2e-3)
-    assert abs(summary.auc - exact) < 0.05 and summary.auc_low < summary.auc < summary.auc_high
+    assert summary.auc == pytest.approx(auc_against_other_land(case, case.rows, case.columns), abs=1e-9)
+    assert abs(main.auc_stable.value - exact) < 0.05 and summary.auc_low < summary.auc < summary.auc_high
     t = table_of(tmp_path)
     assert [float(t["all", name][0]) for name in ("auc", "kappa")] == pytest.approx([summary.auc, summary.kappa])
-    assert (t["all", "auc"][3], float(t["input", "landslide_features"][0])) == ("bootstrap", 150)
+    assert (t["all", "auc"][3], float(t["input", "landslide_features"][0])) == ("blocks", 150)
+    blocks = [float(t["all", name][0]) for name in ("range_m", "block_side_m", "independent_blocks")]
+    assert blocks == pytest.approx([main.range_m, main.block_side_m, main.independent_blocks])
+    assert 15 <= blocks[2] < 150
     rows = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     values = {(row["scope"], row["measure"]): row["value"] for row in rows}
     assert values == {key: float(row[0]) if row[0] else None for key, row in t.items()}
@@ -106,8 +120,9 @@ def test_numbers_are_those_of_the_points(case, tmp_path):
 
 def test_the_interval_of_draws_is_inside_the_one_of_another_inventory(case, tmp_path):
     main = run(case, tmp_path, repeats=100).of("all")
-    widths = [one.high - one.low for one in (main.auc_draws, main.auc, main.auc_delong)]
-    assert widths[0] < widths[1] and widths[1] == pytest.approx(widths[2], rel=0.35)
+    widths = [one.high - one.low for one in (main.auc_draws, main.auc_stable, main.auc, main.auc_delong)]
+    # The field is smooth over 6 cells and the landslides follow it: blocks of land tell less than single landslides.
+    assert widths[0] < widths[1] and widths[3] < widths[2] < 3 * widths[3]
 
 
 def test_other_parts_do_not_change_the_numbers_of_the_map(case, tmp_path):
@@ -181,8 +196,10 @@ def test_given_stable_points_are_used(case, tmp_path):
     stable = np.array([case.values[cell] for cell in sorted(cells)])
     landslide = case.values[case.rows, case.columns]
     expected = roc_auc_score(np.repeat([1, 0], [150, len(stable)]), np.concatenate([landslide, stable]))
-    assert (summary.stable, summary.auc) == (len(stable), pytest.approx(expected))
-    assert not summary.of("all").auc_draws.has_interval and summary.auc_low < expected < summary.auc_high
+    main = summary.of("all")
+    assert (summary.stable, main.auc_stable.value) == (len(stable), pytest.approx(expected))
+    assert not main.auc_draws.has_interval and main.auc_stable.low < expected < main.auc_stable.high
+    assert summary.auc == pytest.approx(auc_against_other_land(case, case.rows, case.columns))
     assert any("lie in the cell of a landslide" in text for text in summary.warnings)
 
 
@@ -207,7 +224,15 @@ def test_landslides_may_be_polygons(case, tmp_path, mode):
     assert any("Every cell of a landslide polygon" in text for text in summary.warnings) == (mode == "cells")
     features = {point.feature for point in summary.points if point.kind == "landslide"}
     assert features == set(range(1, 41))
-    assert summary.of("all").measures["recall"].interval == ("Wilson" if mode == "representative" else "bootstrap")
+    main = summary.of("all")
+    assert main.measures["recall"].interval == "blocks"
+    # No cell of a polygon is other land, whichever of its cells count as landslides.
+    first = np.array([range(20, 180, 4), range(10, 210, 5)])
+    rows, columns = (first[:, :, None] + np.mgrid[:3, :2].reshape(2, 1, -1)).reshape(2, -1)
+    area = np.broadcast_to(GRID.cell_area()[:, None], GRID.shape)
+    assert main.landslide_share == pytest.approx(area[rows, columns].sum() / area[np.isfinite(case.values)].sum())
+    if mode == "cells":
+        assert summary.auc == pytest.approx(auc_against_other_land(case, rows, columns))
 
 
 def test_resampling_whole_landslides_widens_the_interval(case, tmp_path):
@@ -215,6 +240,7 @@ def test_resampling_whole_landslides_widens_the_interval(case, tmp_path):
     polygons = areas(*((row, column, 8, 8) for row in range(20, 190, 40) for column in range(10, 230, 40)))
     main = run(case, tmp_path, landslides=polygons, polygon_mode="cells", distance=0.0, repeats=60).of("all")
     assert main.auc.high - main.auc.low > 1.5 * (main.auc_delong.high - main.auc_delong.low)
+    assert main.independent_blocks <= 30
 
 
 def test_landslides_without_data_and_an_unknown_mode_are_refused(case, tmp_path):

@@ -11,6 +11,7 @@ from scarp.model import statistics
 from scarp.model.errors import TooFewData
 from scarp.model.statistics import bin_index, percentile_interval, wilson_interval
 from scarp.model.validation import metrics as ours
+from scarp.model.validation.spatial_blocks import BlockResamples
 from scarp.model.validation.zone_table import insignificant_increases, non_monotonic_pairs, zone_table
 
 NAMES = dict(enumerate(("very low", "low", "medium", "high", "very high"), 1))
@@ -56,20 +57,30 @@ def three_digits(value: float) -> str:
     return f"{float(f'{value:.3g}'):.{max(0, 2 - int(np.floor(np.log10(value))))}f}"
 
 
+def table_of(counts, area=AREA, size=1):
+    """Table 4 of landslides in blocks of some size, in each of which all are in one zone."""
+    zones = np.repeat(list(counts), list(counts.values()))
+    places = np.concatenate([np.arange(count) // size + 10**6 * zone for zone, count in counts.items()])
+    resamples = BlockResamples(places, [], 400, np.random.default_rng(0))
+    return zone_table(zones, resamples.places(places), resamples, area, NAMES)
+
+
 @pytest.mark.parametrize("model", TABLE_4)
 def test_table_4_of_the_paper(model):
     """The paper divides shares rounded to 0.01 %; per 10,000 landslides they are whole numbers."""
     counts = {zone: round(100 * share) for zone, (share, _) in enumerate(TABLE_4[model], 1)}
     assert sum(counts.values()) == 10000
-    rows = zone_table(counts, AREA, NAMES)
+    rows = table_of(counts, size=20)
     for row, (share, ratio) in zip(rows, TABLE_4[model]):
         assert f"{100 * row.landslide_share.value:.2f}" == f"{share:.2f}"
         assert three_digits(row.frequency_ratio.value) == ratio
         assert row.frequency_ratio.low < row.frequency_ratio.value < row.frequency_ratio.high
     assert non_monotonic_pairs(rows) == []
     # With the paper's 1,955 landslides the zones increase significantly.
-    fewer = zone_table({zone: round(0.1955 * count) for zone, count in counts.items()}, AREA, NAMES)
-    assert insignificant_increases(fewer) == []
+    fewer = {zone: round(0.1955 * count) for zone, count in counts.items()}
+    assert insignificant_increases(table_of(fewer)) == []
+    # In clusters of 50 they would not.
+    assert ("very low", "low") in insignificant_increases(table_of(fewer, size=50))
 
 
 @pytest.mark.parametrize(("counts", "recall", "kappa"), TABLE_5)
@@ -80,22 +91,40 @@ def test_table_5_of_the_paper(counts, recall, kappa):
 
 
 def test_non_monotonic_ratios_are_named():
-    rows = zone_table({1: 5, 2: 30, 3: 10, 5: 40}, {**AREA, 4: 0.0}, NAMES)
+    rows = table_of({1: 5, 2: 30, 3: 10, 5: 40}, {**AREA, 4: 0.0})
     assert non_monotonic_pairs(rows) == [("low", "medium")] and np.isnan(rows[3].frequency_ratio.value)
 
 
 def test_insignificant_increases_are_found():
     counts = {1: 2, 2: 2, 3: 3, 4: 4, 5: 9}
-    few, many = (zone_table({zone: times * count for zone, count in counts.items()}, AREA, NAMES) for times in (1, 100))
+    few, many = (table_of({zone: times * count for zone, count in counts.items()}) for times in (1, 100))
     assert non_monotonic_pairs(few) == non_monotonic_pairs(many) == insignificant_increases(many) == []
     assert insignificant_increases(few) == [("very low", "low"), ("low", "medium"), ("medium", "high")]
-    p, last = binomtest(9, 13, 10 / 30, alternative="greater").pvalue, ("high", "very high")
-    assert last in insignificant_increases(few, p * 0.99) and last not in insignificant_increases(few, p)
+    # Without clusters the test is nearly the binomial one.
+    some = table_of({zone: 10 * count for zone, count in {1: 2, 2: 2, 3: 3, 4: 5, 5: 4}.items()})
+    exact = binomtest(40, 90, 10 / 30, alternative="greater").pvalue
+    assert some[4].p_rise == pytest.approx(exact, rel=0.5) and np.isnan(some[0].p_rise)
+
+
+def test_too_few_blocks_for_a_test_of_the_increase():
+    rows = table_of({1: 20, 2: 30, 3: 40, 4: 60, 5: 90}, size=30)
+    assert insignificant_increases(rows) == non_monotonic_pairs(rows) == []
+    assert all(np.isnan(row.p_rise) and row.frequency_ratio.interval == "blocks" for row in rows)
 
 
 def test_zone_without_landslides_has_an_interval():
-    ratio = zone_table({5: 50}, AREA, NAMES)[0].frequency_ratio
+    ratio = table_of({5: 50})[0].frequency_ratio
     assert ratio.value == ratio.low == 0 and ratio.high > 0.1
+
+
+def test_intervals_of_single_landslides_are_those_of_wilson():
+    """With blocks of one landslide each; where landslides cluster, they are wider."""
+    alone, clustered = (table_of({1: 20, 2: 40, 3: 60, 4: 120, 5: 160}, size=size) for size in (1, 10))
+    for one, many in zip(alone, clustered):
+        low, high = wilson_interval(one.landslides, 400)
+        share = one.landslide_share
+        assert (share.low, share.high) == pytest.approx((low, high), abs=0.012)
+        assert many.landslide_share.high - many.landslide_share.low > 2 * (high - low)
 
 
 @pytest.mark.parametrize("ties", [False, True])

@@ -6,15 +6,23 @@ import numpy as np
 import pytest
 from rasterio.features import geometry_mask
 from scipy.stats import chisquare
+from sklearn.metrics import roc_auc_score
 
 from scarp.model.errors import FieldUnusable, GridMismatch, InputCorrupt, LayerEmpty, TooFewData
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.inputs.vectors import Points, PointsAndPolygons, Polygons
-from scarp.model.labels.buffers import PointBuffers
+from scarp.model.labels.buffers import PointBuffers, landslide_buffers
 from scarp.model.progress import NullProgress
 from scarp.model.validation.map_layers import MapLayers, RegionMap, Scope, SubsetMap, ZoneSource
-from scarp.model.validation.sampling import SamplingFrame, collect_map_statistics, draw_stable, sample_layer
+from scarp.model.validation.sampling import (
+    Frame,
+    LandslideBuffers,
+    SamplingFrame,
+    collect_map_statistics,
+    draw_cells,
+    sample_layer,
+)
 from scarp.tests.core.conftest import at_cells, cell_box, degree_grid, utm_grid, write_raster
 
 UTM, WIDE = utm_grid(110, 130), utm_grid(1150, 1300)
@@ -44,12 +52,17 @@ def buffers_of(grid: Grid, points: Points, distance: float) -> PointBuffers:
 
 
 def census_of(layers: MapLayers, buffers: PointBuffers):
-    return collect_map_statistics(layers, [WHOLE], buffers, NullProgress())["all"]
+    """Statistics of a map with a landslide in its corner, or nearest to it."""
+    row, column = np.argwhere(np.isfinite(layers.read(Block(0, 0, 50, 40)).values))[0]
+    slides = Points("slides", xy=at_cells(layers.grid, [row], [column]))
+    both = LandslideBuffers(buffers_of(layers.grid, slides, 0.0), buffers)
+    landslides = sample(slides, layers, False)
+    return collect_map_statistics(layers, [WHOLE], landslides, both, NullProgress())["all"]
 
 
 def draw(layers: MapLayers, buffers: PointBuffers, number: int, draws: int, seed: int):
-    wanted = {"all": (WHOLE, census_of(layers, buffers).frame, number)}
-    return draw_stable(layers, wanted, buffers, draws, seed, NullProgress())["all"]
+    frame = Frame(WHOLE, census_of(layers, buffers).frame, buffers, number, draws, 1)
+    return draw_cells(layers, {"all": frame}, seed, NullProgress())["all"]
 
 
 def sample(polygons, layers: MapLayers, every_cell: bool, most: int = 10000):
@@ -68,12 +81,12 @@ def test_stable_points_are_valid_distinct_and_away_from_landslides(layers_of, di
     assert census_of(layers, buffers).cells == np.isfinite(values).sum()
     assert draws.values_by_map[0].shape == (7, 300) and np.isfinite(draws.values_by_map).all()
     cells = draws.rows * WIDE.width + draws.columns
-    assert len(np.unique(cells)) == 300
-    np.testing.assert_array_equal(draws.values_by_map[0, 0], values.astype(np.float32)[draws.rows, draws.columns])
-    centres = at_cells(WIDE, draws.rows, draws.columns)
+    assert [len(np.unique(one)) for one in cells] == [300] * 7
+    np.testing.assert_array_equal(draws.values_by_map[0], values.astype(np.float32)[draws.rows, draws.columns])
+    centres = at_cells(WIDE, draws.rows.ravel(), draws.columns.ravel())
     gaps = np.sqrt(((centres[:, None] - slides.xy[None]) ** 2).sum(axis=2)).min(axis=1)
     assert gaps.min() > max(distance, 15 / 2)
-    windows = {(row // 1024, column // 1024) for row, column in zip(draws.rows, draws.columns)}
+    windows = {(row // 1024, column // 1024) for row, column in zip(draws.rows[0], draws.columns[0])}
     assert windows == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
@@ -90,11 +103,34 @@ def test_chance_is_proportional_to_true_area(layers_of):
     layers = layers_of(NORTH, np.full(NORTH.shape, 0.5))
     buffers = buffers_of(NORTH, Points(name="slides", xy=at_cells(NORTH, [300], [20])), 0.0)
     rows = [draw(layers, buffers, 1000, 1, seed).rows for seed in range(20)]
-    counted = np.bincount(np.concatenate(rows) // 50, minlength=12)
+    counted = np.bincount(np.concatenate(rows).ravel() // 50, minlength=12)
     area = NORTH.cell_area().reshape(12, 50).sum(axis=1)
     assert area[-1] > 2 * area[0]
     assert chisquare(counted, counted.sum() * area / area.sum()).pvalue > 0.001
     assert chisquare(counted).pvalue < 1e-6
+
+
+@pytest.mark.parametrize("scene", ["landslides", "every cell", "ties"])
+def test_placements_by_area_against_scikit_learn(layers_of, scene):
+    rng = np.random.default_rng(4)
+    values = rng.random(NORTH.shape).astype(np.float32)
+    if scene == "ties":
+        values = np.round(values, 1)
+    values[:3] = np.nan
+    layers, polygons = layers_of(NORTH, values), Polygons("slides", geometries=[cell_box(NORTH, 50, 5, 20, 20)])
+    slides = polygons if scene == "every cell" else Points("slides", xy=at_cells(NORTH, range(1, 301, 5), [7] * 60))
+    held = landslide_buffers(NORTH, slides, np.zeros(len(slides)), 0.0, NullProgress())[0]
+    found = sample(slides, layers, scene == "every cell")
+    statistics = collect_map_statistics(layers, [WHOLE], found, LandslideBuffers(held, None), NullProgress())["all"]
+    other = np.isfinite(values)
+    other[found.rows, found.columns] = False
+    area = np.broadcast_to(NORTH.cell_area()[:, None], NORTH.shape)
+    truth = np.repeat([1, 0], [len(found), other.sum()])
+    weights = np.concatenate([np.ones(len(found)), area[other]])
+    expected = roc_auc_score(truth, np.concatenate([found.cell_values.values, values[other]]), sample_weight=weights)
+    assert statistics.placements[0].result().mean() == pytest.approx(expected)
+    assert statistics.land.cells == other.sum() and not statistics.frame.cells
+    assert statistics.landslide_share == pytest.approx(1 - area[other].sum() / area[np.isfinite(values)].sum())
 
 
 @pytest.mark.parametrize("number", [40, 60, 100, 150])
