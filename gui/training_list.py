@@ -164,6 +164,7 @@ def status_text(follower: Follower) -> list[str]:
     }[state].format(n=history.epoch, patience=history.head.patience, reason=history.text)
     if state in (EPOCHS, PATIENCE, STOPPED):
         text += " " + tr("The model has the weights of epoch {n}.").format(n=history.best_epoch)
+        return [text, *_test_metrics(history), *filter(None, [history.text])]
     return [text, *_test_metrics(history)]
 
 

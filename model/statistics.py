@@ -360,6 +360,14 @@ def bin_index(susceptibility: np.ndarray) -> np.ndarray:
     return np.where(low, bits, 2 * _MIDDLE - bits)
 
 
+def log_odds_spread(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of the log odds of an ensemble, to first order, from mean and standard deviation of
+    its probabilities. Nearer than a millionth to 0 or 1, that of there.
+    """
+    near = np.clip(mean.astype(np.float64), 1e-6, 1 - 1e-6)
+    return spread / (near * (1 - near))
+
+
 class SusceptibilityHistogram:
     """Area by susceptibility, from one pass."""
 
@@ -372,6 +380,17 @@ class SusceptibilityHistogram:
             first = int(bins.min())
             counted = np.bincount(bins - first, weights=areas)
             self.area[first : first + counted.size] += counted
+
+    def values_at(self, shares: Sequence[float]) -> list[float]:
+        """Return the value up to which each share of the area lies, to within a bin; NaN without area."""
+        total = float(self.area.sum())
+        if not total:
+            return [math.nan] * len(shares)
+        bins = np.searchsorted(np.cumsum(self.area), np.asarray(shares) * total * (1 - _ROUNDING))
+        low = bins <= _MIDDLE
+        bits = ((np.where(low, bins, 2 * _MIDDLE - bins) << _SHIFT) + (1 << (_SHIFT - 1))).astype(np.uint32)
+        near = bits.view(np.float32).astype(np.float64)
+        return np.where(bins == _MIDDLE, 0.5, np.where(low, near, 1 - near)).tolist()
 
     def share_above(self, susceptibility: np.ndarray) -> np.ndarray:
         """Return the share of the area more susceptible than each value, 0 to 1, its own bin counted half."""

@@ -17,18 +17,22 @@ from typing import Any
 from osgeo import gdal
 from qgis.core import (
     NULL,
+    QgsColorRampLegendNodeSettings,
     QgsMapLayer,
+    QgsPalettedRasterRenderer,
     QgsProcessingContext,
     QgsProcessingLayerPostProcessorInterface,
     QgsProcessingUtils,
     QgsProject,
     QgsRasterLayer,
+    QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QThread
 from qgis.utils import iface
 
 from ...model.provenance.records import MEANING_TAG, read_warnings
+from ...model.validation.verdict import Evidence, verdict_of_tags
 from ...processing_provider import settings
 from ...translation import tr
 from .parameters import absolute_path, file_of
@@ -61,8 +65,10 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
                 feedback.pushWarning(text.format(name=layer.name(), reason=message))
             elif self._style == "folds":
                 _hide_absent_categories(layer)
-            layer.triggerRepaint()
         fill_abstract(layer)
+        mark_verdict(layer)
+        if self._style:
+            layer.triggerRepaint()
         if self.group is not None:
             self.group.place(layer, self._order, context)
 
@@ -81,12 +87,11 @@ def _hide_absent_categories(layer: Any) -> None:
 
 
 def fill_abstract(layer: QgsMapLayer) -> None:
-    """Copy what a map's tags say of its values and warnings into the abstract, which QGIS shows on the tooltip."""
-    if not isinstance(layer, QgsRasterLayer) or layer.providerType() != "gdal":
-        return
-    dataset = gdal.OpenEx(file_of(layer.source()), gdal.OF_RASTER | gdal.OF_READONLY)
-    tags = {} if dataset is None else dataset.GetMetadata() or {}
-    lines = [tr("Values: {meaning}.").format(meaning=tags[MEANING_TAG])] if tags.get(MEANING_TAG) else []
+    """Copy what a map's tags say of test, values and warnings into the abstract, which QGIS shows on the tooltip."""
+    tags = _tags(layer)
+    verdict = verdict_of_tags(tags)
+    lines = [] if verdict is None else [*filter(None, [Evidence.from_tags(tags).auc_text]), verdict.text]
+    lines += [tr("Values: {meaning}.").format(meaning=tags[MEANING_TAG])] if tags.get(MEANING_TAG) else []
     warnings = read_warnings(tags)
     if warnings:
         lines += [tr("Warnings when it was made:"), *(f"- {text}" for text in warnings)]
@@ -94,6 +99,35 @@ def fill_abstract(layer: QgsMapLayer) -> None:
         metadata = layer.metadata()
         metadata.setAbstract("\n".join(lines))
         layer.setMetadata(metadata)
+
+
+def mark_verdict(layer: Any) -> None:
+    """Say in the name and in the legend of a map or of zones whose verdict is "do not use" that it is so."""
+    verdict = verdict_of_tags(_tags(layer))
+    if verdict is None or not verdict.suffix:
+        return
+    name = layer.name() or ""
+    if not name.endswith(verdict.suffix):
+        layer.setName(name + verdict.suffix)
+    renderer: Any = layer.renderer()
+    if isinstance(renderer, QgsPalettedRasterRenderer) and renderer.classes():
+        first = renderer.classes()[0]
+        if not (first.label or "").endswith(verdict.suffix):
+            renderer.setLabel(first.value, f"{first.label}{verdict.suffix}")
+    elif isinstance(renderer, QgsSingleBandPseudoColorRenderer):
+        shader: Any = renderer.shader()
+        ramp = shader.rasterShaderFunction()
+        legend = QgsColorRampLegendNodeSettings(ramp.legendSettings())
+        legend.setMaximumLabel(f"{ramp.maximumValue():g}{verdict.suffix}")
+        ramp.setLegendSettings(legend)
+
+
+def _tags(layer: QgsMapLayer) -> dict[str, str]:
+    """Return the metadata items of a raster file; none of other layers."""
+    if not isinstance(layer, QgsRasterLayer) or layer.providerType() != "gdal":
+        return {}
+    dataset = gdal.OpenEx(file_of(layer.source()), gdal.OF_RASTER | gdal.OF_READONLY)
+    return {} if dataset is None else dataset.GetMetadata() or {}
 
 
 _live_stylers: list[Styler] = []

@@ -31,7 +31,7 @@ class History:
         self.best_epoch = 0  # with the lowest validation loss; 0 before the first
         self.epoch_share = 0.0  # done of the current epoch
         self.ended = ""  # one of ``ENDS``; empty while it runs
-        self.text = ""  # why it failed
+        self.text = ""  # why it failed, or the verdict on it
         self.metrics: dict[str, float] = {}  # of the test windows
 
     @property
@@ -188,6 +188,10 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
     natural = writing.EPOCHS if history.epoch >= epochs else writing.PATIENCE
     history.ended = ended if ended in (writing.EPOCHS, writing.PATIENCE, writing.STOPPED) else natural
     history.metrics = _numbers(header["metrics"])
+    if isinstance(verdict := header["training"].get("verdict"), dict):
+        reasons = verdict.get("reasons")
+        texts = [verdict.get("level"), *(reasons if isinstance(reasons, list) else [])]
+        history.text = " ".join([f"Verdict: {_text(texts[0])}.", *map(_text, texts[1:])])
     return history
 
 

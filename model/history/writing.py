@@ -251,9 +251,9 @@ class TrainingLog:
                 self._stopping = stop_file(self.path).exists()
         return self._stopping
 
-    def finish(self, ended: str, metrics: Mapping[str, Any]) -> None:
-        """Note that the training succeeded: how it ended, and its test metrics; written on exit."""
-        self._end = {END: ended, "metrics": dict(metrics)}
+    def finish(self, ended: str, metrics: Mapping[str, Any], verdict: str = "") -> None:
+        """Note that the training succeeded: how it ended, its test metrics, and the verdict on it; written on exit."""
+        self._end = {END: ended, "metrics": dict(metrics), "text": verdict}
 
     def _heartbeat(self, path: Path) -> None:
         while not self._ended.wait(HEARTBEAT):

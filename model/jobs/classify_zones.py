@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from rasterio import DatasetReader
@@ -24,6 +25,7 @@ from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import MAP_TAG, MEANING_TAG, ZONE_MEANING, read_warnings, warn_stale_inputs, warning_tags
 from ..statistics import WeightedQuantiles, weighted_quantiles
 from ..tables import prepend_region, write_table
+from ..validation.verdict import Evidence, judge, tell
 from ..zones import schemes
 from ..zones.natural_breaks import natural_breaks, value_range
 from ..zones.raster import ZoneCounts, read_breaks, scan_cells, values_at, write_zone_attributes, write_zones
@@ -49,6 +51,7 @@ class ZoneSummary:
     maximum: float
     ties: list[str] = field(default_factory=list)  # breaks at which many cells have the same value, in words
     landslides_used: int = 0  # landslides that set the breaks, for landslide_share
+    verdict: dict[str, Any] = field(default_factory=dict)  # level and reasons, of ``validation.verdict``
 
 
 def classify_zones(
@@ -88,12 +91,17 @@ def classify_zones(
         grid = Grid.from_dataset(dataset, "susceptibility")
         region = region_name(dataset, options.region)
         take_out_undeclared_nodata(dataset, grid, "susceptibility", progress)
-        summary = _find_breaks(dataset, grid, scheme, landslides, SubProgress(progress, 0.0, 0.6))
+        summary = _find_breaks(dataset, grid, scheme, landslides, SubProgress(progress, 0.0, 0.5))
         for text in read_warnings(dataset.tags()):
             progress.report(0.6, f"Warning stored in the map: {text}")
         checksum = str((record.inputs() or {}).get("SUSCEPTIBILITY", {}).get("sha256", ""))
         tags = {MEANING_TAG: ZONE_MEANING, **({MAP_TAG: checksum} if checksum else {})}
         tags |= warning_tags(read_warnings(dataset.tags()))
+        evidence = replace(_evidence(dataset, grid, SubProgress(progress, 0.5, 0.6)), breaks=tuple(summary.breaks))
+        tags |= evidence.tags()
+        verdict = judge(evidence)
+        tell(verdict, progress, 0.6)
+        summary.verdict = verdict.as_dict()
         part = SubProgress(progress, 0.6, 0.95)
         counts = write_zones(dataset, grid, summary.breaks, scheme.method, output, region, part, tags)
         if counts.minimum < -ROUNDING or counts.maximum > 1 + ROUNDING:
@@ -104,7 +112,7 @@ def classify_zones(
                 f"maps do not fit it. {scale_advice(found)}"
             )
     _complete_summary(summary, counts, progress)
-    write_zone_attributes(output, counts)
+    write_zone_attributes(output, counts, verdict.suffix)
     if output_table is not None:
         # The outer bounds are those of the map, or of the breaks where the map does not reach them.
         lower = [min(summary.minimum, summary.breaks[0]), *summary.breaks]
@@ -118,6 +126,16 @@ def classify_zones(
     record.write(outputs, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
+
+
+def _evidence(dataset: DatasetReader, grid: Grid, progress: Progress) -> Evidence:
+    """Return what the tags of a map tell; the span of its values is computed if they do not."""
+    known = Evidence.from_tags(dataset.tags())
+    if known.span is not None:
+        return known
+    found = weighted_quantiles(scan_cells(dataset, grid, progress), [0.05, 0.95])
+    inside = found.minimum >= -ROUNDING and found.maximum <= 1 + ROUNDING
+    return replace(known, low_value=found.values[0], high_value=found.values[1]) if inside else known
 
 
 def _scheme(options: ZoneOptions, breaks_from: str | os.PathLike | None) -> Scheme:

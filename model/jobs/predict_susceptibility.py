@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Union
 
@@ -35,6 +35,7 @@ from ..progress import Progress, SubProgress, WarningLog
 from ..provenance import records
 from ..stack import open_stack
 from ..texts import join_names
+from ..validation.verdict import Evidence, judge, tell, weakest
 from . import sources_of
 
 AnyPath = Union[str, os.PathLike]
@@ -63,6 +64,7 @@ class PredictionSummary:
     warnings: list[str] = field(default_factory=list)
     cells_outside_by_factor: dict[str, int] = field(default_factory=dict)
     unseen_classes: dict[str, dict[str, int]] = field(default_factory=dict)  # cells by factor and class label
+    verdict: dict[str, Any] = field(default_factory=dict)  # level and reasons, of ``validation.verdict``
 
 
 def predict_susceptibility(
@@ -155,7 +157,7 @@ def predict_susceptibility(
             tiles = compute_tiles(opened, run.work, run.plan, part, cache)
         # However the block ends, the threads that compute are told to stop.
         with contextlib.closing(tiles), _output_rasters(paths, opened.grid, run) as rasters:
-            totals = write_tiles(tiles, rasters, run.work)
+            totals = write_tiles(tiles, rasters, run.work, coarse_grid(opened.grid, run.ensemble.patch))
             _check_totals(totals, run, progress)
             stack_hash = ""
             # A file that vanished meanwhile is reported when the record is written.
@@ -168,7 +170,12 @@ def predict_susceptibility(
             tags |= records.warning_tags(warning_log.warnings)
             for raster in rasters.values():
                 raster.update_tags(**tags)
+            evidence = _evidence(totals, run)
+            rasters[MEAN].update_tags(**evidence.tags())
+            verdict = judge(evidence)
+            tell(verdict, progress, 0.97)
     summary = _summary(totals, run, warning_log.warnings)
+    summary.verdict = verdict.as_dict()
     figures = f"susceptibility {summary.minimum:.4f} to {summary.maximum:.4f}, mean {summary.mean:.4f}"
     progress.report(0.98, f"{summary.cells:,} cells predicted; {figures}.")
     if totals.reused:
@@ -263,6 +270,14 @@ def _check_totals(totals: PredictionTotals, run: _Run, progress: Progress) -> No
             f"{totals.lost:,} cells have all factors, but the network returned no number for them in "
             f"{run.setup.name}; they are nodata. Set PRECISION to fp32."
         )
+
+
+def _evidence(totals: PredictionTotals, run: _Run) -> Evidence:
+    """Return what is known of the weakest model, with the values of the map and the noise of the ensemble's mean."""
+    known = weakest(Evidence.of_training(model.kind, model.metrics, model.settings) for model in run.models)
+    low, high = totals.histogram.values_at([0.05, 0.95])
+    noise = totals.spread / totals.cells / math.sqrt(run.ensemble.members) if totals.spread else None
+    return replace(known, low_value=low, high_value=high, noise=noise)
 
 
 def _summary(totals: PredictionTotals, run: _Run, warnings: list[str]) -> PredictionSummary:

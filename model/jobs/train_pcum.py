@@ -29,6 +29,7 @@ from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
 from ..training.fit import FittedNetwork, TrainingResult, fit_network, label_patches
 from ..training.settings import PCUM, TrainingSettings, patch_cells
+from ..validation.verdict import Evidence, judge, tell
 from ..windows.collection import CellCollection, WindowCollection, WindowPlan, WindowSet, collect_windows
 from ..windows.split import SUBSETS, TRAIN, open_training_rasters
 
@@ -165,6 +166,8 @@ class TrainingRun:
         windows = collected if isinstance(collected, CellCollection) else collected.windows
         training = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
         training.update(training_inputs(self.record.inputs(), grid))
+        verdict = judge(Evidence.of_training(self.kind, fitted.metrics, settings.as_dict()))
+        training["verdict"] = verdict.as_dict()
         if self.start is not None:
             training["start_from"] = {"name": self.start.name, "sha256": self.start.sha256}
         model = trained_model(self.kind, fitted, settings, grid, training)
@@ -179,6 +182,7 @@ class TrainingRun:
             **{name: getattr(fitted, name) for name in ("metrics", "history", "device", "precision", "ended")},
         )
         self.progress.report(0.98, _result_line(result))
+        tell(verdict, self.progress, 0.98)
         if self.outputs["OUTPUT_HTML"] is not None:
             from ..report.training import write_training_page
 
@@ -188,10 +192,15 @@ class TrainingRun:
                 # A model that took hours to train is kept.
                 commit_partial()
                 raise OutputNotWritable(f"{error} The model is complete and stays: {self.output}.") from error
-        used = {"metrics": result.metrics, "windows": subsets, "settings_used": settings.as_dict()}
+        used = {
+            "metrics": result.metrics,
+            "verdict": verdict.as_dict(),
+            "windows": subsets,
+            "settings_used": settings.as_dict(),
+        }
         ran = {name: getattr(result, name) for name in ("device", "precision", "ended", "warnings")}
         self.record.write(self.outputs, **used, seed=settings.seed, **ran)
-        log.finish(result.ended, result.metrics)
+        log.finish(result.ended, result.metrics, verdict.text)
         self.progress.report(1.0)
         return result
 

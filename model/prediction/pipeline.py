@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,13 @@ from ..grid import Block, Grid
 from ..memory import retain_freed_memory
 from ..progress import Progress, stop_if_cancelled
 from ..stack import Stack
+from ..statistics import SusceptibilityHistogram, bin_index, log_odds_spread
 from ..training.devices import choose_device, choose_precision, cpu_has_bf16
 from .engines import CompactTile, ComputeSetup, Engine
 from .ensemble import Ensemble
 from .settings import PredictionOptions
 from .tile_cache import TileCache
-from .tile_inference import OUTSIDE, READ_ROWS, Mask, TileResult, TileWork
+from .tile_inference import MEAN, OUTSIDE, READ_ROWS, SPREAD, Mask, TileResult, TileWork
 from .tiling import Tile, Tiling, coarse_block, round_up
 from .unet_inference import Span
 
@@ -235,15 +236,24 @@ class PredictionTotals:
     total: float = 0.0  # sum of the susceptibility over the cells predicted
     minimum: float = np.inf
     maximum: float = -np.inf
+    histogram: SusceptibilityHistogram = field(default_factory=SusceptibilityHistogram)  # of the map by area
+    spread: float = 0.0  # sum over the cells of the standard deviation of the log odds; 0 without OUTPUT_UNCERTAINTY
 
 
 def write_tiles(
-    tiles: Iterable[tuple[Tile, TileResult]], rasters: Mapping[str, rasterio.io.DatasetWriter], work: TileWork
+    tiles: Iterable[tuple[Tile, TileResult]],
+    rasters: Mapping[str, rasterio.io.DatasetWriter],
+    work: TileWork,
+    grid: Grid,
 ) -> PredictionTotals:
-    """Write tiles as they come, each array to its raster, and add up their facts, on applicability in the work."""
+    """Write tiles as they come, each array to its raster, and add up their facts, on applicability in the work;
+    ``grid`` is that of the map.
+    """
     totals = PredictionTotals()
     for tile, done in tiles:
         coarse = coarse_block(tile.core, work.patch)
+        if done.facts["cells"]:
+            _add_values(totals, done.arrays, grid.cell_area(coarse.row, coarse.height))
         for name, raster in rasters.items():
             raster.write(done.arrays[name], 1, window=(tile.core if name == OUTSIDE else coarse).window)
         facts = done.facts
@@ -259,6 +269,14 @@ def write_tiles(
         for found in facts.get("outside", []):
             work.applicability.add(found)
     return totals
+
+
+def _add_values(totals: PredictionTotals, arrays: Mapping[str, np.ndarray], row_area: np.ndarray) -> None:
+    values, spread = arrays[MEAN], arrays.get(SPREAD)
+    known = np.isfinite(values)
+    totals.histogram.add(bin_index(values[known]), np.broadcast_to(row_area[:, None], values.shape)[known])
+    if spread is not None:
+        totals.spread += float(log_odds_spread(values[known], spread[known]).sum())
 
 
 def compute_tiles(

@@ -20,6 +20,7 @@ from ..options import parameter_name
 from ..progress import Progress
 from ..training.fit import TrainingResult
 from ..training.settings import FREQUENCY_RATIO, GAM, PCUM, REGRESSION, TABLE_KINDS, TITLES
+from ..validation.verdict import Evidence, judge
 from ..windows.cells import CellSet
 from ..windows.split import SUBSETS, TEST
 from .charts import BLUE, GREEN, SOFT, VERMILION, new_figure, style
@@ -53,7 +54,8 @@ def write_training_page(
     names = [Path(item).name for name, item in inputs.items() if item is not None and name != "START_FROM"]
     subtitle = f"From {', '.join(names)}; model {Path(result.model).name}"
     page = Page(f"Training: {TITLES[model.kind]}", subtitle, progress, result.warnings)
-    page.key_numbers(_key_numbers(result, what))
+    verdict = judge(Evidence.of_training(model.kind, result.metrics, model.settings))
+    page.key_numbers([verdict.card(), *_key_numbers(result, what)])
     if cells is not None:
         _add_learned_parameters(page, model, cells, progress)
     else:

@@ -69,7 +69,7 @@ def predict_fold(
         create_raster(output, stack.grid, "float32", np.nan, ["landslide susceptibility"], overviews=None) as raster,
         contextlib.closing(compute_tiles(stack, work, plan, progress)) as tiles,
     ):
-        write_tiles(tiles, {MEAN: raster}, work)
+        write_tiles(tiles, {MEAN: raster}, work, stack.grid)
 
 
 def merge_folds(

@@ -28,6 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..progress import Progress
 from .spatial_blocks import MIN_BLOCKS
 
 USABLE, WEAK, DO_NOT_USE = "usable", "weak", "do not use"
@@ -68,6 +69,10 @@ class Verdict:
     def suffix(self) -> str:
         """What is added to the names of layers and legends."""
         return f" ({self.level})" if self.level == DO_NOT_USE else ""
+
+    def card(self) -> tuple[str, str, str]:
+        """Return label, value and text of the first card of a report."""
+        return "Verdict", self.level, " ".join(self.reasons) or "No reason against it is known."
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for headers and records."""
@@ -127,6 +132,15 @@ class Evidence:
         known = {name: value for name, value in dataclasses.asdict(self).items() if value not in (None, ())}
         reasons = {REASONS_TAG: "\n".join(verdict.reasons)} if verdict.reasons else {}
         return {LEVEL_TAG: verdict.level, **reasons, EVIDENCE_TAG: json.dumps(known)}
+
+    @property
+    def auc_text(self) -> str:
+        """The AUC on land not seen as a sentence; empty if it is unknown."""
+        if self.auc is None:
+            return ""
+        known = self.auc_low is not None and self.auc_high is not None
+        interval = f" ({self.auc_low:.3f} to {self.auc_high:.3f})" if known else ""
+        return f"AUC on land not seen in training: {self.auc:.3f}{interval}."
 
     @property
     def span(self) -> float | None:
@@ -193,6 +207,14 @@ def weakest(evidence: Iterable[Evidence]) -> Evidence:
     return max(evidence, key=rank, default=Evidence())
 
 
+def tell(verdict: Verdict, progress: Progress, share: float) -> None:
+    """Log a verdict; one not to use the result is a warning."""
+    if verdict.level == DO_NOT_USE:
+        progress.warn(verdict.text)
+    else:
+        progress.report(share, verdict.text)
+
+
 def verdict_of_tags(tags: Mapping[str, str]) -> Verdict | None:
     """Return the verdict that a map or zones carry, as untrusted text of bounded length; ``None`` without one."""
     level = tags.get(LEVEL_TAG)
@@ -209,12 +231,6 @@ def closest_breaks(breaks: Sequence[float]) -> tuple[float, float] | None:
     """
     pairs = [(low, high) for low, high in zip(breaks, breaks[1:]) if 0 <= low < high <= 1]
     return min(pairs, key=lambda pair: _distance(*pair), default=None)
-
-
-def log_odds_spread(mean: Any, spread: Any) -> Any:
-    """Return the standard deviation of the log odds of an ensemble of probabilities, to first order; NumPy arrays."""
-    floor = PROBABILITY_LIMIT * (1 - PROBABILITY_LIMIT)
-    return spread / (mean * (1 - mean)).clip(floor)
 
 
 def _distance(low: float, high: float) -> float:

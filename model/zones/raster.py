@@ -46,12 +46,15 @@ def write_class_attributes(
     colours: Mapping[int, tuple[int, int, int, int]],
     cells: Iterable[int],
     km2: Sequence[float],
+    legend_suffix: str = "",
 ) -> None:
     """Write class names and raster attribute table beside a raster as ``OUTPUT.aux.xml``, and its style as ``.qml``.
 
     GDAL keeps an attribute table of a GeoTIFF nowhere else. Colours and names are in the GeoTIFF itself too, for when
     it travels alone; but its colour table always has 256 entries, all of which QGIS would list in the legend, so the
     style that QGIS reads from beside a raster has the classes only.
+
+    The first name in the style's legend gets ``legend_suffix``.
 
     Classes rise from 1 without gap, and 0 is no data; cells and areas are in the order of the names.
     """
@@ -69,7 +72,8 @@ def write_class_attributes(
         lines += f'<Row index="{index}">' + "".join(f"<F>{value}</F>" for value in values) + "</Row>"
         categories += f"<Category>{name}</Category>"
         colour = f"#{red:02x}{green:02x}{blue:02x}"
-        entries += f'<paletteEntry value="{value}" color="{colour}" alpha="{alpha}" label="{name}"/>'
+        label = name if index else name + html.escape(legend_suffix)
+        entries += f'<paletteEntry value="{value}" color="{colour}" alpha="{alpha}" label="{label}"/>'
     write_text(
         f"{output}.aux.xml",
         f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{categories}</CategoryNames>'
@@ -184,11 +188,11 @@ def write_zones(
     return ZoneCounts(cells[1:].tolist(), (areas[1:] / 1e6).tolist(), minimum, maximum)
 
 
-def write_zone_attributes(output: str | os.PathLike, counts: ZoneCounts) -> None:
-    """Write the names and the attribute table of the zones beside their raster."""
+def write_zone_attributes(output: str | os.PathLike, counts: ZoneCounts, legend_suffix: str = "") -> None:
+    """Write the names and the attribute table of the zones beside their raster; see :func:`write_class_attributes`."""
     zones = len(counts.cells)
     names = dict(enumerate(zone_names(zones), 1))
-    write_class_attributes(output, names, zone_colours(zones), counts.cells, counts.km2)
+    write_class_attributes(output, names, zone_colours(zones), counts.cells, counts.km2, legend_suffix)
 
 
 ALGORITHM = "scarp:classifyzones"

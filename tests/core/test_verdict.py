@@ -5,10 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
+import rasterio
 
+from scarp.model.artifact import save_model
+from scarp.model.statistics import SusceptibilityHistogram, bin_index, log_odds_spread
 from scarp.model.validation import verdict
 from scarp.model.validation.verdict import DO_NOT_USE, USABLE, WEAK, Evidence, judge
+from scarp.tests.core import conftest, prediction_models
+from scarp.tests.core.conftest import Listener, read_band
 
 GOOD = Evidence(
     auc=0.8,
@@ -86,6 +92,75 @@ def test_evidence_of_a_training():
     assert Evidence.of_training("unet", {"auc": None}, {}) == Evidence()
 
 
+def test_values_of_the_histogram_at_shares_of_the_area():
+    rng = np.random.default_rng(2)
+    for values in (rng.beta(0.2, 3, 20000), rng.uniform(0.496, 0.504, 20000), np.full(100, 0.5), np.ones(10)):
+        histogram = SusceptibilityHistogram()
+        histogram.add(bin_index(values), np.ones(len(values)))
+        wanted = np.quantile(values, [0.05, 0.95], method="inverted_cdf")
+        assert histogram.values_at([0.05, 0.95]) == pytest.approx(wanted, rel=1e-3, abs=1e-12)
+
+
+def test_spread_of_log_odds():
+    """The first order is near the truth where members agree about."""
+    logits = np.random.default_rng(3).normal(-2, 0.1, (400, 50))
+    members = 1 / (1 + np.exp(-logits))
+    found = log_odds_spread(members.mean(axis=0), members.std(axis=0))
+    assert found == pytest.approx(logits.std(axis=0), rel=0.02)
+
+
 def test_an_ensemble_is_as_weak_as_its_weakest_model():
     chance = dataclasses.replace(GOOD, auc_low=0.45)
     assert verdict.weakest([GOOD, chance, GOOD]) is chance and verdict.weakest([]) == Evidence()
+
+
+def test_a_model_that_has_learned_nothing(tmp_path):
+    """Values of 0.496 to 0.504: map, zones and what is made from them say that they are of no use."""
+    trained = prediction_models.model("linear")
+    for parameter in trained.network.parameters():
+        parameter.data.mul_(0.002)
+    trained.metrics.update(auc=0.51, auc_low=0.44, auc_high=0.58, blocks=30, auc_slope=0.66, auc_train=0.53)
+    save_model(trained, tmp_path / "model.safetensors")
+    raw = prediction_models.values(60, 70)
+    stack, susceptibility = prediction_models.stack(tmp_path / "stack.tif", raw), tmp_path / "map.tif"
+    progress = Listener()
+    summary = prediction_models.predict(stack, [tmp_path / "model.safetensors"], susceptibility, progress=progress)
+    values = read_band(susceptibility)
+    assert 0.48 < np.nanmin(values) < np.nanmax(values) < 0.52
+    reasons = " ".join(summary.verdict["reasons"])
+    assert summary.verdict["level"] == DO_NOT_USE and "no better than chance" in reasons and "is flat" in reasons
+    assert any(text.startswith("Verdict: do not use.") for text in progress.warnings)
+    low, high = np.nanquantile(values, [0.05, 0.95])
+    evidence = tags_of(susceptibility)
+    assert (evidence.low_value, evidence.high_value) == (pytest.approx(low, rel=2e-3), pytest.approx(high, rel=2e-3))
+    zones = tmp_path / "zones.tif"
+    found = conftest.classify_zones(susceptibility, zones)
+    assert found.verdict["level"] == DO_NOT_USE and "closer together" in " ".join(found.verdict["reasons"])
+    assert tags_of(zones).breaks == pytest.approx(found.breaks) and tags_of(zones).auc_low == 0.44
+    assert 'label="very low (do not use)"' in (tmp_path / "zones.qml").read_text(encoding="utf-8")
+
+
+def test_the_noise_of_an_ensemble_is_that_of_its_mean(tmp_path):
+    raw = prediction_models.values(50, 50, ragged=False)
+    stack, output, spread = (
+        prediction_models.stack(tmp_path / "stack.tif", raw),
+        tmp_path / "map.tif",
+        tmp_path / "s.tif",
+    )
+    models = [prediction_models.saved(tmp_path / f"{seed}.safetensors", "linear", seed=seed) for seed in (1, 2, 3)]
+    prediction_models.predict(stack, models, output, output_uncertainty=spread)
+    expected = log_odds_spread(read_band(output), read_band(spread)).mean() / np.sqrt(3)
+    assert tags_of(output).noise == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_map_of_another_program_was_not_tested(tmp_path):
+    values = np.random.default_rng(1).random((40, 50)).astype(np.float32)
+    path = conftest.write_raster(tmp_path / "p.tif", values, conftest.utm_grid(40, 50))
+    found = conftest.classify_zones(path, tmp_path / "zones.tif")
+    assert found.verdict == {"level": WEAK, "reasons": ["No AUC on land not seen in training is known."]}
+    assert tags_of(tmp_path / "zones.tif").low_value == pytest.approx(np.quantile(values, 0.05), rel=0.01)
+
+
+def tags_of(path) -> Evidence:
+    with rasterio.open(path) as dataset:
+        return Evidence.from_tags(dataset.tags())

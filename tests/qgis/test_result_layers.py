@@ -22,6 +22,7 @@ from qgis.core import (
 
 from scarp.algorithms.base.styles import ORDER, SIDECAR_STYLE, STYLES, Styler, fill_abstract
 from scarp.model.validation.settings import OUTCOMES
+from scarp.model.validation.verdict import Evidence
 from scarp.model.warning.classes import COLOURS, NAMES
 from scarp.model.zones.schemes import DEFAULT_ZONE_NAMES, zone_colours, zone_names
 from scarp.tests.qgis.tiny import Listener, memory_layer, new_context, stack_inputs
@@ -52,7 +53,8 @@ def test_classes_have_a_legend_without_any_style_given(chain, step, tmp_path):
     step("rainfallwarning", RAIN=chain["susceptibility"], K=0.01, OUTPUT=tmp_path / "w.tif")
     for name, names, colours in (("z", zone_names(3), zone_colours(3)), ("w", NAMES.values(), COLOURS)):
         found = legend(QgsRasterLayer(str(tmp_path / f"{name}.tif")))
-        assert [item[1:] for item in found] == [(name, colours[number]) for number, name in enumerate(names, 1)]
+        shown = [(plain(label), colour) for _, label, colour in found]
+        assert shown == [(name, colours[number]) for number, name in enumerate(names, 1)]
 
 
 def test_every_style_loads_and_those_of_results_have_a_place_in_the_layer_group(chain):
@@ -107,9 +109,10 @@ def abstract_of(path) -> str:
 
 
 def test_only_layers_of_scarp_say_what_they_are(chain, area):
-    first = abstract_of(chain["susceptibility"]).splitlines()[0]
-    assert first == "Values: relative susceptibility, not a calibrated probability."
-    assert abstract_of(chain["zones"]).startswith("Values: zones of relative susceptibility")
+    auc, verdict, meaning = abstract_of(chain["susceptibility"]).splitlines()[:3]
+    assert auc.startswith("AUC on land not seen in training: ") and verdict.startswith("Verdict: ")
+    assert meaning == "Values: relative susceptibility, not a calibrated probability."
+    assert abstract_of(chain["zones"]).splitlines()[2].startswith("Values: zones of relative susceptibility")
     points = QgsVectorLayer(str(area / "landslides.gpkg"))
     fill_abstract(points)
     assert points.metadata().abstract() == abstract_of(area / "dem.tif") == ""
@@ -123,9 +126,31 @@ def test_warnings_of_a_model_at_another_cell_size_are_in_the_layer(run, chain, t
         dataset.transform = dataset.transform * dataset.transform.scale(3)
     run("predictsusceptibility", STACK=coarse, MODEL=chain["model"], OUTPUT=tmp_path / "map.tif")
     lines = abstract_of(tmp_path / "map.tif").splitlines()
-    assert lines[1] == "Warnings when it was made:" and any("cells" in line for line in lines[2:])
+    warnings = lines[lines.index("Warnings when it was made:") + 1 :]
+    assert any("cells" in line for line in warnings)
     zoned = run("classifyzones", SUSCEPTIBILITY=tmp_path / "map.tif", OUTPUT=tmp_path / "zones.tif")
-    assert lines[2] in abstract_of(zoned["OUTPUT"])
+    assert warnings[0] in abstract_of(zoned["OUTPUT"])
+
+
+def test_a_flat_map_and_its_zones_say_in_name_and_legend_that_they_are_of_no_use(run, chain, tmp_path):
+    """The map of a model that has learned nothing: 0.496 to 0.504."""
+    flat, shades = tmp_path / "flat.tif", tmp_path / "zones.tif"
+    with rasterio.open(chain["susceptibility"]) as dataset:
+        profile, values = dataset.profile, dataset.read(1)
+    with rasterio.open(flat, "w", **profile) as dataset:
+        dataset.write((0.496 + 0.008 * values).astype("float32"), 1)
+        dataset.update_tags(**Evidence(low_value=0.4965, high_value=0.5035).tags())
+    run("classifyzones", SUSCEPTIBILITY=flat, OUTPUT=shades)
+    for path, style in ((flat, "susceptibility"), (shades, "zones"), (shades, SIDECAR_STYLE)):
+        layer = QgsRasterLayer(str(path), "map")
+        for _ in range(2):
+            Styler(style).postProcessLayer(layer, QgsProcessingContext(), Listener())
+        assert layer.name() == "map (do not use)" and "Verdict: do not use. The map is flat" in abstract_of(path)
+        renderer = layer.renderer()
+        if path == shades:
+            assert [one.label for one in renderer.classes()][:2] == ["very low (do not use)", "low"]
+        else:
+            assert renderer.shader().rasterShaderFunction().legendSettings().maximumLabel() == "1 (do not use)"
 
 
 TEMPORARY = "TEMPORARY_OUTPUT"
@@ -174,11 +199,16 @@ def load(project, plugin, monkeypatch):
     return run_and_load
 
 
+def plain(name: str) -> str:
+    """The model of these tests has learned nothing, which names of layers and the first class of a legend say."""
+    return name.replace(" (do not use)", "")
+
+
 def groups(node=None):
-    """Return the names of groups and of the layers in each, from top to bottom."""
+    """Return the names of groups and of the layers in each, from top to bottom, without their verdict."""
     node = node or QgsProject.instance().layerTreeRoot()
     return [
-        (child.name(), [layer.name() for layer in child.findLayers()])
+        (child.name(), [plain(layer.name()) for layer in child.findLayers()])
         for child in node.children()
         if QgsLayerTree.isGroup(child)
     ]
@@ -193,7 +223,7 @@ def test_the_layers_of_an_algorithm_are_in_one_group_in_order(load, chain, proje
     assert "Susceptibility" not in [child.name() for child in project.layerTreeRoot().children()]
     assert project.layerTreeRoot().findLayer(before.id()).parent() == project.layerTreeRoot()
     assert [layer.isValid() for layer in project.mapLayers().values()] == [True] * 3
-    (shown,) = project.mapLayersByName("Susceptibility")
+    (shown,) = project.mapLayersByName("Susceptibility (do not use)")
     assert "relative susceptibility" in shown.metadata().abstract()
 
 
@@ -206,7 +236,7 @@ def test_every_run_has_its_own_group_with_the_newest_on_top(load, chain, tmp_pat
     assert len(set(names)) == 4 and "north" in names[3] and "south" in names[2]
     assert all(len(layers) == 1 for _, layers in groups())
     for layer in QgsProject.instance().mapLayers().values():
-        assert [item.label for item in layer.renderer().classes()] == list(DEFAULT_ZONE_NAMES)
+        assert [plain(item.label) for item in layer.renderer().classes()] == list(DEFAULT_ZONE_NAMES)
 
 
 def test_a_second_run_into_the_same_file_leaves_no_empty_group_and_shows_the_legend(load, chain, tmp_path):
