@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..model.progress import SubProgress
 from ..model.training.settings import CrossValidationOptions, TrainingSettings
 from .base import parameters as p
 from .base import training_parameters as training
@@ -36,6 +37,7 @@ class CrossValidate(ScarpAlgorithm):
         "AUC_POOLED": "AUC of the whole out-of-fold map",
         "AUC_RANDOM": "mean AUC with a random split",
         "GAP": "optimism of the random split",
+        "AUC_SLOPE": "mean AUC of slope alone over the folds",
     }
     HELP = {
         "LANDSLIDES": "The inventory from which the labels were made. The folds are evaluated at its points, one cell "
@@ -54,6 +56,7 @@ class CrossValidate(ScarpAlgorithm):
         self.declare(p.raster("SAFETY_FACTOR", "Safety factor", optional=True))
         self.declare_options(CrossValidationOptions, "folds", "random_split")
         training.declare_settings(self, *(name for name in training.SETTINGS if name != "split"))
+        self.declare_options(CrossValidationOptions, "processes", "scheduler")
         self.declare(p.raster_output("OUTPUT", "Out-of-fold susceptibility"))
         self.declare(p.file_output("OUTPUT_TABLE", "Table of folds", p.CSV))
         self.declare(p.vector_output("OUTPUT_FOLDS", "Folds", p.POLYGON, FOLD_FIELDS, by_default=False))
@@ -68,12 +71,19 @@ class CrossValidate(ScarpAlgorithm):
         training.log_overrides(arguments, options.kind)
         inputs = stack, arguments.raster("LABELS"), arguments.landslides("LANDSLIDES", crs)
         more = {"settings": settings, "safety_factor": arguments.raster("SAFETY_FACTOR")}
-        result = self.call(arguments, "cross_validate", *inputs, options=options, **more)
+
+        def run_jobs(
+            job: str, calls: list[dict[str, Any]], titles: list[str], processes: int, start: float, end: float
+        ) -> list[Any] | None:
+            part = SubProgress(arguments.progress, start, end)
+            return arguments.core.side_by_side(job, calls, titles, processes, part)
+
+        result = self.call(arguments, "cross_validate", *inputs, options=options, run_jobs=run_jobs, **more)
         folds = training.write_rectangles(arguments, "OUTPUT_FOLDS", FOLD_FIELDS, result.blocks, crs)
-        numbers = zip(self.NUMBERS, (result.auc, result.lowest, result.pooled, result.random, result.gap))
-        return {"OUTPUT_FOLDS": folds, **dict(numbers)}
+        names = "auc", "lowest", "pooled", "random", "gap", "auc_slope"
+        return {"OUTPUT_FOLDS": folds, **dict(zip(self.NUMBERS, (getattr(result, name) for name in names)))}
 
     @staticmethod
     def _options(arguments: Arguments) -> tuple[CrossValidationOptions, TrainingSettings]:
-        options = arguments.options(CrossValidationOptions)
+        options = arguments.options(CrossValidationOptions, scheduler=arguments.scheduler())
         return options, training.read_settings(arguments, options.kind)

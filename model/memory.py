@@ -1,4 +1,4 @@
-"""Keep freed memory in the process while a network runs, and recognise out-of-memory errors.
+"""Keep freed memory in the process while a network runs, recognise out-of-memory errors, and ask for free memory.
 
 glibc returns a large block to the system as soon as it is freed, and the next one is faulted in again page by page. A
 network frees and allocates the same large blocks at every layer: on a CPU most of the time of a small U-Net goes into
@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import platform
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 # Of malloc.h. The threshold for mmap cannot be higher than half a heap of glibc's.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
@@ -54,6 +56,33 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
+
+
+def available_memory() -> float | None:
+    """Return the bytes that programs may take without swapping, as the system estimates; None where it does not say."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as stream:
+        sizes = dict(line.split(":", 1) for line in stream)
+        return 1024.0 * int(sizes["MemAvailable"].split()[0])
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        # Half of what there is: macOS does not say how much of it is taken.
+        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    windows: Any = getattr(ctypes, "windll", None)
+    status = _MemoryStatus(ctypes.sizeof(_MemoryStatus))
+    if windows is not None and windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return float(status.available)
+    return None
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of Windows."""
+
+    _fields_ = (
+        ("length", ctypes.c_ulong),
+        ("load", ctypes.c_ulong),
+        ("total", ctypes.c_ulonglong),
+        ("available", ctypes.c_ulonglong),
+        ("others", ctypes.c_ulonglong * 5),
+    )
 
 
 def _glibc() -> ctypes.CDLL | None:

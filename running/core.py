@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
@@ -189,6 +189,27 @@ class Core:
 
             self._process = SubprocessCore(self._choice.fallback or self._choice.runtime, self._progress)
         return self._process.call(job, *values, **named)
+
+    def side_by_side(
+        self, job: str, calls: Sequence[Mapping[str, Any]], titles: Sequence[str], processes: int, progress: Progress
+    ) -> list[Any] | None:
+        """Call a job with each of some arguments in several worker processes; see ``run_side_by_side``.
+
+        They run on the Python of this run, so that results are the same. Return ``None``, after a warning, if that of
+        QGIS cannot be started as a program.
+        """
+        from .side_by_side import run_side_by_side
+
+        runtime: Runtime | None = self._choice.fallback if self._process is not None else None
+        runtime = runtime or self._choice.runtime
+        if runtime.inside:
+            named = os.environ.get(PYTHON)
+            runtime = _from_variable(named) if named else _qgis_python()
+        if runtime is None:
+            text = tr("The Python of QGIS cannot be started as a program of its own, so one process computes all.")
+            progress.warn(text)
+            return None
+        return run_side_by_side(runtime, job, calls, titles, processes, progress)
 
 
 class _LoggedError(Exception):

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
-from ..classical.fit import fit_cell_model
-from ..cluster.shared_storage import partial_results_folder
-from ..history.writing import TrainingLog
+from ..cluster.connection import connect
+from ..cluster.shared_storage import await_visible, partial_results_folder, share_object
+from ..cluster.tasks import Cluster
+from ..errors import WorkerFailed
+from ..grid import Grid
 from ..inputs.vectors import Landslides
+from ..labels.discs import read_discs
+from ..memory import available_memory
 from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
-from ..progress import NullProgress, Progress, SubProgress
+from ..progress import NullProgress, Progress, SubProgress, WarningLog
 from ..provenance.records import MEANING, MEANING_TAG, warn_stale_inputs
+from ..statistics import Estimate
 from ..tables import write_table
 from ..training import settings as training_settings
 from ..training.devices import choose_device, training_precision
-from ..training.fit import FittedNetwork, fit_network, label_patches
 from ..training.settings import CELL_KINDS, PCUM, TITLES, CrossValidationOptions, TrainingSettings, patch_cells
 from ..validation import out_of_fold as oof
-from ..validation.out_of_fold import EvaluationSample, FoldResult
+from ..validation.fold_scores import MEAN, FoldResult, Resampling, SplitScores, optimism, score_split
 from ..windows import collection
 from ..windows import split as splits
-from ..windows.cells import MAX_CELLS, sample_cells
-from ..windows.ownership import find_ownership, report_unused
+from ..windows.ownership import find_ownership
+from ..zones.raster import values_of_cells
 from . import sources_of
 from . import train_pcum as shared
+from .cross_validate_fold import FoldStudy, cross_validate_fold, cross_validate_remotely
 
-SPATIAL, RANDOM = "spatial", "random"
+SPATIAL, RANDOM, GAP = "spatial", "random", "gap"
+SLOPE, SAFETY_FACTOR = "slope", "safety_factor"
 COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")
+MORE_COLUMNS = ("land_cells", "blocks", "delong_low", "delong_high", "auc_stable", "auc_stable_low", "auc_stable_high")
+BASELINE_COLUMNS = ("auc", "auc_low", "auc_high", "difference", "difference_low", "difference_high")
 _WINDOW_COPIES = 2  # a window on the border between training and validation is kept once for each
+_FOLD_BYTES = 1.5e9  # memory of a process that fits a model of single cells, with its libraries
+_LIBRARY_BYTES = 0.7e9  # of the libraries alone
+_TENSORS = 2.5  # memory of a training, relative to its windows
+_MEMORY_SHARE = 0.8  # of the free memory that the processes may take
+RunJobs = Callable[[str, list[dict[str, Any]], list[str], int, float, float], "list[Any] | None"]
+"""Calls a job with each of some arguments in processes of their own, see ``cross_validate``."""
 
 
 @dataclass
@@ -54,37 +70,36 @@ class FoldFeature:
 
 @dataclass
 class CrossValidation:
-    """Result of a cross validation."""
+    """Result of a cross validation; the AUC is that of landslides against all other mapped land."""
 
     auc: float  # mean over the folds
     lowest: float  # AUC of the worst fold
     pooled: float  # AUC of the whole out-of-fold map
     random: float | None  # mean over the folds of a random split, if requested
     gap: float | None  # optimism of the random split: ``random`` − ``auc``
+    auc_slope: float | None  # mean over the folds of slope alone, if the stack has it
     folds: list[FoldResult]
     blocks: list[FoldFeature]
 
 
 @dataclass(frozen=True)
-class _Study:
-    """What all folds share and none changes."""
+class _Run:
+    """How the folds of all splits are computed."""
 
-    kind: str
-    settings: TrainingSettings
+    study: FoldStudy  # of the spatial split
     rasters: splits.TrainingRasters
-    plan: collection.WindowPlan
-    scan: splits.LabelScan
-    output: str | os.PathLike  # of the job, named in the histories
-    side: int  # cells along the side of a window; 0 for kinds that learn from single cells
-    max_windows: int
+    options: CrossValidationOptions
+    run_jobs: RunJobs | None
+    cluster: Cluster | None
+    progress: Progress
 
 
 @dataclass
 class _SplitResult:
     """Results of the folds of one split."""
 
-    scores: list[FoldResult]
-    epochs: list[tuple[int, int] | None]  # of networks: best epoch and number of epochs, by fold
+    folds: splits.Folds
+    epochs: list[list[int] | None]  # of networks: best epoch and number of epochs, by fold
     map: Path
 
 
@@ -98,6 +113,7 @@ def cross_validate(
     settings: TrainingSettings,
     safety_factor: str | os.PathLike | None = None,
     output_table: str | os.PathLike | None = None,
+    run_jobs: RunJobs | None = None,
     progress: Progress,
 ) -> CrossValidation:
     """Cross-validate a kind of model over spatial blocks.
@@ -111,171 +127,315 @@ def cross_validate(
         output: the out-of-fold map, a GeoTIFF on the stack's grid.
         options: kind of model, number of folds, and whether to use a random split too, which takes as long again.
         settings: of the training; SPLIT does not apply.
-        safety_factor: on the stack's grid; only PCUM uses it.
+        safety_factor: on the stack's grid; PCUM learns with it, and every kind is compared with it.
         output_table: CSV with one row per fold.
+        run_jobs: calls a job in several processes: name of the job, arguments and title of each call, number of
+            processes, and the shares of the progress at which they begin and end. ``None`` as its result means that it
+            cannot. Without it this process computes all folds. The result is the same.
 
     Raises:
         ParameterInvalid: there is no such kind, or a setting does not fit the data.
         TooFewData: too few blocks with landslides, or no landslide on the map.
         GridMismatch: labels or safety factor lie on another grid.
-        ScarpError: as for training and prediction.
+        ScarpError: as for training, prediction and clusters.
     """
     kind = options.kind
     settings = training_settings.enforce_kind_settings(kind, settings)
-    if kind != PCUM:
-        safety_factor = None
     check_writable(output, output_table)
     training_precision(settings.precision, choose_device(settings.device))
     inputs = sources_of(stack=stack, labels=labels, landslides=landslides, safety_factor=safety_factor)
     record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, inputs)
-    warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
+    log = WarningLog(progress)
+    warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, log)
     if kind == PCUM:
-        settings = shared.with_physics_setting(settings, safety_factor, progress)
+        settings = shared.with_physics_setting(settings, safety_factor, log)
+    reads = [path for path in (stack, labels, safety_factor) if path is not None]
     with (
         partial_results_folder(output) as folder,
-        splits.open_training_rasters(stack, labels, safety_factor, progress) as rasters,
+        splits.open_training_rasters(stack, labels, safety_factor, log) as rasters,
+        connect(options.scheduler, log, reads, Path(output).absolute().parent) as cluster,
     ):
         grid = rasters.grid
-        plan = shared.window_plan(kind, settings, grid.cell_size())
-        blocks = splits.Blocks.for_grid(grid, settings.block)
-        fine, side, count = splits.Blocks.of_cells(grid, grid.height, grid.width), 0, 0
-        if kind not in CELL_KINDS:
-            side, count = collection.window_capacity(grid, len(rasters.factors), plan, _WINDOW_COPIES)
-            fine = collection.fine_blocks(grid, side)
-        scan = splits.scan_labels(rasters, blocks, fine, settings.seed, SubProgress(progress, 0.0, 0.05))
-        study = _Study(kind, settings, rasters, plan, scan, output, side, count)
-        folds = splits.make_folds(blocks, scan.landslide, scan.labelled, options.folds, settings.seed)
-        ownership = find_ownership(rasters.labels, grid, blocks, NullProgress())
-        folds = dataclasses.replace(folds, ownership=ownership, buffer=settings.buffer)
-        holding = int((scan.landslide > 0).sum())
+        cells = oof.landslide_cells(grid, landslides, log)
+        files = stack, labels, safety_factor if kind == PCUM else None, output, folder
+        study = _study(rasters, options, settings, files, SubProgress(log, 0.0, 0.05))
+        run = _Run(study, rasters, options, run_jobs, cluster, log)
+        holding = int((study.landslide > 0).sum())
         text = f"{options.folds} folds of blocks of {settings.block:g} m; {holding} blocks hold landslides."
         progress.report(0.05, f"{TITLES[kind]}: {text}")
-        sample = oof.draw_evaluation_sample(grid, labels, landslides, settings.seed, SubProgress(progress, 0.05, 0.07))
-        end = 0.5 if options.random_split else 0.95
-        spatial = _evaluate_split(study, folds, SPATIAL, sample, folder, SubProgress(progress, 0.07, end))
-        random = None
+        results = {SPATIAL: _run_split(run, study, 0.05, 0.48 if options.random_split else 0.9)}
         if options.random_split:
-            patches = _random_patches(study, options.folds, SubProgress(progress, end, end + 0.02))
-            part = SubProgress(progress, end + 0.02, 0.97)
-            random = _evaluate_split(study, patches, RANDOM, sample, folder, part)
+            patches = _random_patches(study, rasters, SubProgress(log, 0.48, 0.5))
+            results[RANDOM] = _run_split(run, patches, 0.5, 0.9)
+        whole, ring = results[SPATIAL].map, _ring(rasters, labels)
+        sample = oof.draw_sample(whole, labels, landslides, cells, ring, settings.seed, SubProgress(log, 0.9, 0.91))
+        baselines = _baselines(rasters, sample, SubProgress(log, 0.91, 0.92))
+        scores = _score(results, sample, baselines, settings.seed, grid, SubProgress(log, 0.92, 0.98))
         # Not before: a run that fails or is cancelled leaves no map that looks finished.
         with atomic_output(output) as temporary:
-            os.replace(spatial.map, temporary)
-    result = _summarise(spatial, random, folds, grid)
+            os.replace(whole, temporary)
+    gap = optimism(scores[SPATIAL], scores[RANDOM]) if RANDOM in scores else None
+    result = _summarise(results[SPATIAL], scores, gap, grid)
     if output_table is not None:
-        rows = [*_rows(SPATIAL, spatial), *(_rows(RANDOM, random) if random else ())]
-        write_table(output_table, COLUMNS, rows)
-    _report(result, progress)
-    scores = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
-    metrics = {**scores, "auc_random": result.random, "gap": result.gap}
+        write_table(output_table, _columns(baselines), _rows(results, scores, gap, baselines))
+    _report(result, scores[SPATIAL], gap, log)
+    main = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
+    metrics = {**main, "auc_random": result.random, "gap": result.gap, "auc_slope": result.auc_slope}
     record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, seed=settings.seed, metrics=metrics)
     progress.report(1.0)
     return result
 
 
-def _random_patches(study: _Study, folds: int, progress: Progress) -> splits.Folds:
-    """Return folds of patches assigned at random: of a few cells, or of those that a model predicts as a whole."""
-    grid, seed = study.rasters.grid, study.settings.seed
+def _study(
+    rasters: splits.TrainingRasters,
+    options: CrossValidationOptions,
+    settings: TrainingSettings,
+    files: Sequence[Any],
+    progress: Progress,
+) -> FoldStudy:
+    """Scan the labels and divide the blocks into folds. ``files``: stack, labels, safety factor, output, folder."""
+    grid, kind = rasters.grid, options.kind
+    blocks = splits.Blocks.for_grid(grid, settings.block)
+    fine, side, count = splits.Blocks.of_cells(grid, grid.height, grid.width), 0, 0
+    if kind not in CELL_KINDS:
+        plan = shared.window_plan(kind, settings, grid.cell_size())
+        side, count = collection.window_capacity(grid, len(rasters.factors), plan, _WINDOW_COPIES)
+        fine = collection.fine_blocks(grid, side)
+    scan = splits.scan_labels(rasters, blocks, fine, settings.seed, progress)
+    folds = splits.make_folds(blocks, scan.landslide, scan.labelled, options.folds, settings.seed)
+    ownership = find_ownership(rasters.labels, grid, blocks, NullProgress())
+    folds = dataclasses.replace(folds, ownership=ownership, buffer=settings.buffer)
+    stack, labels, safety_factor, output, folder = (path and _absolute(path) for path in files)
+    return FoldStudy(
+        kind=kind,
+        settings=settings,
+        stack=stack,
+        labels=labels,
+        safety_factor=safety_factor,
+        output=output,
+        folder=folder,
+        split=SPATIAL,
+        **_folds_of(folds),
+        fine_blocks=(fine.rows, fine.columns),
+        fine_labelled=scan.fine_labelled,
+        cells=scan.cells,
+        side=side,
+        max_windows=count,
+    )
+
+
+def _absolute(path: str | os.PathLike) -> str:
+    """Return a path that another process finds; names of virtual rasters stay."""
+    return os.path.abspath(path) if os.path.exists(path) else os.fspath(path)
+
+
+def _folds_of(folds: splits.Folds) -> dict[str, Any]:
+    blocks = folds.blocks.rows, folds.blocks.columns
+    tables = {name: getattr(folds, name) for name in ("subsets", "landslide", "labelled", "count")}
+    names = ("disc_cells", "owners", "patch_cells", "patches", "radius", "ring")
+    ownership = folds.ownership and {name: getattr(folds.ownership, name) for name in names}
+    return {"blocks": blocks, **tables, "ownership": ownership}
+
+
+def _random_patches(study: FoldStudy, rasters: splits.TrainingRasters, progress: Progress) -> FoldStudy:
+    """Return the study of patches assigned at random: of a few cells, or of those that a model predicts as a whole."""
+    grid, seed = rasters.grid, study.settings.seed
     side = max(splits.MIN_RANDOM_PATCH_SIDE, patch_cells(study.kind, grid.cell_size()))
     blocks, whole = splits.Blocks.of_cells(grid, side, side), splits.Blocks.of_cells(grid, grid.height, grid.width)
-    scan = splits.scan_labels(study.rasters, blocks, whole, seed, progress)
-    return splits.make_folds(blocks, scan.landslide, scan.labelled, folds, seed)
+    scan = splits.scan_labels(rasters, blocks, whole, seed, progress)
+    folds = splits.make_folds(blocks, scan.landslide, scan.labelled, study.count, seed)
+    return dataclasses.replace(study, split=RANDOM, **_folds_of(folds))
 
 
-def _evaluate_split(
-    study: _Study, folds: splits.Folds, split: str, sample: EvaluationSample, folder: Path, progress: Progress
-) -> _SplitResult:
-    """Train, predict and evaluate all folds of one split."""
-    maps = {fold: folder / f"fold{fold + 1}.tif" for fold in range(folds.count)}
-    epochs = []
-    # One after the other: forests are large, and one model at a time is enough.
-    for fold, path in maps.items():
-        part = SubProgress(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
-        epochs.append(_run_fold(study, folds, split, fold, path, part))
+def _ring(rasters: splits.TrainingRasters, labels: str | os.PathLike) -> float:
+    """Return the ring of the labels in metres, 0 where they do not tell."""
+    discs = read_discs(rasters.labels, rasters.grid)
+    if discs is not None:
+        return discs.ring
+    ring = shared.label_settings(labels).get("RING", 0)
+    return float(ring) if isinstance(ring, (int, float)) else 0.0
+
+
+def _run_split(run: _Run, study: FoldStudy, start: float, end: float) -> _SplitResult:
+    """Train and predict all folds of one split, and put their maps together."""
+    grid, split, part = run.rasters.grid, study.split, SubProgress(run.progress, start, end)
+    folds = study.folds(grid)
+    epochs = _run_folds(run, study, start, start + 0.97 * (end - start))
     meaning = f"{MEANING}; of each cell by a model that did not see its block"
     tags = {MEANING_TAG: meaning, "KIND": study.kind, "FOLDS": str(folds.count), "SPLIT": split}
-    whole = folder / f"{split}.tif"
-    oof.merge_folds(maps, folds, study.rasters.grid, whole, tags, SubProgress(progress, 0.96, 0.98))
-    values = oof.sample_raster(whole, sample, SubProgress(progress, 0.98, 1.0))
-    return _SplitResult(oof.score_folds(values, sample, folds), epochs, whole)
+    whole, maps = Path(study.folder) / f"{split}.tif", {fold: study.map(fold) for fold in range(folds.count)}
+    oof.merge_folds(maps, folds, grid, whole, tags, SubProgress(part, 0.97, 1.0))
+    return _SplitResult(folds, epochs, whole)
 
 
-def _run_fold(
-    study: _Study, folds: splits.Folds, split: str, fold: int, path: Path, progress: Progress
-) -> tuple[int, int] | None:
-    """Train without a fold and predict its cells to ``path``; return best epoch and number of epochs, of networks."""
-    title = f"{fold + 1} of {folds.count}, {split} split"
-    progress.report(0.0, f"Fold {title}.")
-    head = study.kind, study.output, study.settings, progress
-    with shared.start_training_log(*head, part=f"fold {title}") as log:
-        excluding = folds.split_excluding(fold, study.settings.seed)
-        report_unused(study.rasters.labels, study.rasters.grid, excluding, SubProgress(progress, 0.0, 0.0))
-        fitted, settings = _fit(study, excluding, SubProgress(progress, 0.0, 0.85), log)
-        log.finish(fitted.ended, fitted.metrics)
-    model = shared.trained_model(study.kind, fitted, settings, study.rasters.grid, {})
-    model.to(settings.device)
-    oof.predict_fold(study.rasters.stack, model, folds, fold, path, SubProgress(progress, 0.85, 1.0))
-    return (fitted.best_epoch, len(fitted.history)) if fitted.history else None
+def _run_folds(run: _Run, study: FoldStudy, start: float, end: float) -> list[list[int] | None]:
+    """Run all folds on the cluster, in several processes, or here one after the other."""
+    count, progress = study.count, SubProgress(run.progress, start, end)
+    titles = [f"Fold {study.title(fold)}" for fold in range(count)]
+    if run.cluster is not None:
+        return _run_remotely(run.cluster, study, progress)
+    processes = min(run.options.processes or _automatic_processes(run), count)
+    if processes > 1 and run.run_jobs is not None:
+        progress.report(0.0, f"{study.split.capitalize()} split: {count} folds in {processes} processes.")
+        calls = [{"study": vars(study), "fold": fold} for fold in range(count)]
+        found = run.run_jobs("cross_validate_fold", calls, titles, processes, start, end)
+        if found is not None:
+            return found
+    results = []
+    # Forests are large, and one model at a time is enough.
+    for fold, title in enumerate(titles):
+        progress.report(fold / count, f"{title}.")
+        part = SubProgress(progress, fold / count, (fold + 1) / count)
+        results.append(cross_validate_fold(vars(study), fold, progress=part))
+    return results
 
 
-def _fit(
-    study: _Study, split: splits.BlockSplit, progress: Progress, log: TrainingLog
-) -> tuple[FittedNetwork, TrainingSettings]:
-    rasters, settings, kind = study.rasters, study.settings, study.kind
-    factors, cell = rasters.factors, rasters.grid.cell_size()
-    if kind in CELL_KINDS:
-        sample = sample_cells(rasters, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
-        return fit_cell_model(kind, sample, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
-    # Landslides of the held-out fold place no windows.
-    cells, part = study.scan.cells, SubProgress(progress, 0.0, 0.05)
-    learned_from = np.isin(split.groups_of(cells), (splits.TRAIN, splits.VALIDATION))
-    scan = dataclasses.replace(study.scan, cells=cells[learned_from])
-    origins = collection.place_windows(scan, study.side, study.max_windows, settings.seed)
-    windows = collection.read_windows(rasters, origins, study.side, study.plan, None, part, assign_subsets=False)
-    windows = label_patches(collection.split_windows(windows, split), patch_cells(kind, cell))
-    if windows.safety is not None:
-        shared.training_safety(windows)
-    settings = shared.with_class_weight(settings, shared.describe_windows(windows)[splits.TRAIN], NullProgress())
-    part = SubProgress(progress, 0.05, 1.0)
-    return fit_network(windows, factors, settings, part, kind=kind, cell=cell, log=log), settings
+def _run_remotely(cluster: Cluster, study: FoldStudy, progress: Progress) -> list[list[int] | None]:
+    progress.report(0.0, f"{study.split.capitalize()} split: {study.count} folds on the cluster.")
+    place = share_object(vars(study), Path(study.folder) / f"{study.split}.study")
+    results: list[list[int] | None] = [None] * study.count
+    jobs = [(place, fold) for fold in range(study.count)]
+    with contextlib.closing(cluster.run(cross_validate_remotely, jobs, progress)) as done:
+        for fold, found in done:
+            results[fold] = found
+            progress.report((fold + 1) / study.count, f"Fold {study.title(fold)} is done.")
+    for fold in range(study.count):
+        if not await_visible(study.folder, study.map(fold).is_file):
+            raise WorkerFailed(
+                f"A worker wrote the map of a fold to {study.map(fold)}, but it cannot be read from here. Is the "
+                "folder of the output on storage that all machines share?"
+            )
+    return results
 
 
-def _summarise(spatial: _SplitResult, random: _SplitResult | None, folds: splits.Folds, grid: Any) -> CrossValidation:
-    single = [row for row in spatial.scores if row.fold != oof.ALL]
-    auc, random_auc = oof.mean_auc(spatial.scores), oof.mean_auc(random.scores) if random else None
-    features = []
+def _automatic_processes(run: _Run) -> int:
+    """Return how many folds may run at once: one a core, as far as memory allows, and one on a GPU."""
+    study, cores = run.study, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    needed, memory = _FOLD_BYTES, available_memory()
+    if study.kind not in CELL_KINDS:
+        if choose_device(study.settings.device).type != "cpu":
+            return 1
+        plan = shared.window_plan(study.kind, study.settings, run.rasters.grid.cell_size())
+        windows = study.max_windows * 4.0 * len(run.rasters.factors) * plan.padded_side(study.side) ** 2
+        needed = _LIBRARY_BYTES + _TENSORS * windows
+    return max(1, min(cores, 2 if memory is None else int(_MEMORY_SHARE * memory / needed)))
+
+
+def _baselines(
+    rasters: splits.TrainingRasters, sample: oof.EvaluationSample, progress: Progress
+) -> dict[str, np.ndarray]:
+    """Return the values of the baselines at the sample: slope, and 1 − safety factor; what is missing is left out."""
+    found = {}
+    names = [factor.name for factor in rasters.factors if factor.name == SLOPE and factor.kind == "continuous"]
+    for name in names:
+        found[SLOPE] = oof.sample_factor(rasters.stack, name, sample, progress)
+    if rasters.safety is not None:
+        values = values_of_cells(rasters.safety, rasters.grid, sample.rows, sample.columns, progress)
+        found[SAFETY_FACTOR] = 1 - values
+    return found
+
+
+def _score(
+    results: Mapping[str, _SplitResult],
+    sample: oof.EvaluationSample,
+    baselines: Mapping[str, np.ndarray],
+    seed: int,
+    grid: Grid,
+    progress: Progress,
+) -> dict[str, SplitScores]:
+    """Judge all splits at the same cells and with the same resamples."""
+    resampling: Resampling | None = None
+    scores = {}
+    for number, (split, result) in enumerate(results.items()):
+        part = SubProgress(progress, number / len(results), (number + 1) / len(results))
+        values = oof.sample_raster(result.map, sample, part)
+        resampling = resampling or Resampling(sample, grid, values, seed)
+        fold_of = oof.folds_of_cells(result.folds, sample.rows, sample.columns)
+        names = [str(fold + 1) for fold in range(result.folds.count)]
+        # The baselines are the same whatever the split; it is by the land of the spatial folds that they are judged.
+        beside = baselines if number == 0 else {}
+        scores[split] = score_split(sample, values, fold_of, names, beside, resampling, part)
+    return scores
+
+
+def _summarise(
+    spatial: _SplitResult, scores: Mapping[str, SplitScores], gap: Estimate | None, grid: Grid
+) -> CrossValidation:
+    main, folds, features = scores[SPATIAL], spatial.folds, []
     for row, column in np.argwhere(folds.labelled > 0).tolist():
         fold, bounds = int(folds.subsets[row, column]), folds.blocks.bounds(grid, row, column)
         counts = int(folds.landslide[row, column]), int(folds.labelled[row, column])
-        value = single[fold].auc
+        value = main.single[fold].auc.value
         features.append(FoldFeature(*bounds, fold + 1, *counts, value if math.isfinite(value) else None))
-    lowest = float(np.nanmin([row.auc for row in single]))
-    gap = None if random_auc is None else random_auc - auc
-    return CrossValidation(auc, lowest, spatial.scores[-1].auc, random_auc, gap, spatial.scores, features)
+    slope = main.mean.baselines.get(SLOPE)
+    return CrossValidation(
+        auc=main.mean.auc.value,
+        lowest=float(np.nanmin([row.auc.value for row in main.single])),
+        pooled=main.pooled.auc.value,
+        random=scores[RANDOM].mean.auc.value if RANDOM in scores else None,
+        gap=None if gap is None else gap.value,
+        auc_slope=None if slope is None else slope.auc.value,
+        folds=main.rows,
+        blocks=features,
+    )
 
 
-def _report(result: CrossValidation, progress: Progress) -> None:
-    without = [row.fold for row in result.folds if not row.landslides]
+def _report(result: CrossValidation, scores: SplitScores, gap: Estimate | None, progress: Progress) -> None:
+    without = [row.fold for row in scores.single if not row.landslides]
     if without:
         progress.warn(
             f"No landslide of LANDSLIDES lies in these folds, so they do not count: {', '.join(without)}. Make FOLDS "
             "or BLOCK smaller."
         )
-    text = f"Mean AUC over the folds {result.auc:.3f}, worst fold {result.lowest:.3f}, whole out-of-fold map "
-    progress.report(0.98, f"{text}{result.pooled:.3f}.")
-    if result.random is None or result.gap is None:
+    mean = scores.mean
+    text = f"On land not seen: mean AUC over the folds {mean.auc.value:.3f}{_interval(mean.auc)} from {mean.blocks} "
+    text += f"independent blocks, worst fold {result.lowest:.3f}, whole out-of-fold map {result.pooled:.3f}. Against "
+    progress.report(0.98, f"{text}stable land alone the mean is {mean.auc_stable.value:.3f}.")
+    for name, words in ((SLOPE, "Slope"), (SAFETY_FACTOR, "The safety factor")):
+        if name in mean.baselines:
+            beside = mean.baselines[name]
+            text = f"{words} alone has {beside.auc.value:.3f}; the model is better by {beside.difference.value:.3f}"
+            progress.report(0.98, f"{text}{_interval(beside.difference)}.")
+    if gap is None or result.random is None:
         return
     text = "no more than over blocks: neighbouring training cells do not favour this model."
-    if result.gap > 0:
+    if gap.value > 0:
         reason = "because test cells are neighbours of training cells. In new areas expect the AUC of the blocks."
-        text = f"{result.gap:.3f} more, {reason}"
+        text = f"{gap.value:.3f}{_interval(gap)} more, {reason}"
     progress.report(0.98, f"With a random split the mean AUC is {result.random:.3f}, {text}")
 
 
-def _rows(split: str, result: _SplitResult) -> list[tuple[object, ...]]:
+def _interval(estimate: Estimate) -> str:
+    return f" ({estimate.low:.3f} to {estimate.high:.3f})" if estimate.has_interval else ""
+
+
+def _columns(baselines: Mapping[str, Any]) -> tuple[str, ...]:
+    of_baselines = (f"{name}_{column}" for name in baselines for column in BASELINE_COLUMNS)
+    return (*COLUMNS, *MORE_COLUMNS, *of_baselines)
+
+
+def _rows(
+    results: Mapping[str, _SplitResult],
+    scores: Mapping[str, SplitScores],
+    gap: Estimate | None,
+    baselines: Mapping[str, Any],
+) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
-    for row in result.scores:
-        epochs = None if row.fold == oof.ALL else result.epochs[int(row.fold) - 1]
-        numbers = row.landslides, row.stable, row.auc, row.low, row.high
-        rows.append((split, row.fold, *numbers, *(epochs or (None, None))))
+    for split, result in results.items():
+        for place, row in enumerate(scores[split].rows):
+            epochs = result.epochs[place] if place < len(result.epochs) else None
+            main = row.landslides, row.stable, *_three(row.auc), *(epochs or (None, None))
+            more = row.land, row.blocks, row.delong.low, row.delong.high, *_three(row.auc_stable)
+            beside: list[float | None] = []
+            for name in baselines:
+                found = row.baselines.get(name)
+                beside += [*_three(found.auc), *_three(found.difference)] if found else [None] * len(BASELINE_COLUMNS)
+            rows.append((split, row.fold, *main, *more, *beside))
+    if gap is not None:
+        empty = (None,) * (len(_columns(baselines)) - 7)
+        rows.append((GAP, MEAN, None, None, *_three(gap), *empty))
     return rows
+
+
+def _three(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high

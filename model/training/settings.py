@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ParameterInvalid
-from ..options import Options, choice, device, flag, number, parameter_name, precision
+from ..options import Options, choice, device, flag, number, parameter_name, precision, scheduler
 
 _number, _choice = functools.partial(number, advanced=True), functools.partial(choice, advanced=True)
 
@@ -216,6 +216,10 @@ _OVERRIDES: dict[tuple[str, str], dict[str, Any]] = {
 sections 5.1 and 5.2; widths are not printed)."""
 
 _KIND = 'PCUM, or one of the models to compare it with; see "Train PCUM" and "Train comparison model".'
+_PROCESSES = (
+    "Folds that are computed side by side, each in a process of its own. 0: as many as there are cores and memory for. "
+    "The result is the same whatever their number. Without effect with SCHEDULER."
+)
 _RANDOM_SPLIT = "Repeats everything with small patches that are assigned to folds at random."
 
 
@@ -248,6 +252,8 @@ class CrossValidationOptions(Options):
     kind: str = choice(PCUM, KINDS, "Kind of model", _KIND)
     folds: int = number(5, 2, 50, "Folds", "Number of groups into which the blocks are divided.")
     random_split: bool = flag(True, "Compare with a random split", _RANDOM_SPLIT, advanced=True)
+    processes: int = number(0, 0, 1000, "Processes", _PROCESSES, advanced=True)
+    scheduler: str = scheduler()
 
 
 def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> TrainingSettings:

@@ -1,35 +1,36 @@
-"""Cross validation: the out-of-fold map, merged from one raster a fold, and the AUC of each fold and of the whole."""
+"""Cross validation: the out-of-fold map, merged from one raster a fold, and the cells at which it is judged."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from rasterio.enums import Resampling
 
 from ..artifact import TrainedModel
 from ..errors import TooFewData
+from ..factors.polygons import PolygonBurner
 from ..grid import Block, Grid
 from ..inputs.bands import open_band
 from ..inputs.rasters import create_raster, open_raster, read_block
-from ..inputs.vectors import Landslides
-from ..labels import STABLE
-from ..labels.buffers import landslide_points
+from ..inputs.vectors import Landslides, Polygons
+from ..labels import STABLE, UNKNOWN
+from ..labels.buffers import Buffers, landslide_buffers, landslide_points
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
 from ..prediction.pipeline import compute_tiles, make_plan, write_tiles
 from ..prediction.tile_inference import MEAN, TileWork
 from ..progress import NullProgress, Progress
 from ..stack import Stack
+from ..statistics import SusceptibilityHistogram, bin_index
 from ..windows.split import Folds, read_labels
 from ..zones.raster import values_of_cells
-from .metrics import normal_interval, placements
-from .settings import ALL, FEW_LANDSLIDES, MIN_LANDSLIDES
+from .settings import FEW_LANDSLIDES, MIN_LANDSLIDES
 
 TILE_SIDE = 512  # of a tile in cells; small ones, because tiles without a cell of the fold are skipped
 
@@ -90,37 +91,34 @@ def merge_folds(
             target.write(result, 1, window=block.window)
 
 
-STABLE_CELLS = 20_000
-"""Stable cells drawn evenly over the labelled area; so many that the luck of the draw does not show."""
+LAND_CELLS = 100_000
+"""Cells of other land drawn evenly over the map; so many that the luck of the draw is below 0.002 in a fold of five."""
+STABLE_CELLS = 20_000  # the same of the cells that the labels call stable
+IS_LAND, IS_LANDSLIDE, IS_STABLE = range(3)
 
 
-@dataclass(frozen=True)
-class FoldResult:
-    """One row of the table."""
-
-    fold: str  # number from 1, or all for the whole map: there values of different models are ranked together
-    landslides: int  # cells with a landslide and a value
-    stable: int  # stable cells
-    auc: float
-    low: float
-    high: float  # ends of the 95 % interval (DeLong et al. 1988); NaN where there are too few landslides
+def folds_of_cells(folds: Folds, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the fold of each of some cells of the grid, uint8 (cells,)."""
+    return folds.subsets[rows // folds.blocks.rows, columns // folds.blocks.columns]
 
 
 @dataclass(frozen=True)
 class EvaluationSample:
-    """Cells at which maps are evaluated; the same for every map of an area."""
+    """Cells at which maps are judged; the same for every map of an area."""
 
     rows: np.ndarray
     columns: np.ndarray
-    landslide: np.ndarray  # bool: a landslide, or a stable cell
+    kind: np.ndarray  # ``IS_LAND``, ``IS_LANDSLIDE`` or ``IS_STABLE``, uint8
+    shares_above: np.ndarray  # share of the mapped area that is more susceptible than each landslide
+
+    def indices(self, kind: int) -> np.ndarray:
+        """Return the indices of the cells of a kind."""
+        return np.flatnonzero(self.kind == kind)
 
 
-def draw_evaluation_sample(
-    grid: Grid, labels: str | os.PathLike, landslides: Landslides, seed: int, progress: Progress
-) -> EvaluationSample:
-    """Return the landslides' cells, each once, and stable cells drawn evenly where the labels are 0. ``labels``: label
-    raster; its buffers and ring keep stable cells away from landslides. ``landslides``: points, or polygons of which
-    one cell each counts. Raises ``TooFewData`` if no landslide or only one lies on the grid, or no cell is stable.
+def landslide_cells(grid: Grid, landslides: Landslides, progress: Progress) -> np.ndarray:
+    """Return the landslides' cells, each once: row × width + column, increasing; of a polygon one cell. Raises
+    ``TooFewData`` if no landslide or only one lies on the grid.
     """
     rows, columns, inside = grid.cell_indices(landslide_points(landslides))
     cells = np.unique(rows[inside] * grid.width + columns[inside])
@@ -139,22 +137,103 @@ def draw_evaluation_sample(
             f'The landslides of the layer "{landslides.name}" lie in {len(cells)} cells only; below '
             f"{FEW_LANDSLIDES} the AUC is rough, and that of single folds says little."
         )
-    # A random number for each stable cell, of which the smallest are kept: one walk, bounded memory, even chances.
-    rng = np.random.default_rng([seed, 7])
-    kept, random_keys = np.empty(0, dtype=np.int64), np.empty(0)
-    with open_band(labels, "label", NullProgress()) as dataset:
+    return cells
+
+
+class MappedLand:
+    """Where landslides were looked for: labelled land and the ring around landslides, but not land outside AREA."""
+
+    def __init__(
+        self, labels: rasterio.DatasetReader, grid: Grid, landslides: Landslides, ring: float, progress: Progress
+    ) -> None:
+        """``ring``: metres around landslides in which labels are unknown, although the land was mapped."""
+        self._labels = labels
+        row, column, inside = grid.cell_indices(landslide_points(landslides))
+        self._points = row[inside], column[inside]
+        polygons = getattr(landslides, "polygons", landslides)
+        self._polygons = PolygonBurner(polygons, grid) if isinstance(polygons, Polygons) else None
+        self._ring: Buffers | None = None
+        if ring:
+            radius = np.full(len(landslides), ring)
+            self._ring = landslide_buffers(grid, landslides, radius, 0.0, progress)[0]
+
+    def read(self, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return whether each cell is mapped, whether it holds a landslide (both bool), and its label."""
+        labels = read_labels(self._labels, block)
+        mapped, slide = labels != UNKNOWN, np.zeros(block.shape, dtype=bool)
+        if self._ring is not None:
+            mapped |= self._ring.read(block)[0]
+        if self._polygons is not None and len(near := self._polygons.intersecting(block)):
+            slide |= self._polygons.covers(block, near)
+        slide[block.locate(*self._points)[1]] = True
+        return mapped, slide, labels
+
+
+def draw_sample(
+    susceptibility: Path,
+    labels: str | os.PathLike,
+    landslides: Landslides,
+    cells: np.ndarray,
+    ring: float,
+    seed: int,
+    progress: Progress,
+) -> EvaluationSample:
+    """Return the cells at which a map is judged: those of landslides, of other mapped land, and of stable land, each
+    with a value in the map. Land is drawn with a chance proportional to the true area of a cell.
+
+    Args:
+        susceptibility: the map; that of another split of the same area has values in the same cells.
+        labels: label raster.
+        landslides: the inventory; no cell that holds one is other land.
+        cells: of the landslides that count, from :func:`landslide_cells`.
+        ring: of the labels, see :class:`MappedLand`.
+        seed: of the draw.
+        progress: of one pass over the map.
+
+    Raises ``TooFewData`` if there is no landslide, or no other land, where the map has a value.
+    """
+    # A random number for each cell, of which the smallest are kept: one walk, bounded memory. Exponential clocks with
+    # rates proportional to area ring in the order of a draw with such chances.
+    generator = np.random.default_rng([seed, 7])
+    land, stable = _Draw(LAND_CELLS), _Draw(STABLE_CELLS)
+    ranking, found = SusceptibilityHistogram(), np.full(len(cells), np.nan, dtype=np.float32)
+    with open_raster(susceptibility, "susceptibility") as raster, open_band(labels, "label", NullProgress()) as given:
+        grid = Grid.from_dataset(raster, "susceptibility")
+        mapped_land = MappedLand(given, grid, landslides, ring, progress)
         for block in grid.blocks_with_progress(progress):
-            row, column = np.nonzero(read_labels(dataset, block) == STABLE)
-            kept = np.concatenate([kept, (row + block.row) * grid.width + column + block.column])
-            random_keys = np.concatenate([random_keys, rng.random(len(row))])
-            if len(kept) > STABLE_CELLS:
-                first = np.argpartition(random_keys, STABLE_CELLS)[:STABLE_CELLS]
-                kept, random_keys = kept[first], random_keys[first]
-    if not len(kept):
-        raise TooFewData(f"The label raster {labels} has no stable cell. Use smaller label radii, or a larger area.")
-    kept = np.setdiff1d(kept, cells)
-    both = np.concatenate([cells, kept])
-    return EvaluationSample(both // grid.width, both % grid.width, np.repeat([True, False], [len(cells), len(kept)]))
+            values = read_block(raster, block)
+            mapped, slide, label = mapped_land.read(block)
+            here, place = block.locate(cells // grid.width, cells % grid.width)
+            found[here] = values[place]
+            area = np.broadcast_to(grid.cell_area(block.row, block.height)[:, None], values.shape)
+            valid = np.isfinite(values)
+            mapped &= valid
+            ranking.add(bin_index(values[mapped]), area[mapped])
+            for draw, some in ((land, mapped & ~slide), (stable, valid & ~slide & (label == STABLE))):
+                row, column = np.nonzero(some)
+                clocks = generator.exponential(size=len(row)) / area[row, column]
+                draw.add((row + block.row) * np.int64(grid.width) + column + block.column, clocks)
+    known = np.isfinite(found)
+    if not known.any() or not len(land.cells):
+        raise TooFewData("No landslide, or no other land, lies where the map has a value, so it cannot be evaluated.")
+    parts = {IS_LANDSLIDE: cells[known], IS_LAND: land.cells, IS_STABLE: stable.cells}
+    every = np.concatenate(list(parts.values()))
+    kind = np.repeat(np.array(list(parts), dtype=np.uint8), [len(part) for part in parts.values()])
+    return EvaluationSample(every // grid.width, every % grid.width, kind, ranking.share_above(found[known]))
+
+
+class _Draw:
+    """The cells with the smallest clocks."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.cells, self._clocks = np.empty(0, dtype=np.int64), np.empty(0)
+
+    def add(self, cells: np.ndarray, clocks: np.ndarray) -> None:
+        self.cells, self._clocks = np.concatenate([self.cells, cells]), np.concatenate([self._clocks, clocks])
+        if len(self.cells) > self._number:
+            first = np.argpartition(self._clocks, self._number)[: self._number]
+            self.cells, self._clocks = self.cells[first], self._clocks[first]
 
 
 def sample_raster(path: str | os.PathLike, sample: EvaluationSample, progress: Progress) -> np.ndarray:
@@ -164,27 +243,11 @@ def sample_raster(path: str | os.PathLike, sample: EvaluationSample, progress: P
         return values_of_cells(dataset, grid, sample.rows, sample.columns, progress)
 
 
-def score_folds(values: np.ndarray, sample: EvaluationSample, folds: Folds) -> list[FoldResult]:
-    """Return AUC by fold and over all. ``values``: out-of-fold susceptibility at the sample's cells. Raises
-    ``TooFewData`` if no landslide or no stable cell has a value.
-    """
-    fold_of = folds.subsets[sample.rows // folds.blocks.rows, sample.columns // folds.blocks.columns]
-    valid = np.isfinite(values)
-    results = [_row(str(fold + 1), values, valid & (fold_of == fold), sample.landslide) for fold in range(folds.count)]
-    whole = _row(ALL, values, valid, sample.landslide)
-    if not math.isfinite(whole.auc):
-        raise TooFewData("No landslide, or no stable cell, lies where the map has a value, so it cannot be evaluated.")
-    return [*results, whole]
-
-
-def mean_auc(results: list[FoldResult]) -> float:
-    """Return the mean over the folds that have landslides."""
-    return float(np.nanmean([row.auc for row in results if row.fold != ALL]))
-
-
-def _row(name: str, values: np.ndarray, chosen: np.ndarray, landslide: np.ndarray) -> FoldResult:
-    slides, stable = values[chosen & landslide], values[chosen & ~landslide]
-    if not len(slides) or not len(stable):
-        return FoldResult(name, len(slides), len(stable), math.nan, math.nan, math.nan)
-    found = placements(slides, stable)
-    return FoldResult(name, len(slides), len(stable), found.auc, *normal_interval(found.auc, found.variance))
+def sample_factor(stack: Stack, name: str, sample: EvaluationSample, progress: Progress) -> np.ndarray:
+    """Return a factor of a stack at each cell of a sample, float32, NaN without data."""
+    result = np.full(len(sample.rows), np.nan, dtype=np.float32)
+    for block in stack.grid.blocks_with_progress(progress):
+        here, cell = block.locate(sample.rows, sample.columns)
+        if len(here):
+            result[here] = stack.read(block, [name])[0][cell]
+    return result

@@ -6,21 +6,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
+from scarp.model import jobs
 from scarp.model.errors import Cancelled, ParameterInvalid, TooFewData
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import COLUMNS, cross_validate
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.training.settings import KINDS, PATCH_KINDS, CrossValidationOptions, settings_of_kind
-from scarp.model.validation import out_of_fold
-from scarp.model.validation.out_of_fold import ALL, draw_evaluation_sample, mean_auc, sample_raster, score_folds
+from scarp.model.validation import fold_scores, out_of_fold
+from scarp.model.validation.fold_scores import MEAN, Resampling, optimism, score_split
+from scarp.model.validation.out_of_fold import IS_LAND, IS_LANDSLIDE, IS_STABLE, draw_sample, landslide_cells
+from scarp.model.validation.settings import ALL
 from scarp.model.windows import collection
 from scarp.model.windows import split as splits
 from scarp.model.windows.collection import WindowPlan, WindowSet, place_windows, read_windows, split_windows
 from scarp.model.windows.split import TEST, TRAIN, VALIDATION, Blocks, BlockSplit
 from scarp.tests.core.conftest import Listener, at_cells, read_band, read_csv, utm_grid, write_raster, write_stack
+from scarp.tests.core.test_worker import round_trip
 
 HEIGHT, WIDTH = 160, 200
 GRID = utm_grid(HEIGHT, WIDTH)
@@ -47,6 +52,11 @@ def area(tmp_path_factory):
     return folder, values, labels, Points("landslides", xy=at_cells(GRID, *chosen.T))
 
 
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(fold_scores, "REPEATS", 60)
+
+
 def folds_of(folder, count=4, seed=1):
     with splits.open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
         blocks = Blocks.for_grid(rasters.grid, BLOCK)
@@ -56,12 +66,14 @@ def folds_of(folder, count=4, seed=1):
 
 def run(area, output, kind="logistic_regression", folds=4, progress=None, random_split=True, table=None, **settings):
     folder, _, _, points = area
-    files = folder / "stack.tif", settings.pop("labels", folder / "labels.tif"), points, output
+    files = folder / "stack.tif", settings.pop("labels", folder / "labels.tif"), settings.pop("slides", points), output
+    options = {name: settings.pop(name) for name in ("processes", "scheduler") if name in settings}
+    more = {name: settings.pop(name) for name in ("run_jobs", "safety_factor") if name in settings}
     given = {
-        "options": CrossValidationOptions(kind, folds, random_split),
+        "options": CrossValidationOptions(kind, folds, random_split, **options),
         "settings": settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
     }
-    return cross_validate(*files, **given, output_table=table, progress=progress or NullProgress())
+    return cross_validate(*files, **given, **more, output_table=table, progress=progress or NullProgress())
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5])
@@ -149,11 +161,12 @@ def test_every_kind_is_cross_validated(area, tmp_path, kind):
     assert 0 <= values[valid].min() <= values[valid].max() <= 1
     assert result.gap == pytest.approx(result.random - result.auc) if patches else result.random is None
     assert result.lowest <= result.auc and (patches or result.auc > 0.75)
-    assert [row.fold for row in result.folds] == ["1", "2", "3", ALL]
-    assert not list(tmp_path.glob(".scarp-folds-*"))
+    assert [row.fold for row in result.folds] == ["1", "2", "3", ALL, MEAN]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     rows = read_csv(tmp_path / "table.csv")
-    assert (tuple(rows[0]), len(rows)) == (COLUMNS, 8 if patches else 4)
-    assert float(rows[0]["auc"]) == pytest.approx(result.folds[0].auc, rel=1e-5)
+    assert (tuple(rows[0])[: len(COLUMNS)], len(rows)) == (COLUMNS, 11 if patches else 5)
+    assert float(rows[0]["auc"]) == pytest.approx(result.folds[0].auc.value, rel=1e-5)
+    assert float(rows[4]["auc"]) == pytest.approx(result.auc, rel=1e-5)
     assert (rows[0]["epochs"] != "") == (kind in NETWORKS)
 
 
@@ -200,40 +213,119 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, setting
     assert not np.array_equal(first[~held], second[~held], equal_nan=True)
 
 
+def judged(area, ring=0.0):
+    """The folds of the area, and the sample of a map of its first factor."""
+    folder, factors, _, points = area
+    path = Path(write_raster(folder / "map.tif", factors[0] / 50, GRID, nodata=np.nan))
+    cells = landslide_cells(GRID, points, NullProgress())
+    return folds_of(folder)[0], draw_sample(path, folder / "labels.tif", points, cells, ring, 1, NullProgress())
+
+
 def test_auc_by_fold_and_block_is_that_of_scikit_learn(area, tmp_path):
-    folder, _, labels, points = area
+    folder, factors, labels, points = area
     result = run(area, tmp_path / "map.tif", random_split=False)
     folds, found = folds_of(folder)
-    sample = draw_evaluation_sample(GRID, folder / "labels.tif", points, 1, NullProgress())
-    assert sample.landslide.sum() == len(np.unique(points.xy, axis=0))
-    assert (labels[sample.rows, sample.columns][~sample.landslide] == 0).all()
-    values = read_band(tmp_path / "map.tif")[sample.rows, sample.columns]
-    assert np.array_equal(values, sample_raster(tmp_path / "map.tif", sample, NullProgress()), equal_nan=True)
-    fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
-    valid = np.isfinite(values)
-    parts = [*(valid & (fold_of == fold) for fold in range(4)), valid]
-    expected = [roc_auc_score(sample.landslide[some], values[some]) for some in parts]
-    assert [row.auc for row in result.folds] == pytest.approx(expected)
-    assert (result.auc, result.lowest) == pytest.approx((np.mean(expected[:4]), min(expected[:4])))
-    assert all(row.low <= row.auc <= row.high for row in result.folds)
+    values, fold_of = read_band(tmp_path / "map.tif"), folds.cell_groups(0, 0, HEIGHT, WIDTH)
+    rows, columns, _ = GRID.cell_indices(points.xy)
+    slides = np.zeros(GRID.shape, dtype=bool)
+    slides[rows, columns] = True
+    # The area has not many more cells than are drawn of stable land, and fewer than of all land.
+    for name, others, off in (("auc", labels != 255, 1e-6), ("auc_stable", labels == 0, 0.005)):
+        some = np.isfinite(values) & (others | slides)
+        parts = [*(some & (fold_of == fold) for fold in range(4)), some]
+        expected = [roc_auc_score(slides[part], values[part]) for part in parts]
+        assert [getattr(row, name).value for row in result.folds[:5]] == pytest.approx(expected, abs=off)
+        assert getattr(result.folds[5], name).value == pytest.approx(np.mean(expected[:4]), abs=off)
+    assert (result.auc, result.lowest) == (result.folds[5].auc.value, min(row.auc.value for row in result.folds[:4]))
+    land = np.isfinite(values) & (labels != 255)
+    assert (result.folds[4].landslides, result.folds[4].land) == (slides.sum(), (land & ~slides).sum())
+    parts = [np.isfinite(values) & (land | slides) & (fold_of == fold) for fold in range(4)]
+    assert result.auc_slope == pytest.approx(np.mean([roc_auc_score(slides[one], factors[0][one]) for one in parts]))
+    assert all(row.auc.low <= row.auc.value <= row.auc.high for row in result.folds if row.blocks > 2)
     assert folds.subsets.dtype == np.uint8 and (folds.subsets != splits.NO_SUBSET).all()
     assert len(result.blocks) == (found.labelled > 0).sum()
     assert sum(block.landslide_cells for block in result.blocks) == found.landslide.sum()
     for block in result.blocks:
-        assert block.auc == result.folds[block.fold - 1].auc
+        assert block.auc == result.folds[block.fold - 1].auc.value
         assert GRID.bounds[0] <= block.left < block.right <= GRID.bounds[2]
 
 
+def test_other_land_is_mapped_land_without_a_landslide(area, monkeypatch):
+    """The ring belongs to it; unmapped land and the cells of landslides do not."""
+    _, _, labels, points = area
+    rows, columns, _ = GRID.cell_indices(points.xy)
+    own, cell = set((rows * WIDTH + columns).tolist()), abs(GRID.transform.a)
+    for ring in (0.0, 6 * cell):
+        _, sample = judged(area, ring)
+        chosen, stable = sample.indices(IS_LAND), sample.indices(IS_STABLE)
+        land = sample.rows[chosen] * WIDTH + sample.columns[chosen]
+        assert (labels[sample.rows[stable], sample.columns[stable]] == 0).all()
+        assert not own & set(land.tolist()) and len(np.unique(land)) == len(land)
+        # Without a ring all that is not labelled was not mapped; of that, what lies within the ring was.
+        outside = land[labels.ravel()[land] == 255]
+        assert bool(len(outside)) == bool(ring)
+        far = np.hypot(outside[:, None] // WIDTH - rows, outside[:, None] % WIDTH - columns) * cell
+        assert (far.min(axis=1, initial=np.inf) <= ring + cell).all()
+    monkeypatch.setattr(out_of_fold, "LAND_CELLS", 2000)
+    _, few = judged(area)
+    assert (few.kind == IS_LAND).sum() == 2000
+    slides = few.indices(IS_LANDSLIDE)
+    assert set((few.rows[slides] * WIDTH + few.columns[slides]).tolist()) == own
+
+
 def test_a_fold_without_landslides_has_no_number(area):
-    folder, _, _, points = area
-    folds, _ = folds_of(folder)
-    sample = draw_evaluation_sample(GRID, folder / "labels.tif", points, 1, NullProgress())
+    folds, sample = judged(area)
     values = np.linspace(0, 1, len(sample.rows)).astype(np.float32)
-    fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
-    values[sample.landslide & (fold_of == 2)] = np.nan
-    found = score_folds(values, sample, folds)
-    assert np.isnan(found[2].auc) and found[2].landslides == 0
-    assert mean_auc(found) == pytest.approx(np.mean([found[fold].auc for fold in (0, 1, 3)]))
+    fold_of = out_of_fold.folds_of_cells(folds, sample.rows, sample.columns)
+    values[(sample.kind == IS_LANDSLIDE) & (fold_of == 2)] = np.nan
+    resampling = Resampling(sample, GRID, values, 1)
+    found = score_split(sample, values, fold_of, ["1", "2", "3", "4"], {}, resampling, NullProgress())
+    assert np.isnan(found.single[2].auc.value) and found.single[2].landslides == found.single[2].blocks == 0
+    assert found.mean.auc.value == pytest.approx(np.mean([found.single[fold].auc.value for fold in (0, 1, 3)]))
+
+
+def test_differences_are_paired(area):
+    """A map is neither better nor worse than itself, in every resample; against noise it is, by more than chance."""
+    folds, sample = judged(area)
+    fold_of = out_of_fold.folds_of_cells(folds, sample.rows, sample.columns)
+    values = area[1][0][sample.rows, sample.columns]
+    noise = np.random.default_rng(2).random(len(values)).astype(np.float32)
+    missing = np.where(np.arange(len(values)) % 3, values, np.nan)
+    resampling, names = Resampling(sample, GRID, values, 1), ["1", "2", "3", "4"]
+    beside = {"same": values, "noise": noise, "part": missing}
+    found = score_split(sample, values, fold_of, names, beside, resampling, NullProgress())
+    same, other, part = (found.mean.baselines[name] for name in beside)
+    assert (same.difference.value, same.difference.low, same.difference.high) == (0, 0, 0)
+    assert other.difference.low > 0.1 and other.auc.low < 0.5 < other.auc.high
+    assert part.model.value == part.auc.value != found.mean.auc.value
+    assert optimism(found, found).value == optimism(found, found).high == 0
+    monotone = score_split(sample, values**3, fold_of, names, {}, resampling, NullProgress())
+    assert [row.auc for row in monotone.rows] == [row.auc for row in found.rows]
+    assert found.pooled.blocks == len(np.unique(resampling.block_of[sample.kind == IS_LANDSLIDE]))
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("logistic_regression", {}), ("pcum", {"epochs": 2, "width": 4})])
+def test_folds_side_by_side_give_the_same_result(area, tmp_path, tmp_path_factory, kind, settings):
+    """Whoever computes the folds and in whatever order; what a process is given and returns went through a message."""
+    asked = []
+
+    def run_jobs(job, calls, titles, processes, start, end):
+        asked.append((len(calls), len(titles), processes, start < end))
+        messages = tmp_path_factory.mktemp("messages")
+        given = [round_trip(call, messages) for call in reversed(calls)]
+        return round_trip([jobs.job(job)(**call, progress=NullProgress()) for call in given], messages)[::-1]
+
+    tables = [tmp_path / "alone.csv", tmp_path / "side.csv"]
+    alone = run(area, tmp_path / "alone.tif", kind, 3, table=tables[0], processes=1, run_jobs=run_jobs, **settings)
+    assert not asked
+    side = run(area, tmp_path / "side.tif", kind, 3, table=tables[1], processes=2, run_jobs=run_jobs, **settings)
+    assert asked == [(3, 3, 2, True)] * 2
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    maps = [read_band(tmp_path / f"{name}.tif") for name in ("alone", "side")]
+    assert maps[0].tobytes() == maps[1].tobytes() and alone.gap == side.gap
+    threads = torch.get_num_threads()
+    run(area, tmp_path / "nobody.tif", kind, 3, processes=2, run_jobs=lambda *_: None, **settings)
+    assert read_band(tmp_path / "nobody.tif").tobytes() == maps[0].tobytes() and torch.get_num_threads() == threads
 
 
 def test_memorising_shows_as_a_gap(tmp_path):

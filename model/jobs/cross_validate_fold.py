@@ -1,0 +1,159 @@
+"""One fold of a cross validation: trained without it, predicted with it; here, in another process or on a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from ..classical.fit import fit_cell_model
+from ..cluster.shared_storage import SharedObject, open_shared
+from ..cluster.tasks import cached
+from ..grid import Grid
+from ..history.writing import TrainingLog
+from ..progress import NullProgress, Progress, SubProgress
+from ..training.fit import FittedNetwork, fit_network, label_patches
+from ..training.settings import CELL_KINDS, TrainingSettings, patch_cells
+from ..validation import out_of_fold as oof
+from ..windows import collection
+from ..windows import split as splits
+from ..windows.cells import MAX_CELLS, sample_cells
+from ..windows.ownership import Ownership, report_unused
+from . import train_pcum as shared
+
+
+@dataclass(frozen=True)
+class FoldStudy:
+    """What all folds of one split share and none changes; its fields can be sent to another process."""
+
+    kind: str
+    settings: TrainingSettings
+    stack: str
+    labels: str
+    safety_factor: str | None
+    output: str  # of the job, named in the histories
+    folder: str  # where the maps of the folds go
+    split: str
+    count: int  # folds
+    blocks: tuple[int, int]  # rows and columns of a block
+    subsets: np.ndarray  # with the next two the fields of ``Folds``
+    landslide: np.ndarray
+    labelled: np.ndarray
+    ownership: Mapping[str, Any] | None  # its fields
+    fine_blocks: tuple[int, int]  # with the next two the fields of ``LabelScan``
+    fine_labelled: np.ndarray
+    cells: np.ndarray
+    side: int  # cells along the side of a window; 0 for kinds that learn from single cells
+    max_windows: int
+
+    def folds(self, grid: Grid) -> splits.Folds:
+        """Return the folds."""
+        blocks = splits.Blocks.of_cells(grid, *self.blocks)
+        ownership = None if self.ownership is None else Ownership(grid, blocks, **self.ownership)
+        tables = self.subsets, self.landslide, self.labelled, self.count
+        return splits.Folds(blocks, *tables, ownership, self.settings.buffer)
+
+    def scan(self, grid: Grid) -> splits.LabelScan:
+        """Return the label scan."""
+        fine = splits.Blocks.of_cells(grid, *self.fine_blocks)
+        return splits.LabelScan(grid, self.landslide, self.labelled, fine, self.fine_labelled, self.cells)
+
+    def title(self, fold: int) -> str:
+        """Return a fold in words."""
+        return f"{fold + 1} of {self.count}, {self.split} split"
+
+    def map(self, fold: int) -> Path:
+        """Return where the map of a fold goes."""
+        return Path(self.folder) / f"{self.split}{fold + 1}.tif"
+
+
+def cross_validate_fold(study: Mapping[str, Any], fold: int, *, progress: Progress) -> list[int] | None:
+    """Train without a fold and predict its cells.
+
+    Numbers depend on the seed alone and not on who else computes: everything runs on one thread, because sums differ in
+    their last digits with the number of threads.
+
+    Args:
+        study: the fields of :class:`FoldStudy`.
+        fold: from 0.
+
+    Returns best epoch and number of epochs of a network, ``None`` for other kinds. Raises errors as training and
+    prediction do.
+    """
+    work = FoldStudy(**study)
+    settings = work.settings
+    # What is odd about the inputs was said when the study began.
+    opened = splits.open_training_rasters(work.stack, work.labels, work.safety_factor, NullProgress())
+    with _one_thread(), opened as rasters:
+        folds = work.folds(rasters.grid)
+        head = work.kind, work.output, settings, progress
+        with shared.start_training_log(*head, part=f"fold {work.title(fold)}") as log:
+            fitted, settings = _fit(work, rasters, folds, fold, SubProgress(progress, 0.0, 0.85), log)
+            log.finish(fitted.ended, fitted.metrics)
+        model = shared.trained_model(work.kind, fitted, settings, rasters.grid, {})
+        model.to(settings.device)
+        oof.predict_fold(rasters.stack, model, folds, fold, work.map(fold), SubProgress(progress, 0.85, 1.0))
+    return [fitted.best_epoch, len(fitted.history)] if fitted.history else None
+
+
+def cross_validate_remotely(study: SharedObject, fold: int) -> list[int] | None:
+    """Do the same on a worker of a cluster; it stops when the folder of the maps is gone, because the run is over."""
+    fields = cached(open_shared, study)
+    return cross_validate_fold(fields, fold, progress=_WhileFolderExists(Path(fields["folder"])))
+
+
+class _WhileFolderExists(NullProgress):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def cancelled(self) -> bool:
+        return not self._folder.exists()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit(
+    work: FoldStudy,
+    rasters: splits.TrainingRasters,
+    folds: splits.Folds,
+    fold: int,
+    progress: Progress,
+    log: TrainingLog,
+) -> tuple[FittedNetwork, TrainingSettings]:
+    """Train on the other folds. All that is chosen is chosen there: early stopping, hyperparameters, class weight."""
+    kind, settings = work.kind, work.settings
+    split, factors, cell = folds.split_excluding(fold, settings.seed), rasters.factors, rasters.grid.cell_size()
+    report_unused(rasters.labels, rasters.grid, split, SubProgress(progress, 0.0, 0.0))
+    if kind in CELL_KINDS:
+        sample = sample_cells(rasters, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
+        return fit_cell_model(kind, sample, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
+    # Landslides of the held-out fold place no windows.
+    scan, part = work.scan(rasters.grid), SubProgress(progress, 0.0, 0.05)
+    learned_from = np.isin(split.groups_of(scan.cells), (splits.TRAIN, splits.VALIDATION))
+    scan = dataclasses.replace(scan, cells=scan.cells[learned_from])
+    origins = collection.place_windows(scan, work.side, work.max_windows, settings.seed)
+    plan = shared.window_plan(kind, settings, cell)
+    windows = collection.read_windows(rasters, origins, work.side, plan, None, part, assign_subsets=False)
+    windows = label_patches(collection.split_windows(windows, split), patch_cells(kind, cell))
+    if windows.safety is not None:
+        shared.training_safety(windows)
+    settings = shared.with_class_weight(settings, shared.describe_windows(windows)[splits.TRAIN], NullProgress())
+    part = SubProgress(progress, 0.05, 1.0)
+    return fit_network(windows, factors, settings, part, kind=kind, cell=cell, log=log), settings
