@@ -171,7 +171,7 @@ def _map_crs(layer: QgsRasterLayer) -> QgsCoordinateReferenceSystem:
 
 
 def _zone_layer(sheet: Any) -> QgsRasterLayer:
-    layer = QgsRasterLayer(sheet.raster, "Susceptibility")
+    layer = QgsRasterLayer(sheet.raster, f"Susceptibility{sheet.suffix}")
     provider = layer.dataProvider()
     names = {number: _escape_expressions(name) for number, name in sheet.names.items()}
     colours = {number: QColor(*sheet.colours[number]) for number in sheet.names}

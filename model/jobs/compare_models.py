@@ -28,6 +28,7 @@ from ..validation.map_layers import RegionMap, Regions, SubsetMap
 from ..validation.measures import ScopeResult
 from ..validation.preparation import draw_for_scopes, prepare_validation, require_on_map, require_windows
 from ..validation.settings import EvaluationLayers
+from ..validation.verdict import Evidence, judge, weakest
 from ..zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme, zone_names
 from . import sources_of
 
@@ -144,6 +145,12 @@ def compare_models(
         for source in sources:
             for text in read_warnings(source.dataset.tags()):
                 warning_log.warn(f'When the map "{source.name}" was made: {text}')
+        verdicts = {}
+        for number, of_map in enumerate(maps):
+            found = {scope: of_maps[number] for scope, of_maps in comparison.results.items()}
+            of_pieces = [Evidence.of_map(piece.dataset.tags(), found) for piece in of_map.pieces]
+            verdicts[of_map.name] = verdict = judge(weakest(of_pieces))
+            progress.report(0.85, f'"{of_map.name}": {verdict.text}')
         paired_tests.warn_about_inputs(comparison)
         paired_tests.warn_about_zones(comparison, np.diff([0.0, *scheme.shares, 1.0]))
         paired_tests.warn_about_results(comparison)
@@ -151,7 +158,7 @@ def compare_models(
         page = None
         if output_html is not None:
             settings = {**parameters, "Repeats made": data.repeats, **inputs}
-            page = comparison_page(comparison, by_rank, vectors.landslides.name, settings)
+            page = comparison_page(comparison, by_rank, vectors.landslides.name, settings, verdicts)
         stop_if_cancelled(progress)
         if output_difference is not None:
             write_difference(maps[0], maps[1], by_rank, output_difference, SubProgress(progress, 0.9, 0.99))
@@ -163,7 +170,8 @@ def compare_models(
         write_table(output_table, TABLE_COLUMNS, rows)
     if output_summary is not None:
         write_table(output_summary, summary_columns(comparison), summary_rows(comparison))
-    record.write(outputs, metrics=as_metrics(rows), warnings=warning_log.warnings)
+    more = {"verdicts": {name: one.as_dict() for name, one in verdicts.items()}, "warnings": warning_log.warnings}
+    record.write(outputs, metrics=as_metrics(rows), **more)
     return _summarise(comparison, progress)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..grid import Grid
 from ..inputs.bands import open_band
-from ..inputs.rasters import region_name
+from ..inputs.rasters import open_raster, region_name
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
@@ -19,6 +20,7 @@ from ..report.map_sheet import MapSheet, validation_sheet
 from ..report.maps import find_relief, relief_covers, write_hillshade
 from ..report.page import no_test_text
 from ..report.validation import ValidationReportInput, validation_page
+from ..statistics import Estimate
 from ..tables import prepend_region, write_table
 from ..validation import measures, preparation
 from ..validation.map_layers import MapLayers, RegionMap, SubsetMap, ZoneSource
@@ -26,6 +28,7 @@ from ..validation.measures import PointFeature, ScopeResult, point_features
 from ..validation.preparation import ScopeDraws, ValidationData
 from ..validation.sampling import MapStatistics, collect_map_statistics, drawn_points
 from ..validation.settings import ALL, FEW_LANDSLIDES, TABLE_COLUMNS, EvaluationLayers, ValidationOptions
+from ..validation.verdict import LEVELS, Evidence, judge, tell
 from ..validation.zone_table import non_monotonic_pairs, zone_table
 from . import sources_of
 
@@ -43,6 +46,7 @@ class ValidationSummary:
     stable: int  # stable points of one draw
     results: list[ScopeResult]  # the whole map first, then subsets, then regions
     points: list[PointFeature]  # landslides and the first draw of stable points, or the given ones
+    verdict: dict[str, Any]  # level and reasons, of ``validation.verdict``
     warnings: list[str] = field(default_factory=list)
     sheet: MapSheet | None = None  # content of a printed map, when one was asked for
 
@@ -118,6 +122,8 @@ def validate_with_points(
         main = next(result for result in results if result.scope.name == data.main.name)
         warn_inconsistent_layers(dataset, record.inputs() or {}, warning_log, zones, layer_sources["WINDOWS"])
         _warn_about_results(results, main, data)
+        verdict = judge(_evidence(layers, zones, statistics, results))
+        tell(verdict, warning_log, 0.88)
         # Points in none of the regions of a layer are in the region that the map shows.
         points = point_features(data, data.landslides.in_scope(data.main), "landslide", region)
         if data.stable is not None:
@@ -127,6 +133,7 @@ def validate_with_points(
             drawn = drawn_points(first, layers, SubProgress(progress, 0.88, 0.92))
             points += point_features(data, drawn, "stable", region)
         rows = [
+            (ALL, "verdict", Estimate(float(LEVELS.index(verdict.level)), interval=verdict.level)),
             *measures.count_rows("landslide", data.landslides.counts),
             *measures.count_rows("stable", data.stable.counts if data.stable is not None else None),
             *(row for result in results for row in measures.scope_rows(result)),
@@ -135,7 +142,7 @@ def validate_with_points(
         names = os.path.basename(str(susceptibility)), vectors.landslides.name
         settings = {**parameters, "Repeats made": data.repeats}
         recorded = record.inputs() or {}
-        content = ValidationReportInput(*names, data, results, main, points, settings, recorded, relief)
+        content = ValidationReportInput(*names, data, results, main, points, settings, recorded, verdict, relief)
         if output_html is not None:
             validation_page(content, progress).write(output_html)
         stop_if_cancelled(progress)
@@ -148,12 +155,31 @@ def validate_with_points(
     if output_table is not None:
         cells = [(scope, name, one.value, one.low, one.high, one.interval) for scope, name, one in rows]
         write_table(output_table, *prepend_region(TABLE_COLUMNS, cells, region))
-    record.write(outputs, metrics=measures.as_metrics(rows), warnings=warning_log.warnings)
-    progress.report(1.0, main.sentence())
+    more = {"verdict": verdict.as_dict(), "warnings": warning_log.warnings}
+    record.write(outputs, metrics=measures.as_metrics(rows), **more)
+    for line in content.sentences():
+        progress.report(1.0, line)
     auc = main.auc
     numbers = auc.value, auc.low, auc.high, main.measures["recall"].value, main.measures["kappa"].value
     counts = main.landslides, main.stable
-    return ValidationSummary(*numbers, *counts, results, points, warning_log.warnings, sheet)
+    return ValidationSummary(*numbers, *counts, results, points, verdict.as_dict(), warning_log.warnings, sheet)
+
+
+def _evidence(
+    layers: MapLayers,
+    zones: str | os.PathLike | None,
+    statistics: Mapping[str, MapStatistics],
+    results: Sequence[ScopeResult],
+) -> Evidence:
+    """Return what the tags of the map tell, with its AUC in the test windows, its values and breaks of zones."""
+    known = Evidence.of_map(layers.dataset.tags(), {result.scope.name: result for result in results})
+    if ALL in statistics and known.span is None:
+        low, high = statistics[ALL].ranking.values_at([0.05, 0.95])
+        known = replace(known, low_value=low, high_value=high)
+    if zones is None:
+        return replace(known, breaks=tuple(layers.zones.breaks))
+    with open_raster(zones, "zones") as opened:
+        return replace(known, breaks=Evidence.from_tags(opened.tags()).breaks)
 
 
 def _evaluate(

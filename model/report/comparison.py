@@ -15,6 +15,7 @@ from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, 
 from ..statistics import AreaRanks
 from ..validation.metrics import Curve
 from ..validation.settings import ALL, MIN_BLOCKS
+from ..validation.verdict import Verdict
 from . import charts
 from .charts import escape_mathtext, shorten
 from .comparison_maps import comparison_images, difference_map, zone_panels
@@ -47,6 +48,7 @@ def comparison_page(
     by_rank: tuple[AreaRanks, AreaRanks] | None,
     landslide_name: str,
     settings: Mapping[str, object],
+    verdicts: Mapping[str, Verdict],
 ) -> Page:
     """Return the report; ``by_rank`` is that of :func:`.comparison_images`."""
     several = len(comparison.maps) > 1
@@ -58,6 +60,8 @@ def comparison_page(
     page = Page(title, subtitle, warnings=comparison.data.warning_log.warnings)
     with charts.style():
         page.key_numbers(_numbers_of_best(comparison) if several else _numbers_of_single(comparison))
+        rows = [[name, one.level, " ".join(one.reasons)] for name, one in verdicts.items()]
+        page.table("Verdict", ["Map", "Verdict", "Reasons"], rows)
         _add_auc(page, comparison)
         _add_region_summary(page, comparison)
         if several:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..outputs.run_record import scarp_version
-from ..validation.measures import ScopeResult
 from ..zones.schemes import zone_colours
 from .page import subset_phrase
 from .validation import ZONE_COLUMNS, ValidationReportInput, zone_cells
@@ -32,6 +31,7 @@ class MapSheet:
     table: Sequence[Sequence[str]]  # zones with headings, the most susceptible zone first
     notes: str
     source: str
+    suffix: str  # of the layer's name in the legend: the verdict not to use it, or nothing
 
 
 def validation_sheet(
@@ -52,7 +52,7 @@ def validation_sheet(
         if places:
             kinds.append((f"Landslide {label}, {len(places):,}", colour, places))
     return MapSheet(
-        "Relative landslide susceptibility",
+        f"Relative landslide susceptibility{content.verdict.suffix}",
         f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset_phrase(main.scope.name)}.",
         str(susceptibility if zones is None else zones),
         list(zones_of_map.breaks) if zones is None else [],
@@ -61,16 +61,19 @@ def validation_sheet(
         hillshade,
         kinds,
         table,
-        _notes(main, content.data.warning_log.warnings),
+        _notes(content),
         f"Scarp {scarp_version()}, {time.strftime('%Y-%m-%d')}.",
+        content.verdict.suffix,
     )
 
 
-def _notes(main: ScopeResult, warnings: Sequence[str]) -> str:
+def _notes(content: ValidationReportInput) -> str:
+    warnings = [text for text in content.data.warning_log.warnings if text != content.verdict.text]
     lines = [
+        content.verdict.text,
+        *content.sentences(),
         "Ratio: share of the landslides divided by share of the area; 1 is as many landslides as by chance. "
         "Susceptibility ranks places; it is not the probability of a landslide.",
-        main.sentence(),
     ]
     for text in warnings[:MAX_WARNINGS]:
         long = len(text) > _MAX_WARNING_LENGTH

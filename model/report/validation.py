@@ -16,6 +16,7 @@ from ..validation.map_layers import RegionMap
 from ..validation.measures import PointFeature, ScopeResult
 from ..validation.preparation import ValidationData
 from ..validation.settings import ALL, REGION_PREFIX
+from ..validation.verdict import Verdict
 from ..validation.zone_table import ZoneRow, insignificant_increases, non_monotonic_pairs
 from ..zones.raster import assign_zones
 from ..zones.schemes import zone_colours
@@ -52,6 +53,7 @@ class ValidationReportInput:
     points: Sequence[PointFeature]
     settings: Mapping[str, object]
     inputs: Mapping[str, Any]  # inputs as the run record describes them, by parameter
+    verdict: Verdict
     relief: Relief | None = None
 
     @property
@@ -59,6 +61,19 @@ class ValidationReportInput:
         """What one landslide point of the numbers is."""
         counts = self.data.landslides.counts
         return "landslide cells" if counts.candidate_cells > counts.features else "landslides"
+
+    @property
+    def unseen(self) -> ScopeResult | None:
+        """The result of the test windows, which the reader sees first; ``None`` without any."""
+        return next((result for result in self.results if result.scope.name == "test"), None)
+
+    def sentences(self) -> list[str]:
+        """Return the main numbers as sentences, those of land not seen first."""
+        unseen = self.unseen
+        if unseen is None or unseen is self.main:
+            return [self.main.sentence()]
+        fit = f"{subset_phrase(self.main.scope.name)}, training land included: {self.main.sentence()}"
+        return [f"Land not seen in training (test windows): {unseen.sentence()}", fit]
 
     def split(self) -> tuple[list[ScopeResult], list[ScopeResult]]:
         """Return the results of map and subsets, and those of regions."""
@@ -82,8 +97,9 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
 
 
 def _add_summary(page: Page, content: ValidationReportInput) -> None:
-    main, first = content.main, content.main.first_draw
-    recall, kappa = main.measures["recall"], main.measures["kappa"]
+    unseen = content.unseen
+    main = content.main if unseen is None else unseen
+    recall, kappa, first = main.measures["recall"], main.measures["kappa"], main.first_draw
     top = main.zones[-2:] if len(main.zones) >= 4 else main.zones[-1:]
     name = f"{len(top)} highest zones" if len(top) > 1 else "highest zone"
     landslides, area = sum(row.landslide_share.value for row in top), np.nansum([row.area_share for row in top])
@@ -96,24 +112,28 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
     measures = (("AUC", main.auc, auc_text), ("Recall", recall, recall_text), ("Kappa", kappa, kappa_text))
     numbers = [(title, f"{one.value:.3f}", f"{interval_sentence(one)}{meaning}") for title, one, meaning in measures]
     in_top = f"of the landslides, on {percent(float(area), 0)} of the area."
-    page.key_numbers([*numbers, (f"In the {name}", percent(landslides, 0), in_top)])
+    page.key_numbers([content.verdict.card(), *numbers, (f"In the {name}", percent(landslides, 0), in_top)])
+    where = "" if unseen is None else "In the test windows, which the model did not learn from: "
     text = (
-        f"At a susceptibility of {content.main.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
+        f"{where}at a susceptibility of {main.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
         f"{content.unit} and gives a false alarm at {first.false_alarms:,.0f} of {main.stable:,} stable points."
     )
-    test = next((result for result in content.results if result.scope.name == "test"), None)
-    if test is not None and test is not main:
-        interval = f" ({interval_text(test.auc)})" if test.auc.has_interval else ""
-        text += (
-            f" In the test windows, which the model did not learn from, it finds {test.first_draw.hits:,.0f} of "
-            f"{test.landslides:,} {content.unit}; the AUC there is {test.auc.value:.3f}{interval}."
-        )
-    page.text("In short", text, blocks_text(main), _stable_text(content))
+    text = text[0].upper() + text[1:]
+    small = []
+    if main is not content.main:
+        whole = content.main
+        interval = f" ({interval_text(whole.auc)})" if whole.auc.has_interval else ""
+        small = [
+            f"{subset_phrase(whole.scope.name)}, training land included: AUC {whole.auc.value:.3f}{interval} from "
+            f"{whole.landslides:,} {content.unit}. That is a fit, not a test. The tables and curves below state the "
+            "part of the map that they are of."
+        ]
+    page.text("In short", text, blocks_text(main), _stable_text(content, main), *small)
 
 
-def _stable_text(content: ValidationReportInput) -> str:
+def _stable_text(content: ValidationReportInput, main: ScopeResult) -> str:
     """Return the AUC against stable points, and what it flatters."""
-    main, interval = content.main, ""
+    interval = ""
     if main.auc_stable.has_interval:
         interval = f" ({interval_text(main.auc_stable)})"
     if not main.drawn:
@@ -175,12 +195,19 @@ def _add_subsets(page: Page, content: ValidationReportInput) -> None:
     page.table(
         "Fit or test",
         ["Part of the map", *SCOPE_COLUMNS],
-        [[scope_title(result.scope.name), *_scope_cells(result)] for result in content.split()[0]],
+        [[scope_title(result.scope.name), *_scope_cells(result)] for result in _unseen_first(content)],
         f"{counts['train']:,} of {total:,} landslides lie in training windows, where the map shows what the model was "
         "trained on. Only the test windows show how it performs on new ground. Stable points are drawn within the same "
         f"windows. {total - sum(counts.values()):,} landslides lie in no window. A landslide in overlapping windows "
         "counts as training if one of them is a training window. Top ratio: frequency ratio of the highest zone.",
     )
+
+
+def _unseen_first(content: ValidationReportInput) -> list[ScopeResult]:
+    """Return the results of map and subsets: test windows, other windows, then all of the map."""
+    order = ("test", "validation", "train")
+    results = content.split()[0]
+    return sorted(results, key=lambda one: order.index(one.scope.name) if one.scope.name in order else len(order))
 
 
 ZONE_COLUMNS = (
@@ -382,11 +409,15 @@ def _add_regions(page: Page, content: ValidationReportInput) -> None:
         return
     values = [result.auc.value for result in regions]
     worst = regions[int(np.argmin(values))]
+    unseen, fit = content.unseen, ""
+    shown = [*([] if unseen is None else [unseen]), *regions]
+    if unseen is not None and unseen is not content.main:
+        fit = "The regions hold training land too: their numbers are a fit, that of the test windows a test. "
     page.table(
         "Region by region",
         ["Region", "Area, km²", *SCOPE_COLUMNS],
-        [[scope_title(result.scope.name), f"{result.area_km2:,.1f}", *_scope_cells(result)] for result in regions],
-        f"Mean AUC of the regions {np.mean(values):.3f}; lowest {worst.auc.value:.3f} in "
+        [[scope_title(result.scope.name), f"{result.area_km2:,.1f}", *_scope_cells(result)] for result in shown],
+        f"{fit}Mean AUC of the regions {np.mean(values):.3f}; lowest {worst.auc.value:.3f} in "
         f"{scope_title(worst.scope.name)}. Stable points are drawn within the region. Top ratio: frequency "
         "ratio of the highest zone; zones are those of the whole map.",
     )

@@ -26,10 +26,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress
 from .spatial_blocks import MIN_BLOCKS
+
+if TYPE_CHECKING:
+    from .measures import ScopeResult
 
 USABLE, WEAK, DO_NOT_USE = "usable", "weak", "do not use"
 LEVELS = (USABLE, WEAK, DO_NOT_USE)  # from the best to the worst
@@ -125,6 +128,22 @@ class Evidence:
         known: dict[str, Any] = {name: _number(content.get(name)) for name in _NUMBERS}
         known.update({name: _whole(content.get(name)) for name in _COUNTS})
         return cls(**known, breaks=tuple(value for value in limits if value is not None))
+
+    @classmethod
+    def of_map(cls, tags: Mapping[str, str], results: Mapping[str, ScopeResult]) -> Evidence:
+        """Return that of a map's tags, with the AUC of the test windows among results by scope, if there are any.
+
+        A map with tags but no AUC was not tested on land not seen: its split was random, as are its windows.
+        """
+        known, test, train = cls.from_tags(tags), results.get("test"), results.get("train")
+        if test is None or (known.auc is None and LEVEL_TAG in tags):
+            return known
+        low, high = (test.auc.low, test.auc.high) if test.auc.has_interval else (None, None)
+        auc_train = known.auc_train if train is None else train.auc.value
+        if any(kind in tags.get("MODEL_KIND", "") for kind in MEMORISING_KINDS):
+            auc_train = None
+        numbers: dict[str, Any] = {"auc": test.auc.value, "auc_low": low, "auc_high": high, "auc_train": auc_train}
+        return dataclasses.replace(known, **numbers, blocks=test.independent_blocks)
 
     def tags(self) -> dict[str, str]:
         """Return the tags of a map or of zones: verdict, reasons and evidence."""

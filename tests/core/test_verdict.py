@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
 import rasterio
 
 from scarp.model.artifact import save_model
+from scarp.model.grid import Grid
+from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.statistics import SusceptibilityHistogram, bin_index, log_odds_spread
 from scarp.model.validation import verdict
 from scarp.model.validation.verdict import DO_NOT_USE, USABLE, WEAK, Evidence, judge
@@ -138,6 +141,49 @@ def test_a_model_that_has_learned_nothing(tmp_path):
     assert found.verdict["level"] == DO_NOT_USE and "closer together" in " ".join(found.verdict["reasons"])
     assert tags_of(zones).breaks == pytest.approx(found.breaks) and tags_of(zones).auc_low == 0.44
     assert 'label="very low (do not use)"' in (tmp_path / "zones.qml").read_text(encoding="utf-8")
+    rows, columns = np.nonzero(np.isfinite(values))
+    chosen = np.random.default_rng(4).choice(len(rows), 120, replace=False)
+    with rasterio.open(susceptibility) as dataset:
+        grid = Grid.from_dataset(dataset, "map")
+    points = Points("slides", xy=conftest.at_cells(grid, rows[chosen], columns[chosen]))
+    report, table = tmp_path / "report.html", tmp_path / "table.csv"
+    more = {
+        "zones": zones,
+        "sheet_relief": tmp_path / "relief.tif",
+        "distance": 0.0,
+        "repeats": 20,
+        "progress": progress,
+    }
+    validated = conftest.validate_with_points(susceptibility, points, report, table, **more)
+    assert validated.verdict == found.verdict and validated.sheet.notes.startswith("Verdict: do not use.")
+    assert validated.sheet.title.endswith(validated.sheet.suffix) and validated.sheet.suffix == " (do not use)"
+    assert re.search("class=.numbers.*?Verdict.*?do not use.*?AUC", report.read_text(encoding="utf-8"), re.DOTALL)
+    (row,) = (row for row in conftest.read_csv(table) if row["measure"] == "verdict")
+    assert (float(row["value"]), row["interval"]) == (2, "do not use")
+    conftest.compare_models([susceptibility, zones], points, tmp_path / "c.html", None, distance=0.0, repeats=20)
+    assert "The map is flat" in (tmp_path / "c.html").read_text(encoding="utf-8")
+
+
+def test_numbers_of_test_windows_come_first(tmp_path):
+    """The whole map is perfect on the training half and chance on the other."""
+    rng, grid = np.random.default_rng(5), conftest.utm_grid(60, 80)
+    values = rng.random(grid.shape).astype(np.float32)
+    path = conftest.write_raster(tmp_path / "p.tif", values, grid)
+    train, test = np.argwhere(values[:, :40] > 0.9)[:90], rng.integers(0, (60, 40), (90, 2)) + (0, 40)
+    places = np.concatenate([train, test])
+    points = Points("slides", xy=conftest.at_cells(grid, places[:, 0], places[:, 1]))
+    halves = [conftest.cell_box(grid, 0, left, 60, 40) for left in (0, 40)]
+    windows = Polygons("windows", geometries=halves, fields={"subset": ["train", "test"]})
+    more = {"windows": windows, "distance": 0.0, "repeats": 20, "sheet_relief": tmp_path / "relief.tif"}
+    report = tmp_path / "report.html"
+    found = conftest.validate_with_points(path, points, report, None, **more)
+    auc, fit = f"{found.of('test').auc.value:.3f}", f"{found.of('all').auc.value:.3f}"
+    text = report.read_text(encoding="utf-8")
+    assert -1 < text.index("Verdict") < text.index(auc) < text.index(fit)
+    notes = found.sheet.notes
+    assert notes.index("Land not seen in training (test windows): AUC " + auc) < notes.index("training land included")
+    assert found.verdict["level"] == DO_NOT_USE and "better than chance" in found.verdict["reasons"][0]
+    assert any("on training land to" in reason for reason in found.verdict["reasons"])
 
 
 def test_the_noise_of_an_ensemble_is_that_of_its_mean(tmp_path):
