@@ -31,11 +31,17 @@ class TrainComparisonModel(ScarpAlgorithm):
         "frequency ratio and weights of evidence. They predict each cell from its own factors, train in seconds, and "
         "are hard to beat where landslides are few. Networks of the paper: the U-Net without the physics constraint, "
         "and BPNN and ResNet, which predict one value per 600 m × 600 m, so that their maps have cells of 600 m.\n"
-        'With the same BLOCK and SEED all kinds are tested on the same blocks as "Train PCUM". The same seed on the '
-        "same machine gives the same model."
+        'With the same BLOCK and SEED all kinds are tested on the same blocks as "Train PCUM"; AUC says how well they '
+        "rank landslide cells there above all other mapped land, the ring around landslides included. The same seed on "
+        "the same machine gives the same model."
     )
     NUMBERS = {
-        "AUC": "AUC of the test windows or blocks",
+        "AUC": "AUC of the test windows or blocks: landslide cells against all other mapped land",
+        "AUC_LOW": "lower end of its 95 % interval, from resampled blocks of land",
+        "AUC_HIGH": "upper end",
+        "BLOCKS": "independent blocks of land behind the interval",
+        "AUC_STABLE": "AUC against stable cells of the labels alone, the easier question",
+        "AUC_SLOPE": "AUC of slope alone on the same cells",
         "RECALL": "recall of the test windows or blocks",
         "ACCURACY": "share of test cells classified correctly",
         "LOSS": "loss on the test windows or blocks",

@@ -22,14 +22,20 @@ class TrainPcum(ScarpAlgorithm):
         'The result is a model file for "Predict susceptibility".\n'
         "The area is cut into windows, which are divided into training, validation and test windows. The network reads "
         "a window of all factors and predicts the landslide susceptibility of each cell. It learns from the training "
-        "windows, stops when the validation loss no longer falls, and is evaluated on the test windows. A physics "
-        "constraint helps: where the rain index says that a wet week exceeds the threshold of the landform, the model "
-        "is penalised for predicting low susceptibility.\n"
+        "windows, stops when the validation loss no longer falls, and is evaluated on the test windows: AUC says how "
+        "well it ranks their landslide cells above all other mapped land, the ring around landslides included. A "
+        "physics constraint helps: where the rain index says that a wet week exceeds the threshold of the landform, "
+        "the model is penalised for predicting low susceptibility.\n"
         "All settings have defaults that need no knowledge of machine learning. The same seed on the same machine "
         "gives the same model."
     )
     NUMBERS = {
-        "AUC": "AUC of the test windows",
+        "AUC": "AUC of the test windows: landslide cells against all other mapped land",
+        "AUC_LOW": "lower end of its 95 % interval, from resampled blocks of land",
+        "AUC_HIGH": "upper end",
+        "BLOCKS": "independent blocks of land behind the interval",
+        "AUC_STABLE": "AUC against stable cells of the labels alone, the easier question",
+        "AUC_SLOPE": "AUC of slope alone on the same cells",
         "RECALL": "recall of the test windows",
         "ACCURACY": "share of test cells classified correctly",
         "LOSS": "loss on the test windows",

@@ -115,8 +115,8 @@ def sample_weights(labels: np.ndarray, area: np.ndarray, settings: TrainingSetti
 def cell_metrics(
     logits: torch.Tensor, labels: np.ndarray, area: np.ndarray, settings: TrainingSettings
 ) -> dict[str, float | None]:
-    """Return loss, accuracy, recall and AUC over the area that the cells represent; ``None`` without both classes."""
-    names = ("loss", "accuracy", "recall", "violation_rate", "auc", "best_epoch", "epochs")
+    """Return loss, accuracy and recall over the area that the cells represent; ``None`` without both classes."""
+    names = ("loss", "accuracy", "recall", "violation_rate", "best_epoch", "epochs")
     metrics: dict[str, float | None] = dict.fromkeys(names)
     if len(np.unique(labels)) == 2:
         probability = torch.sigmoid(logits.double()).numpy()
@@ -124,7 +124,6 @@ def cell_metrics(
         metrics["loss"] = float(log_loss(labels, probability, sample_weight=weights, labels=[0, 1]))
         metrics["accuracy"] = float(np.average((probability >= 0.5) == (labels == 1), weights=area))
         metrics["recall"] = float((probability >= 0.5)[labels == 1].mean())
-        metrics["auc"] = float(roc_auc_score(labels, probability, sample_weight=area))
     return metrics
 
 

@@ -59,4 +59,4 @@ def train_comparison_model(
             fitted = fit_cell_model(kind, cells, factors, settings, SubProgress(run.progress, 0.08, 0.97))
         else:
             fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
-        return run.finish(fitted, collected, subsets, grid, log)
+        return run.finish(fitted, collected, factors, subsets, grid, log)

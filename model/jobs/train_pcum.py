@@ -16,8 +16,10 @@ from ..artifact_header import is_storable
 from ..errors import OutputNotWritable, ParameterInvalid
 from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
+from ..inputs.rasters import open_raster
 from ..inputs.survey import ROUNDING
 from ..labels import LANDSLIDE, STABLE
+from ..labels.discs import read_discs
 from ..networks.unet import NONE
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, read_record, sha256, versions
@@ -29,9 +31,10 @@ from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
 from ..training.fit import FittedNetwork, TrainingResult, fit_network, label_patches
 from ..training.settings import PCUM, TrainingSettings, patch_cells
+from ..validation import unseen_land
 from ..validation.verdict import Evidence, judge, tell
 from ..windows.collection import CellCollection, WindowCollection, WindowPlan, WindowSet, collect_windows
-from ..windows.split import SUBSETS, TRAIN, open_training_rasters
+from ..windows.split import SUBSETS, TEST, TRAIN, open_training_rasters
 
 Files = Mapping[str, Union[str, os.PathLike, None]]  # by parameter
 Collected = Union[WindowCollection, CellCollection]
@@ -90,7 +93,7 @@ def train_pcum(
         if run.start is not None:
             check_pixel_size(run.start, grid.cell_size(), run.progress)
         fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
-        return run.finish(fitted, collected, subsets, grid, log)
+        return run.finish(fitted, collected, factors, subsets, grid, log)
 
 
 class TrainingRun:
@@ -159,10 +162,17 @@ class TrainingRun:
         return fit_network(*data, self.checkpoint, self.kind, self.start, cell, log), subsets
 
     def finish(
-        self, fitted: FittedNetwork, collected: Collected, subsets: list[dict[str, Any]], grid: Grid, log: TrainingLog
+        self,
+        fitted: FittedNetwork,
+        collected: Collected,
+        factors: list[Any],
+        subsets: list[dict[str, Any]],
+        grid: Grid,
+        log: TrainingLog,
     ) -> TrainingResult:
-        """Write model file, report and run record, and return the result."""
+        """Test the model; write model file, report and run record, and return the result."""
         settings, cells = self.settings, collected.cells if isinstance(collected, CellCollection) else None
+        fitted.metrics.update(self._test(fitted, collected, factors, grid))
         windows = collected if isinstance(collected, CellCollection) else collected.windows
         training = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
         training.update(training_inputs(self.record.inputs(), grid))
@@ -203,6 +213,28 @@ class TrainingRun:
         log.finish(result.ended, result.metrics, verdict.text)
         self.progress.report(1.0)
         return result
+
+    def _test(
+        self, fitted: FittedNetwork, collected: Collected, factors: list[Any], grid: Grid
+    ) -> dict[str, float | None]:
+        """Return the metrics of :func:`~..validation.unseen_land.evaluate`."""
+        with open_raster(self.inputs["LABELS"] or "", "label") as labels:
+            discs = read_discs(labels, grid)
+        if discs is None:
+            self.progress.report(
+                0.97,
+                "The label raster does not say how wide its ring is, so its unknown cells do not count in the test. "
+                'Build it again with "Build landslide labels" if it has a ring.',
+            )
+
+        def score(subset: int) -> unseen_land.ScoredCells:
+            if isinstance(collected, CellCollection):
+                given = collected.cells, fitted, self.settings.encoding
+                return unseen_land.score_cells(*given, subset, self.progress)
+            return unseen_land.score_windows(collected.windows, fitted, factors, subset, grid)
+
+        radius = 0.0 if discs is None else discs.largest
+        return unseen_land.evaluate(score(TEST), score(TRAIN), grid, radius, self.settings.seed)
 
 
 def window_plan(kind: str, settings: TrainingSettings, cell: float) -> WindowPlan:
@@ -327,8 +359,13 @@ def _result_line(result: TrainingResult) -> str:
     auc, recall, accuracy, violation = (metrics[name] for name in ("auc", "recall", "accuracy", "violation_rate"))
     if auc is None or recall is None or accuracy is None:
         return "Test metrics are not available: the test blocks lack landslide cells or stable cells."
-    where = "windows" if result.history else "blocks"
-    text = f"On the test {where}: AUC {auc:.3f}, recall {100 * recall:.0f} %, accuracy {100 * accuracy:.0f} %"
+    text = f"On the test land: AUC {auc:.3f}"
+    if metrics["auc_low"] is not None:
+        text += f" ({metrics['auc_low']:.3f} to {metrics['auc_high']:.3f}, {metrics['blocks']} blocks of land)"
+    text += " against all other mapped land"
+    names = {"auc_stable": "against stable land alone", "auc_slope": "slope alone", "auc_train": "on the training land"}
+    more = [f"{name} {metrics[key]:.3f}" for key, name in names.items() if metrics[key] is not None]
+    text += f" ({', '.join(more)}), recall {100 * recall:.0f} %, accuracy {100 * accuracy:.0f} %"
     if violation is not None:
         text += f", violation rate {100 * violation:.1f} %"
     return text + (f"; weights of epoch {metrics['best_epoch']} of {metrics['epochs']}." if result.history else ".")

@@ -89,19 +89,32 @@ def write_training_page(
 
 
 def _key_numbers(result: TrainingResult, what: str) -> list[tuple[str, Any, str]]:
-    auc = "how well the model ranks landslide cells above stable ones; 0.5 is chance, 1 is perfect."
+    auc = "how well the model ranks landslide cells above all other mapped cells; 0.5 is chance, 1 is perfect."
+    stable = "the same against stable cells alone. With a RING the hardest cells are left out, so it is higher."
     accuracy = "share of cells on the right side of 0.5. With few landslides it says little."
-    settings, violation = result.settings, result.metrics["violation_rate"]
+    settings, metrics = result.settings, result.metrics
+    violation = metrics["violation_rate"]
     numbers = [
-        ("AUC", result.metrics["auc"], f"Test {what}s: {auc}"),
-        ("Recall", result.metrics["recall"], f"Test {what}s: share of landslide cells with a susceptibility ≥ 0.5."),
-        ("Accuracy", result.metrics["accuracy"], f"Test {what}s: {accuracy}"),
+        ("AUC", metrics["auc"], f"Test {what}s: {auc}{_interval(metrics)}"),
+        ("AUC against stable land", metrics["auc_stable"], f"Test {what}s: {stable}"),
+        ("Recall", metrics["recall"], f"Test {what}s: share of landslide cells with a susceptibility ≥ 0.5."),
+        ("Accuracy", metrics["accuracy"], f"Test {what}s: {accuracy}"),
     ]
+    if metrics["auc_slope"] is not None:
+        text = f"Test {what}s: AUC of the slope angle alone, without any model."
+        numbers.insert(2, ("AUC of slope alone", metrics["auc_slope"], text))
     if violation is not None:
         warned = f"cells under warning (safety factor below {settings.fs_critical:g})"
         text = f"Test {what}s: share of {warned} with a susceptibility below {settings.p_low:g}."
         numbers.append(("Violation rate", violation, text))
     return numbers
+
+
+def _interval(metrics: Mapping[str, Any]) -> str:
+    if metrics["auc_low"] is None:
+        return ""
+    ends = f"{metrics['auc_low']:.3f} to {metrics['auc_high']:.3f}"
+    return f" 95 % interval {ends}, from {metrics['blocks']} independent blocks of land."
 
 
 def factor_row(spec: Any) -> list[Any]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 
 from ..encoding import UNSEEN_CODE, Encoding, FactorSpec, fit_factors
 from ..errors import ParameterInvalid, TooFewData
@@ -108,11 +107,15 @@ class FittedNetwork:
     history: list[dict[str, Any]]
     best_epoch: int
     metrics: dict[str, float | None]
-    """Of the test windows: ``loss``, ``accuracy``, ``recall``, ``violation_rate`` (``None`` without a safety factor),
-    ``auc``; and ``best_epoch``, ``epochs``."""
+    """Of the labelled cells of the test subset: ``loss``, ``accuracy``, ``recall``, ``violation_rate`` (``None``
+    without a safety factor); and ``best_epoch``, ``epochs``. A training job adds those of
+    ``validation/unseen_land.py``."""
     device: str
     precision: str
     ended: str = ""  # how a training in epochs ended: ``epochs``, ``patience`` or ``stopped``
+    scores: np.ndarray | None = None
+    """Susceptibility of the training and test windows, float32 (windows, padded, padded), else NaN; networks only, and
+    ``None`` without test windows."""
 
 
 @dataclass
@@ -121,7 +124,7 @@ class TrainingResult:
 
     model: str  # path of the model file
     sha256: str  # of the model file
-    metrics: dict[str, float | None]  # as of :class:`FittedNetwork`
+    metrics: dict[str, float | None]  # as of :class:`FittedNetwork`, and ``auc`` etc. of ``validation/unseen_land.py``
     history: list[dict[str, Any]]
     windows: list[WindowFeature]
     subsets: list[dict[str, Any]]
@@ -192,27 +195,26 @@ def fit_network(
         data = TrainingData(windows, encoding, device, SubProgress(progress, 0.0, 0.03))
         trainer = Trainer(network, data, loss, settings, dtype, SubProgress(progress, 0.03, 0.97), log)
         state, ended = trainer.fit(train, validation, checkpoint, key)
-        metrics = _test_metrics(trainer, test)
+        metrics, scores = _test_metrics(trainer, test), None
+        if len(test):
+            scores = np.full(windows.labels.shape, np.nan, dtype=np.float32)
+            for indices in (train, test):
+                scores[indices] = _scores(trainer, indices)
     metrics.update({"best_epoch": state.best_epoch, "epochs": len(state.history)})
     found = network.cpu(), architecture, specs, state.history, state.best_epoch, metrics
-    return FittedNetwork(*found, str(device), PRECISION_NAMES[dtype], ended)
+    return FittedNetwork(*found, str(device), PRECISION_NAMES[dtype], ended, scores)
 
 
 def _test_metrics(trainer: Trainer, indices: np.ndarray) -> dict[str, float | None]:
-    """Return the metrics of :meth:`Trainer.evaluate` and the AUC over labelled cells; ``None`` where there is none."""
-    if not len(indices):
-        return dict.fromkeys((*NUMBERS, "auc"))
-    scores, truths = [], []
+    """Return the metrics of :meth:`Trainer.evaluate`; ``None`` without windows."""
+    return trainer.evaluate(indices) if len(indices) else dict.fromkeys(NUMBERS)
 
-    def collect(probability: torch.Tensor, labels: torch.Tensor) -> None:
-        known = labels != UNKNOWN
-        scores.append(probability[known].cpu().numpy())
-        truths.append((labels[known] == LANDSLIDE).cpu().numpy())
 
-    metrics = trainer.evaluate(indices, collect)
-    truth = np.concatenate(truths)
-    metrics["auc"] = float(roc_auc_score(truth, np.concatenate(scores))) if 0 < truth.sum() < len(truth) else None
-    return metrics
+def _scores(trainer: Trainer, indices: np.ndarray) -> np.ndarray:
+    """Return the susceptibility of some windows, float32 (windows, height, width)."""
+    parts: list[np.ndarray] = []
+    trainer.evaluate(indices, lambda probability, _: parts.append(probability.cpu().numpy()))
+    return np.concatenate(parts)
 
 
 def _report_statistics(specs: Sequence[FactorSpec], windows: WindowSet, progress: Progress) -> None:

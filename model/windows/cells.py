@@ -11,10 +11,13 @@ from ..grid import Block
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress
 from ..stack import UndeclaredNodataCheck
+from .mapped import RingCells
 from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, BlockSplit, TrainingRasters, read_labels
 
 MAX_CELLS = 30_000  # of each class in each subset; neighbours are alike, so more cells add little
 _RANDOM_GROUPS = 10
+_RING = 2  # stands for ring cells while cells are drawn
+_CLASSES = (STABLE, LANDSLIDE, _RING)
 Columns = tuple[np.ndarray, ...]
 
 
@@ -27,6 +30,9 @@ class CellSet:
     subsets: np.ndarray  # index into ``SUBSETS``, uint8 (cells,)
     groups: np.ndarray  # spatial block of each cell, int32 (cells,)
     totals: np.ndarray  # all cells of each subset, int64 (subsets, 2): stable, landslide
+    places: np.ndarray  # row × columns of the grid + column of each cell, int64 (cells,)
+    ring: CellSet | None = None
+    """Ring cells, which no model learns from, with the label 255; ``totals`` has their number in the first column."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,25 +51,38 @@ class CellSet:
 
 
 def sample_cells(
-    rasters: TrainingRasters, split: BlockSplit | None, max_cells: int, seed: int, progress: Progress
+    rasters: TrainingRasters,
+    split: BlockSplit | None,
+    max_cells: int,
+    seed: int,
+    progress: Progress,
+    with_ring: bool = False,
 ) -> CellSet:
     """Draw cells evenly over the area of each subset, landslide cells and stable ones separately.
 
     Every cell gets a random key; those with the lowest keys, ``max_cells`` of each class in each subset, are the
-    sample. So the memory is bounded. Without a split, cells are assigned to the subsets at random. Raises
+    sample. So the memory is bounded. Without a split, cells are assigned to the subsets at random. With ``with_ring``
+    ring cells are drawn as well, from random numbers of their own. Raises
     ``InputCorrupt`` if labels are not 0, 1 or 255, or a factor holds undeclared nodata; ``TooFewData`` if the training
     subset has no landslide cell or no stable one.
     """
     generator = np.random.default_rng([seed, 6])
-    totals = np.zeros((len(SUBSETS), 2), dtype=np.int64)
+    ring_generator, rings = np.random.default_rng([seed, 12]), RingCells(rasters.labels, rasters.grid)
+    totals = np.zeros((len(SUBSETS), len(_CLASSES)), dtype=np.int64)
     marks = UndeclaredNodataCheck(rasters.stack)
     kept: Columns = ()
     for block in rasters.grid.blocks_with_progress(progress):
         labels = read_labels(rasters.labels, block)
         if (labels != UNKNOWN).any():
-            found = _cells_of_block(rasters, labels, block, split, generator, marks)
-            np.add.at(totals, (found[-2], found[-1]), 1)
-            kept = _lowest_keys([kept, found] if kept else [found], max_cells)
+            values = rasters.stack.read(block)
+            parts = [_cells_of_block(rasters, values, labels, block, split, generator, marks)]
+            ring = rings.read(block) if with_ring else np.zeros(block.shape, dtype=bool)
+            if ring.any():
+                labels = np.where(ring, np.uint8(_RING), np.uint8(UNKNOWN))
+                parts.append(_cells_of_block(rasters, values, labels, block, split, ring_generator, marks))
+            for found in parts:
+                np.add.at(totals, (found[-2], found[-1]), 1)
+            kept = _lowest_keys([kept, *parts] if kept else parts, max_cells)
     marks.require_none()
     for label, name in ((STABLE, "stable"), (LANDSLIDE, "landslide")):
         if not totals[TRAIN, label]:
@@ -71,15 +90,25 @@ def sample_cells(
                 f"There is no {name} cell in the training blocks. Use more landslides or a larger area, a smaller "
                 "BLOCK or BUFFER, or another SEED."
             )
-    _, places, groups, values, subsets, labels = kept
+    is_ring = kept[-1] == _RING
+    ring_set = _cell_set(tuple(column[is_ring] for column in kept), totals[:, _RING:]) if with_ring else None
+    cells = _cell_set(tuple(column[~is_ring] for column in kept), totals[:, :_RING])
+    cells.ring = ring_set
+    return cells
+
+
+def _cell_set(columns: Columns, totals: np.ndarray) -> CellSet:
+    """Return columns of :func:`_cells_of_block` in row-major order."""
+    _, places, groups, values, subsets, labels = columns
     order = np.argsort(places)
-    return CellSet(
-        np.ascontiguousarray(values[order], dtype=np.float32), labels[order], subsets[order], groups[order], totals
-    )
+    labels = np.where(labels == _RING, np.uint8(UNKNOWN), labels)[order]
+    values = np.ascontiguousarray(values[order], dtype=np.float32)
+    return CellSet(values, labels, subsets[order], groups[order], totals, places[order])
 
 
 def _cells_of_block(
     rasters: TrainingRasters,
+    values: np.ndarray,
     labels: np.ndarray,
     block: Block,
     split: BlockSplit | None,
@@ -87,7 +116,6 @@ def _cells_of_block(
     marks: UndeclaredNodataCheck,
 ) -> Columns:
     """Return random key, place, group, values, subset and label of the cells of a block that can be used."""
-    values = rasters.stack.read(block)
     row, column = np.nonzero((labels != UNKNOWN) & np.isfinite(values).all(axis=0))
     marks.add(values[:, row, column])
     keys = generator.random(len(row))
@@ -110,7 +138,7 @@ def _lowest_keys(parts: list[Columns], max_cells: int) -> Columns:
     columns = [np.concatenate(column) for column in zip(*parts)]
     keys, *_, subsets, labels = columns
     chosen = [np.empty(0, dtype=np.int64)]
-    for subset, label in np.ndindex(len(SUBSETS), 2):
+    for subset, label in np.ndindex(len(SUBSETS), len(_CLASSES)):
         mine = np.flatnonzero((subsets == subset) & (labels == label))
         chosen.append(mine[np.argpartition(keys[mine], max_cells)[:max_cells]] if len(mine) > max_cells else mine)
     kept = np.concatenate(chosen)

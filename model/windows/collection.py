@@ -16,6 +16,7 @@ from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..stack import UndeclaredNodataCheck
 from .cells import MAX_CELLS, CellSet, sample_cells
+from .mapped import RingCells
 from .ownership import find_ownership, report_unused
 from .split import (
     NO_SUBSET,
@@ -71,6 +72,8 @@ class WindowSet:
     """uint8 (windows, padded, padded): 255 in the padding, without data, and in cells of other subsets."""
     safety: np.ndarray | None  # float32 (windows, padded, padded): NaN where unknown or not of the subset
     subsets: np.ndarray  # index into ``SUBSETS``, uint8 (windows,)
+    ring: np.ndarray | None = None
+    """Ring cells of the subset, which are mapped but unknown to training, bool as ``labels``."""
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -150,6 +153,8 @@ def read_windows(
     label_values = np.empty((len(origins), padded, padded), dtype=np.uint8)
     safety = None if rasters.safety is None else np.empty((len(origins), padded, padded), dtype=np.float32)
     subsets = np.zeros(len(origins), dtype=np.uint8)
+    ring = np.zeros(label_values.shape, dtype=bool) if assign_subsets else None
+    rings = RingCells(rasters.labels, rasters.grid)
     kept: list[int] = []
     inner = np.zeros((padded, padded), dtype=bool)
     inner[margin : margin + side, margin : margin + side] = True
@@ -170,6 +175,8 @@ def read_windows(
             labels[~mine] = UNKNOWN
         if (labels != UNKNOWN).sum() >= MIN_LABELLED_SHARE * side * side:
             factors[place], label_values[place] = values, labels
+            if ring is not None:
+                ring[place] = rings.read(block) & inner & mine & valid
             if safety is not None and rasters.safety is not None:
                 fs = read_window(rasters.safety, block.row, block.column, padded, padded, bands=[1])[0]
                 safety[place] = np.where(inner & mine & valid, fs, np.nan)
@@ -182,7 +189,7 @@ def read_windows(
         subsets[:count] = _random_subsets((label_values[:count] == LANDSLIDE).any(axis=(1, 2)), plan.seed)
     known_safety = None if safety is None else safety[:count]
     data = factors[:count], label_values[:count], known_safety, subsets[:count]
-    result = WindowSet(origins[kept], side, margin, *data)
+    result = WindowSet(origins[kept], side, margin, *data, None if ring is None else ring[:count])
     if assign_subsets:
         _check(result)
     return result
@@ -422,7 +429,7 @@ def collect_cells(
     ``InputCorrupt`` if labels are not 0, 1 or 255; ``TooFewData`` if there are too few landslides for three subsets.
     """
     scan, split = _scan_and_split(rasters, plan, None, SubProgress(progress, 0.0, 0.5))
-    cells = sample_cells(rasters, split, max_cells, plan.seed, SubProgress(progress, 0.5, 1.0))
+    cells = sample_cells(rasters, split, max_cells, plan.seed, SubProgress(progress, 0.5, 1.0), with_ring=True)
     return CellCollection(cells, scan, split)
 
 
