@@ -36,11 +36,12 @@ class CompareModels(ScarpAlgorithm):
         "training windows and look at the test windows, or take landslides that none of the maps has seen."
     )
     NUMBERS = {
-        "AUC": "area under the ROC curve of the best map",
+        "AUC": "area under the ROC curve of the best map, landslides against all other land",
         "AUC_LOW": "lower end of its 95 % interval",
         "AUC_HIGH": "upper end of its 95 % interval",
         "LEAD": "by how much its AUC is above that of the second best map",
-        "P": "probability of such a lead between equally good maps, corrected for all pairs",
+        "P": "probability of such a lead between equally good maps, corrected for all pairs; none with fewer than 15 "
+        "independent blocks of land",
     }
     HELP = {
         "SUSCEPTIBILITY": "Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first "

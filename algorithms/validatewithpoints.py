@@ -20,7 +20,7 @@ def declare_evaluation_layers(algorithm: ScarpAlgorithm) -> None:
     algorithm.declare(landslides, "The inventory; preferably one that was not used for training.")
     algorithm.declare_options(EvaluationOptions, "polygon_mode")
     stable = p.vector("STABLE", "Stable points", p.POINT, optional=True)
-    algorithm.declare(stable, "Points known to be stable. Without them they are drawn at random.")
+    algorithm.declare(stable, "Points known to be stable, for recall and kappa. Without them they are drawn at random.")
     algorithm.declare_regions()
     algorithm.declare(p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True))
 
@@ -46,15 +46,16 @@ class ValidateWithPoints(ScarpAlgorithm):
     STYLES = {"OUTPUT_POINTS": "points"}
     WRITTEN_BY_QGIS = ("OUTPUT_PDF",)
     SUMMARY = (
-        "Compares a susceptibility map with landslides and with stable points, and writes a report: ROC curve and AUC, "
-        "recall, kappa and confusion matrix, success-rate curve, calibration, and for each zone its share of the "
-        "landslides against its share of the area.\nStable points are drawn at random, as many as landslides, away "
-        "from them; the draw is repeated and intervals are given. A map always fits the landslides it was trained on: "
-        "give the training windows, and the report states how many points lie in them and gives the numbers of the "
-        "test windows beside those of all. Trust those of the test windows."
+        "Compares a susceptibility map with landslides, other land and stable points, and writes a report: ROC curve "
+        "and AUC, recall, kappa and confusion matrix, calibration, and for each zone its share of the landslides "
+        "against its share of the area.\nThe AUC compares landslides with all other mapped land by area. Stable "
+        "points, for recall and kappa, are drawn at random, as many as landslides, away from them. Intervals resample "
+        "blocks of land, because landslides near each other resemble each other. A map always fits the landslides it "
+        "was trained on: give the training windows, and the report states how many points lie in them and gives the "
+        "numbers of the test windows beside those of all. Trust those of the test windows."
     )
     NUMBERS = {
-        "AUC": "area under the ROC curve",
+        "AUC": "area under the ROC curve of landslides against all other mapped land",
         "AUC_LOW": "lower end of its 95 % interval",
         "AUC_HIGH": "upper end of its 95 % interval",
         "RECALL": "share of landslides found",

@@ -64,10 +64,11 @@ def interval_sentence(estimate: Estimate) -> str:
 def blocks_text(result: ScopeResult) -> str:
     """Return how far landslides resemble each other, and in how many independent blocks of land they lie."""
     blocks = f"blocks of land {result.block_side_m:,.0f} m wide, {result.independent_blocks:,} of which hold landslides"
+    text = "The variogram of the landslides shows no spatial autocorrelation. "
     if result.range_m:
         text = f"Landslides resemble each other up to {result.range_m:,.0f} m (range of spatial autocorrelation). "
-    else:
-        text = "Landslides show no spatial autocorrelation. "
+        if result.block_side_m > 1.5 * result.range_m:
+            text = f"{text[:-2]}, and weakly over longer distances. "
     text += f"Intervals resample {blocks} and count as independent."
     if not result.testable:
         text += f" {no_test_text(result.independent_blocks)} The intervals are too narrow."

@@ -53,8 +53,11 @@ _THRESHOLD = (
     "From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of maps "
     "from 0 to 1. 0.5 as in the paper."
 )
-_DISTANCE = "Stable points are drawn at least this far from every landslide; a good choice is the largest label radius."
-_REPEATS = "How often the stable points are drawn, for intervals and tests."
+_DISTANCE = (
+    "Stable points are drawn at least this far from every landslide; a good choice is the largest label radius. They "
+    "serve recall, kappa and the second AUC; the main AUC takes all other land."
+)
+_REPEATS = "How often blocks of land are resampled and stable points drawn, for intervals and tests."
 _SEED = "Start of the random draw; the same seed gives the same report."
 _POLYGON_MODE = (
     "representative: one cell of each polygon, one well inside it. cells: every cell, so that large landslides count "

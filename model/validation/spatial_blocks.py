@@ -1,17 +1,18 @@
 """Blocks of land that are about independent, for intervals and tests of numbers from landslides that lie in clusters.
 
 Landslides near each other resemble each other, so 280 of them tell less than 280 independent ones. The range of spatial
-autocorrelation comes from a variogram of the landslides' placement values (the summands of the AUC), the land is cut
-into square blocks whose side is that range, and whole blocks are resampled with replacement, landslides and other land
-together. The spread of a number over the resamples is its standard error. ``benchmarks/interval_coverage.py`` measures
-how often the intervals cover the truth; ``docs/validation.md`` has its table.
+autocorrelation comes from a variogram of the landslides' placement values (the summands of the AUC). The land is cut
+into square blocks whose side is that range, or wider where landslides resemble each other weakly over longer distances
+as well. Whole blocks are resampled with replacement, landslides and other land together, and the spread of a number
+over the resamples is its standard error. ``benchmarks/interval_coverage.py`` measures how often the intervals cover the
+truth; ``docs/validation.md`` has its table.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ LAGS = 20  # classes of distance; each is wider than the one before, so that sho
 MIN_PAIRS = 30  # a class with fewer pairs joins the next one
 MAX_BLOCKS = 20_000
 RANGES = 60  # ranges that are tried
+GROWTH = 0.5  # own standard errors by which wider blocks must show a larger error to be taken
 STRUCTURE = 1.645  # standard errors by which near landslides must resemble each other more than any two do
 
 
@@ -137,7 +139,7 @@ def _joined(counts: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SpatialBlocks:
-    """Square blocks of land whose side is the range of spatial autocorrelation."""
+    """Square blocks of land, as wide as the range of spatial autocorrelation or wider."""
 
     range_m: float  # range of spatial autocorrelation in metres; 0 where the landslides show none
     side_m: float  # side of a block in metres
@@ -158,18 +160,38 @@ class SpatialBlocks:
             seed: of the draw of landslides for the variogram.
             smallest: least side in metres, so that there are not too many blocks; :func:`least_side`.
 
-        Without structure the side is the median distance to the nearest landslide, so that most blocks hold one.
+        The side is the range; without structure it is the median distance to the nearest landslide, so that most blocks
+        hold one. A variogram's model sees the strong resemblance nearby and not a weak one over longer distances, which
+        counts as much where there are many landslides. So the side is doubled as long as :data:`MIN_BLOCKS` blocks hold
+        landslides, and the widest blocks are taken over which the standard error of the mean value is larger than over
+        narrower ones by more than half of its own error, 1 ÷ √(2 B) of it for B blocks.
         """
         range_m = fit_variogram(x, y, values, seed).range_m
-        nearest = _median_nearest(x, y)
-        side = max(range_m, nearest, smallest)
         corner = (float(x.min()), float(y.min())) if len(x) else (0.0, 0.0)
-        return cls(range_m, side, *corner)
+        blocks = cls(range_m, max(range_m, _median_nearest(x, y), smallest), *corner)
+        error, wider = blocks._error(x, y, values)[0], blocks
+        while error > 0:
+            wider = replace(wider, side_m=2 * wider.side_m)
+            larger, number = wider._error(x, y, values)
+            if number < MIN_BLOCKS:
+                break
+            if larger > error * (1 + GROWTH / math.sqrt(2 * number)):
+                blocks, error = wider, larger
+        return blocks
 
     def index(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the number of the block that each point lies in, int64; positions in metres, as for the estimate."""
         column, row = (np.floor((a - b) / self.side_m).astype(np.int64) for a, b in ((x, self.x), (y, self.y)))
         return (row << 32) + column
+
+    def _error(self, x: np.ndarray, y: np.ndarray, values: np.ndarray) -> tuple[float, int]:
+        """Return the standard error of the mean of values at points over the blocks, and the number of blocks."""
+        _, block = np.unique(self.index(x, y), return_inverse=True)
+        number = int(block.max()) + 1 if len(block) else 0
+        if number < 2:
+            return 0.0, number
+        sums = np.bincount(block, values - values.mean())
+        return math.sqrt(float(sums @ sums) * number / (number - 1)) / len(values), number
 
     def count(self, x: np.ndarray, y: np.ndarray) -> int:
         """Return the number of independent blocks: those that hold any of some landslides."""

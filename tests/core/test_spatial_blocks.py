@@ -85,14 +85,33 @@ def test_range_of_simulated_fields_is_found(range_m):
     assert range_m / 1.6 < np.median(found) < range_m * 1.6
 
 
-def test_without_structure_a_block_holds_about_one_landslide():
+def test_without_structure_blocks_are_small_and_change_little():
     rng = np.random.default_rng(3)
-    shares = []
-    for _ in range(20):
-        x, y = rng.uniform(0, 1e4, (2, 200))
-        blocks = SpatialBlocks.estimate(x, y, rng.random(200), 1)
-        shares.append(blocks.count(x, y) / 200)
-    assert np.median(shares) > 0.8
+    counts, errors = [], []
+    for _ in range(30):
+        (x, y), values = rng.uniform(0, 1e4, (2, 200)), rng.random(200)
+        blocks = SpatialBlocks.estimate(x, y, values, 1)
+        _, block = np.unique(blocks.index(x, y), return_inverse=True)
+        counts.append(block.max() + 1)
+        means = np.bincount(block, values - values.mean())
+        errors.append(math.sqrt(means @ means / (values.var() * 200)))
+    assert np.median(counts) > 3 * MIN_BLOCKS and 1 <= np.median(errors) < 1.2
+
+
+def test_weak_resemblance_over_long_distances_widens_the_blocks():
+    """A field of a tenth of the variance hardly shows in a variogram, but counts where there are many landslides."""
+    sides = []
+    for field in (0.0, 0.1):
+        found = []
+        for seed in range(10):
+            x, y, smooth = correlated(seed, 800, 5000.0)
+            noise = np.random.default_rng(seed).standard_normal(800)
+            values = math.sqrt(field) * smooth + math.sqrt(1 - field) * noise
+            blocks = SpatialBlocks.estimate(x, y, values, 1)
+            assert blocks.range_m <= blocks.side_m and blocks.count(x, y) > 1
+            found.append(blocks.side_m)
+        sides.append(np.median(found))
+    assert sides[1] > 2000 and sides[1] > 2 * sides[0]
 
 
 def test_a_trend_has_a_range_as_long_as_the_extent_allows():
@@ -209,7 +228,7 @@ def test_single_landslides_give_the_interval_of_delong():
     assert ours.high - ours.low == pytest.approx(theirs[1] - theirs[0], rel=0.15)
 
 
-@pytest.mark.parametrize("scene", [(28, 10, 0.6), (280, 1, 0.0)])
+@pytest.mark.parametrize("scene", [(28, 10, 0.6, 0.0), (280, 1, 0.0, 0.0)])
 def test_intervals_cover_the_truth_where_landslides_cluster(scene):
     """One hundred areas; the whole table is that of the script."""
     found = [interval_coverage.simulate(*scene, seed) for seed in range(100)]
