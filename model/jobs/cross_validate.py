@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
+import rasterio
 
 from ..cluster.connection import connect
 from ..cluster.shared_storage import await_visible, partial_results_folder, share_object
 from ..cluster.tasks import Cluster
 from ..errors import WorkerFailed
 from ..grid import Grid
+from ..inputs.rasters import open_raster
 from ..inputs.vectors import Landslides
 from ..labels.discs import read_discs
 from ..memory import available_memory
@@ -25,17 +27,18 @@ from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress, WarningLog
 from ..provenance.records import MEANING, MEANING_TAG, warn_stale_inputs
-from ..statistics import Estimate
+from ..statistics import Estimate, weighted_quantiles
 from ..tables import write_table
 from ..training import settings as training_settings
 from ..training.devices import choose_device, training_precision
 from ..training.settings import CELL_KINDS, PCUM, TITLES, CrossValidationOptions, TrainingSettings, patch_cells
 from ..validation import out_of_fold as oof
 from ..validation.fold_scores import MEAN, FoldResult, Resampling, SplitScores, optimism, score_split
+from ..validation.verdict import Evidence, judge, tell
 from ..windows import collection
 from ..windows import split as splits
 from ..windows.ownership import find_ownership
-from ..zones.raster import values_of_cells
+from ..zones.raster import scan_cells, values_of_cells
 from . import sources_of
 from . import train_pcum as shared
 from .cross_validate_fold import FoldStudy, cross_validate_fold, cross_validate_remotely
@@ -80,6 +83,7 @@ class CrossValidation:
     auc_slope: float | None  # mean over the folds of slope alone, if the stack has it
     folds: list[FoldResult]
     blocks: list[FoldFeature]
+    verdict: dict[str, Any] = dataclasses.field(default_factory=dict)  # level and reasons, of ``validation.verdict``
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,7 @@ def cross_validate(
         sample = oof.draw_sample(whole, labels, landslides, cells, ring, settings.seed, SubProgress(log, 0.9, 0.91))
         baselines = _baselines(rasters, sample, SubProgress(log, 0.91, 0.92))
         scores = _score(results, sample, baselines, settings.seed, grid, SubProgress(log, 0.92, 0.98))
+        evidence = _evidence(whole, grid, scores[SPATIAL].mean, results[SPATIAL].epochs, SubProgress(log, 0.97, 0.98))
         # Not before: a run that fails or is cancelled leaves no map that looks finished.
         with atomic_output(output) as temporary:
             os.replace(whole, temporary)
@@ -179,9 +184,14 @@ def cross_validate(
     if output_table is not None:
         write_table(output_table, _columns(baselines), _rows(results, scores, gap, baselines))
     _report(result, scores[SPATIAL], gap, log)
+    verdict = judge(evidence)
+    tell(verdict, log, 0.98)
+    result.verdict = verdict.as_dict()
     main = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
     metrics = {**main, "auc_random": result.random, "gap": result.gap, "auc_slope": result.auc_slope}
-    record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, seed=settings.seed, metrics=metrics)
+    record.write(
+        {"OUTPUT": output, "OUTPUT_TABLE": output_table}, seed=settings.seed, metrics=metrics, verdict=result.verdict
+    )
     progress.report(1.0)
     return result
 
@@ -378,6 +388,31 @@ def _summarise(
         folds=main.rows,
         blocks=features,
     )
+
+
+def _evidence(
+    whole: Path, grid: Grid, mean: FoldResult, epochs: Sequence[list[int] | None], progress: Progress
+) -> Evidence:
+    """Return what the folds tell of this kind of model, and write it into the tags of the out-of-fold map."""
+    with open_raster(whole, "map") as dataset:
+        found = weighted_quantiles(scan_cells(dataset, grid, progress), [0.05, 0.95])
+    known, slope = mean.auc.has_interval, mean.baselines.get(SLOPE)
+    trained = np.array([one for one in epochs if one]).reshape(-1, 2)
+    best, count = np.median(trained, axis=0).astype(int).tolist() if len(trained) else (None, None)
+    evidence = Evidence(
+        auc=mean.auc.value if math.isfinite(mean.auc.value) else None,
+        auc_low=mean.auc.low if known else None,
+        auc_high=mean.auc.high if known else None,
+        blocks=mean.blocks,
+        auc_slope=None if slope is None else slope.auc.value,
+        best_epoch=best,
+        epochs=count,
+        low_value=found.values[0],
+        high_value=found.values[1],
+    )
+    with rasterio.open(whole, "r+") as dataset:
+        dataset.update_tags(**evidence.tags())
+    return evidence
 
 
 def _report(result: CrossValidation, scores: SplitScores, gap: Estimate | None, progress: Progress) -> None:
