@@ -55,7 +55,7 @@ class CrossValidate(ScarpAlgorithm):
         self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON))
         self.declare(p.raster("SAFETY_FACTOR", "Safety factor", optional=True))
         self.declare_options(CrossValidationOptions, "folds", "random_split")
-        training.declare_settings(self, *(name for name in training.SETTINGS if name != "split"))
+        training.declare_settings(self, *(name for name in training.SETTINGS if name not in ("split", "probability")))
         self.declare_options(CrossValidationOptions, "processes", "scheduler")
         self.declare(p.raster_output("OUTPUT", "Out-of-fold susceptibility"))
         self.declare(p.file_output("OUTPUT_TABLE", "Table of folds", p.CSV))

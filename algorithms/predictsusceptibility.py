@@ -27,7 +27,8 @@ class PredictSusceptibility(ScarpAlgorithm):
         "cells of about the same size. Factors are found by name, classes by label. The map is computed in tiles that "
         "overlap enough to leave no seam, so its size does not matter. A large map that was cancelled resumes when it "
         "is started again with the same inputs and an output in the same folder. The values rank slopes; they are no "
-        "probability per year."
+        "probability per year. Those of models trained with PROBABILITY are the share of cells like this one that are "
+        "landslide cells in the inventory."
     )
     NUMBERS = {"CELLS": "cells mapped", "OUTSIDE_SHARE": "share of cells outside the training range"}
     HELP = {

@@ -14,7 +14,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from .artifact_header import FORMAT, HEADER_KEY, factor_to_dict, invalid_model, read_header, write_header
+from .artifact_header import (
+    FORMAT,
+    FORMAT_WITHOUT_CALIBRATION,
+    HEADER_KEY,
+    factor_to_dict,
+    invalid_model,
+    read_header,
+    write_header,
+)
+from .calibration import Calibration
 from .encoding import Encoding, FactorSpec
 from .errors import InputMissing, ParameterInvalid
 from .networks import build_network, check_architecture
@@ -44,6 +53,7 @@ class TrainedModel:
     training: dict[str, Any]  # windows or cells, labels and inputs
     versions: dict[str, str]
     network: Any = field(repr=False)  # a ``torch.nn.Module`` with ``halo`` and ``align``; see :mod:`.networks`
+    calibration: Calibration | None = None  # of the logit, if the susceptibility is a probability
 
     def __post_init__(self) -> None:
         self.encoder = Encoding(self.factors, self.encoding)
@@ -63,6 +73,10 @@ class TrainedModel:
         self.dtype = choose_precision(precision, self.device)
         self.network.eval().to(self.device)
 
+    def calibrated(self, logit: Any) -> Any:
+        """Return the logit of landslide, an array or tensor, from that of the network."""
+        return logit if self.calibration is None else self.calibration(logit)
+
     def probability(self, raw: np.ndarray, sample: int | None = None) -> np.ndarray:
         """Return the probability of landslide, float32 (height, width), NaN where any factor has no data.
 
@@ -80,7 +94,7 @@ class TrainedModel:
         finally:
             set_sample(self.network, None)
         # Softmax over two logits is the logistic function of their difference.
-        result = torch.sigmoid(logits[1] - logits[0])[:height, :width].cpu().numpy()
+        result = torch.sigmoid(self.calibrated(logits[1] - logits[0]))[:height, :width].cpu().numpy()
         return np.where(valid, result, np.float32(np.nan))
 
 
@@ -96,11 +110,14 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
     tensors = network_tensors(model.network)
     content = {
         **{name: getattr(model, name) for name in _MEMBERS},
-        "format": FORMAT,
+        "format": FORMAT_WITHOUT_CALIBRATION,
         "program": "scarp",
         "factors": [factor_to_dict(spec) for spec in model.factors],
         "training": {**model.training, _CHECKSUM: checksum(tensors)},
     }
+    del content["calibration"]
+    if model.calibration is not None:
+        content.update(format=FORMAT, calibration=model.calibration.as_dict())
     header = write_header(content)
     # Never write a file that would be refused on reading.
     read_header(header, Path(path).name)

@@ -8,13 +8,15 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .calibration import Calibration
 from .encoding import CODES, ONE_HOT, FactorSpec
 from .errors import InputMissing, ModelFileInvalid
 from .factors.definitions import CATEGORICAL, CONTINUOUS, MAX_CLASSES
 from .safe_json import is_text, parse_json
 from .training.settings import KINDS
 
-FORMAT = 1  # increased when older versions of Scarp can no longer read new files correctly
+FORMAT = 2  # increased when older versions of Scarp can no longer read new files correctly
+FORMAT_WITHOUT_CALIBRATION = 1  # of files without one, which older versions read too
 HEADER_KEY = "scarp"  # a single key, because the library writes several in no fixed order
 MAX_HEADER_LENGTH = 16 * 1024 * 1024
 MAX_FACTORS = 256
@@ -23,6 +25,7 @@ _MAX_DEPTH = 8
 
 _TABLES = ("architecture", "settings", "metrics", "training", "versions")
 _FIELDS = {"format", "program", "kind", "encoding", "factors", "pixel_size", "seed", "history", *_TABLES}
+_CALIBRATION = "calibration"  # field of calibrated models only
 _FACTOR_FIELDS = ("name", "kind", "unit", "title", "classes", "mean", "std", "minimum", "maximum", "seen")
 
 
@@ -32,7 +35,8 @@ def write_header(content: Mapping[str, Any]) -> str:
 
 
 def read_header(text: str, source: str) -> dict[str, Any]:
-    """Parse and check the header of the file ``source``; ``factors`` become :class:`FactorSpec` objects.
+    """Parse and check the header of the file ``source``; ``factors`` become :class:`FactorSpec` objects, and
+    ``calibration`` a :class:`Calibration` or ``None``.
 
     Raises:
         ModelFileInvalid: anything is missing, of the wrong type or out of range, or of a newer format.
@@ -53,8 +57,9 @@ def read_header(text: str, source: str) -> dict[str, Any]:
             f"The model {source} was written by a newer version of Scarp (format {content['format']}, this version "
             f"reads up to {FORMAT}). Update the plugin."
         )
-    if set(content) != _FIELDS:
-        names = ", ".join(sorted(str(name)[:40] for name in set(content) ^ _FIELDS))
+    fields = _FIELDS | {_CALIBRATION} if content["format"] > FORMAT_WITHOUT_CALIBRATION else _FIELDS
+    if set(content) != fields:
+        names = ", ".join(sorted(str(name)[:40] for name in set(content) ^ fields))
         raise check.invalid(f"fields of its header are missing or unknown: {names}")
     check.require(content["kind"] in KINDS, f"its kind {content['kind']!r:.60} is not known")
     check.require(content["encoding"] in (CODES, ONE_HOT), "its encoding is not known")
@@ -63,6 +68,9 @@ def read_header(text: str, source: str) -> dict[str, Any]:
     for name in _TABLES:
         check.require(isinstance(content[name], dict), f"its {name} is no table")
         check.plain(content[name], name)
+    if _CALIBRATION in content:
+        check.require(Calibration.read(content[_CALIBRATION]) is not None, "its calibration is wrong")
+    content[_CALIBRATION] = Calibration.read(content.get(_CALIBRATION))
     history, factors = content["history"], content["factors"]
     check.require(isinstance(history, list) and len(history) <= 100000, "its history is wrong")
     for epoch in history:

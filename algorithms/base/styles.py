@@ -18,6 +18,7 @@ from osgeo import gdal
 from qgis.core import (
     NULL,
     QgsColorRampLegendNodeSettings,
+    QgsColorRampShader,
     QgsMapLayer,
     QgsPalettedRasterRenderer,
     QgsProcessingContext,
@@ -31,7 +32,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QThread
 from qgis.utils import iface
 
-from ...model.provenance.records import MEANING_TAG, read_warnings
+from ...model.provenance.records import MEANING_TAG, PROBABILITY_TAG, read_warnings
 from ...model.validation.verdict import Evidence, verdict_of_tags
 from ...processing_provider import settings
 from ...translation import tr
@@ -65,6 +66,8 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
                 feedback.pushWarning(text.format(name=layer.name(), reason=message))
             elif self._style == "folds":
                 _hide_absent_categories(layer)
+            elif self._style == "susceptibility" and PROBABILITY_TAG in _tags(layer):
+                _stretch(layer)
         fill_abstract(layer)
         mark_verdict(layer)
         if self._style:
@@ -84,6 +87,28 @@ def _hide_absent_categories(layer: Any) -> None:
         wanted = listed[index] in present if listed[index] else not present <= set(listed)
         if not wanted:
             renderer.deleteCategory(index)
+
+
+STRETCH_CELLS = 250_000  # of a layer that are looked at
+STRETCH = 0.99  # share of the cells below the end of a stretched ramp
+
+
+def _stretch(layer: Any) -> None:
+    """Stretch a colour ramp from 0 to 1 over the values of a layer, from 0 to the highest but for rare cells."""
+    renderer = layer.renderer()
+    _, highest = layer.dataProvider().cumulativeCut(1, 0.0, STRETCH, layer.extent(), STRETCH_CELLS)
+    shader = renderer.shader().rasterShaderFunction()
+    if not 0 < highest < 1:
+        return
+    items = []
+    for item in shader.colorRampItemList():
+        value = item.value * highest
+        items.append(QgsColorRampShader.ColorRampItem(value, item.color, f"{value:.2g}"))
+    shader.setColorRampItemList(items)
+    shader.setMinimumValue(0.0)
+    shader.setMaximumValue(highest)
+    renderer.setClassificationMin(0.0)
+    renderer.setClassificationMax(highest)
 
 
 def fill_abstract(layer: QgsMapLayer) -> None:

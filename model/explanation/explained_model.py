@@ -52,7 +52,7 @@ class ExplainedModel:
         """
         with torch.inference_mode(), lower_precision(self.model.device, self.model.dtype):
             logits = self.model.network(image).float()
-        return (logits[:, 1] - logits[:, 0]).clamp(-MAX_LOGIT, MAX_LOGIT)
+        return self.model.calibrated(logits[:, 1] - logits[:, 0]).clamp(-MAX_LOGIT, MAX_LOGIT)
 
 
 class ScoreHistogram:

@@ -118,6 +118,12 @@ def predict_susceptibility(
             "more, or give several models."
         )
     loaded = [load_model(path) for path in models]
+    if len({model.calibration is None for model in loaded}) > 1:
+        plain = join_names([Path(path).name for path, model in zip(models, loaded) if model.calibration is None])
+        raise ParameterInvalid(
+            f"Some of the models are calibrated and some are not: {plain}. Their mean would be neither a probability "
+            "nor a relative susceptibility. Use models that were all trained with PROBABILITY, or all without."
+        )
     inputs = sources_of(stack=stack, model=list(models), area=area)
     parameters = {name: value for name, value in options.record().items() if value != ""}
     record = RunRecord("predictsusceptibility", parameters, inputs, background=True)
@@ -234,8 +240,11 @@ def _log_plan(run: _Run, remote: bool, progress: Progress) -> None:
 @contextlib.contextmanager
 def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) -> Iterator[dict[str, Any]]:
     """Open the outputs by the names of their arrays; none is committed unless the block succeeds."""
+    shares = [model.calibration.share for model in run.models if model.calibration is not None]
+    calibrated = len(shares) == len(run.models)
     tags = {
-        records.MEANING_TAG: records.MEANING,
+        records.MEANING_TAG: records.PROBABILITY_MEANING if calibrated else records.MEANING,
+        **({records.PROBABILITY_TAG: repr(float(np.mean(shares)))} if calibrated else {}),
         "MODEL_KIND": ", ".join(model.kind for model in run.models),
         records.MODEL_TAG: ", ".join(run.hashes),
         "SAMPLES": str(run.options.samples),
@@ -243,7 +252,8 @@ def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) 
         **({"AREA": run.area.name} if run.area is not None else {}),
         **({REGION_TAG: run.options.region} if run.options.region else {}),
     }
-    coarse, title = coarse_grid(grid, run.ensemble.patch), "relative landslide susceptibility"
+    title = "landslide probability (share of landslide cells)" if calibrated else "relative landslide susceptibility"
+    coarse = coarse_grid(grid, run.ensemble.patch)
     kinds: dict[str, tuple[Grid, str, float, list[str]]] = {
         MEAN: (coarse, "float32", np.nan, [title]),
         SPREAD: (coarse, "float32", np.nan, [f"standard deviation of the {title}"]),

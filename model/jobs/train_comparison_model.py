@@ -56,7 +56,7 @@ def train_comparison_model(
             text = f"{len(rows):,} cells to learn from, {landslide:,} of them landslide; {test:,} to test on."
             run.progress.report(0.08, text)
             warn_random_split(collected, run.progress)
-            fitted = fit_cell_model(kind, cells, factors, settings, SubProgress(run.progress, 0.08, 0.97))
+            fitted = fit_cell_model(kind, cells, factors, settings, SubProgress(run.progress, 0.08, run.fit_end))
         else:
             fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
         return run.finish(fitted, collected, factors, subsets, grid, log)

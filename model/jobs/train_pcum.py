@@ -13,6 +13,7 @@ import numpy as np
 
 from ..artifact import TrainedModel, load_model, save_model
 from ..artifact_header import is_storable
+from ..cluster.shared_storage import partial_results_folder
 from ..errors import OutputNotWritable, ParameterInvalid
 from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
@@ -103,12 +104,15 @@ class TrainingRun:
     """
 
     start: StartModel | None = None
+    _settings_of_folds: TrainingSettings | None = None  # with an automatic class weight, which each fold has its own of
 
     def __init__(
         self, kind: str, settings: TrainingSettings, inputs: Files, outputs: Files, checkpoint: Any, progress: Progress
     ) -> None:
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
+        self.fit_end = 0.22 if settings.probability else 0.97  # share of the run after which the network is fitted
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
+        training_settings.check_probability(settings, inputs.get("START_FROM"))
         check_writable(*outputs.values(), checkpoint)
         training_precision(settings.precision, choose_device(settings.device))
         parameters = {**settings.record(), "CHECKPOINT": None if checkpoint is None else str(checkpoint)}
@@ -130,6 +134,7 @@ class TrainingRun:
         patch, windows = patch_cells(self.kind, cell), collected.windows
         # Weights and counts are those of the labels that the network sees: one per patch.
         subsets = describe_windows(label_patches(windows, patch))
+        self._settings_of_folds = self.settings
         self.settings = with_class_weight(self.settings, subsets[TRAIN], self.progress)
         counts = ", ".join(f"{item['windows']} {item['name']}" for item in subsets)
         what, share = "patches" if patch > 1 else "cells", 100 * subsets[TRAIN]["landslide_share"]
@@ -157,7 +162,7 @@ class TrainingRun:
                 none = f"No training cell has a safety factor or rain index below {critical:g}"
                 self.progress.warn(f"{none}, so the physics constraint has no effect.")
         self.progress.report(0.08, f"Settings: {training_settings.settings_line(self.settings)}.")
-        part = SubProgress(self.progress, 0.08, 0.97)
+        part = SubProgress(self.progress, 0.08, self.fit_end)
         data = windows, factors, self.settings, part
         return fit_network(*data, self.checkpoint, self.kind, self.start, cell, log), subsets
 
@@ -180,7 +185,9 @@ class TrainingRun:
         training["verdict"] = verdict.as_dict()
         if self.start is not None:
             training["start_from"] = {"name": self.start.name, "sha256": self.start.sha256}
-        model = trained_model(self.kind, fitted, settings, grid, training)
+        model, counts = trained_model(self.kind, fitted, settings, grid, training), None
+        if settings.probability:
+            counts = self._calibrate(model, collected)
         save_model(model, self.output)
         result = TrainingResult(
             model=self.output,
@@ -197,7 +204,9 @@ class TrainingRun:
             from ..report.training import write_training_page
 
             try:
-                write_training_page(self.outputs["OUTPUT_HTML"], result, model, self.inputs, cells, self.progress)
+                write_training_page(
+                    self.outputs["OUTPUT_HTML"], result, model, self.inputs, cells, counts, self.progress
+                )
             except OutputNotWritable as error:
                 # A model that took hours to train is kept.
                 commit_partial()
@@ -235,6 +244,29 @@ class TrainingRun:
 
         radius = 0.0 if discs is None else discs.largest
         return unseen_land.evaluate(score(TEST), score(TRAIN), grid, radius, self.settings.seed)
+
+    def _calibrate(self, model: TrainedModel, collected: Collected) -> Any:
+        """Give the model its calibration and metrics of it; return the counts of the land for test."""
+        from .calibrate import CalibrationRun, calibrate, count_test_land
+
+        if collected.split is None:
+            raise ParameterInvalid("PROBABILITY needs SPLIT=spatial_blocks.")
+        files = (self.inputs.get(name) for name in ("STACK", "LABELS", "SAFETY_FACTOR"))
+        stack, labels, safety_factor = (None if path is None else os.fspath(path) for path in files)
+        settings = self._settings_of_folds or self.settings
+        with partial_results_folder(self.output) as folder:
+            head = self.kind, settings, stack or "", labels or "", safety_factor, self.output, folder
+            run = CalibrationRun(*head, collected.split, collected.scan)
+            model.calibration = calibrate(run, SubProgress(self.progress, self.fit_end, 0.95))
+            counts = count_test_land(run, model, SubProgress(self.progress, 0.95, 0.97))
+        if counts.complete:
+            found = counts.scores()
+            model.metrics.update(
+                brier=found.brier, brier_skill=found.skill, average_precision=found.average_precision, share=found.share
+            )
+            text = f"On the land for test: Brier score {found.brier:.4f}, skill {found.skill:.3f} against the same "
+            self.progress.report(0.97, f"{text}share everywhere ({100 * found.share:.3g} % landslide cells).")
+        return counts
 
 
 def window_plan(kind: str, settings: TrainingSettings, cell: float) -> WindowPlan:

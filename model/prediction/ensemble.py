@@ -138,11 +138,11 @@ class Ensemble:
         mean: np.ndarray | None = None
         squares = np.zeros(0, dtype=np.float64)
         count = 0
-        for number, (engine, tile) in enumerate(zip(engines, tiles)):
+        for number, (model, engine, tile) in enumerate(zip(self.models, engines, tiles)):
             for sample in range(self.samples) if self.samples else [None]:
                 seed = None if sample is None else number * _SEED_STEP + sample + 1
                 logit = engine.logit(tile, core, seed, lambda share: step(share / self.members))
-                probability = torch.sigmoid_(torch.from_numpy(logit)).numpy()
+                probability = torch.sigmoid_(model.calibrated(torch.from_numpy(logit))).numpy()
                 count += 1
                 if self.members == 1:
                     return probability, None

@@ -30,6 +30,9 @@ WARNINGS_TAG = "WARNINGS"  # one warning per line
 STACK_TAG, MODEL_TAG, MAP_TAG = "STACK_SHA256", "MODEL_SHA256", "SUSCEPTIBILITY_SHA256"
 """Checksums of what a map was made from."""
 MEANING = "relative susceptibility, not a calibrated probability"
+PROBABILITY_TAG = "LANDSLIDE_SHARE"
+"""Tag of maps of calibrated models: share of landslide cells in the land that they were calibrated on."""
+PROBABILITY_MEANING = "share of cells like this that are landslide cells in the inventory; no probability per year"
 ZONE_MEANING = "zones of relative susceptibility; not a probability, and not comparable between maps with other breaks"
 MAX_WARNINGS = 20
 MAX_LENGTH = 1000  # characters of a warning that are kept; QGIS shows tags as they are
@@ -132,6 +135,12 @@ def warn_inconsistent_layers(
     """
     for text in read_warnings(dataset.tags()):
         progress.warn(f"When the map was made: {text}")
+    if PROBABILITY_TAG in dataset.tags():
+        progress.warn(
+            f"The map {Path(dataset.name).name} holds calibrated shares of landslide cells, which are small. Limits "
+            "for a relative susceptibility, such as THRESHOLD=0.5, P_LOW and P_HIGH, do not suit it: choose them by "
+            "the share of landslide cells, which the report of the training has."
+        )
     of_map = str(inputs.get("SUSCEPTIBILITY", {}).get("sha256", ""))
     of_zones = ""
     if zones is not None:

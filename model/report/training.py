@@ -20,12 +20,14 @@ from ..options import parameter_name
 from ..progress import Progress
 from ..training.fit import TrainingResult
 from ..training.settings import FREQUENCY_RATIO, GAM, PCUM, REGRESSION, TABLE_KINDS, TITLES
+from ..validation.probability import ProbabilityCounts
 from ..validation.verdict import Evidence, judge
 from ..windows.cells import CellSet
 from ..windows.split import SUBSETS, TEST
 from .charts import BLUE, GREEN, SOFT, VERMILION, new_figure, style
 from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
 from .page import Page
+from .probability import add_probability
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
 _RELIEF_PIXELS = 420
@@ -40,6 +42,7 @@ def write_training_page(
     model: TrainedModel,
     inputs: Mapping[str, str | os.PathLike | None],
     cells: CellSet | None,
+    counts: ProbabilityCounts | None,
     progress: Progress,
 ) -> None:
     """Write the report.
@@ -47,6 +50,7 @@ def write_training_page(
     Args:
         inputs: of the run by parameter name, with at least ``STACK``.
         cells: on which a model of single cells was trained; ``None`` for networks.
+        counts: of the land for test by the calibrated model; ``None`` without calibration.
 
     Raises ``OutputNotWritable`` if the file cannot be written.
     """
@@ -56,6 +60,8 @@ def write_training_page(
     page = Page(f"Training: {TITLES[model.kind]}", subtitle, progress, result.warnings)
     verdict = judge(Evidence.of_training(model.kind, result.metrics, model.settings))
     page.key_numbers([verdict.card(), *_key_numbers(result, what)])
+    if counts is not None and model.calibration is not None:
+        add_probability(page, model.calibration, counts)
     if cells is not None:
         _add_learned_parameters(page, model, cells, progress)
     else:

@@ -51,7 +51,8 @@ _SUBSET = (
 )
 _THRESHOLD = (
     "From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of maps "
-    "from 0 to 1. 0.5 as in the paper."
+    "from 0 to 1. 0.5 as in the paper. Values of a calibrated map (PROBABILITY) are far smaller: take the share of "
+    "landslide cells, which the report of the training has."
 )
 _DISTANCE = (
     "Stable points are drawn at least this far from every landslide; a good choice is the largest label radius. They "

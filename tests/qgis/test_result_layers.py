@@ -6,6 +6,7 @@ import gc
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rasterio
 from qgis.core import (
@@ -25,6 +26,7 @@ from scarp.model.validation.settings import OUTCOMES
 from scarp.model.validation.verdict import Evidence
 from scarp.model.warning.classes import COLOURS, NAMES
 from scarp.model.zones.schemes import DEFAULT_ZONE_NAMES, zone_colours, zone_names
+from scarp.tests.core.conftest import utm_grid, write_raster
 from scarp.tests.qgis.tiny import Listener, memory_layer, new_context, stack_inputs
 
 
@@ -65,6 +67,21 @@ def test_every_style_loads_and_those_of_results_have_a_place_in_the_layer_group(
     for name in names:
         raster = QgsRasterLayer(str(chain["susceptibility"]))
         styled(QgsVectorLayer(f"{kinds[name]}?field=outcome:string", "x", "memory") if name in kinds else raster, name)
+
+
+def test_the_ramp_of_a_calibrated_map_ends_where_its_values_do(tmp_path):
+    """Its values are small; those of other maps are shown from 0 to 1."""
+    values = np.linspace(0, 0.2, 10_000, dtype=np.float32).reshape(100, 100)
+    for name, tags, highest in (("a", {}, 1.0), ("b", {"LANDSLIDE_SHARE": "0.02"}, 0.2)):
+        write_raster(tmp_path / f"{name}.tif", values, utm_grid(100, 100, 30.0))
+        with rasterio.open(tmp_path / f"{name}.tif", "r+") as dataset:
+            dataset.update_tags(**tags)
+        layer = QgsRasterLayer(str(tmp_path / f"{name}.tif"))
+        Styler("susceptibility").postProcessLayer(layer, None, None)
+        items = layer.renderer().shader().rasterShaderFunction().colorRampItemList()
+        shown = [item.value for item in items]
+        assert (shown[0], len(shown)) == (0, 10) and shown == sorted(shown)
+        assert shown[-1] == layer.renderer().classificationMax() == pytest.approx(highest, rel=0.02)
 
 
 def test_points_and_windows_have_a_symbol_for_every_value(chain):
