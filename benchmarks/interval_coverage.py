@@ -14,9 +14,8 @@ import argparse
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 
-from scarp.model.statistics import wilson_interval
 from scarp.model.validation.metrics import normal_interval, placements
 from scarp.model.validation.spatial_blocks import MIN_BLOCKS, AucOfWeights, BlockResamples, SpatialBlocks
 
@@ -68,7 +67,10 @@ def simulate(clusters: int, size: int, correlation: float, field: float, seed: i
     auc = resamples.estimate(float(placed.mean()), aucs, "share")
     share = resamples.estimate(float(top.mean()), shares, "share")
     alone = placements(score, land[:number])
-    ends = normal_interval(alone.auc, alone.variance), wilson_interval(float(top.sum()), number)
+    ends = (
+        normal_interval(alone.auc, alone.variance),
+        binomtest(int(top.sum()), number).proportion_ci(method="wilson"),
+    )
     return Covered(
         (auc.low <= TRUE_AUC <= auc.high, share.low <= TRUE_SHARE <= share.high),
         (ends[0][0] <= TRUE_AUC <= ends[0][1], ends[1][0] <= TRUE_SHARE <= ends[1][1]),

@@ -27,7 +27,7 @@ class Estimate:
     value: float
     low: float = math.nan
     high: float = math.nan
-    interval: str = ""  # draws, bootstrap, DeLong, Wilson, or nothing
+    interval: str = ""  # what it is made from: blocks, draws, bootstrap, DeLong, or nothing
 
     @property
     def has_interval(self) -> bool:
@@ -60,18 +60,6 @@ def from_repeats(value: float, repeats: np.ndarray, interval: str) -> Estimate:
     """Return a number with the percentile interval of its repeats."""
     low, high = percentile_interval(repeats)
     return Estimate(float(value), low, high, interval if math.isfinite(low) else "")
-
-
-def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
-    """Return the score interval of a share (Wilson 1927), which also holds for 0 and for all; NaN without trials."""
-    if trials <= 0:
-        return math.nan, math.nan
-    z = z_value()
-    share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    # Rounding must not put the ends on the wrong side of a share of 0 or 1.
-    return min(max(0.0, centre - half), share), max(min(1.0, centre + half), share)
 
 
 CellScan = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]

@@ -19,7 +19,7 @@ from ..statistics import MIN_REPEATS, Estimate, z_value
 from ..validation.measures import ScopeResult, evaluate_scope
 from ..validation.metrics import difference_variance
 from ..validation.preparation import ScopeDraws, ScopeSample, ValidationData, estimate_blocks, sample_scope
-from ..validation.settings import ALL, FEW_LANDSLIDES
+from ..validation.settings import ALL, FEW_LANDSLIDES, no_test_text
 from ..validation.zone_table import ZoneRow, zone_table
 from .agreement import Agreement, MapScan
 from .mosaic import Mosaic
@@ -236,6 +236,8 @@ def warn_about_results(comparison: Comparison) -> None:
     first = comparison.main[0]
     if first.landslides < FEW_LANDSLIDES:
         warn(f"Only {first.landslides} landslides count, so all numbers are rough; look at the intervals.")
+    if not first.testable:
+        warn(f"{no_test_text(first.independent_blocks)} The intervals are too narrow.")
     if first.repeats < MIN_REPEATS:
         warn(f"With fewer than {MIN_REPEATS} repeats there is no interval and no test. Set REPEATS to 200.")
     for name, result in zip(comparison.names, comparison.main):

@@ -18,7 +18,6 @@ from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs
 from ..report.map_sheet import MapSheet, validation_sheet
 from ..report.maps import find_relief, relief_covers, write_hillshade
-from ..report.page import no_test_text
 from ..report.validation import ValidationReportInput, validation_page
 from ..statistics import Estimate
 from ..tables import prepend_region, write_table
@@ -27,7 +26,7 @@ from ..validation.map_layers import MapLayers, RegionMap, SubsetMap, ZoneSource
 from ..validation.measures import PointFeature, ScopeResult, point_features
 from ..validation.preparation import ScopeDraws, ValidationData
 from ..validation.sampling import MapStatistics, collect_map_statistics, drawn_points
-from ..validation.settings import ALL, FEW_LANDSLIDES, TABLE_COLUMNS, EvaluationLayers, ValidationOptions
+from ..validation.settings import ALL, FEW_LANDSLIDES, TABLE_COLUMNS, EvaluationLayers, ValidationOptions, no_test_text
 from ..validation.verdict import LEVELS, Evidence, judge, tell
 from ..validation.zone_table import non_monotonic_pairs, zone_table
 from . import sources_of

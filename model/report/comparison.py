@@ -14,7 +14,7 @@ from ..comparison.settings import SIGNIFICANCE_LEVEL
 from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
 from ..statistics import AreaRanks
 from ..validation.metrics import Curve
-from ..validation.settings import ALL, MIN_BLOCKS
+from ..validation.settings import ALL, MIN_BLOCKS, no_test_text
 from ..validation.verdict import Verdict
 from . import charts
 from .charts import escape_mathtext, shorten
@@ -25,7 +25,6 @@ from .page import (
     blocks_text,
     interval_sentence,
     interval_text,
-    no_test_text,
     percent,
     ratio_text,
     scope_title,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..outputs.atomic import write_text
 from ..outputs.run_record import scarp_version
 from ..progress import NullProgress, Progress, stop_if_cancelled
-from ..validation.settings import ALL, MIN_BLOCKS, REGION_PREFIX, SUBSETS
+from ..validation.settings import ALL, REGION_PREFIX, SUBSETS, no_test_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,12 +73,6 @@ def blocks_text(result: ScopeResult) -> str:
     if not result.testable:
         text += f" {no_test_text(result.independent_blocks)} The intervals are too narrow."
     return text
-
-
-def no_test_text(blocks: int) -> str:
-    """Return that there are too few independent blocks for a test."""
-    plural = "" if blocks == 1 else "s"
-    return f"No test is possible with {blocks:,} independent block{plural}; it takes {MIN_BLOCKS}."
 
 
 def ratio_text(value: float) -> str:

@@ -15,7 +15,7 @@ from ..progress import Progress
 from ..validation.map_layers import RegionMap
 from ..validation.measures import PointFeature, ScopeResult
 from ..validation.preparation import ValidationData
-from ..validation.settings import ALL, REGION_PREFIX
+from ..validation.settings import ALL, REGION_PREFIX, no_test_text
 from ..validation.verdict import Verdict
 from ..validation.zone_table import ZoneRow, insignificant_increases, non_monotonic_pairs
 from ..zones.raster import assign_zones
@@ -29,7 +29,6 @@ from .page import (
     css_colour,
     interval_sentence,
     interval_text,
-    no_test_text,
     percent,
     ratio_text,
     scope_title,

@@ -186,7 +186,10 @@ class _Repeats:
             confusion = metrics.confusion_at(landslide, points, data.options.threshold, weights, on_stable)
             for name in MEASURES:
                 self.values[name].append(getattr(confusion, name))
-            errors = _weighted((1.0 - landslide) ** 2, weights), _weighted(points.astype(float) ** 2, on_stable)
+            errors = (
+                _weighted((1.0 - landslide.astype(float)) ** 2, weights),
+                _weighted(points.astype(float) ** 2, on_stable),
+            )
             self.values["brier"].append(float(np.average(errors, weights=(len(landslide), len(points)))))
             if repeat < BAND_REPEATS:
                 scale = on_stable * (len(points) / on_stable.sum()), weights * (len(landslide) / weights.sum())

@@ -45,6 +45,12 @@ POINT_FIELDS = (
 TABLE_COLUMNS = ("scope", "measure", "value", "low", "high", "interval")
 
 
+def no_test_text(blocks: int) -> str:
+    """Return that there are too few independent blocks for a test."""
+    plural = "" if blocks == 1 else "s"
+    return f"No test is possible with {blocks:,} independent block{plural}; it takes {MIN_BLOCKS}."
+
+
 _SUBSET = (
     "Points that the main numbers are computed from: all, or those in train, validation or test windows. The report "
     "has all of them whenever WINDOWS is given."

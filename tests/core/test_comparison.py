@@ -237,6 +237,18 @@ def test_numbers_against_brute_force(case, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"table.csv", "table.json", "table.csv.run.json"}
 
 
+def test_few_independent_blocks_make_no_test(case, tmp_path):
+    """Landslides within 12 blocks at most: DeLong's test is sure of itself, but there is no p."""
+    few = Points(name="few", xy=case.slides.xy[:12])
+    summary = run(case, tmp_path, "good", "poor", landslides=few, repeats=40, html=True)
+    test = pair_test(summary, "good", "poor")
+    assert test.independent_blocks <= 12 and math.isfinite(test.p_delong) and test.difference.has_interval
+    assert math.isnan(test.p) and math.isnan(test.p_corrected) and math.isnan(summary.p)
+    words = f"No test is possible with {test.independent_blocks} independent block"
+    assert words in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert any(words in text for text in summary.warnings)
+
+
 def test_another_cell_size_is_read_at_the_nearest_cell(case, tmp_path):
     fine = write(tmp_path / "blown up.tif", np.repeat(np.repeat(case.poor[::20, ::20], 20, 0), 20, 1))
     summary = run(case, tmp_path, "good", "coarse", fine)

@@ -285,7 +285,12 @@ def test_few_landslides_and_few_repeats_are_warned_of(case, tmp_path):
     summary = run(case, tmp_path, landslides=few, repeats=3, html=True)
     assert any("Only 12 landslides" in text for text in summary.warnings)
     assert not summary.of("all").auc.has_interval and summary.of("all").auc_delong.has_interval
-    assert "fewer than 20 repeats" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "fewer than 20 repeats" in page
+    blocks = summary.of("all").independent_blocks
+    assert blocks <= 12 and f"No test is possible with {blocks} independent block" in page
+    assert any("No test is possible" in text for text in summary.warnings)
+    assert all(np.isnan(row.p_rise) for row in summary.of("all").zones)
 
 
 @pytest.mark.parametrize("given", [True, False])

@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from scarp.model import statistics
 from scarp.model.errors import TooFewData
-from scarp.model.statistics import bin_index, percentile_interval, wilson_interval
+from scarp.model.statistics import bin_index, percentile_interval
 from scarp.model.validation import metrics as ours
 from scarp.model.validation.spatial_blocks import BlockResamples
 from scarp.model.validation.zone_table import insignificant_increases, non_monotonic_pairs, zone_table
@@ -121,7 +121,7 @@ def test_intervals_of_single_landslides_are_those_of_wilson():
     """With blocks of one landslide each; where landslides cluster, they are wider."""
     alone, clustered = (table_of({1: 20, 2: 40, 3: 60, 4: 120, 5: 160}, size=size) for size in (1, 10))
     for one, many in zip(alone, clustered):
-        low, high = wilson_interval(one.landslides, 400)
+        low, high = binomtest(one.landslides, 400).proportion_ci(method="wilson")
         share = one.landslide_share
         assert (share.low, share.high) == pytest.approx((low, high), abs=0.012)
         assert many.landslide_share.high - many.landslide_share.low > 2 * (high - low)
@@ -279,14 +279,6 @@ def test_susceptibilities_that_are_shares_are_calibrated():
 
 
 # Low and high of Wilson's score interval, from its quadratic equation solved by hand for z = 1.959964.
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (1741, 1955, 0.8759, 0.9036)],
-)
-def test_wilson(successes, trials, low, high):
-    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=6e-5)
-
-
 def test_few_repeats_give_no_interval():
     assert np.isnan(percentile_interval(np.arange(19.0))).all()
     assert percentile_interval(np.append(np.arange(1001.0), np.nan)) == pytest.approx((25, 975))
