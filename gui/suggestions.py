@@ -171,7 +171,7 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "REFERENCE": _is_stack,
     "LABELS": _band("landslide label"),
     "SAFETY_FACTOR": _band("rain index", "safety factor"),
-    "SUSCEPTIBILITY": _band("relative landslide susceptibility", "landslide susceptibility"),
+    "SUSCEPTIBILITY": _band("relative landslide susceptibility", "landslide susceptibility", "landslide probability"),
     "ZONES": _band("susceptibility zone"),
     "WINDOWS": _is_windows,
     "CLIMATE": lambda layer: layer.geometry == POLYGON and {"alpha", "beta"} <= set(map(str.lower, layer.fields)),

@@ -68,6 +68,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
                 _hide_absent_categories(layer)
             elif self._style == "susceptibility" and PROBABILITY_TAG in _tags(layer):
                 _stretch(layer)
+                layer.setName(tr("{name} (share of landslide cells)").format(name=layer.name()))
         fill_abstract(layer)
         mark_verdict(layer)
         if self._style:

@@ -55,7 +55,7 @@ def out_of_fold_counts(run: CalibrationRun, progress: Progress) -> ProbabilityCo
     for fold in range(FOLDS):
         part = SubProgress(progress, fold / FOLDS, (fold + 0.95) / FOLDS)
         progress.report(fold / FOLDS, f"Calibration: training without fold {fold + 1} of {FOLDS}.")
-        cross_validate_fold(fields, fold, progress=part)
+        cross_validate_fold(fields, fold, threads=None, progress=part)
         part = SubProgress(progress, (fold + 0.95) / FOLDS, (fold + 1) / FOLDS)
         mapped.count(study.map(fold), _strangers(run.split), counts, part)
         study.map(fold).unlink()
@@ -65,6 +65,7 @@ def out_of_fold_counts(run: CalibrationRun, progress: Progress) -> ProbabilityCo
 
 def calibrate(run: CalibrationRun, progress: Progress) -> Calibration:
     """Return the calibration of the model that the run trained; see :func:`out_of_fold_counts`."""
+    progress.report(0.0, f"PROBABILITY: {FOLDS} more models are trained, each without a fold of the blocks.")
     counts = out_of_fold_counts(run, progress)
     found = counts.fit()
     before, after = counts.scores(), counts.scores(found)

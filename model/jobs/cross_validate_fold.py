@@ -74,15 +74,18 @@ class FoldStudy:
         return Path(self.folder) / f"{self.split}{fold + 1}.tif"
 
 
-def cross_validate_fold(study: Mapping[str, Any], fold: int, *, progress: Progress) -> list[int] | None:
+def cross_validate_fold(
+    study: Mapping[str, Any], fold: int, *, threads: int | None = 1, progress: Progress
+) -> list[int] | None:
     """Train without a fold and predict its cells.
 
-    Numbers depend on the seed alone and not on who else computes: everything runs on one thread, because sums differ in
-    their last digits with the number of threads.
+    Numbers depend on the seed alone and not on who else computes: by default everything runs on one thread, because
+    sums differ in their last digits with the number of threads.
 
     Args:
         study: the fields of :class:`FoldStudy`.
         fold: from 0.
+        threads: ``None`` for those of any training.
 
     Returns best epoch and number of epochs of a network, ``None`` for other kinds. Raises errors as training and
     prediction do.
@@ -91,7 +94,7 @@ def cross_validate_fold(study: Mapping[str, Any], fold: int, *, progress: Progre
     settings = work.settings
     # What is odd about the inputs was said when the study began.
     opened = splits.open_training_rasters(work.stack, work.labels, work.safety_factor, NullProgress())
-    with _one_thread(), opened as rasters:
+    with contextlib.nullcontext() if threads is None else _limited_to(threads), opened as rasters:
         folds = work.folds(rasters.grid)
         head = work.kind, work.output, settings, progress
         with shared.start_training_log(*head, part=f"fold {work.title(fold)}") as log:
@@ -119,14 +122,14 @@ class _WhileFolderExists(NullProgress):
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _limited_to(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(threads):
             yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def _fit(

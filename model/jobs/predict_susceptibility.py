@@ -252,7 +252,7 @@ def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) 
         **({"AREA": run.area.name} if run.area is not None else {}),
         **({REGION_TAG: run.options.region} if run.options.region else {}),
     }
-    title = "landslide probability (share of landslide cells)" if calibrated else "relative landslide susceptibility"
+    title = "landslide probability" if calibrated else "relative landslide susceptibility"
     coarse = coarse_grid(grid, run.ensemble.patch)
     kinds: dict[str, tuple[Grid, str, float, list[str]]] = {
         MEAN: (coarse, "float32", np.nan, [title]),

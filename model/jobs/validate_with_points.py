@@ -15,7 +15,7 @@ from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
-from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs
+from ..provenance.records import PROBABILITY_TAG, warn_inconsistent_layers, warn_stale_inputs
 from ..report.map_sheet import MapSheet, validation_sheet
 from ..report.maps import find_relief, relief_covers, write_hillshade
 from ..report.validation import ValidationReportInput, validation_page
@@ -141,7 +141,8 @@ def validate_with_points(
         names = os.path.basename(str(susceptibility)), vectors.landslides.name
         settings = {**parameters, "Repeats made": data.repeats}
         recorded = record.inputs() or {}
-        content = ValidationReportInput(*names, data, results, main, points, settings, recorded, verdict, relief)
+        calibrated, used = PROBABILITY_TAG in dataset.tags(), (settings, recorded)
+        content = ValidationReportInput(*names, data, results, main, points, *used, verdict, relief, calibrated)
         if output_html is not None:
             validation_page(content, progress).write(output_html)
         stop_if_cancelled(progress)

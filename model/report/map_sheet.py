@@ -52,7 +52,7 @@ def validation_sheet(
         if places:
             kinds.append((f"Landslide {label}, {len(places):,}", colour, places))
     return MapSheet(
-        f"Relative landslide susceptibility{content.verdict.suffix}",
+        f"{content.quantity.capitalize()}{content.verdict.suffix}",
         f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset_phrase(main.scope.name)}.",
         str(susceptibility if zones is None else zones),
         list(zones_of_map.breaks) if zones is None else [],
@@ -73,7 +73,7 @@ def _notes(content: ValidationReportInput) -> str:
         content.verdict.text,
         *content.sentences(),
         "Ratio: share of the landslides divided by share of the area; 1 is as many landslides as by chance. "
-        "Susceptibility ranks places; it is not the probability of a landslide.",
+        f"{content.meaning}",
     ]
     for text in warnings[:MAX_WARNINGS]:
         long = len(text) > _MAX_WARNING_LENGTH

@@ -54,6 +54,22 @@ class ValidationReportInput:
     inputs: Mapping[str, Any]  # inputs as the run record describes them, by parameter
     verdict: Verdict
     relief: Relief | None = None
+    is_probability: bool = False  # the map is one of a calibrated model
+
+    @property
+    def quantity(self) -> str:
+        """What the map shows, in the middle of a sentence."""
+        return "landslide probability" if self.is_probability else "relative landslide susceptibility"
+
+    @property
+    def meaning(self) -> str:
+        """What a value of the map means, as a sentence."""
+        if self.is_probability:
+            return (
+                "Values are the share of cells like this one that were landslide cells where the model was trained, "
+                "with the label radii used there; no probability per year."
+            )
+        return "Susceptibility ranks places; it is not the probability of a landslide."
 
     @property
     def unit(self) -> str:
@@ -84,7 +100,7 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     """Return the report."""
     subset = subset_phrase(content.main.scope.name)
     subtitle = f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset}."
-    title, warnings = "Validation of a map of relative landslide susceptibility", content.data.warning_log.warnings
+    title, warnings = f"Validation of a map of {content.quantity}", content.data.warning_log.warnings
     page = Page(title, subtitle, progress, warnings)
     parts = _add_summary, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_map, _add_confusion
     with charts.style():
@@ -312,8 +328,8 @@ def _add_calibration(page: Page, content: ValidationReportInput) -> None:
         f"{main.calibration.ece:.3f} (mean distance from the diagonal). At the true share of landslide cells on the "
         f"map, {percent(main.landslide_share, 3)} of the area, the average precision is {main.map_precision:.3g} (a "
         f"map without skill has {main.landslide_share:.3g}) and the Brier score {main.map_brier:.3f}. "
-        "Susceptibility is relative: it ranks places. The share of landslides among the test points was chosen and "
-        "not observed, so a susceptibility of 0.7 does not mean that 7 of 10 such places will slide.",
+        f"{content.meaning} The share of landslides among the test points was chosen and not observed, so the diagonal "
+        "of these points is not that of the land; at the true share a landslide counts as one cell here.",
     )
 
 

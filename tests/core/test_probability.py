@@ -18,12 +18,15 @@ from scarp.model.artifact import HEADER_KEY, load_model, network_tensors, save_m
 from scarp.model.calibration import Calibration
 from scarp.model.errors import ModelFileInvalid, ParameterInvalid, TooFewData
 from scarp.model.explanation.explained_model import ExplainedModel
+from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.train_comparison_model import train_comparison_model
 from scarp.model.jobs.train_pcum import train_pcum
+from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, open_stack
 from scarp.model.training.settings import check_probability, settings_of_kind
 from scarp.model.validation.probability import MappedCells, ProbabilityCounts
+from scarp.model.validation.settings import EvaluationLayers, ValidationOptions
 from scarp.tests.core.conftest import Listener, read_band, utm_grid, write_raster, write_stack
 from scarp.tests.core.prediction_models import model, predict, stack, values
 
@@ -221,6 +224,7 @@ def test_every_engine_applies_the_calibration(tmp_path, kind):
             assert (
                 "no probability per year" in found.tags()["MEANING"] and float(found.tags()["LANDSLIDE_SHARE"]) == 0.1
             )
+            assert found.descriptions == ("landslide probability",)
             assert "LANDSLIDE_SHARE" not in other.tags() and "not a calibrated" in other.tags()["MEANING"]
     if kind in ("forest", "splines"):
         image = load_model(paths[0]).encoder.encode(own)[0]
@@ -231,6 +235,21 @@ def test_every_engine_applies_the_calibration(tmp_path, kind):
     np.testing.assert_allclose(read_band(tmp_path / "p.tif"), np.mean(each, axis=0), atol=2e-6, equal_nan=True)
     with pytest.raises(ParameterInvalid, match=r"plain\.safetensors"):
         predict(path, [paths[0], plain], tmp_path / "p.tif")
+
+
+def test_a_calibrated_map_is_validated_as_one(tmp_path):
+    """With a warning that limits such as 0.5 do not suit it."""
+    raw = np.random.default_rng(1).uniform(0, 0.1, GRID.shape).astype(np.float32)
+    landslides = Points("slides", xy=np.stack(GRID.transform * np.mgrid[5:195:40, 5:195:40].reshape(2, -1), axis=1))
+    for name, tags, title in (("a", {}, "relative landslide"), ("b", {"LANDSLIDE_SHARE": "0.02"}, "probability")):
+        write_raster(tmp_path / f"{name}.tif", raw, GRID)
+        with rasterio.open(tmp_path / f"{name}.tif", "r+") as dataset:
+            dataset.update_tags(**tags)
+        page, options = tmp_path / f"{name}.html", ValidationOptions(distance=200, repeats=10)
+        files = tmp_path / f"{name}.tif", EvaluationLayers(landslides), page, None, options
+        result = validate_with_points(*files, progress=NullProgress())
+        assert f"Validation of a map of {'landslide ' if tags else ''}{title}" in page.read_text(encoding="utf-8")
+        assert any("THRESHOLD=0.5" in text for text in result.warnings) == bool(tags)
 
 
 WRONG = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 
 from scarp.model.artifact import TrainedModel, load_model, save_model
 from scarp.model.artifact_header import HEADER_KEY, read_header_of_file
+from scarp.model.calibration import Calibration
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.errors import ScarpError
 from scarp.model.networks import build_network
@@ -53,6 +55,8 @@ class ModelTarget:
             save_model(_model(kind), self.path)
             load_model(self.path)
             self.seeds.append(self.path.read_bytes())
+        save_model(dataclasses.replace(_model("linear"), calibration=Calibration(0.8, -3.0, 0.02)), self.path)
+        self.seeds.append(self.path.read_bytes())
         self._copy = folder / "copy.safetensors"
         self._ways = [self._bytes] * 2 + [self._header] * 3 + [self._table] * 2 + [self._tensors] * 2
 
