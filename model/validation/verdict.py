@@ -184,7 +184,7 @@ def judge(evidence: Evidence) -> Verdict:
             where += f" ({low:.3f} to {high:.3f})"
         slope = evidence.auc_slope
         if low <= 0.5:
-            bad.append(f"{where}: no better than chance.")
+            bad.append(f"{where}: not shown to be better than chance.")
         elif slope is not None and high < slope:
             bad.append(f"{where}: slope alone is better, with {slope:.3f}.")
         elif slope is not None and low <= slope:

@@ -35,8 +35,8 @@ GOOD = Evidence(
 )
 RULES = [  # what differs from good evidence, the verdict, and words of its reason
     ({}, USABLE, ""),
-    ({"auc_low": 0.49}, DO_NOT_USE, "no better than chance"),
-    ({"auc": 0.5, "auc_low": None}, DO_NOT_USE, "no better than chance"),
+    ({"auc_low": 0.49}, DO_NOT_USE, "not shown to be better than chance"),
+    ({"auc": 0.5, "auc_low": None}, DO_NOT_USE, "not shown to be better than chance"),
     ({"auc": 0.62, "auc_low": 0.6, "auc_high": 0.65}, DO_NOT_USE, "slope alone is better, with 0.700"),
     ({"auc_low": 0.7}, WEAK, "not shown to be better than slope alone"),
     ({"blocks": 14}, WEAK, "Only 14 independent blocks"),
@@ -131,7 +131,11 @@ def test_a_model_that_has_learned_nothing(tmp_path):
     values = read_band(susceptibility)
     assert 0.48 < np.nanmin(values) < np.nanmax(values) < 0.52
     reasons = " ".join(summary.verdict["reasons"])
-    assert summary.verdict["level"] == DO_NOT_USE and "no better than chance" in reasons and "is flat" in reasons
+    assert (
+        summary.verdict["level"] == DO_NOT_USE
+        and "not shown to be better than chance" in reasons
+        and "is flat" in reasons
+    )
     assert any(text.startswith("Verdict: do not use.") for text in progress.warnings)
     low, high = np.nanquantile(values, [0.05, 0.95])
     evidence = tags_of(susceptibility)
