@@ -10,9 +10,10 @@ from .base import parameters as p
 from .base import training_parameters as training
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.sinks import INTEGER, REAL
+from .base.sinks import INTEGER, REAL, TEXT
 
-FOLD_FIELDS = (("fold", INTEGER), ("landslide_cells", INTEGER), ("labelled_cells", INTEGER), ("auc", REAL))
+_COUNTS = (("landslide_cells", INTEGER), ("labelled_cells", INTEGER))
+FOLD_FIELDS = (("fold", INTEGER), *_COUNTS, ("auc", REAL), ("name", TEXT))
 
 
 class CrossValidate(ScarpAlgorithm):
@@ -43,6 +44,12 @@ class CrossValidate(ScarpAlgorithm):
         "LANDSLIDES": "The inventory from which the labels were made. The folds are evaluated at its points, one cell "
         "per point, against cells that the labels call stable.",
         "SAFETY_FACTOR": 'For PCUM: raster from "Build rain index", or a factor of safety, on the stack\'s grid.',
+        "REGIONS": "Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves "
+        "the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.",
+        "REGION_FIELD": "Field with the name of each region. Without it they are numbered.",
+        "SPLIT_FIELD": "Field of LANDSLIDES with train or test: one model is trained on the ones and tested on the "
+        "others, on the same land. Landslides without a value are left out.",
+        "DATE_FIELD": "Field of LANDSLIDES with a year or date, for SPLIT_DATE. Landslides without one are left out.",
         "OUTPUT": "Susceptibility of each cell by the model that did not see its block. Seams between blocks are "
         "real: they show how much the models differ. For a map to use, train on everything.",
         "OUTPUT_TABLE": "AUC of each fold with its 95 % interval (DeLong), for blocks and for the random split.",
@@ -55,9 +62,15 @@ class CrossValidate(ScarpAlgorithm):
         self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON))
         self.declare(p.raster("SAFETY_FACTOR", "Safety factor", optional=True))
         self.declare_options(CrossValidationOptions, "folds", "random_split")
+        self.declare(p.vector("REGIONS", "Regions to leave out", p.POLYGON, optional=True))
+        self.declare(p.field("REGION_FIELD", "Region field", "REGIONS"))
+        self.declare(p.field("SPLIT_FIELD", "Train/test field", "LANDSLIDES"))
+        self.declare(p.field("DATE_FIELD", "Date field", "LANDSLIDES"))
+        self.declare_options(CrossValidationOptions, "split_date")
         training.declare_settings(self, *(name for name in training.SETTINGS if name not in ("split", "probability")))
         self.declare_options(CrossValidationOptions, "processes", "scheduler")
         self.declare(p.raster_output("OUTPUT", "Out-of-fold susceptibility"))
+        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
         self.declare(p.file_output("OUTPUT_TABLE", "Table of folds", p.CSV))
         self.declare(p.vector_output("OUTPUT_FOLDS", "Folds", p.POLYGON, FOLD_FIELDS, by_default=False))
 
@@ -69,8 +82,10 @@ class CrossValidate(ScarpAlgorithm):
         crs = arguments.grid_crs(stack, "factor stack")
         options, settings = self._options(arguments)
         training.log_overrides(arguments, options.kind)
-        inputs = stack, arguments.raster("LABELS"), arguments.landslides("LANDSLIDES", crs)
-        more = {"settings": settings, "safety_factor": arguments.raster("SAFETY_FACTOR")}
+        fields = options.split_field, options.date_field
+        inputs = stack, arguments.raster("LABELS"), arguments.landslides("LANDSLIDES", crs, fields)
+        regions = arguments.polygons("REGIONS", crs, [options.region_field])
+        more = {"settings": settings, "safety_factor": arguments.raster("SAFETY_FACTOR"), "regions": regions}
 
         def run_jobs(
             job: str, calls: list[dict[str, Any]], titles: list[str], processes: int, start: float, end: float
@@ -79,11 +94,14 @@ class CrossValidate(ScarpAlgorithm):
             return arguments.core.side_by_side(job, calls, titles, processes, part)
 
         result = self.call(arguments, "cross_validate", *inputs, options=options, run_jobs=run_jobs, **more)
-        folds = training.write_rectangles(arguments, "OUTPUT_FOLDS", FOLD_FIELDS, result.blocks, crs)
+        folds = training.write_rectangles(arguments, "OUTPUT_FOLDS", FOLD_FIELDS, result.blocks, crs, regions)
         names = "auc", "lowest", "pooled", "random", "gap", "auc_slope"
         return {"OUTPUT_FOLDS": folds, **dict(zip(self.NUMBERS, (getattr(result, name) for name in names)))}
 
     @staticmethod
     def _options(arguments: Arguments) -> tuple[CrossValidationOptions, TrainingSettings]:
-        options = arguments.options(CrossValidationOptions, scheduler=arguments.scheduler())
+        names = ("region_field", "split_field", "date_field")
+        fields = {name: arguments.field(name.upper()) for name in names}
+        options = arguments.options(CrossValidationOptions, scheduler=arguments.scheduler(), **fields)
+        options.require_one_way(arguments.given("REGIONS"))
         return options, training.read_settings(arguments, options.kind)

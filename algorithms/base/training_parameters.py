@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import QgsGeometry, QgsProcessingParameterEnum, QgsRectangle
+from qgis.core import QgsGeometry, QgsPointXY, QgsProcessingParameterEnum, QgsRectangle
 
+from ...model.inputs.vectors import polygon_parts
 from ...model.training.settings import (
     PCUM,
     PRESETS,
@@ -96,14 +97,23 @@ FIELDS = (("subset", TEXT), ("kind", TEXT), ("landslide_share", REAL), ("seed", 
 
 
 def write_rectangles(
-    arguments: Arguments, name: str, fields: Sequence[tuple[str, Any]], features: Iterable[Any], crs: Any
+    arguments: Arguments,
+    name: str,
+    fields: Sequence[tuple[str, Any]],
+    features: Iterable[Any],
+    crs: Any,
+    regions: Any = None,
 ) -> Any:
-    """Write objects with bounds, whose attributes are the fields, to an output; return the output's value."""
-    rows = (
-        (
-            QgsGeometry.fromRect(QgsRectangle(item.left, item.bottom, item.right, item.top)),
-            [getattr(item, field) for field, _ in fields],
-        )
-        for item in features
-    )
-    return write_sink(arguments, name, fields, WkbType.Polygon, crs, rows)
+    """Write objects with bounds, whose attributes are the fields, to an output; return the output's value.
+
+    Of an object that consists of ``members``, numbers of the polygons ``regions``, these are the shape.
+    """
+    rows = ((_shape(item, regions), [getattr(item, field) for field, _ in fields]) for item in features)
+    return write_sink(arguments, name, fields, WkbType.MultiPolygon if regions else WkbType.Polygon, crs, rows)
+
+
+def _shape(item: Any, regions: Any) -> QgsGeometry:
+    if regions is None:
+        return QgsGeometry.fromRect(QgsRectangle(item.left, item.bottom, item.right, item.top))
+    parts = [part for member in item.members for part in polygon_parts(regions.geometries[member])]
+    return QgsGeometry.fromMultiPolygonXY([[[QgsPointXY(*xy[:2]) for xy in ring] for ring in part] for part in parts])

@@ -7,7 +7,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
@@ -17,10 +17,10 @@ import rasterio
 from ..cluster.connection import connect
 from ..cluster.shared_storage import await_visible, partial_results_folder, share_object
 from ..cluster.tasks import Cluster
-from ..errors import WorkerFailed
+from ..errors import TooFewData, WorkerFailed
 from ..grid import Grid
 from ..inputs.rasters import open_raster
-from ..inputs.vectors import Landslides
+from ..inputs.vectors import Landslides, Polygons
 from ..labels.discs import read_discs
 from ..memory import available_memory
 from ..outputs.atomic import atomic_output, check_writable
@@ -33,7 +33,9 @@ from ..training import settings as training_settings
 from ..training.devices import choose_device, training_precision
 from ..training.settings import CELL_KINDS, PCUM, TITLES, CrossValidationOptions, TrainingSettings, patch_cells
 from ..validation import out_of_fold as oof
-from ..validation.fold_scores import MEAN, FoldResult, Resampling, SplitScores, optimism, score_split
+from ..validation.fold_scores import MEAN, FoldResult, Resampling, SplitScores, optimism, roc_of, score_split
+from ..validation.held_out import assign_regions, cells_to_hide, counts_of, later_landslides, region_blocks
+from ..validation.metrics import Curve
 from ..validation.verdict import Evidence, judge, tell
 from ..windows import collection
 from ..windows import split as splits
@@ -43,7 +45,7 @@ from . import sources_of
 from . import train_pcum as shared
 from .cross_validate_fold import FoldStudy, cross_validate_fold, cross_validate_remotely
 
-SPATIAL, RANDOM, GAP = "spatial", "random", "gap"
+SPATIAL, TEMPORAL, RANDOM, GAP = "spatial", "temporal", "random", "gap"
 SLOPE, SAFETY_FACTOR = "slope", "safety_factor"
 COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")
 MORE_COLUMNS = ("land_cells", "blocks", "delong_low", "delong_high", "auc_stable", "auc_stable_low", "auc_stable_high")
@@ -59,7 +61,7 @@ RunJobs = Callable[[str, list[dict[str, Any]], list[str], int, float, float], "l
 
 @dataclass
 class FoldFeature:
-    """One block for the layer of folds; bounds in map units."""
+    """One block, or region, for the layer of folds; bounds in map units."""
 
     left: float
     bottom: float
@@ -69,6 +71,8 @@ class FoldFeature:
     landslide_cells: int
     labelled_cells: int
     auc: float | None  # of the block's whole fold
+    name: str  # of the fold
+    members: list[int] = field(default_factory=list)  # polygons of REGIONS that it consists of, where it is a region
 
 
 @dataclass
@@ -83,7 +87,23 @@ class CrossValidation:
     auc_slope: float | None  # mean over the folds of slope alone, if the stack has it
     folds: list[FoldResult]
     blocks: list[FoldFeature]
-    verdict: dict[str, Any] = dataclasses.field(default_factory=dict)  # level and reasons, of ``validation.verdict``
+    verdict: dict[str, Any] = field(default_factory=dict)  # level and reasons, of ``validation.verdict``
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """What is held out in place of blocks: a region at a time, or later landslides."""
+
+    landslides: Landslides
+    regions: Polygons | None = None
+    members: list[list[int]] = field(default_factory=list)  # polygons of each region
+    earlier: np.ndarray | None = None  # landslides to train on, and to test on
+    later: np.ndarray | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether it is not blocks."""
+        return self.regions is not None or self.earlier is not None
 
 
 @dataclass(frozen=True)
@@ -103,6 +123,7 @@ class _SplitResult:
     """Results of the folds of one split."""
 
     folds: splits.Folds
+    names: list[str]
     epochs: list[list[int] | None]  # of networks: best epoch and number of epochs, by fold
     map: Path
 
@@ -117,14 +138,20 @@ def cross_validate(
     settings: TrainingSettings,
     safety_factor: str | os.PathLike | None = None,
     output_table: str | os.PathLike | None = None,
+    output_html: str | os.PathLike | None = None,
+    regions: Polygons | None = None,
     run_jobs: RunJobs | None = None,
     progress: Progress,
 ) -> CrossValidation:
-    """Cross-validate a kind of model over spatial blocks.
+    """Cross-validate a kind of model over spatial blocks, regions or time.
 
     Each fold's blocks are predicted by a model trained on the others, of which a fifth serves for early stopping. With
     a random split the same is done with patches of a few cells, to show its optimism; for models that predict a patch
     as a whole these have its size. The outputs are written when all is done.
+
+    With ``regions`` each is a fold; land outside all of them trains every model and has no value in the map. With
+    ``options.split_field`` or ``date_field`` one model is trained on the earlier landslides and tested on the later
+    ones of the same land; its map is the output, and there is no random split.
 
     Args:
         landslides: inventory in the grid's CRS, at which the maps are evaluated; a cell counts once.
@@ -133,26 +160,34 @@ def cross_validate(
         settings: of the training; SPLIT does not apply.
         safety_factor: on the stack's grid; PCUM learns with it, and every kind is compared with it.
         output_table: CSV with one row per fold.
+        output_html: the report.
+        regions: of which one after the other is left out; the landslides have the fields that the options name.
         run_jobs: calls a job in several processes: name of the job, arguments and title of each call, number of
             processes, and the shares of the progress at which they begin and end. ``None`` as its result means that it
             cannot. Without it this process computes all folds. The result is the same.
 
     Raises:
         ParameterInvalid: there is no such kind, or a setting does not fit the data.
-        TooFewData: too few blocks with landslides, or no landslide on the map.
+        TooFewData: too few blocks or regions with landslides, none before or after the date, or none on the map.
+        FieldUnusable: a field has other values than its purpose needs.
         GridMismatch: labels or safety factor lie on another grid.
         ScarpError: as for training, prediction and clusters.
     """
     kind = options.kind
     settings = training_settings.enforce_kind_settings(kind, settings)
-    check_writable(output, output_table)
+    options.require_one_way(regions is not None)
+    check_writable(output, output_table, output_html)
     training_precision(settings.precision, choose_device(settings.device))
-    inputs = sources_of(stack=stack, labels=labels, landslides=landslides, safety_factor=safety_factor)
+    inputs = sources_of(stack=stack, labels=labels, landslides=landslides, safety_factor=safety_factor, regions=regions)
     record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, inputs)
     log = WarningLog(progress)
     warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, log)
     if kind == PCUM:
         settings = shared.with_physics_setting(settings, safety_factor, log)
+    held_out = _HeldOut(landslides, regions)
+    if options.temporal:
+        earlier, later = later_landslides(landslides, options, log)
+        held_out = dataclasses.replace(held_out, earlier=earlier, later=later)
     reads = [path for path in (stack, labels, safety_factor) if path is not None]
     with (
         partial_results_folder(output) as folder,
@@ -160,38 +195,60 @@ def cross_validate(
         connect(options.scheduler, log, reads, Path(output).absolute().parent) as cluster,
     ):
         grid = rasters.grid
-        cells = oof.landslide_cells(grid, landslides, log)
+        cells = oof.landslide_cells(grid, landslides, log, held_out.later)
         files = stack, labels, safety_factor if kind == PCUM else None, output, folder
-        study = _study(rasters, options, settings, files, SubProgress(log, 0.0, 0.05))
+        study = _study(rasters, options, settings, held_out, files, SubProgress(log, 0.0, 0.05))
         run = _Run(study, rasters, options, run_jobs, cluster, log)
-        holding = int((study.landslide > 0).sum())
-        text = f"{options.folds} folds of blocks of {settings.block:g} m; {holding} blocks hold landslides."
-        progress.report(0.05, f"{TITLES[kind]}: {text}")
-        results = {SPATIAL: _run_split(run, study, 0.05, 0.48 if options.random_split else 0.9)}
-        if options.random_split:
+        progress.report(0.05, f"{TITLES[kind]}: {_plan_line(study)}")
+        main, compare = study.split, options.random_split and not options.temporal
+        results = {main: _run_split(run, study, 0.05, 0.48 if compare else 0.9)}
+        if compare:
             patches = _random_patches(study, rasters, SubProgress(log, 0.48, 0.5))
             results[RANDOM] = _run_split(run, patches, 0.5, 0.9)
-        whole, ring = results[SPATIAL].map, _ring(rasters, labels)
+        whole, ring = results[main].map, _ring(rasters, labels)
         sample = oof.draw_sample(whole, labels, landslides, cells, ring, settings.seed, SubProgress(log, 0.9, 0.91))
         baselines = _baselines(rasters, sample, SubProgress(log, 0.91, 0.92))
-        scores = _score(results, sample, baselines, settings.seed, grid, SubProgress(log, 0.92, 0.98))
-        evidence = _evidence(whole, grid, scores[SPATIAL].mean, results[SPATIAL].epochs, SubProgress(log, 0.97, 0.98))
+        judged = _judge(results, sample, baselines, settings.seed, grid, SubProgress(log, 0.92, 0.98))
+        scores, part = judged.scores, SubProgress(log, 0.97, 0.98)
+        evidence = _evidence(whole, grid, scores[main].mean, results[main].epochs, part)
         # Not before: a run that fails or is cancelled leaves no map that looks finished.
         with atomic_output(output) as temporary:
             os.replace(whole, temporary)
-    gap = optimism(scores[SPATIAL], scores[RANDOM]) if RANDOM in scores else None
-    result = _summarise(results[SPATIAL], scores, gap, grid)
+    gap = optimism(scores[main], scores[RANDOM]) if RANDOM in scores else None
+    result = _summarise(results[main], scores[main], scores.get(RANDOM), gap, held_out, grid)
     if output_table is not None:
         write_table(output_table, _columns(baselines), _rows(results, scores, gap, baselines))
-    _report(result, scores[SPATIAL], gap, log)
+    _report(result, scores[main], gap, log)
     verdict = judge(evidence)
     tell(verdict, log, 0.98)
     result.verdict = verdict.as_dict()
-    main = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
-    metrics = {**main, "auc_random": result.random, "gap": result.gap, "auc_slope": result.auc_slope}
-    record.write(
-        {"OUTPUT": output, "OUTPUT_TABLE": output_table}, seed=settings.seed, metrics=metrics, verdict=result.verdict
-    )
+    if output_html is not None:
+        from ..report.cross_validation import CrossValidationContent, cross_validation_page
+
+        content = CrossValidationContent(
+            title=TITLES[kind],
+            way=_way(study),
+            fold_word="region" if regions is not None else "fold",
+            scores=scores[main],
+            random=scores.get(RANDOM),
+            gap=gap,
+            verdict=verdict,
+            blocks=judged.resampling.blocks,
+            roc=judged.curves,
+            prediction_rate=judged.resampling.prediction_rate(sample),
+            folds=results[main].folds,
+            grid=grid,
+            epochs=results[main].epochs,
+            ring=ring,
+            settings={**options.record(), **settings.record()},
+            inputs=[stack, labels, landslides.source_or_name],
+            warnings=log.warnings,
+        )
+        cross_validation_page(content, log).write(output_html)
+    numbers = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
+    metrics = {**numbers, "auc_random": result.random, "gap": result.gap, "auc_slope": result.auc_slope}
+    outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_HTML": output_html}
+    record.write(outputs, seed=settings.seed, metrics=metrics, verdict=result.verdict, warnings=log.warnings)
     progress.report(1.0)
     return result
 
@@ -200,38 +257,85 @@ def _study(
     rasters: splits.TrainingRasters,
     options: CrossValidationOptions,
     settings: TrainingSettings,
+    held_out: _HeldOut,
     files: Sequence[Any],
     progress: Progress,
 ) -> FoldStudy:
-    """Scan the labels and divide the blocks into folds. ``files``: stack, labels, safety factor, output, folder."""
-    grid, kind = rasters.grid, options.kind
-    blocks = splits.Blocks.for_grid(grid, settings.block)
+    """Scan the labels and divide the land into folds. ``files``: stack, labels, safety factor, output, folder."""
+    grid, kind, labels, seed = rasters.grid, options.kind, rasters.labels, settings.seed
+    blocks, group = splits.Blocks.for_grid(grid, settings.block), (1, 1)
+    if held_out.regions is not None:
+        blocks, group = region_blocks(grid, settings.block)
     fine, side, count = splits.Blocks.of_cells(grid, grid.height, grid.width), 0, 0
     if kind not in CELL_KINDS:
         plan = shared.window_plan(kind, settings, grid.cell_size())
         side, count = collection.window_capacity(grid, len(rasters.factors), plan, _WINDOW_COPIES)
         fine = collection.fine_blocks(grid, side)
-    scan = splits.scan_labels(rasters, blocks, fine, settings.seed, progress)
-    folds = splits.make_folds(blocks, scan.landslide, scan.labelled, options.folds, settings.seed)
-    ownership = find_ownership(rasters.labels, grid, blocks, NullProgress())
-    folds = dataclasses.replace(folds, ownership=ownership, buffer=settings.buffer)
-    stack, labels, safety_factor, output, folder = (path and _absolute(path) for path in files)
+    scan = splits.scan_labels(rasters, blocks, fine, seed, progress)
+    ownership, hidden = find_ownership(labels, grid, blocks, NullProgress()), None
+    if held_out.regions is not None:
+        field, part = options.region_field, SubProgress(progress, 1.0, 1.0)
+        table, names, members = assign_regions(grid, blocks, held_out.regions, field, scan.landslide, part)
+        held_out.members.extend(members)
+        folds = splits.Folds(blocks, table, scan.landslide, scan.labelled, len(names), ownership, group=group)
+    elif held_out.earlier is not None:
+        hidden = cells_to_hide(labels, grid, held_out.landslides, held_out.earlier, SubProgress(progress, 1.0, 1.0))
+        less = counts_of(hidden, blocks, scan.landslide)
+        counts, names = (scan.landslide - less, scan.labelled - less), ["later landslides"]
+        folds = splits.Folds(blocks, np.zeros(blocks.shape, np.uint8), *counts, 1, ownership)
+    else:
+        folds = splits.make_folds(blocks, scan.landslide, scan.labelled, options.folds, seed)
+        names = [str(fold + 1) for fold in range(folds.count)]
+        folds = dataclasses.replace(folds, ownership=ownership)
+    for fold, name in enumerate(names if held_out.given else ()):
+        rest = folds.landslide if hidden is not None else np.where(folds.subsets == fold, 0, folds.landslide)
+        if (folds.grouped(rest) > 0).sum() < 2:
+            raise TooFewData(
+                f"Without {name} landslides lie in fewer than two blocks, but one is needed to train and one to "
+                "validate on. Make BLOCK smaller, or hold back less."
+            )
+    stack, label_path, safety_factor, output, folder = (path and _absolute(path) for path in files)
     return FoldStudy(
         kind=kind,
         settings=settings,
         stack=stack,
-        labels=labels,
+        labels=label_path,
         safety_factor=safety_factor,
         output=output,
         folder=folder,
-        split=SPATIAL,
+        split=SPATIAL if hidden is None else TEMPORAL,
         **_folds_of(folds),
         fine_blocks=(fine.rows, fine.columns),
         fine_labelled=scan.fine_labelled,
         cells=scan.cells,
         side=side,
         max_windows=count,
+        names=names,
+        group=group,
+        hidden=None if hidden is None else hidden.flat,
     )
+
+
+def _plan_line(study: FoldStudy) -> str:
+    holding, side = int((study.landslide > 0).sum()), f"blocks of {study.settings.block:g} m"
+    if study.split == TEMPORAL:
+        return f"trained on the earlier landslides, with {side} for validation; {holding} blocks hold such."
+    if study.group != (1, 1):
+        return f"{study.count} regions are left out one by one, with {side} for validation inside."
+    return f"{study.count} folds of {side}; {holding} blocks hold landslides."
+
+
+def _way(study: FoldStudy) -> str:
+    """Return what was held out, as a sentence for the report."""
+    if study.split == TEMPORAL:
+        return (
+            "One model was trained on the earlier landslides and tested on the later ones of the same land. It has "
+            "seen the land itself, so this is a test in time, not of land not seen."
+        )
+    what = (
+        "Each region was left out once" if study.group != (1, 1) else "Blocks of land were held out, a fold at a time"
+    )
+    return f"{what}, and predicted by a model that was trained on the rest only."
 
 
 def _absolute(path: str | os.PathLike) -> str:
@@ -254,7 +358,8 @@ def _random_patches(study: FoldStudy, rasters: splits.TrainingRasters, progress:
     blocks, whole = splits.Blocks.of_cells(grid, side, side), splits.Blocks.of_cells(grid, grid.height, grid.width)
     scan = splits.scan_labels(rasters, blocks, whole, seed, progress)
     folds = splits.make_folds(blocks, scan.landslide, scan.labelled, study.count, seed)
-    return dataclasses.replace(study, split=RANDOM, **_folds_of(folds))
+    names = [str(fold + 1) for fold in range(study.count)]
+    return dataclasses.replace(study, split=RANDOM, names=names, group=(1, 1), **_folds_of(folds))
 
 
 def _ring(rasters: splits.TrainingRasters, labels: str | os.PathLike) -> float:
@@ -275,7 +380,7 @@ def _run_split(run: _Run, study: FoldStudy, start: float, end: float) -> _SplitR
     tags = {MEANING_TAG: meaning, "KIND": study.kind, "FOLDS": str(folds.count), "SPLIT": split}
     whole, maps = Path(study.folder) / f"{split}.tif", {fold: study.map(fold) for fold in range(folds.count)}
     oof.merge_folds(maps, folds, grid, whole, tags, SubProgress(part, 0.97, 1.0))
-    return _SplitResult(folds, epochs, whole)
+    return _SplitResult(folds, study.names, epochs, whole)
 
 
 def _run_folds(run: _Run, study: FoldStudy, start: float, end: float) -> list[list[int] | None]:
@@ -345,44 +450,81 @@ def _baselines(
     return found
 
 
-def _score(
+@dataclass
+class _Judgement:
+    """What all splits were judged by, and the outcome."""
+
+    scores: dict[str, SplitScores]
+    resampling: Resampling
+    curves: list[tuple[str, Curve]]  # ROC curves of the whole map and of the baselines
+
+
+def _judge(
     results: Mapping[str, _SplitResult],
     sample: oof.EvaluationSample,
     baselines: Mapping[str, np.ndarray],
     seed: int,
     grid: Grid,
     progress: Progress,
-) -> dict[str, SplitScores]:
+) -> _Judgement:
     """Judge all splits at the same cells and with the same resamples."""
-    resampling: Resampling | None = None
+    values = {split: oof.sample_raster(result.map, sample, NullProgress()) for split, result in results.items()}
+    main = next(iter(values))
+    resampling = Resampling(sample, grid, values[main], seed)
     scores = {}
     for number, (split, result) in enumerate(results.items()):
         part = SubProgress(progress, number / len(results), (number + 1) / len(results))
-        values = oof.sample_raster(result.map, sample, part)
-        resampling = resampling or Resampling(sample, grid, values, seed)
         fold_of = oof.folds_of_cells(result.folds, sample.rows, sample.columns)
-        names = [str(fold + 1) for fold in range(result.folds.count)]
-        # The baselines are the same whatever the split; it is by the land of the spatial folds that they are judged.
-        beside = baselines if number == 0 else {}
-        scores[split] = score_split(sample, values, fold_of, names, beside, resampling, part)
-    return scores
+        # The baselines are the same whatever the split; they are judged by the land of the main one's folds.
+        beside = baselines if split == main else {}
+        scores[split] = score_split(sample, values[split], fold_of, result.names, beside, resampling, part)
+    curves = [(f"model, AUC {scores[main].pooled.auc.value:.3f}", roc_of(sample, values[main]))]
+    for name, one in baselines.items():
+        auc = scores[main].pooled.baselines[name].auc.value
+        if math.isfinite(auc):
+            curves.append((f"{name.replace('_', ' ')} alone, AUC {auc:.3f}", roc_of(sample, one)))
+    return _Judgement(scores, resampling, curves)
 
 
 def _summarise(
-    spatial: _SplitResult, scores: Mapping[str, SplitScores], gap: Estimate | None, grid: Grid
+    result: _SplitResult,
+    main: SplitScores,
+    random: SplitScores | None,
+    gap: Estimate | None,
+    held_out: _HeldOut,
+    grid: Grid,
 ) -> CrossValidation:
-    main, folds, features = scores[SPATIAL], spatial.folds, []
-    for row, column in np.argwhere(folds.labelled > 0).tolist():
-        fold, bounds = int(folds.subsets[row, column]), folds.blocks.bounds(grid, row, column)
-        counts = int(folds.landslide[row, column]), int(folds.labelled[row, column])
-        value = main.single[fold].auc.value
-        features.append(FoldFeature(*bounds, fold + 1, *counts, value if math.isfinite(value) else None))
+    folds, features = result.folds, []
+    if held_out.regions is not None:
+        bounds = held_out.regions.bounds()
+        for fold, members in enumerate(held_out.members):
+            mine, some = folds.subsets == fold, bounds[members]
+            (left, bottom), (right, top) = some[:, :2].min(axis=0).tolist(), some[:, 2:].max(axis=0).tolist()
+            counts = int(folds.landslide[mine].sum()), int(folds.labelled[mine].sum())
+            features.append(
+                FoldFeature(
+                    left,
+                    bottom,
+                    right,
+                    top,
+                    fold + 1,
+                    *counts,
+                    _known(main.single[fold].auc),
+                    result.names[fold],
+                    members,
+                )
+            )
+    else:
+        for row, column in np.argwhere(folds.labelled > 0).tolist():
+            fold, place = int(folds.subsets[row, column]), folds.blocks.bounds(grid, row, column)
+            counts = int(folds.landslide[row, column]), int(folds.labelled[row, column])
+            features.append(FoldFeature(*place, fold + 1, *counts, _known(main.single[fold].auc), result.names[fold]))
     slope = main.mean.baselines.get(SLOPE)
     return CrossValidation(
         auc=main.mean.auc.value,
         lowest=float(np.nanmin([row.auc.value for row in main.single])),
         pooled=main.pooled.auc.value,
-        random=scores[RANDOM].mean.auc.value if RANDOM in scores else None,
+        random=None if random is None else random.mean.auc.value,
         gap=None if gap is None else gap.value,
         auc_slope=None if slope is None else slope.auc.value,
         folds=main.rows,
@@ -413,6 +555,10 @@ def _evidence(
     with rasterio.open(whole, "r+") as dataset:
         dataset.update_tags(**evidence.tags())
     return evidence
+
+
+def _known(estimate: Estimate) -> float | None:
+    return estimate.value if math.isfinite(estimate.value) else None
 
 
 def _report(result: CrossValidation, scores: SplitScores, gap: Estimate | None, progress: Progress) -> None:
@@ -458,6 +604,8 @@ def _rows(
     rows: list[tuple[object, ...]] = []
     for split, result in results.items():
         for place, row in enumerate(scores[split].rows):
+            if split == TEMPORAL and place:
+                break  # there is one model, so the other rows would repeat the first
             epochs = result.epochs[place] if place < len(result.epochs) else None
             main = row.landslides, row.stable, *_three(row.auc), *(epochs or (None, None))
             more = row.land, row.blocks, row.delong.low, row.delong.high, *_three(row.auc_stable)

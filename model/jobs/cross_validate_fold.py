@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ..windows import collection
 from ..windows import split as splits
 from ..windows.cells import MAX_CELLS, sample_cells
 from ..windows.ownership import Ownership, report_unused
+from ..windows.unused_cells import SparseCells
 from . import train_pcum as shared
 
 
@@ -52,13 +53,19 @@ class FoldStudy:
     cells: np.ndarray
     side: int  # cells along the side of a window; 0 for kinds that learn from single cells
     max_windows: int
+    names: list[str] = field(default_factory=list)  # of the folds; empty for numbers
+    group: tuple[int, int] = (1, 1)  # with the next one fields of ``Folds``
+    hidden: np.ndarray | None = None
 
     def folds(self, grid: Grid) -> splits.Folds:
         """Return the folds."""
         blocks = splits.Blocks.of_cells(grid, *self.blocks)
         ownership = None if self.ownership is None else Ownership(grid, blocks, **self.ownership)
         tables = self.subsets, self.landslide, self.labelled, self.count
-        return splits.Folds(blocks, *tables, ownership, self.settings.buffer)
+        hidden = None if self.hidden is None else SparseCells(self.hidden, grid.width)
+        # Where no land is held out there is nothing to keep away from.
+        buffer = self.settings.buffer if hidden is None else 0.0
+        return splits.Folds(blocks, *tables, ownership, buffer, self.group, hidden)
 
     def scan(self, grid: Grid) -> splits.LabelScan:
         """Return the label scan."""
@@ -67,7 +74,9 @@ class FoldStudy:
 
     def title(self, fold: int) -> str:
         """Return a fold in words."""
-        return f"{fold + 1} of {self.count}, {self.split} split"
+        number = str(fold + 1)
+        name = self.names[fold] if self.names else number
+        return f"{number} of {self.count}, {self.split} split{'' if name == number else f', {name}'}"
 
     def map(self, fold: int) -> Path:
         """Return where the map of a fold goes."""

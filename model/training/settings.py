@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ParameterInvalid
-from ..options import Options, choice, device, flag, number, parameter_name, precision, scheduler
+from ..options import Options, choice, device, flag, number, parameter_name, precision, scheduler, text
 
 _number, _choice = functools.partial(number, advanced=True), functools.partial(choice, advanced=True)
 
@@ -228,6 +228,14 @@ _PROCESSES = (
     "Folds that are computed side by side, each in a process of its own. 0: as many as there are cores and memory for. "
     "The result is the same whatever their number. Without effect with SCHEDULER."
 )
+_SPLIT_DATE = (
+    "A year or a date such as 2005-06-30, with DATE_FIELD: the model is trained on the landslides before it and tested "
+    "on those from it on, on the same land."
+)
+_ONE_WAY = (
+    "Choose one way to hold landslides back: REGIONS, SPLIT_FIELD, or DATE_FIELD with SPLIT_DATE. Leave the others "
+    "empty."
+)
 _RANDOM_SPLIT = "Repeats everything with small patches that are assigned to folds at random."
 
 
@@ -262,6 +270,31 @@ class CrossValidationOptions(Options):
     random_split: bool = flag(True, "Compare with a random split", _RANDOM_SPLIT, advanced=True)
     processes: int = number(0, 0, 1000, "Processes", _PROCESSES, advanced=True)
     scheduler: str = scheduler()
+    region_field: str | None = None  # field of REGIONS with the name of each region; they are numbered without it
+    split_field: str | None = None  # field of LANDSLIDES with train or test
+    date_field: str | None = None  # field of LANDSLIDES with a year or date
+    split_date: str = text("", "Date that divides training from test", _SPLIT_DATE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.date_field) != bool(self.split_date):
+            given, missing = ("DATE_FIELD", "SPLIT_DATE") if self.date_field else ("SPLIT_DATE", "DATE_FIELD")
+            raise ParameterInvalid(
+                f"{given} was given without {missing}. To train on the landslides before a date and test on those "
+                "after it, give both."
+            )
+        if self.date_field and self.split_field:
+            raise ParameterInvalid(_ONE_WAY)
+
+    @property
+    def temporal(self) -> bool:
+        """Whether later landslides are held out, in place of land."""
+        return bool(self.split_field or self.date_field)
+
+    def require_one_way(self, regions: bool) -> None:
+        """Raise :class:`ParameterInvalid` if ``regions`` are given and landslides are held out as well."""
+        if regions and self.temporal:
+            raise ParameterInvalid(_ONE_WAY)
 
 
 def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> TrainingSettings:

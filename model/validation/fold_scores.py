@@ -15,12 +15,13 @@ import numpy as np
 from ..grid import Grid
 from ..progress import Progress, stop_if_cancelled
 from ..statistics import Estimate
-from .metrics import normal_interval, placements
+from .metrics import Curve, ThresholdCurve, curve_with_band, normal_interval, placements, success_rate_curve
 from .out_of_fold import IS_LAND, IS_LANDSLIDE, IS_STABLE, EvaluationSample
 from .settings import ALL
 from .spatial_blocks import AucOfWeights, BlockResamples, SpatialBlocks, metric_positions
 
 REPEATS = 1000  # resamples of the blocks
+BAND_REPEATS = 100  # of these that the band of a curve is made of
 MEAN = "mean"  # name of the row with the means over the folds
 
 
@@ -86,6 +87,18 @@ class Resampling:
             progress.report(repeat / REPEATS)
         return result
 
+    def prediction_rate(self, sample: EvaluationSample) -> tuple[float, Curve]:
+        """Return the prediction-rate curve of the map that the sample was drawn for, and the area under it."""
+        generator = np.random.default_rng([self._seed, 9])
+        shares, own = np.full(self._count, 1 / self._count), self.block_of[sample.indices(IS_LANDSLIDE)]
+        repeats = []
+        for _ in range(BAND_REPEATS):
+            weights = generator.multinomial(self._count, shares)[own]
+            if weights.any():
+                repeats.append(success_rate_curve(sample.shares_above, weights))
+        curve = curve_with_band(success_rate_curve(sample.shares_above), repeats)
+        return 1 - float(sample.shares_above.mean()), curve
+
     def intervals(self, slides: np.ndarray) -> BlockResamples | None:
         """Return what makes intervals of numbers from some landslides of the sample; ``None`` without any."""
         blocks = self.block_of[slides]
@@ -103,17 +116,17 @@ class SplitScores:
     @property
     def single(self) -> list[FoldResult]:
         """The rows of folds."""
-        return [row for row in self.rows if row.fold not in (ALL, MEAN)]
+        return self.rows[:-2]
 
     @property
     def pooled(self) -> FoldResult:
         """The row of the whole map."""
-        return next(row for row in self.rows if row.fold == ALL)
+        return self.rows[-2]
 
     @property
     def mean(self) -> FoldResult:
         """The row of the means."""
-        return next(row for row in self.rows if row.fold == MEAN)
+        return self.rows[-1]
 
 
 def score_split(
@@ -168,6 +181,12 @@ def score_split(
         blocks = 0 if intervals is None else intervals.independent
         rows.append(FoldResult(name, *counts, blocks, found[0], alone, found[1], beside))
     return SplitScores(rows, drawn[:, 0, -1], resampling.intervals(np.flatnonzero(slides & np.isfinite(values))))
+
+
+def roc_of(sample: EvaluationSample, values: np.ndarray) -> Curve:
+    """Return the ROC curve of a map against other land, without a band; ``values``: of it at the sample."""
+    slides, land = (values[index][np.isfinite(values[index])] for index in map(sample.indices, (IS_LANDSLIDE, IS_LAND)))
+    return curve_with_band(ThresholdCurve(slides, land).roc(), [])
 
 
 def optimism(spatial: SplitScores, random: SplitScores) -> Estimate:

@@ -132,9 +132,13 @@ class RegionMap(Regions):
         """Return whether each cell's centre lies in a region, bool, shape of the block."""
         return self._burner.covers(block, np.flatnonzero(self._may_intersect(block) & (self._number == region)))
 
+    def members(self, region: int) -> list[int]:
+        """Return the numbers of the polygons of a region."""
+        return np.flatnonzero(self._number == region).tolist()
+
     def geometries(self, region: int) -> list[dict]:
         """Return the GeoJSON geometries of a region."""
-        return [self._regions.geometries[index] for index in np.flatnonzero(self._number == region)]
+        return [self._regions.geometries[index] for index in self.members(region)]
 
 
 def natural_sort_key(label: str) -> tuple[int, float, str]:

@@ -28,7 +28,7 @@ from ..prediction.tile_inference import MEAN, TileWork
 from ..progress import NullProgress, Progress
 from ..stack import Stack
 from ..statistics import SusceptibilityHistogram, bin_index
-from ..windows.split import Folds, read_labels
+from ..windows.split import NO_SUBSET, Folds, read_labels
 from ..zones.raster import values_of_cells
 from .settings import FEW_LANDSLIDES, MIN_LANDSLIDES
 
@@ -85,7 +85,7 @@ def merge_folds(
         for block in grid.blocks_with_progress(progress):
             result = np.full(block.shape, np.nan, dtype=np.float32)
             fold_of = folds.cell_groups(block.row, block.column, block.height, block.width)
-            for fold in np.unique(fold_of):
+            for fold in np.unique(fold_of[fold_of != NO_SUBSET]):
                 mine = fold_of == fold
                 result[mine] = read_block(sources[int(fold)], block)[mine]
             target.write(result, 1, window=block.window)
@@ -116,12 +116,21 @@ class EvaluationSample:
         return np.flatnonzero(self.kind == kind)
 
 
-def landslide_cells(grid: Grid, landslides: Landslides, progress: Progress) -> np.ndarray:
-    """Return the landslides' cells, each once: row × width + column, increasing; of a polygon one cell. Raises
-    ``TooFewData`` if no landslide or only one lies on the grid.
+def landslide_cells(
+    grid: Grid, landslides: Landslides, progress: Progress, chosen: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the landslides' cells, each once: row × width + column, increasing; of a polygon one cell.
+
+    ``chosen``: which landslides count, bool; a cell that holds another one does not. Raises ``TooFewData`` if no
+    landslide or only one lies on the grid.
     """
     rows, columns, inside = grid.cell_indices(landslide_points(landslides))
-    cells = np.unique(rows[inside] * grid.width + columns[inside])
+    every = rows * grid.width + columns
+    counted = inside if chosen is None else inside & chosen
+    cells = np.setdiff1d(every[counted], every[inside & ~counted])
+    what = f'landslides of the layer "{landslides.name}"' if chosen is None else "landslides for the test"
+    if not len(cells) and chosen is not None:
+        raise TooFewData(f"None of the {what} lies on the factor stack in a cell where no earlier one lies.")
     if not len(cells):
         raise TooFewData(
             f'No landslide of the layer "{landslides.name}" lies on the factor stack. Check the CRS of '
@@ -129,13 +138,13 @@ def landslide_cells(grid: Grid, landslides: Landslides, progress: Progress) -> n
         )
     if len(cells) < MIN_LANDSLIDES:
         raise TooFewData(
-            f'The landslides of the layer "{landslides.name}" lie in one cell of the factor stack, so '
-            "nothing can be evaluated with them. Give a larger inventory as LANDSLIDES."
+            f"The {what} lie in one cell of the factor stack, so nothing can be evaluated with them. Give a larger "
+            "inventory as LANDSLIDES."
         )
     if len(cells) < FEW_LANDSLIDES:
         progress.warn(
-            f'The landslides of the layer "{landslides.name}" lie in {len(cells)} cells only; below '
-            f"{FEW_LANDSLIDES} the AUC is rough, and that of single folds says little."
+            f"The {what} lie in {len(cells)} cells only; below {FEW_LANDSLIDES} the AUC is rough, and that of single "
+            "folds says little."
         )
     return cells
 

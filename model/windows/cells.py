@@ -124,8 +124,8 @@ def _cells_of_block(
         group = generator.integers(0, _RANDOM_GROUPS, len(row)).astype(np.int32)
     else:
         subset = split.cell_groups(block.row, block.column, block.height, block.width)[row, column]
-        blocks = split.blocks
-        down, across = (block.row + row) // blocks.rows, (block.column + column) // blocks.columns
+        blocks, (tall, wide) = split.blocks, split.group
+        down, across = (block.row + row) // (tall * blocks.rows), (block.column + column) // (wide * blocks.columns)
         group = (down * blocks.shape[1] + across).astype(np.int32)
     place = (block.row + row) * np.int64(rasters.grid.width) + block.column + column
     used = subset != NO_SUBSET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ class BlockSplit(DividedLand):
 
     strangers: SparseCells | None = None  # landslide cells in the land of another subset than their landslide
     dead_zone: DeadZone | None = None  # around the land for test: its cells neither train nor validate
+    group: tuple[int, int] = (1, 1)  # blocks down and across that train or validate together
 
     def cell_groups(self, row: int, column: int, height: int, width: int) -> np.ndarray:
         """Return the subset that uses each cell of a rectangle, uint8 (height, width); ``NO_SUBSET`` outside the grid
@@ -113,7 +115,7 @@ class BlockSplit(DividedLand):
         """
         buffer = ownership.automatic_buffer if buffer is None else buffer
         zone = DeadZone(ownership.grid, self.blocks, self.subsets == TEST, buffer) if buffer else None
-        return BlockSplit(self.blocks, self.subsets, ownership.strangers(self.subsets), zone)
+        return dataclasses.replace(self, strangers=ownership.strangers(self.subsets), dead_zone=zone)
 
     def groups_of(self, cells: np.ndarray) -> np.ndarray:
         """Return the subset that uses each of some cells of the grid, rows and columns (cells, 2); uint8 (cells,)."""
@@ -193,17 +195,36 @@ class Folds(DividedLand):
     count: int
     ownership: Ownership | None = None  # ``None`` shares landslides among the folds: for folds of random patches
     buffer: float | None = None  # metres around the fold that is held out; see :meth:`BlockSplit.kept_apart`
+    group: tuple[int, int] = (1, 1)  # blocks down and across that train or validate together, where folds are regions
+    hidden: SparseCells | None = None
+    """Landslide cells that are held out in place of land: of later landslides. Then there is one fold, of all land."""
 
     def split_excluding(self, fold: int, seed: int) -> BlockSplit:
         """Return the split of the run that holds out a fold: the fold is for test, the rest to train and validate.
         Raises ``TooFewData`` if landslides outside the fold lie in fewer than two blocks.
         """
         held_out = self.subsets == fold
-        landslide, labelled = np.where(held_out, 0, self.landslide), np.where(held_out, 0, self.labelled)
-        subsets = assign_blocks(landslide, labelled, (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
+        if self.hidden is not None:
+            held_out = np.zeros_like(held_out)
+        landslide, labelled = (self.grouped(np.where(held_out, 0, one)) for one in (self.landslide, self.labelled))
+        groups = assign_blocks(landslide, labelled, (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
+        subsets = groups.repeat(self.group[0], axis=0).repeat(self.group[1], axis=1)
+        subsets = subsets[: held_out.shape[0], : held_out.shape[1]].copy()
         subsets[held_out & (self.labelled > 0)] = TEST
-        split = BlockSplit(self.blocks, subsets)
-        return split if self.ownership is None else split.kept_apart(self.ownership, self.buffer)
+        split = BlockSplit(self.blocks, subsets, group=self.group)
+        if self.ownership is not None:
+            split = split.kept_apart(self.ownership, self.buffer)
+        if self.hidden is not None:
+            unused = self.hidden.flat if split.strangers is None else np.union1d(self.hidden.flat, split.strangers.flat)
+            split = dataclasses.replace(split, strangers=SparseCells(unused, self.hidden.width))
+        return split
+
+    def grouped(self, counts: np.ndarray) -> np.ndarray:
+        """Return the sums over groups of blocks."""
+        (down, across), (rows, columns) = self.group, counts.shape
+        padded = np.pad(counts, ((0, -rows % down), (0, -columns % across)))
+        shape = padded.shape[0] // down, down, padded.shape[1] // across, across
+        return padded.reshape(shape).sum(axis=(1, 3))
 
 
 def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, count: int, seed: int) -> Folds:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 from sklearn.metrics import roc_auc_score
 
 from scarp.model import jobs
-from scarp.model.errors import Cancelled, ParameterInvalid, TooFewData
-from scarp.model.inputs.vectors import Points
+from scarp.model.errors import Cancelled, FieldUnusable, ParameterInvalid, TooFewData
+from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.cross_validate import COLUMNS, cross_validate
+from scarp.model.labels.discs import NAMESPACE, LandslideDiscs
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.training.settings import KINDS, PATCH_KINDS, CrossValidationOptions, settings_of_kind
@@ -67,8 +69,9 @@ def folds_of(folder, count=4, seed=1):
 def run(area, output, kind="logistic_regression", folds=4, progress=None, random_split=True, table=None, **settings):
     folder, _, _, points = area
     files = folder / "stack.tif", settings.pop("labels", folder / "labels.tif"), settings.pop("slides", points), output
-    options = {name: settings.pop(name) for name in ("processes", "scheduler") if name in settings}
-    more = {name: settings.pop(name) for name in ("run_jobs", "safety_factor") if name in settings}
+    names = ("processes", "scheduler", "region_field", "split_field", "date_field", "split_date")
+    options = {name: settings.pop(name) for name in names if name in settings}
+    more = {name: settings.pop(name) for name in ("run_jobs", "safety_factor", "regions") if name in settings}
     given = {
         "options": CrossValidationOptions(kind, folds, random_split, **options),
         "settings": settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
@@ -326,6 +329,111 @@ def test_folds_side_by_side_give_the_same_result(area, tmp_path, tmp_path_factor
     threads = torch.get_num_threads()
     run(area, tmp_path / "nobody.tif", kind, 3, processes=2, run_jobs=lambda *_: None, **settings)
     assert read_band(tmp_path / "nobody.tif").tobytes() == maps[0].tobytes() and torch.get_num_threads() == threads
+
+
+def rectangle(top, left, bottom, right):
+    """A polygon of GeoJSON around rows and columns."""
+    t = GRID.transform
+    corners = [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
+    return {"type": "Polygon", "coordinates": [[(t.c + t.a * column, t.f + t.e * row) for row, column in corners]]}
+
+
+def test_regions_are_left_out_one_by_one(area, tmp_path):
+    """Each region is predicted by a model that saw none of its labels; land outside all regions has no value."""
+    _, factors, labels, _ = area
+    shapes = [(0, 0, 160, 71), (0, 71, 83, 190), (83, 71, 160, 190), (150, 195, 152, 197)]
+    names = ["West", "East", "East", "Nowhere"]
+    regions = Polygons("parts", fields={"name": names}, geometries=[rectangle(*shape) for shape in shapes])
+    settings = {"regions": regions, "region_field": "name", "buffer": 0.0}
+    progress = Listener()
+    result = run(area, tmp_path / "map.tif", table=tmp_path / "folds.csv", progress=progress, **settings)
+    values = read_band(tmp_path / "map.tif")
+    inside, valid = np.zeros((2, *GRID.shape), dtype=bool), np.isfinite(factors[0])
+    for number, (top, left, bottom, right) in enumerate(shapes[:3]):
+        inside[min(number, 1), top:bottom, left:right] = True
+    assert np.array_equal(np.isfinite(values), inside.any(axis=0) & valid)
+    assert [row.fold for row in result.folds] == ["East", "West", ALL, MEAN]
+    assert [(block.name, block.members) for block in result.blocks] == [("East", [1, 2]), ("West", [0])]
+    assert any("Nowhere" in text for text in progress.warnings)
+    assert [row["split"] for row in read_csv(tmp_path / "folds.csv")].count("random") == 4
+    # Wrong labels in a region change the map everywhere but there.
+    wrong = labels.copy()
+    wrong[inside[0] & (labels != 255)] = labels[inside[0] & (labels != 255)][::-1]
+    other = write_raster(tmp_path / "labels.tif", wrong, GRID, nodata=255)
+    run(area, tmp_path / "after.tif", labels=other, random_split=False, **settings)
+    after = read_band(tmp_path / "after.tif")
+    assert np.array_equal(after[inside[0]], values[inside[0]], equal_nan=True)
+    assert not np.array_equal(after[inside[1]], values[inside[1]], equal_nan=True)
+    alone = Polygons("parts", geometries=[rectangle(*shapes[0]), rectangle(*shapes[3])])
+    with pytest.raises(TooFewData, match="1 region of the layer"):
+        run(area, tmp_path / "one.tif", regions=alone)
+
+
+def test_later_landslides_test_the_model_of_the_earlier_ones(area, tmp_path):
+    """As if the labels had been made of the earlier landslides, but that cells of later ones are unknown."""
+    _, _, labels, points = area
+    rows, columns, _ = GRID.cell_indices(points.xy)
+    years = np.where(np.arange(len(rows)) % 3 == 0, 2009, 1998).tolist()
+    years[1], years[2] = None, "2004"
+    texts = ["" if year is None else f"{year}-07-02T10:00:00" for year in years]
+    named = ["" if year is None else "test" if int(year) >= 2005 else "Training" for year in years]
+    slides = Points("landslides", xy=points.xy, fields={"year": years, "day": texts, "part": named})
+    later, earlier = (np.array([year is not None and (int(year) >= 2005) == late for year in years]) for late in (1, 0))
+    discs = lambda some: LandslideDiscs.of_points(GRID, points.xy[some], np.full(some.sum(), 45.0), 0.0)  # noqa: E731
+    every = np.ones(len(rows), dtype=bool)
+    before, both = (discs(some).buffers(GRID).read(GRID.whole)[0] for some in (earlier, every))
+    marked = np.where(both, 1, np.where(labels == 255, 255, 0)).astype(np.uint8)
+    path = write_raster(tmp_path / "labels.tif", marked, GRID, nodata=255)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(ns=NAMESPACE, **discs(every).tags(GRID))
+    maps = []
+    for name, given in {
+        "year": {"date_field": "year", "split_date": "2005"},
+        "day": {"date_field": "day", "split_date": "2005-03-04"},
+        "part": {"split_field": "part"},
+    }.items():
+        settings = {"slides": slides, "labels": path, "table": tmp_path / f"{name}.csv", **given}
+        result = run(area, tmp_path / f"{name}.tif", **settings)
+        maps.append(read_band(tmp_path / f"{name}.tif"))
+    assert all(np.array_equal(maps[0], other, equal_nan=True) for other in maps[1:])
+    (row,) = read_csv(tmp_path / "part.csv")
+    assert (row["split"], int(row["landslides"])) == ("temporal", later.sum()) and result.random is None
+    own = np.zeros(GRID.shape, dtype=bool)
+    own[rows, columns] = True
+    tested = np.zeros(GRID.shape, dtype=bool)
+    tested[rows[later], columns[later]] = True
+    some = np.isfinite(maps[0]) & (tested | ((marked != 255) & ~own))
+    assert result.auc == pytest.approx(roc_auc_score(tested[some], maps[0][some]))
+    # The landslides without a date and the later ones were unknown: without them the model is the same.
+    unknown = np.where(both & ~before, 255, marked).astype(np.uint8)
+    write_raster(path, unknown, GRID, nodata=255)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(ns=NAMESPACE, **discs(earlier).tags(GRID))
+    run(area, tmp_path / "again.tif", slides=slides, labels=path, split_field="part")
+    assert np.array_equal(read_band(tmp_path / "again.tif"), maps[0], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "date", "problem", "message"),
+    [
+        ([1998, 2007], "soon", ParameterInvalid, "SPLIT_DATE"),
+        ([1998, "spring"], "2005", FieldUnusable, "spring.*feature 2"),
+        ([1998, 1999], "2005", TooFewData, "All lie before"),
+        ([2005, 2007], "2005-06", TooFewData, "no landslide for training"),
+        ([1998, 2007], "", ParameterInvalid, "DATE_FIELD was given without SPLIT_DATE"),
+    ],
+)
+def test_dates_that_divide_nothing_say_why(area, tmp_path, values, date, problem, message):
+    slides = Points("slides", xy=area[3].xy[:2], fields={"when": values})
+    with pytest.raises(problem, match=message):
+        run(area, tmp_path / "map.tif", slides=slides, date_field="when", split_date=date)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_way_to_hold_back(area, tmp_path):
+    regions = Polygons("parts", geometries=[rectangle(0, 0, 9, 9)])
+    with pytest.raises(ParameterInvalid, match="Choose one way"):
+        run(area, tmp_path / "map.tif", regions=regions, split_field="part")
 
 
 def test_memorising_shows_as_a_gap(tmp_path):
