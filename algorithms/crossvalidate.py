@@ -21,13 +21,14 @@ class CrossValidate(ScarpAlgorithm):
     TITLE = "Cross-validate"
     GROUP = VALIDATE
     TAGS = ("spatial cross validation", "k-fold", "roc", "auc", "comparison", "out of fold")
-    REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy")
+    REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
     STYLES = {"OUTPUT": "susceptibility", "OUTPUT_FOLDS": "folds"}
     SUMMARY = (
         "Estimates how good a kind of model is on areas that it has not seen. The area is cut into blocks, and the "
         "blocks are divided into folds. Each fold is predicted by a model that was trained on all other folds only. "
-        "The result is a map in which every cell comes from a model that did not see its block, and a table with the "
-        "AUC of each fold.\n"
+        "The result is a map in which every cell comes from a model that did not see its block, and a report with the "
+        "AUC of each fold, of the mean, and of slope alone, with intervals. Instead of blocks, REGIONS may be left out "
+        "one by one, or the landslides after a date (SPLIT_DATE).\n"
         "The same is done with small patches that are assigned at random, as is often published. Test cells then lie "
         "beside training cells, and the AUC is better than on new areas: GAP is the difference.\n"
         "It takes as long as training FOLDS times, and twice that with the random split."
@@ -42,8 +43,9 @@ class CrossValidate(ScarpAlgorithm):
     }
     HELP = {
         "LANDSLIDES": "The inventory from which the labels were made. The folds are evaluated at its points, one cell "
-        "per point, against cells that the labels call stable.",
-        "SAFETY_FACTOR": 'For PCUM: raster from "Build rain index", or a factor of safety, on the stack\'s grid.',
+        "per point, against all other mapped land, and again against cells that the labels call stable.",
+        "SAFETY_FACTOR": 'Raster from "Build rain index", or a factor of safety, on the stack\'s grid. PCUM learns with '
+        "it; for every kind it is judged alone, as a baseline.",
         "REGIONS": "Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves "
         "the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.",
         "REGION_FIELD": "Field with the name of each region. Without it they are numbered.",
@@ -52,7 +54,10 @@ class CrossValidate(ScarpAlgorithm):
         "DATE_FIELD": "Field of LANDSLIDES with a year or date, for SPLIT_DATE. Landslides without one are left out.",
         "OUTPUT": "Susceptibility of each cell by the model that did not see its block. Seams between blocks are "
         "real: they show how much the models differ. For a map to use, train on everything.",
-        "OUTPUT_TABLE": "AUC of each fold with its 95 % interval (DeLong), for blocks and for the random split.",
+        "OUTPUT_HTML": "Mean AUC on land not seen with its interval, folds, curves, baselines, map of the folds and "
+        "random split, in one file that opens in any browser.",
+        "OUTPUT_TABLE": "AUC of each fold, of the whole map and of the mean, against all other land and against stable "
+        "land, with 95 % intervals from blocks of land; AUC of the baselines; for blocks and for the random split.",
         "OUTPUT_FOLDS": "The blocks with their fold, landslide cells, labelled cells and the AUC of their fold.",
     }
 

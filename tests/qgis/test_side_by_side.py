@@ -1,0 +1,91 @@
+"""The folds of a cross validation in processes side by side: the same result, one way to stop, one message."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sys
+from typing import Any
+
+import pytest
+from qgis.core import QgsProcessingException
+
+from scarp.running import core
+from scarp.running.process import SubprocessCore
+from scarp.tests.qgis.tiny import TRAINING, Listener
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[SubprocessCore]:
+    """The processes that were started, all with the Python of the tests."""
+    made: list[SubprocessCore] = []
+    original = SubprocessCore.__init__
+
+    def note(self: SubprocessCore, *values: Any) -> None:
+        original(self, *values)
+        made.append(self)
+
+    monkeypatch.setenv("SCARP_PYTHON", sys.executable)
+    monkeypatch.setattr(SubprocessCore, "__init__", note)
+    return made
+
+
+def ended(processes: list[SubprocessCore]) -> bool:
+    return all(one._process.poll() is not None for one in processes)
+
+
+def cross_validate(run, area, chain, folder, name, listener=None, **more: Any) -> dict[str, Any]:
+    inputs = {"STACK": chain["stack"], "LABELS": chain["labels"], "LANDSLIDES": area["landslides"], "FOLDS": 3}
+    outputs = {"OUTPUT": folder / f"{name}.tif", "OUTPUT_TABLE": folder / f"{name}.csv"}
+    given = {"BLOCK": 600, "KIND": "logistic_regression", "RANDOM_SPLIT": False, **more}
+    return run("crossvalidate", listener, **inputs, **given, **outputs)
+
+
+@pytest.mark.parametrize("mode", ["inside", "process"])
+def test_processes_do_not_change_the_result(run, area, chain, tmp_path, monkeypatch, started, mode):
+    monkeypatch.setenv("SCARP_RUN", mode)
+    listener, hashes = Listener(), []
+    for processes in (1, 3):
+        name = f"with{processes}"
+        found = cross_validate(run, area, chain, tmp_path, name, listener, PROCESSES=processes)
+        files = (tmp_path / f"{name}{suffix}" for suffix in (".tif", ".csv"))
+        hashes.append([found["AUC"], *(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)])
+    assert hashes[0] == hashes[1]
+    assert len(started) == (3 if mode == "inside" else 5) and ended(started)
+    assert "Fold 2 of 3, spatial split: C is" in listener.textLog()
+
+
+def test_without_a_python_one_process_computes_all(run, area, chain, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCARP_RUN", "inside")
+    monkeypatch.setattr(core, "_qgis_python", lambda: None)
+    listener = Listener()
+    assert cross_validate(run, area, chain, tmp_path, "alone", listener, PROCESSES=2)["AUC"] > 0
+    assert any("one process computes all" in text for text in listener.warnings)
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_cancel_and_a_crash_end_all_of_them(run, area, chain, tmp_path, monkeypatch, started, kill):
+    """Folds that would train for hours end at once; a process that is killed takes the others with it."""
+    monkeypatch.setenv("SCARP_RUN", "inside")
+
+    class Strike(Listener):
+        def pushInfo(self, info: str) -> None:
+            super().pushInfo(info)
+            if "Epoch 1" in info or "epoch 1" in info:
+                if kill:
+                    os.kill(started[0]._process.pid, signal.SIGKILL)
+                else:
+                    self.cancel()
+
+    settings = {**TRAINING, "EPOCHS": 100000, "KIND": "unet", "PROCESSES": 2}
+    with pytest.raises(QgsProcessingException, match="memory ran out" if kill else "Cancelled"):
+        cross_validate(run, area, chain, tmp_path, "stopped", Strike(), **settings)
+    assert len(started) == 2 and ended(started) and not list(tmp_path.iterdir())
+
+
+def test_ways_to_hold_back_are_checked_before_the_run(step, chain):
+    with pytest.raises(QgsProcessingException, match="Choose one way"):
+        step("crossvalidate", SPLIT_FIELD="scale", DATE_FIELD="scale", SPLIT_DATE="2005")
+    with pytest.raises(QgsProcessingException, match="DATE_FIELD was given without SPLIT_DATE"):
+        step("crossvalidate", DATE_FIELD="scale")
