@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..comparison.paired_tests import Comparison, PairTest
 from ..comparison.settings import SIGNIFICANCE_LEVEL
-from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
+from ..comparison.summary import TEST, THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
 from ..statistics import AreaRanks
 from ..validation.metrics import Curve
 from ..validation.settings import ALL, MIN_BLOCKS, no_test_text
@@ -58,7 +58,8 @@ def comparison_page(
     subtitle = f"{maps}. Landslides: {landslide_name}. {subset_phrase(comparison.data.main.name)}."
     page = Page(title, subtitle, warnings=comparison.data.warning_log.warnings)
     with charts.style():
-        page.key_numbers(_numbers_of_best(comparison) if several else _numbers_of_single(comparison))
+        numbers = _numbers_of_best(comparison) if several else _numbers_of_single(comparison)
+        page.key_numbers([*_numbers_of_unseen(comparison), *numbers])
         rows = [[name, one.level, " ".join(one.reasons)] for name, one in verdicts.items()]
         page.table("Verdict", ["Map", "Verdict", "Reasons"], rows)
         _add_auc(page, comparison)
@@ -75,6 +76,20 @@ def comparison_page(
     _add_method(page)
     page.settings("Settings of this run", {name: value for name, value in settings.items() if value is not None})
     return page
+
+
+def _numbers_of_unseen(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """Return the card of the test windows where the other numbers are of all land, training land included."""
+    of_maps = comparison.results.get(TEST)
+    if of_maps is None or comparison.data.main.name == TEST:
+        return []
+    best = max(range(len(of_maps)), key=lambda number: of_maps[number].auc.value)
+    text = f"Land not seen in training: highest AUC in the test windows, of {comparison.names[best]}. "
+    auc = of_maps[best].auc
+    others = (
+        f"The other cards: {subset_phrase(comparison.data.main.name).lower()}, which the models may have learned from."
+    )
+    return [("AUC on land not seen", f"{auc.value:.3f}", f"{text}{interval_sentence(auc)}{others}")]
 
 
 def _numbers_of_single(comparison: Comparison) -> list[tuple[str, str, str]]:
@@ -125,7 +140,8 @@ def _add_auc(page: Page, comparison: Comparison) -> None:
         else:
             rows.extend([title, landslides, name, cell] for name, cell in zip(names, shown))
 
-    for scope, of_maps in results.items():
+    # Land not seen comes first.
+    for scope, of_maps in sorted(results.items(), key=lambda item: item[0] != TEST):
         aucs = [result.auc for result in of_maps]
         cells = [
             f"{auc.value:.3f} ({auc.low:.3f}–{auc.high:.3f})" if auc.has_interval else f"{auc.value:.3f}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..outputs.run_record import scarp_version
 from ..zones.schemes import zone_colours
-from .page import subset_phrase
+from .page import interval_text, subset_phrase
 from .validation import ZONE_COLUMNS, ValidationReportInput, zone_cells
 
 MAX_WARNINGS = 3
@@ -51,9 +51,13 @@ def validation_sheet(
         places = [(point.x, point.y) for point in content.points if point.outcome == outcome]
         if places:
             kinds.append((f"Landslide {label}, {len(places):,}", colour, places))
+    unseen, tested = content.unseen, ""
+    if unseen is not None and unseen is not main:
+        interval = f" ({interval_text(unseen.auc)})" if unseen.auc.has_interval else ""
+        tested = f"AUC on land not seen in training {unseen.auc.value:.3f}{interval}. Points and table: "
     return MapSheet(
         f"{content.quantity.capitalize()}{content.verdict.suffix}",
-        f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset_phrase(main.scope.name)}.",
+        f"Map: {content.map_name}. Landslides: {content.landslide_name}. {tested}{subset_phrase(main.scope.name)}.",
         str(susceptibility if zones is None else zones),
         list(zones_of_map.breaks) if zones is None else [],
         dict(zones_of_map.names),

@@ -184,6 +184,12 @@ def test_numbers_of_test_windows_come_first(tmp_path):
     auc, fit = f"{found.of('test').auc.value:.3f}", f"{found.of('all').auc.value:.3f}"
     text = report.read_text(encoding="utf-8").partition('class="numbers')[2]
     assert -1 < text.index("Verdict") < text.index(auc) < text.index(fit)
+    assert f"AUC on land not seen in training {auc}" in found.sheet.subtitle
+    compared = tmp_path / "compared.html"
+    del more["sheet_relief"]
+    conftest.compare_models([path, path], points, compared, None, names=["a", "b"], **more)
+    text = compared.read_text(encoding="utf-8").partition('class="numbers')[2]
+    assert -1 < text.index("AUC on land not seen") < text.index("Highest AUC")
     notes = found.sheet.notes
     assert notes.index("Land not seen in training (test windows): AUC " + auc) < notes.index("training land included")
     assert found.verdict["level"] == DO_NOT_USE and "better than chance" in found.verdict["reasons"][0]
