@@ -29,6 +29,7 @@ from ..progress import NullProgress, Progress
 from ..stack import Stack
 from ..statistics import SusceptibilityHistogram, bin_index
 from ..windows.split import NO_SUBSET, Folds, read_labels
+from ..windows.unused_cells import SparseCells
 from ..zones.raster import values_of_cells
 from .settings import FEW_LANDSLIDES, MIN_LANDSLIDES
 
@@ -186,6 +187,7 @@ def draw_sample(
     ring: float,
     seed: int,
     progress: Progress,
+    strangers: SparseCells | None = None,
 ) -> EvaluationSample:
     """Return the cells at which a map is judged: those of landslides, of other mapped land, and of stable land, each
     with a value in the map. Land is drawn with a chance proportional to the true area of a cell.
@@ -198,12 +200,19 @@ def draw_sample(
         ring: of the labels, see :class:`MappedLand`.
         seed: of the draw.
         progress: of one pass over the map.
+        strangers: cells that are not judged, landslides or not, because a model that knows a landslide there predicted
+            them; see :attr:`~..windows.split.Folds.strangers`.
 
     Raises ``TooFewData`` if there is no landslide, or no other land, where the map has a value.
     """
     # A random number for each cell, of which the smallest are kept: one walk, bounded memory. Exponential clocks with
     # rates proportional to area ring in the order of a draw with such chances.
     generator = np.random.default_rng([seed, 7])
+    if strangers is not None:
+        every, cells = len(cells), np.setdiff1d(cells, strangers.flat)
+        if len(cells) < every:
+            where = "their cell belongs to a landslide in another fold as well"
+            progress.report(0.0, f"{every - len(cells):,} landslides are not judged: {where}.")
     land, stable = _Draw(LAND_CELLS), _Draw(STABLE_CELLS)
     ranking, found = SusceptibilityHistogram(), np.full(len(cells), np.nan, dtype=np.float32)
     with open_raster(susceptibility, "susceptibility") as raster, open_band(labels, "label", NullProgress()) as given:
@@ -212,6 +221,8 @@ def draw_sample(
         for block in grid.blocks_with_progress(progress):
             values = read_block(raster, block)
             mapped, slide, label = mapped_land.read(block)
+            if strangers is not None:
+                mapped &= ~strangers.mask(block)
             here, place = block.locate(cells // grid.width, cells % grid.width)
             found[here] = values[place]
             area = np.broadcast_to(grid.cell_area(block.row, block.height)[:, None], values.shape)

@@ -199,6 +199,11 @@ class Folds(DividedLand):
     hidden: SparseCells | None = None
     """Landslide cells that are held out in place of land: of later landslides. Then there is one fold, of all land."""
 
+    @property
+    def strangers(self) -> SparseCells | None:
+        """Landslide cells in the land of another fold than their landslide, which the model of this land has seen."""
+        return None if self.ownership is None else self.ownership.strangers(self.subsets)
+
     def split_excluding(self, fold: int, seed: int) -> BlockSplit:
         """Return the split of the run that holds out a fold: the fold is for test, the rest to train and validate.
         Raises ``TooFewData`` if landslides outside the fold lie in fewer than two blocks.

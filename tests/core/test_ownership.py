@@ -9,15 +9,28 @@ import pytest
 import rasterio
 from scipy.ndimage import label
 
+from scarp.benchmarks import unlearnable
+from scarp.model.classical import sklearn_models
 from scarp.model.errors import TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points, PointsAndPolygons, Polygons
 from scarp.model.labels.discs import NAMESPACE, LandslideDiscs, read_discs
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
+from scarp.model.validation import fold_scores
+from scarp.model.validation.out_of_fold import IS_LAND, IS_LANDSLIDE, EvaluationSample, draw_sample, landslide_cells
 from scarp.model.windows.collection import WindowPlan, collect_cells, collect_windows
 from scarp.model.windows.ownership import find_ownership
-from scarp.model.windows.split import NO_SUBSET, TEST, TRAIN, Blocks, BlockSplit, open_training_rasters
+from scarp.model.windows.split import (
+    NO_SUBSET,
+    TEST,
+    TRAIN,
+    Blocks,
+    BlockSplit,
+    make_folds,
+    open_training_rasters,
+    scan_labels,
+)
 from scarp.model.windows.unused_cells import DeadZone
 from scarp.tests.core.conftest import (
     Listener,
@@ -172,6 +185,11 @@ def test_the_dead_zone_ends_at_its_distance_from_the_land_for_test(name, buffer)
     assert test.any() and np.array_equal(found, test | (far < buffer))
 
 
+def cells_of(sample: EvaluationSample, kind: int) -> tuple[np.ndarray, np.ndarray]:
+    index = sample.indices(kind)
+    return sample.rows[index], sample.columns[index]
+
+
 def area(folder, radius=90.0):
     """Twelve discs on a small area."""
     grid = utm_grid(80, 80)
@@ -195,3 +213,34 @@ def test_training_sets_landslides_and_the_dead_zone_aside_and_says_so(tmp_path):
             collect_cells(rasters, dataclasses.replace(plan, buffer=5000.0), NullProgress())
         with pytest.raises(TooFewData, match="BUFFER"):
             collect_windows(rasters, dataclasses.replace(plan, buffer=5000.0), NullProgress())
+
+
+def test_cells_whose_landslide_lies_in_another_fold_are_not_judged(tmp_path):
+    """A model that knows the landslide predicted them, so they would count as false alarms."""
+    with area(tmp_path, 350.0) as rasters:
+        grid, blocks = rasters.grid, Blocks.for_grid(rasters.grid, 480.0)
+        scan = scan_labels(rasters, blocks, blocks, 1, NullProgress())
+        folds = make_folds(blocks, scan.landslide, scan.labelled, 3, 1)
+        folds = dataclasses.replace(folds, ownership=find_ownership(rasters.labels, grid, blocks, NullProgress()))
+    points = Points("p", xy=random_points(grid, 12, 4, 0.0))
+    path = write_raster(tmp_path / "m.tif", np.ones(grid.shape, np.float32), grid)
+    given = path, tmp_path / "l.tif", points, landslide_cells(grid, points, NullProgress()), 0.0, 1, NullProgress()
+    every, judged = draw_sample(*given), draw_sample(*given, folds.strangers)
+    hidden, (row, column) = folds.strangers.mask(grid.whole), cells_of(judged, IS_LAND)
+    assert hidden.any() and not hidden[row, column].any()
+    row, column = cells_of(every, IS_LAND)
+    assert len(cells_of(judged, IS_LAND)[0]) == (~hidden[row, column]).sum()
+    (row, column), left = cells_of(every, IS_LANDSLIDE), cells_of(judged, IS_LANDSLIDE)
+    assert np.array_equal([row[~hidden[row, column]], column[~hidden[row, column]]], left)
+    assert hidden[row, column].any() and len(left[0]) > 2
+
+
+def test_what_cannot_be_learned_gives_an_auc_of_one_half(monkeypatch):
+    """Factors that are fingerprints of single discs: a random split, which shares discs, finds them; folds do not."""
+    monkeypatch.setattr(sklearn_models, "TREES", 10)
+    monkeypatch.setattr(sklearn_models, "LEAF_SIZES", (5,))
+    monkeypatch.setattr(fold_scores, "REPEATS", 20)
+    folds, stable, random = unlearnable.auc("discs", "random_forest", 240.0, 900.0, 1, side=120, random_split=True)
+    assert 0.4 < folds < 0.6 and 0.4 < stable < 0.6 and random > 0.7
+    folds, stable, _ = unlearnable.auc("leaves", "frequency_ratio", 240.0, 900.0, 1, side=120)
+    assert 0.4 < folds < 0.6 and 0.4 < stable < 0.6
