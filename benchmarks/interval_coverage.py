@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest, norm
 
-from scarp.model.validation.metrics import normal_interval, placements
+from scarp.model.statistics import Estimate
+from scarp.model.validation.metrics import difference_variance, normal_interval, placements
 from scarp.model.validation.spatial_blocks import MIN_BLOCKS, AucOfWeights, BlockResamples, SpatialBlocks
 
 EXTENT, SPREAD, SHIFT, TOP = 20_000.0, 200.0, 1.0, 0.1
@@ -32,52 +33,73 @@ SCENES = (
 
 @dataclass
 class Covered:
-    """Whether the intervals of one area cover the truth: of the AUC and of the frequency ratio."""
+    """Whether the intervals of one area cover the truth: of AUC, frequency ratio, and difference in AUC of two maps."""
 
-    blocks: tuple[bool, bool]
-    single: tuple[bool, bool]  # DeLong's and Wilson's, which take landslides for independent
+    blocks: tuple[bool, bool, bool]
+    single: tuple[bool, bool, bool]  # DeLong's, Wilson's and DeLong's, which take landslides for independent
     independent: int
     range_m: float
     side_m: float
 
 
 def simulate(clusters: int, size: int, correlation: float, field: float, seed: int) -> Covered:
-    """Make one area, and look whether its intervals cover the truth."""
+    """Make one area with two equally good maps, and look whether the intervals cover the truth.
+
+    Half the variance of each map is its own.
+    """
     rng = np.random.default_rng([seed, clusters, int(100 * correlation), int(100 * field)])
     number = clusters * size
     x, y = np.repeat(rng.uniform(0, EXTENT, (2, clusters)), size, axis=1) + rng.normal(0, SPREAD, (2, number))
-    common = np.sqrt(correlation) * np.repeat(rng.standard_normal(clusters), size)
+    parts = np.sqrt(correlation) * np.repeat(rng.standard_normal((3, clusters)), size, axis=1)
     if field:
         near = np.minimum(np.hypot(x[:, None] - x, y[:, None] - y) / FIELD_RANGE, 1)
         covariance = 1 - 1.5 * near + 0.5 * near**3 + 1e-8 * np.eye(number)
-        common += np.sqrt(field) * (np.linalg.cholesky(covariance) @ rng.standard_normal(number))
-    score = SHIFT + common + np.sqrt(1 - correlation - field) * rng.standard_normal(number)
-    land, (land_x, land_y) = rng.standard_normal(LAND_CELLS), rng.uniform(0, EXTENT, (2, LAND_CELLS))
+        parts += np.sqrt(field) * (np.linalg.cholesky(covariance) @ rng.standard_normal((number, 3))).T
+    parts += np.sqrt(1 - correlation - field) * rng.standard_normal((3, number))
+    scores, lands = (np.sqrt(0.5) * (one[:1] + one[1:]) for one in (parts, rng.standard_normal((3, LAND_CELLS))))
+    scores += SHIFT
+    places, cells = np.stack([x, y]), rng.uniform(0, EXTENT, (2, LAND_CELLS))
     # All land is normal, so the placement of a landslide is known, as it is where all cells of a map are counted.
-    placed, top = norm.cdf(score), (score > norm.ppf(1 - TOP)).astype(float)
-    blocks = SpatialBlocks.estimate(x, y, placed, seed)
-    of_landslide, of_land = blocks.index(x, y), blocks.index(land_x, land_y)
-    resamples = BlockResamples(of_landslide, [of_land], REPEATS, rng)
-    ranked = AucOfWeights(score, land)
-    on_landslide = resamples.weights[:, resamples.places(of_landslide)]
-    on_land = resamples.weights[:, resamples.places(of_land)]
-    aucs = np.array([ranked.auc(*pair) for pair in zip(on_landslide, on_land)])
+    placed, top = norm.cdf(scores), (scores[0] > norm.ppf(1 - TOP)).astype(float)
+    blocks = SpatialBlocks.estimate(x, y, placed[0], seed)
+    resamples, on_landslide, on_land = _resample(blocks, places, cells, rng)
     with np.errstate(invalid="ignore"):
         shares = on_landslide @ top / on_landslide.sum(axis=1)
-    auc = resamples.estimate(float(placed.mean()), aucs, "share")
+    auc = resamples.estimate(float(placed[0].mean()), _aucs(scores[0], lands[0], on_landslide, on_land), "share")
     share = resamples.estimate(float(top.mean()), shares, "share")
-    alone = placements(score, land[:number])
-    ends = (
-        normal_interval(alone.auc, alone.variance),
-        binomtest(int(top.sum()), number).proportion_ci(method="wilson"),
-    )
+    of_both = SpatialBlocks.estimate_for_maps(x, y, placed, seed)
+    paired, *weights = _resample(of_both, places, cells, rng)
+    differences = np.subtract(*(_aucs(*one, *weights) for one in zip(scores, lands)))
+    lead = float(np.subtract(*placed.mean(axis=1)))
+    difference = paired.estimate(lead, differences, "difference")
+    alone = placements(scores[0], lands[0, :number])
+    ends = normal_interval(alone.auc, alone.variance)
+    wilson = binomtest(int(top.sum()), number).proportion_ci(method="wilson")
+    error = np.sqrt(difference_variance(scores[0], lands[0], scores[1], lands[1]))
     return Covered(
-        (auc.low <= TRUE_AUC <= auc.high, share.low <= TRUE_SHARE <= share.high),
-        (ends[0][0] <= TRUE_AUC <= ends[0][1], ends[1][0] <= TRUE_SHARE <= ends[1][1]),
+        (_holds(auc, TRUE_AUC), _holds(share, TRUE_SHARE), _holds(difference, 0.0)),
+        (ends[0] <= TRUE_AUC <= ends[1], wilson.low <= TRUE_SHARE <= wilson.high, abs(lead) <= 1.96 * error),
         resamples.independent,
         blocks.range_m,
         blocks.side_m,
     )
+
+
+def _resample(
+    blocks: SpatialBlocks, landslides: np.ndarray, land: np.ndarray, rng: np.random.Generator
+) -> tuple[BlockResamples, np.ndarray, np.ndarray]:
+    of_landslide, of_land = blocks.index(*landslides), blocks.index(*land)
+    resamples = BlockResamples(of_landslide, [of_land], REPEATS, rng)
+    return resamples, *(resamples.weights[:, resamples.places(one)] for one in (of_landslide, of_land))
+
+
+def _aucs(score: np.ndarray, land: np.ndarray, on_landslide: np.ndarray, on_land: np.ndarray) -> np.ndarray:
+    ranked = AucOfWeights(score, land)
+    return np.array([ranked.auc(*pair) for pair in zip(on_landslide, on_land)])
+
+
+def _holds(interval: Estimate, truth: float) -> bool:
+    return interval.low <= truth <= interval.high
 
 
 def main() -> None:
@@ -85,25 +107,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--areas", type=int, default=1000)
     areas = parser.parse_args().areas
-    print(
-        "| clusters × landslides | correlation | field | AUC, blocks (DeLong) | frequency ratio, blocks (Wilson) | ",
-        end="",
-    )
-    print("range, km | side, km | blocks | areas with a test |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    titles = ["clusters × landslides", "correlation", "field", "AUC (DeLong)", "frequency ratio (Wilson)"]
+    titles += ["difference of two maps (DeLong)", "range, km", "side, km", "blocks", "areas with a test"]
+    print(f"| {' | '.join(titles)} |")
+    print("|---" * len(titles) + "|")
     for clusters, size, correlation, field in SCENES:
         found = [simulate(clusters, size, correlation, field, seed) for seed in range(areas)]
         blocks, single = (100 * np.mean([getattr(one, kind) for one in found], 0) for kind in ("blocks", "single"))
         counts = np.array([one.independent for one in found])
         testable = counts >= MIN_BLOCKS
         of_testable = 100 * np.mean([one.blocks[0] for one, able in zip(found, testable) if able])
-        print(
-            f"| {clusters} × {size} | {correlation} | {field} | {blocks[0]:.1f} ({single[0]:.1f}) | {blocks[1]:.1f} "
-            f"({single[1]:.1f}) | {np.median([one.range_m for one in found]) / 1000:.1f} | "
-            f"{np.median([one.side_m for one in found]) / 1000:.1f} | {np.median(counts):.0f} | "
-            f"{100 * testable.mean():.0f} %, AUC {of_testable:.1f} |",
-            flush=True,
-        )
+        lengths = np.median([(one.range_m, one.side_m) for one in found], axis=0) / 1000
+        cells = [f"{clusters} × {size}", correlation, field]
+        cells += [f"{one:.1f} ({other:.1f})" for one, other in zip(blocks, single)]
+        cells += [*(f"{one:.1f}" for one in lengths), f"{np.median(counts):.0f}"]
+        cells.append(f"{100 * testable.mean():.0f} %, AUC {of_testable:.1f}")
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -293,13 +293,12 @@ class ScopeSample:
 
 
 def estimate_blocks(data: ValidationData, statistics: Mapping[str, MapStatistics]) -> SpatialBlocks:
-    """Return the blocks for all scopes: those with the longest range of any map, from all landslides."""
+    """Return the blocks for all scopes, from all landslides: the widest of any map or difference of two."""
     grid, placements = data.layers.grid, statistics[ALL].placements
     sample = data.landslides.in_scope(Scope(ALL))
     x, y = metric_positions(grid, sample.rows, sample.columns)
-    seed, smallest = data.options.seed, least_side(grid)
-    found = [SpatialBlocks.estimate(x, y, one.result(), seed, smallest) for one in placements]
-    return max(found, key=lambda one: one.side_m)
+    values = [one.result() for one in placements]
+    return SpatialBlocks.estimate_for_maps(x, y, values, data.options.seed, least_side(grid))
 
 
 def sample_scope(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,8 +156,7 @@ class SpatialBlocks:
         Args:
             x: of the landslides, metres (:func:`metric_positions`), shape (landslides,).
             y: the same.
-            values: their placement values: share of other land that is less susceptible; shape (landslides,). With
-                several maps, estimate for each and keep the largest.
+            values: their placement values: share of other land that is less susceptible; shape (landslides,).
             seed: of the draw of landslides for the variogram.
             smallest: least side in metres, so that there are not too many blocks; :func:`least_side`.
 
@@ -183,6 +183,17 @@ class SpatialBlocks:
         """Return the number of the block that each point lies in, int64; positions in metres, as for the estimate."""
         column, row = (np.floor((a - b) / self.side_m).astype(np.int64) for a, b in ((x, self.x), (y, self.y)))
         return (row << 32) + column
+
+    @classmethod
+    def estimate_for_maps(
+        cls, x: np.ndarray, y: np.ndarray, placements: Sequence[np.ndarray], seed: int, smallest: float = 0.0
+    ) -> SpatialBlocks:
+        """Return the widest blocks of several maps and of the differences of any two, whose structure may be longer.
+
+        ``placements`` are the placement values in each map; otherwise as :meth:`estimate`.
+        """
+        values = [*placements, *(a - b for a, b in combinations(placements, 2))]
+        return max((cls.estimate(x, y, one, seed, smallest) for one in values), key=lambda one: one.side_m)
 
     def _error(self, x: np.ndarray, y: np.ndarray, values: np.ndarray) -> tuple[float, int]:
         """Return the standard error of the mean of values at points over the blocks, and the number of blocks."""

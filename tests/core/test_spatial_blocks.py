@@ -114,6 +114,17 @@ def test_weak_resemblance_over_long_distances_widens_the_blocks():
     assert sides[1] > 2000 and sides[1] > 2 * sides[0]
 
 
+def test_maps_that_differ_over_long_distances_have_wide_blocks():
+    """What two maps share hides a difference with a structure, and what they share cancels out of it."""
+    x, y, smooth = correlated(1, 600, 5000.0)
+    shared = np.random.default_rng(1).standard_normal(600)
+    maps = [shared + 0.1 * smooth, shared - 0.1 * smooth]
+    alone = [SpatialBlocks.estimate(x, y, one, 1).side_m for one in maps]
+    both = SpatialBlocks.estimate_for_maps(x, y, maps, 1)
+    assert both.side_m >= max(alone) and 2000 < both.range_m < 10_000
+    assert both == SpatialBlocks.estimate_for_maps(x, y, [*maps, maps[0]], 1), "equal maps add nothing"
+
+
 def test_a_trend_has_a_range_as_long_as_the_extent_allows():
     x, y = np.random.default_rng(1).uniform(0, 1e4, (2, 300))
     blocks = SpatialBlocks.estimate(x, y, x / 1e4, 1)

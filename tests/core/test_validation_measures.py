@@ -278,7 +278,6 @@ def test_susceptibilities_that_are_shares_are_calibrated():
     assert ours.calibration(value[slides], value[~slides]).ece < 0.01
 
 
-# Low and high of Wilson's score interval, from its quadratic equation solved by hand for z = 1.959964.
 def test_few_repeats_give_no_interval():
     assert np.isnan(percentile_interval(np.arange(19.0))).all()
     assert percentile_interval(np.append(np.arange(1001.0), np.nan)) == pytest.approx((25, 975))
