@@ -207,7 +207,8 @@ def cross_validate(
             results[RANDOM] = _run_split(run, patches, 0.5, 0.9)
         whole, ring = results[main].map, _ring(rasters, labels)
         strangers, part = results[main].folds.strangers, SubProgress(log, 0.9, 0.91)
-        sample = oof.draw_sample(whole, labels, landslides, cells, ring, settings.seed, part, strangers)
+        about = labels, landslides, cells, ring, study.count, settings.seed
+        sample = oof.draw_sample(whole, *about, part, strangers)
         baselines = _baselines(rasters, sample, SubProgress(log, 0.91, 0.92))
         judged = _judge(results, sample, baselines, settings.seed, grid, SubProgress(log, 0.92, 0.98))
         scores, part = judged.scores, SubProgress(log, 0.97, 0.98)

@@ -18,7 +18,7 @@ from ..statistics import Estimate
 from .metrics import Curve, ThresholdCurve, curve_with_band, normal_interval, placements, success_rate_curve
 from .out_of_fold import IS_LAND, IS_LANDSLIDE, IS_STABLE, EvaluationSample
 from .settings import ALL
-from .spatial_blocks import AucOfWeights, BlockResamples, SpatialBlocks, metric_positions
+from .spatial_blocks import AucOfWeights, BlockResamples, SpatialBlocks, least_side, metric_positions
 
 REPEATS = 1000  # resamples of the blocks
 BAND_REPEATS = 100  # of these that the band of a curve is made of
@@ -71,7 +71,7 @@ class Resampling:
         x, y = metric_positions(grid, sample.rows, sample.columns)
         slides, land = (index[np.isfinite(values[index])] for index in map(sample.indices, (IS_LANDSLIDE, IS_LAND)))
         placed = placements(values[slides], values[land]).landslide
-        self.blocks = SpatialBlocks.estimate(x[slides], y[slides], placed, seed)
+        self.blocks = SpatialBlocks.estimate(x[slides], y[slides], placed, seed, least_side(grid))
         found, self.block_of = np.unique(self.blocks.index(x, y), return_inverse=True)
         self._count, self._seed = len(found), seed
 
@@ -150,10 +150,13 @@ def score_split(
         progress: of the resamples.
     """
     scopes = [*(fold_of == fold for fold in range(len(names))), np.ones(len(values), dtype=bool)]
-    both = {name: np.where(np.isfinite(other), values, np.nan) for name, other in baselines.items()}
-    maps = [(values, IS_LAND), (values, IS_STABLE)]
+    maps, places = [(values, IS_LAND), (values, IS_STABLE)], {}
     for name, other in baselines.items():
-        maps += [(np.where(np.isfinite(values), other, np.nan), IS_LAND), (both[name], IS_LAND)]
+        # Where the baseline has a value wherever the model has one, the model's numbers are those of its own row.
+        beside = np.isfinite(other[np.isfinite(values)]).all()
+        places[name] = len(maps), 0 if beside else len(maps) + 1
+        maps.append((np.where(np.isfinite(values), other, np.nan), IS_LAND))
+        maps += [] if beside else [(np.where(np.isfinite(other), values, np.nan), IS_LAND)]
     slides, parts = sample.kind == IS_LANDSLIDE, []
     for map_values, kind in maps:
         for scope in scopes:
@@ -170,16 +173,15 @@ def score_split(
         some = [np.flatnonzero(scope & (sample.kind == kind) & np.isfinite(values)) for kind in range(3)]
         intervals = resampling.intervals(some[IS_LANDSLIDE])
         found = [_estimate(intervals, exact[one, place], drawn[:, one, place]) for one in range(len(maps))]
-        beside = {}
-        for number, baseline in enumerate(baselines):
-            one, model = 2 + 2 * number, 3 + 2 * number
+        compared = {}
+        for baseline, (one, model) in places.items():
             better, by_draw = (values[..., model, place] - values[..., one, place] for values in (exact, drawn))
             gain = _estimate(intervals, better, by_draw, "difference")
-            beside[baseline] = BaselineResult(found[one], found[model], gain)
+            compared[baseline] = BaselineResult(found[one], found[model], gain)
         alone = Estimate(math.nan) if name == MEAN else _delong(values[some[IS_LANDSLIDE]], values[some[IS_LAND]])
         counts = len(some[IS_LANDSLIDE]), len(some[IS_LAND]), len(some[IS_STABLE])
         blocks = 0 if intervals is None else intervals.independent
-        rows.append(FoldResult(name, *counts, blocks, found[0], alone, found[1], beside))
+        rows.append(FoldResult(name, *counts, blocks, found[0], alone, found[1], compared))
     return SplitScores(rows, drawn[:, 0, -1], resampling.intervals(np.flatnonzero(slides & np.isfinite(values))))
 
 

@@ -92,8 +92,9 @@ def merge_folds(
             target.write(result, 1, window=block.window)
 
 
-LAND_CELLS = 100_000
-"""Cells of other land drawn evenly over the map; so many that the luck of the draw is below 0.002 in a fold of five."""
+LAND_CELLS, MOST_LAND_CELLS = 20_000, 400_000
+"""Cells of other land drawn evenly over the map, for each fold and in all; at least five times the first. With so many
+the luck of the draw is below 0.002 in each fold of up to twenty."""
 STABLE_CELLS = 20_000  # the same of the cells that the labels call stable
 IS_LAND, IS_LANDSLIDE, IS_STABLE = range(3)
 
@@ -185,6 +186,7 @@ def draw_sample(
     landslides: Landslides,
     cells: np.ndarray,
     ring: float,
+    folds: int,
     seed: int,
     progress: Progress,
     strangers: SparseCells | None = None,
@@ -198,6 +200,7 @@ def draw_sample(
         landslides: the inventory; no cell that holds one is other land.
         cells: of the landslides that count, from :func:`landslide_cells`.
         ring: of the labels, see :class:`MappedLand`.
+        folds: number of them, for the number of cells.
         seed: of the draw.
         progress: of one pass over the map.
         strangers: cells that are not judged, landslides or not, because a model that knows a landslide there predicted
@@ -213,7 +216,7 @@ def draw_sample(
         if len(cells) < every:
             where = "their cell belongs to a landslide in another fold as well"
             progress.report(0.0, f"{every - len(cells):,} landslides are not judged: {where}.")
-    land, stable = _Draw(LAND_CELLS), _Draw(STABLE_CELLS)
+    land, stable = _Draw(min(LAND_CELLS * max(folds, 5), MOST_LAND_CELLS)), _Draw(STABLE_CELLS)
     ranking, found = SusceptibilityHistogram(), np.full(len(cells), np.nan, dtype=np.float32)
     with open_raster(susceptibility, "susceptibility") as raster, open_band(labels, "label", NullProgress()) as given:
         grid = Grid.from_dataset(raster, "susceptibility")

@@ -222,7 +222,7 @@ def judged(area, ring=0.0):
     folder, factors, _, points = area
     path = Path(write_raster(folder / "map.tif", factors[0] / 50, GRID, nodata=np.nan))
     cells = landslide_cells(GRID, points, NullProgress())
-    return folds_of(folder)[0], draw_sample(path, folder / "labels.tif", points, cells, ring, 1, NullProgress())
+    return folds_of(folder)[0], draw_sample(path, folder / "labels.tif", points, cells, ring, 4, 1, NullProgress())
 
 
 def test_auc_by_fold_and_block_is_that_of_scikit_learn(area, tmp_path):
@@ -275,7 +275,7 @@ def test_other_land_is_mapped_land_without_a_landslide(area, monkeypatch):
         assert bool(len(outside)) == bool(ring)
         far = np.hypot(outside[:, None] // WIDTH - rows, outside[:, None] % WIDTH - columns) * cell
         assert (far.min(axis=1, initial=np.inf) <= ring + cell).all()
-    monkeypatch.setattr(out_of_fold, "LAND_CELLS", 2000)
+    monkeypatch.setattr(out_of_fold, "LAND_CELLS", 400)
     _, few = judged(area)
     assert (few.kind == IS_LAND).sum() == 2000
     slides = few.indices(IS_LANDSLIDE)
