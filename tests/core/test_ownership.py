@@ -224,7 +224,7 @@ def test_cells_whose_landslide_lies_in_another_fold_are_not_judged(tmp_path):
         folds = dataclasses.replace(folds, ownership=find_ownership(rasters.labels, grid, blocks, NullProgress()))
     points = Points("p", xy=random_points(grid, 12, 4, 0.0))
     path = write_raster(tmp_path / "m.tif", np.ones(grid.shape, np.float32), grid)
-    given = path, tmp_path / "l.tif", points, landslide_cells(grid, points, NullProgress()), 0.0, 1, NullProgress()
+    given = path, tmp_path / "l.tif", points, landslide_cells(grid, points, NullProgress()), 0.0, 3, 1, NullProgress()
     every, judged = draw_sample(*given), draw_sample(*given, folds.strangers)
     hidden, (row, column) = folds.strangers.mask(grid.whole), cells_of(judged, IS_LAND)
     assert hidden.any() and not hidden[row, column].any()
