@@ -38,7 +38,7 @@ LAYERS = (
     ("Results", "susceptibility.tif", "Landslide susceptibility", "susceptibility.qml", False),
     ("Training", "windows.gpkg", "Training windows", "windows.qml", False),
     ("Training", "labels.tif", "Landslide labels", "labels.qml", False),
-    ("Training", "safety_factor.tif", "Safety factor", "safety_factor.qml", False),
+    ("Training", "safety_factor.tif", "Rain index", "safety_factor.qml", False),
     ("Inputs", "data/regions.gpkg", "Regions", None, False),
     ("Inputs", "data/rivers.gpkg", "Rivers", "rivers.qml", False),
     ("Inputs", "data/faults.gpkg", "Faults", "faults.qml", False),

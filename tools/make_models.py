@@ -49,7 +49,7 @@ def take_chain_inputs(builder: ModelBuilder) -> None:
         "PRECIPITATION",
         "PRECIPITATION",
         "Annual precipitation (mm)",
-        "Raster of millimetres per year. It is a factor, and the safety factor is computed from it.",
+        "Raster of millimetres per year. It is a factor, and the rain index is computed from it.",
     )
     builder.take("buildfactorstack", *CLIMATE, *LAYERS)
     builder.take("buildsafetyfactor", *RAIN, "K_TABLE")
@@ -63,7 +63,7 @@ def run_up_to_training(builder: ModelBuilder) -> None:
     """Add the steps from the layers to the trained model, in the frames on the left half of the page."""
     factors = builder.group("1 Factors", (0, 0), ("DEM", "AREA", "PRECIPITATION", *CLIMATE, *LAYERS), 3, FACTORS_COLOUR)
     labels = builder.group("2 Landslide labels", (0, 400), (*LABELS, "MAPPED_AREA"), 1, LABELS_COLOUR)
-    safety = builder.group("3 Safety factor", (540, 400), (*RAIN, "K_TABLE"), 2, LABELS_COLOUR)
+    safety = builder.group("3 Rain index", (540, 400), (*RAIN, "K_TABLE"), 2, LABELS_COLOUR)
     training = builder.group("4 Training of PCUM", (1320, 0), (*TRAINING, "SEED"), 2, TRAIN_COLOUR)
     builder.run(
         "stack",
@@ -90,7 +90,7 @@ def run_up_to_training(builder: ModelBuilder) -> None:
             "TOPOGRAPHY": "LANDFORM",
             "TOPOGRAPHY_FIELD": "LANDFORM_FIELD",
         },
-        {"OUTPUT": ("SAFETY_FACTOR", "Safety factor")},
+        {"OUTPUT": ("SAFETY_FACTOR", "Rain index")},
     )
     builder.run(
         "training",
@@ -162,7 +162,7 @@ def cut_and_validate(builder: ModelBuilder, zones: Group, validation: Group, reg
 def factors_to_zones() -> ModelBuilder:
     """Return the model of the whole chain."""
     summary = (
-        "Runs the whole workflow in one go: factor stack, landslide labels, safety factor, training of PCUM, "
+        "Runs the whole workflow in one go: factor stack, landslide labels, rain index, training of PCUM, "
         "susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual "
         "precipitation; each further layer adds a factor. Settings that are not shown here have their defaults; to "
         "change them, run the steps one by one. Read the report before you use the map: it states the metrics of the "

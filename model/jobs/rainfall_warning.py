@@ -114,7 +114,7 @@ def rainfall_warning(
         warn_inconsistent_layers(dataset, record.inputs() or {}, progress, inputs.zones)
         layers, coefficients = _open_layers(opened, dataset, grid, inputs, given, options, progress)
         hit_rate, weeks = _evidence(options, given, coefficients, progress)
-        names = {**NAMES, NO_WARNING: below_threshold(hit_rate)}
+        names = {**NAMES, NO_WARNING: below_threshold(hit_rate, weeks == CLIMATOLOGICAL)}
         region_map = None if regions is None else RegionMap(grid, regions, options.region_field)
         if regions is not None and region_map is not None and not region_map.regions_in_block(grid.whole):
             raise NoOverlap(

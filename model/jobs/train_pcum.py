@@ -39,6 +39,7 @@ from ..windows.split import SUBSETS, TEST, TRAIN, open_training_rasters
 
 Files = Mapping[str, Union[str, os.PathLike, None]]  # by parameter
 Collected = Union[WindowCollection, CellCollection]
+MUCH_WARNED = 50.0  # per cent of the training cells under warning, above which the physics constraint tells little
 
 
 def train_pcum(
@@ -157,6 +158,12 @@ class TrainingRun:
                     f"The safety factor runs from {np.nanmin(safety):.4g} to {highest:.4g}, but the rain index of "
                     f'"Build rain index" lies between 0 and 1, and FS_CRITICAL is {critical:g}. If it comes from slope '
                     "stability, where 1 is critical, set FS_CRITICAL to 1; if it is in percent, divide it by 100."
+                )
+            if share > MUCH_WARNED and self.settings.physics != NONE:
+                self.progress.warn(
+                    f"{share:.0f} % of the training cells are under warning, so the physics constraint asks for a "
+                    "susceptibility of P_LOW nearly everywhere and tells little. A rain index with a low PERCENTILE is "
+                    "made for warnings: take one with a higher PERCENTILE, or PHYSICS=none."
                 )
             if not warned and self.settings.physics != NONE:
                 none = f"No training cell has a safety factor or rain index below {critical:g}"

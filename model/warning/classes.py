@@ -35,11 +35,14 @@ NODATA, NO_WARNING, WATCH, WARNING, SEVERE, NOT_ASSESSED = range(6)
 """Not assessed is land with a susceptibility but without rain or coefficient."""
 
 
-def below_threshold(hit_rate: float | None) -> str:
-    """Return the name of the lowest class; the hit rate is 0 to 1, ``None`` if it is unknown."""
+def below_threshold(hit_rate: float | None, climatological: bool = False) -> str:
+    """Return the name of the lowest class. The hit rate is 0 to 1, ``None`` if it is unknown; ``climatological`` says
+    with which weeks it was measured.
+    """
     if hit_rate is None:
         return "below threshold, hit rate unknown"
-    return f"below threshold (threshold caught {100 * hit_rate:.0f} % of past landslides)"
+    weeks = " by climatological weeks" if climatological else ""
+    return f"below threshold (threshold caught {100 * hit_rate:.0f} % of past landslides{weeks})"
 
 
 NAMES = dict(enumerate((below_threshold(None), "watch", "warning", "severe warning", "not judged"), NO_WARNING))

@@ -298,6 +298,7 @@ def test_a_threshold_of_climatological_weeks_is_no_real_week(tmp_path):
     index = rain_index(tmp_path, landslides=inventory([0.0] * 80), preset="paper")
     summary = warn(tmp_path, np.full(UTM.shape, 0.6), 100.0, k=None, safety_factor=index)
     assert summary.weeks == "climatological" and any("two different quantities" in one for one in summary.warnings)
+    assert legend(tmp_path).endswith("of past landslides by climatological weeks)")
     paper = warn(tmp_path, np.full(UTM.shape, 0.6), 100.0, topography=landform(), k_table={"hills": 0.01})
     assert paper.weeks == "climatological" and paper.hit_rate is None
 
