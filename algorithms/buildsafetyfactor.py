@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from qgis.core import QgsProcessingParameterEnum
+
 from ..model.safety.settings import SafetyInputs, SafetyOptions
 from ..model.tables import read_pairs
 from ..translation import tr
@@ -75,7 +77,12 @@ class BuildSafetyFactor(ScarpAlgorithm):
         self.declare(p.table("K_TABLE", "k by terrain class (1/mm)", ["Terrain class", "k (1/mm)"]))
         self.declare(p.vector("LANDSLIDES", "Historical landslides", p.POINT, p.POLYGON, optional=True))
         self.declare(p.field("EVENT_RAIN_FIELD", "Rain before the landslide (mm)", "LANDSLIDES"))
-        self.declare_options(SafetyOptions, "preset", "percentile")
+        preset = SafetyOptions.option("preset")
+        # Optional, so that graphical models made before it was there stay valid.
+        choices = list(preset.choices or ())
+        declared = QgsProcessingParameterEnum("PRESET", preset.label, choices, False, preset.default, True, True)
+        self.declare(declared, preset.help)
+        self.declare_options(SafetyOptions, "percentile")
         self.declare(p.raster_output("OUTPUT", "Rain index"))
         self.declare(p.raster_output("OUTPUT_RAINFALL", "Rain of the wettest week", optional=True))
         self.declare(p.file_output("OUTPUT_TABLE", "Thresholds", p.CSV, optional=True, by_default=False))
@@ -96,6 +103,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
             topography=arguments.classes("TOPOGRAPHY", crs),
             landslides=arguments.landslides("LANDSLIDES", crs, [fields["event_rain_field"]]),
         )
-        options = arguments.options(SafetyOptions, **fields, k_table=k_table)
+        preset = arguments.choice("PRESET") if arguments.given("PRESET") else SafetyOptions.option("preset").default
+        options = arguments.options(SafetyOptions, **fields, preset=preset, k_table=k_table)
         summary = self.call(arguments, "build_safety_factor", inputs, options=options)
         return {"WARNED_SHARE": summary.share_warned}
