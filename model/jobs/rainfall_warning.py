@@ -39,6 +39,7 @@ from ..safety.thresholds import (
 from ..tables import write_table
 from ..texts import join_names
 from ..validation.map_layers import RegionMap, ZoneSource
+from ..validation.verdict import Evidence, tell, verdict_of_tags
 from ..warning.classes import (
     COLOURS,
     KEYS,
@@ -126,6 +127,10 @@ def rainfall_warning(
         watch = "" if options.fs_watch is None else f", FS_WATCH {options.fs_watch:g}"
         limits = f"P_LOW {options.p_low:g}, P_HIGH {options.p_high:g}, FS_CRITICAL {options.fs_critical:g}{watch}"
         tags = {"THRESHOLDS": limits, "HIT_RATE": UNKNOWN if hit_rate is None else f"{hit_rate:.6g}"}
+        verdict = verdict_of_tags(dataset.tags())
+        if verdict is not None:
+            tell(verdict, progress, 0.3)
+            tags |= Evidence.from_tags(dataset.tags()).tags()
         tags |= {"THRESHOLD_WEEKS": weeks, **warning_tags(warning_log.warnings)}
         band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in names.items()})}
         raster = create_raster(
@@ -138,7 +143,9 @@ def rainfall_warning(
             part = SubProgress(progress, 0.3, 0.95)
             _write_blocks(layers, options, zones, region_map, statistics, target, safety, part)
     km2 = statistics.km2()
-    write_class_attributes(output, names, COLOURS, statistics.counts(), list(km2.values()))
+    write_class_attributes(
+        output, names, COLOURS, statistics.counts(), list(km2.values()), "" if verdict is None else verdict.suffix
+    )
     write_table(output_table, COLUMNS, statistics.rows())
     log_result(statistics, options, coefficients, names, progress)
     total = sum(km2.values())

@@ -145,6 +145,10 @@ def test_a_model_that_has_learned_nothing(tmp_path):
     assert found.verdict["level"] == DO_NOT_USE and "closer together" in " ".join(found.verdict["reasons"])
     assert tags_of(zones).breaks == pytest.approx(found.breaks) and tags_of(zones).auc_low == 0.44
     assert 'label="very low (do not use)"' in (tmp_path / "zones.qml").read_text(encoding="utf-8")
+    more = {"k": 0.001, "progress": progress}
+    conftest.rainfall_warning(susceptibility, [susceptibility], tmp_path / "w.tif", tmp_path / "w.csv", **more)
+    assert "hit rate unknown (do not use)" in (tmp_path / "w.qml").read_text(encoding="utf-8")
+    assert tags_of(tmp_path / "w.tif") == evidence
     rows, columns = np.nonzero(np.isfinite(values))
     chosen = np.random.default_rng(4).choice(len(rows), 120, replace=False)
     with rasterio.open(susceptibility) as dataset:
