@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -130,9 +130,14 @@ HALF_WIDTH = PAGE_WIDTH / 2 - 0.05
 
 
 def curve_chart(
-    curves: Sequence[tuple[str, Curve]], x: str, y: str, chance: float | None = None, legend: str = "lower right"
+    curves: Sequence[tuple[str, Curve]],
+    x: str,
+    y: str,
+    chance: float | None = None,
+    legend: str = "lower right",
+    top: float = 1.0,
 ) -> Figure:
-    """Draw curves, the first with its band, against a map without skill: the diagonal, or the value ``chance``."""
+    """Draw curves up to ``top``, the first with its band, against a map without skill: the diagonal, or ``chance``."""
     figure = new_figure(3.1, HALF_WIDTH)
     axes = figure.subplots()
     axes.set_facecolor("white")
@@ -143,21 +148,35 @@ def curve_chart(
         axes.axhline(chance, **_CHANCE)
     draw_curves(axes, curves, legend)
     axes.set(xlabel=x, ylabel=y)
+    if top < 1:
+        _stretch(axes, top)
     return figure
 
 
-def calibration_chart(calibration: Calibration) -> Figure:
-    """Draw the observed share of landslides over the susceptibility, with the number of points below."""
+def _stretch(axes: Axes, top: float) -> None:
+    axes.set_ylim(-0.01 * top, top)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+
+
+def calibration_chart(calibration: Calibration, of: str = "points") -> Figure:
+    """Draw the observed share of landslides over the susceptibility, with the number or share of points below.
+
+    Shares much below one half, as those of all cells of a map, are stretched. ``of``: what the points are.
+    """
     figure = new_figure(3.1, HALF_WIDTH)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (4, 1)})
     draw_diagonal(upper)
     filled = np.isfinite(calibration.predicted)
     upper.plot(calibration.predicted[filled], calibration.observed[filled], color=BLUE, marker="o", markersize=4)
-    upper.set(ylabel="Landslides among the points", ylim=(-0.02, 1.02))
+    upper.set(ylabel=f"Landslides among the {of}", ylim=(-0.02, 1.02))
     upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    highest = float(np.max(calibration.observed[filled], initial=0.0))
+    if 0 < highest < 0.3:
+        _stretch(upper, 1.2 * highest)
     bins = len(calibration.points)
     lower.bar((np.arange(bins) + 0.5) / bins, calibration.points, width=0.9 / bins, color="#8fb8cf")
-    lower.set(ylabel="Points", xlabel="Relative susceptibility", xlim=(0, 1))
+    lower.set(ylabel=of.capitalize(), xlabel="Relative susceptibility", xlim=(0, 1))
     lower.locator_params(axis="y", nbins=3)
     return figure
 

@@ -327,9 +327,27 @@ def _add_calibration(page: Page, content: ValidationReportInput) -> None:
         f"Brier score {main.brier.value:.3f} (mean squared error, 0 is best), expected calibration error "
         f"{main.calibration.ece:.3f} (mean distance from the diagonal). At the true share of landslide cells on the "
         f"map, {percent(main.landslide_share, 3)} of the area, the average precision is {main.map_precision:.3g} (a "
-        f"map without skill has {main.landslide_share:.3g}) and the Brier score {main.map_brier:.3f}. "
+        f"map without skill has {main.landslide_share:.3g}) and the Brier score {main.map_calibration.brier:.3f}. "
         f"{content.meaning} The share of landslides among the test points was chosen and not observed, so the diagonal "
         "of these points is not that of the land; at the true share a landslide counts as one cell here.",
+    )
+    share, curve = main.landslide_share, main.map_curve
+    curves = [(f"average precision {main.map_precision:.3g}", curve)]
+    # At a recall of few per cent the precision is that of a handful of cells.
+    top = min(1.0, 1.1 * max(2 * share, float(np.max(curve.y[curve.x >= 0.05]))))
+    page.figure(
+        "At the true share of landslide cells",
+        charts.curve_chart(curves, "Recall, share of landslides found", "Precision", share, "upper right", top),
+        f"Share of landslide cells among the land at or above a threshold. The dashed line is a map without skill, "
+        f"{percent(share, 3)}: the share of landslide cells in the mapped area.",
+        half=True,
+    )
+    page.figure(
+        "",
+        charts.calibration_chart(main.map_calibration, "cells"),
+        "Share of landslide cells by susceptibility, by area. A useful map rises; the dashed diagonal is for maps of "
+        "probabilities.",
+        half=True,
     )
 
 

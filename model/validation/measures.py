@@ -56,17 +56,18 @@ class ScopeResult:
     auc_draws: Estimate  # the same mean with the interval over the draws alone
     average_precision: Estimate  # against stable points
     map_precision: float  # average precision at the true share of landslide cells
+    map_curve: Curve  # its curve, without a band
     measures: dict[str, Estimate]  # MEASURES at the threshold, means over the draws
     confusion: Confusion  # mean counts over the draws
     first_draw: Confusion  # counts of the first draw, the one in the point layer
     youden_threshold: float  # threshold with the largest sum of recall and specificity
     success_rate_auc: Estimate  # area under the success-rate curve: against the whole area, landslides included
     brier: Estimate  # against stable points
-    map_brier: float  # at the true share of landslide cells
     roc: Curve  # against all other land
     roc_stable: Curve
     precision: Curve
-    calibration: Calibration
+    calibration: Calibration  # against stable points
+    map_calibration: Calibration  # at the true share of landslide cells; its points are shares of the area
     zones: list[ZoneRow]
     unzoned: int  # landslides in cells without a zone
     auc_repeats: np.ndarray
@@ -133,6 +134,7 @@ def evaluate_scope(
         auc_draws=from_repeats(float(np.mean(against_stable)), np.array(against_stable), "draws"),
         average_precision=repeats.estimate("average precision", curve.average_precision()),
         map_precision=on_map.average_precision(),
+        map_curve=metrics.curve_with_band(on_map.precision(), []),
         # Kappa may be negative, the others are shares.
         measures={name: repeats.estimate(name, means[name], _SCALES.get(name, "share")) for name in MEASURES},
         confusion=mean,
@@ -140,11 +142,11 @@ def evaluate_scope(
         youden_threshold=curve.best_threshold(),
         success_rate_auc=repeats.estimate("auc", success_area),
         brier=repeats.estimate("brier", calibration.brier),
-        map_brier=metrics.calibration(landslide, land, true_weights[1], true_weights[0]).brier,
         roc=metrics.curve_with_band(metrics.success_rate_curve(1 - placed), repeats.bands["roc"]),
         roc_stable=metrics.curve_with_band(curve.roc(), repeats.bands["roc stable"]),
         precision=metrics.curve_with_band(curve.precision(), repeats.bands["precision"]),
         calibration=calibration,
+        map_calibration=metrics.calibration(landslide, land, true_weights[1], true_weights[0]),
         zones=list(zones),
         unzoned=unzoned,
         auc_repeats=np.array(repeats.values["auc"]),
@@ -272,7 +274,7 @@ def scope_rows(result: ScopeResult) -> list[Row]:
     plain["landslide_cell_share"] = result.landslide_share
     plain["range_m"], plain["block_side_m"] = result.range_m, result.block_side_m
     plain["independent_blocks"] = result.independent_blocks
-    plain["average_precision_on_map"], plain["brier_score_on_map"] = result.map_precision, result.map_brier
+    plain["average_precision_on_map"], plain["brier_score_on_map"] = result.map_precision, result.map_calibration.brier
     plain["youden_threshold"], plain["expected_calibration_error"] = result.youden_threshold, result.calibration.ece
     plain["landslides_without_zone"] = result.unzoned
     estimates = {

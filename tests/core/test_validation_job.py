@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 from scipy.ndimage import gaussian_filter
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from scarp.model import errors
 from scarp.model.errors import LayerEmpty, ParameterInvalid
@@ -104,6 +104,14 @@ def test_numbers_are_those_of_the_points(case, tmp_path):
     assert main.success_rate_auc.value == pytest.approx(exact, abs=2e-3)
     assert summary.auc == pytest.approx(auc_against_other_land(case, case.rows, case.columns), abs=1e-9)
     assert abs(main.auc_stable.value - exact) < 0.05 and summary.auc_low < summary.auc < summary.auc_high
+    other = np.isfinite(case.values)
+    other[case.rows, case.columns] = False
+    truth, cells = other[np.isfinite(case.values)] < 1, case.values[np.isfinite(case.values)]
+    area = np.broadcast_to(GRID.cell_area()[:, None], GRID.shape)[np.isfinite(case.values)]
+    assert main.landslide_share == pytest.approx(area[truth].sum() / area.sum())
+    # Every landslide and a sample of other land, against all cells at the true share of landslide cells.
+    assert main.map_calibration.brier == pytest.approx(np.average((cells - truth) ** 2, weights=area), abs=0.003)
+    assert main.map_precision == pytest.approx(average_precision_score(truth, cells, sample_weight=area), rel=0.1)
     t = table_of(tmp_path)
     assert [float(t["all", name][0]) for name in ("auc", "kappa")] == pytest.approx([summary.auc, summary.kappa])
     assert (t["all", "auc"][3], float(t["input", "landslide_features"][0])) == ("blocks", 150)
