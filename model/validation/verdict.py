@@ -198,14 +198,14 @@ def judge(evidence: Evidence) -> Verdict:
             )
     if evidence.span is not None and evidence.span < MIN_SPAN:
         bad.append(
-            f"The map is flat: nine tenths of its values lie between {evidence.low_value:.3g} and "
-            f"{evidence.high_value:.3g}."
+            f"The map is flat: nine tenths of its values lie between {evidence.low_value:.5g} and "
+            f"{evidence.high_value:.5g}."
         )
     closest = closest_breaks(evidence.breaks)
     noise = NOISE_FLOOR if evidence.noise is None else max(evidence.noise, NOISE_FLOOR)
     if closest is not None and _distance(*closest) < noise:
         source = "the rounding of a map" if noise == NOISE_FLOOR else "the difference of its ensemble members"
-        bad.append(f"The zone breaks {closest[0]:.4g} and {closest[1]:.4g} are closer together than {source}.")
+        bad.append(f"The zone breaks {closest[0]:.6g} and {closest[1]:.6g} are closer together than {source}.")
     if evidence.best_epoch is not None and evidence.best_epoch <= FIRST_EPOCHS:
         of = "" if evidence.epochs is None else f" of {evidence.epochs}"
         weak.append(f"The best epoch was {evidence.best_epoch}{of}: the training made the model hardly better.")
