@@ -51,13 +51,14 @@ def validation_sheet(
         places = [(point.x, point.y) for point in content.points if point.outcome == outcome]
         if places:
             kinds.append((f"Landslide {label}, {len(places):,}", colour, places))
-    unseen, tested = content.unseen, ""
+    unseen, tested, scope_name = content.unseen, "", subset_phrase(main.scope.name)
     if unseen is not None and unseen is not main:
         interval = f" ({interval_text(unseen.auc)})" if unseen.auc.has_interval else ""
-        tested = f"AUC on land not seen in training {unseen.auc.value:.3f}{interval}. Points and table: "
+        tested = f"AUC on land not seen {unseen.auc.value:.3f}{interval}. Table: "
+        scope_name = scope_name.lower()
     return MapSheet(
         f"{content.quantity.capitalize()}{content.verdict.suffix}",
-        f"Map: {content.map_name}. Landslides: {content.landslide_name}. {tested}{subset_phrase(main.scope.name)}.",
+        f"Map: {content.map_name}. Landslides: {content.landslide_name}. {tested}{scope_name}.",
         str(susceptibility if zones is None else zones),
         list(zones_of_map.breaks) if zones is None else [],
         dict(zones_of_map.names),

@@ -188,7 +188,7 @@ def test_numbers_of_test_windows_come_first(tmp_path):
     auc, fit = f"{found.of('test').auc.value:.3f}", f"{found.of('all').auc.value:.3f}"
     text = report.read_text(encoding="utf-8").partition('class="numbers')[2]
     assert -1 < text.index("Verdict") < text.index(auc) < text.index(fit)
-    assert f"AUC on land not seen in training {auc}" in found.sheet.subtitle
+    assert f"AUC on land not seen {auc}" in found.sheet.subtitle
     compared = tmp_path / "compared.html"
     del more["sheet_relief"]
     conftest.compare_models([path, path], points, compared, None, names=["a", "b"], **more)
