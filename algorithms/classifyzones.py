@@ -36,7 +36,8 @@ class ClassifyZones(ScarpAlgorithm):
         "BREAKS_FROM": "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map "
         "is cut at the same values. METHOD and BREAKS need not be changed.",
         "LANDSLIDES": "The inventory, for METHOD landslide_share.",
-        "OUTPUT": "GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it.",
+        "OUTPUT": "GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it. The verdict is "
+        "that of the map, and do not use where zones are closer together than the noise of the model.",
         "OUTPUT_TABLE": "Range of values, cells, km² and share of each zone.",
     }
 

@@ -38,7 +38,8 @@ class PredictSusceptibility(ScarpAlgorithm):
         "AREA": "Polygons; cells outside are nodata. Without it the whole stack is mapped.",
         "MORE_MODELS": "Further models, whose maps are averaged with that of the first.",
         "OUTPUT": "GeoTIFF, 0 to 1, more is more susceptible. On the stack's cells, or on cells of 600 m if all "
-        "models predict patches of 600 m (BPNN and ResNet).",
+        "models predict patches of 600 m (BPNN and ResNet). The log and the layer state the verdict: usable, weak or "
+        "do not use, and why.",
         "OUTPUT_UNCERTAINTY": "GeoTIFF with the standard deviation over samples and models. Needs SAMPLES or several "
         "models.",
         "OUTPUT_APPLICABILITY": "GeoTIFF with the number of factors outside the training data of the model; 0 is "

@@ -54,8 +54,8 @@ class TrainPcum(ScarpAlgorithm):
         "OUTPUT": "One .safetensors file with the network, its factors, settings, history and metrics.",
         "OUTPUT_WINDOWS": "Polygons of the windows with subset (train, validation, test), kind (landslide, stable) "
         'and share of landslide cells. "Validate with points" reads it to evaluate on test windows only.',
-        "OUTPUT_HTML": "Curves of loss, accuracy, recall and violation rate by epoch, and the metrics of the test "
-        "windows.",
+        "OUTPUT_HTML": "Verdict on the model, metrics of the test windows, and curves of loss, accuracy, recall and "
+        "violation rate by epoch.",
     }
 
     def define(self) -> None:

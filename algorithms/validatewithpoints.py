@@ -69,8 +69,10 @@ class ValidateWithPoints(ScarpAlgorithm):
         "WINDOWS": "Layer of windows that the training wrote, with the field subset.",
         "DEM": "DEM whose relief is drawn under the maps of the report and the PDF. Without it Scarp looks for the "
         "one that the run records of map and factor stack name, or uses the stack's slope and aspect.",
-        "OUTPUT_HTML": "One file with tables and figures, to open in any browser, print or send by e-mail.",
-        "OUTPUT_TABLE": "All numbers of the report as a table, with their intervals.",
+        "OUTPUT_HTML": "One file with the verdict on the map, tables and figures, to open in any browser, print or "
+        "send by e-mail. With WINDOWS it begins with the numbers of the test windows.",
+        "OUTPUT_TABLE": "All numbers of the report as a table, with their intervals. The row verdict is 0 for usable, "
+        "1 for weak and 2 for do not use.",
         "OUTPUT_POINTS": "Landslide and stable points with their susceptibility and outcome: hit, miss, false_alarm, "
         "correct_rejection.",
         "OUTPUT_PDF": "The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north "
