@@ -189,13 +189,15 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
     ratios = [row.frequency_ratio for row in rows]
     values, low, high = (np.array(column) for column in zip(*((one.value, one.low, one.high) for one in ratios)))
     axes.bar(places, np.nan_to_num(values), color=list(colours), edgecolor=SOFT, linewidth=0.6, width=0.68)
-    errors = np.maximum([values - low, high - values], 0)
+    # With few repeats or a single block there is no interval.
+    ends = np.where(np.isfinite(high), high, values)
+    errors = np.nan_to_num(np.maximum([values - low, high - values], 0))
     axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=3)
     axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--")
     label = {"color": VERMILION, "fontsize": 7.5, "va": "bottom", "ha": "left"}
     axes.annotate("as many as by chance", (-0.57, 1), xytext=(0, 2), textcoords="offset points", **label)
-    top = float(np.nanmax(np.append(high, 1.5)))
-    for place, value, end in zip(places, values, high):
+    top = float(np.nanmax(np.append(ends, 1.5)))
+    for place, value, end in zip(places, values, ends):
         if np.isfinite(value):
             text = f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
             axes.text(place, end + top * 0.02, text, ha="center", va="bottom", fontsize=8)

@@ -9,6 +9,7 @@ from sklearn import metrics
 
 from scarp.model import statistics
 from scarp.model.errors import TooFewData
+from scarp.model.report.charts import zone_chart
 from scarp.model.statistics import bin_index, percentile_interval
 from scarp.model.validation import metrics as ours
 from scarp.model.validation.spatial_blocks import BlockResamples
@@ -57,11 +58,11 @@ def three_digits(value: float) -> str:
     return f"{float(f'{value:.3g}'):.{max(0, 2 - int(np.floor(np.log10(value))))}f}"
 
 
-def table_of(counts, area=AREA, size=1):
+def table_of(counts, area=AREA, size=1, repeats=400):
     """Table 4 of landslides in blocks of some size, in each of which all are in one zone."""
     zones = np.repeat(list(counts), list(counts.values()))
     places = np.concatenate([np.arange(count) // size + 10**6 * zone for zone, count in counts.items()])
-    resamples = BlockResamples(places, [], 400, np.random.default_rng(0))
+    resamples = BlockResamples(places, [], repeats, np.random.default_rng(0))
     return zone_table(zones, resamples.places(places), resamples, area, NAMES)
 
 
@@ -115,6 +116,14 @@ def test_too_few_blocks_for_a_test_of_the_increase():
 def test_zone_without_landslides_has_an_interval():
     ratio = table_of({5: 50})[0].frequency_ratio
     assert ratio.value == ratio.low == 0 and ratio.high > 0.1
+
+
+def test_a_chart_of_zones_without_intervals_has_its_labels():
+    rows = table_of({1: 5, 2: 5, 5: 90}, {**AREA, 4: 0.0}, repeats=3)
+    assert not any(row.frequency_ratio.has_interval for row in rows)
+    axes = zone_chart(rows, ["grey"] * 5).axes[0]
+    places = [text.get_position()[1] for text in axes.texts]
+    assert len(places) == 5 and np.isfinite(places).all() and max(places) < axes.get_ylim()[1]
 
 
 def test_intervals_of_single_landslides_are_those_of_wilson():
