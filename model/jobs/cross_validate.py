@@ -30,7 +30,7 @@ from ..provenance.records import MEANING, MEANING_TAG, warn_stale_inputs
 from ..statistics import Estimate, weighted_quantiles
 from ..tables import write_table
 from ..training import settings as training_settings
-from ..training.devices import choose_device, training_precision
+from ..training.devices import PRECISION_NAMES, choose_device, training_precision
 from ..training.settings import CELL_KINDS, PCUM, TITLES, CrossValidationOptions, TrainingSettings, patch_cells
 from ..validation import out_of_fold as oof
 from ..validation.fold_scores import MEAN, FoldResult, Resampling, SplitScores, optimism, roc_of, score_split
@@ -177,7 +177,8 @@ def cross_validate(
     settings = training_settings.enforce_kind_settings(kind, settings)
     options.require_one_way(regions is not None)
     check_writable(output, output_table, output_html)
-    training_precision(settings.precision, choose_device(settings.device))
+    device = choose_device(settings.device)
+    precision = PRECISION_NAMES[training_precision(settings.precision, device)]
     inputs = sources_of(stack=stack, labels=labels, landslides=landslides, safety_factor=safety_factor, regions=regions)
     record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, inputs)
     log = WarningLog(progress)
@@ -197,7 +198,9 @@ def cross_validate(
         grid = rasters.grid
         cells = oof.landslide_cells(grid, landslides, log, held_out.later)
         files = stack, labels, safety_factor if kind == PCUM else None, output, folder
-        study = _study(rasters, options, settings, held_out, files, SubProgress(log, 0.0, 0.05))
+        # The same on every machine of a cluster, whatever it has.
+        fixed = dataclasses.replace(settings, device=str(device), precision=precision)
+        study = _study(rasters, options, fixed, held_out, files, SubProgress(log, 0.0, 0.05))
         run = _Run(study, rasters, options, run_jobs, cluster, log)
         progress.report(0.05, f"{TITLES[kind]}: {_plan_line(study)}")
         main, compare = study.split, options.random_split and not options.temporal

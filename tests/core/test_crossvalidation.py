@@ -28,6 +28,7 @@ from scarp.model.windows.collection import WindowPlan, WindowSet, place_windows,
 from scarp.model.windows.ownership import find_ownership
 from scarp.model.windows.split import TEST, TRAIN, VALIDATION, Blocks, BlockSplit
 from scarp.tests.core.conftest import Listener, at_cells, read_band, read_csv, utm_grid, write_raster, write_stack
+from scarp.tests.core.local_cluster import two_workers
 from scarp.tests.core.test_worker import round_trip
 
 HEIGHT, WIDTH = 160, 200
@@ -72,7 +73,9 @@ def run(area, output, kind="logistic_regression", folds=4, progress=None, random
     files = folder / "stack.tif", settings.pop("labels", folder / "labels.tif"), settings.pop("slides", points), output
     names = ("processes", "scheduler", "region_field", "split_field", "date_field", "split_date")
     options = {name: settings.pop(name) for name in names if name in settings}
-    more = {name: settings.pop(name) for name in ("run_jobs", "safety_factor", "regions") if name in settings}
+    more = {
+        name: settings.pop(name) for name in ("run_jobs", "safety_factor", "regions", "output_html") if name in settings
+    }
     given = {
         "options": CrossValidationOptions(kind, folds, random_split, **options),
         "settings": settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
@@ -335,6 +338,35 @@ def test_folds_side_by_side_give_the_same_result(area, tmp_path, tmp_path_factor
     threads = torch.get_num_threads()
     run(area, tmp_path / "nobody.tif", kind, 3, processes=2, run_jobs=lambda *_: None, **settings)
     assert read_band(tmp_path / "nobody.tif").tobytes() == maps[0].tobytes() and torch.get_num_threads() == threads
+
+
+def test_a_cluster_gives_the_same_result(area, tmp_path):
+    with two_workers() as address:
+        settings = {"kind": "pcum", "folds": 3, "random_split": False, "epochs": 2, "width": 4}
+        run(area, tmp_path / "there.tif", table=tmp_path / "there.csv", scheduler=address, **settings)
+        with pytest.raises(TooFewData, match="training blocks.*BUFFER"):
+            run(area, tmp_path / "no.tif", folds=3, random_split=False, scheduler=address, buffer=1e5)
+    run(area, tmp_path / "here.tif", table=tmp_path / "here.csv", processes=1, **settings)
+    assert read_band(tmp_path / "there.tif").tobytes() == read_band(tmp_path / "here.tif").tobytes()
+    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_the_report_begins_with_the_number_of_land_not_seen(area, tmp_path):
+    """Cards in the order verdict, mean over the folds, worst fold, slope alone; every fold and baseline in tables."""
+    folder, _, _, _ = area
+    safety = write_raster(tmp_path / "safety.tif", np.linspace(0, 1, HEIGHT * WIDTH).reshape(GRID.shape), GRID)
+    page = tmp_path / "page.html"
+    result = run(area, tmp_path / "map.tif", output_html=page, safety_factor=safety)
+    text = page.read_text(encoding="utf-8")
+    mean, lowest = (f">{number:.3f}<" for number in (result.auc, result.lowest))
+    assert 0 < text.index("Verdict") < text.index(mean) < text.index(lowest) < text.index("Fold by fold")
+    assert text.index("Slope alone") < text.index("Fold by fold") < text.index("Safety factor alone")
+    for words in ("independent blocks", "Quote the first number", "Where the folds lie", "random split", "are nested"):
+        assert words in text
+    assert f"{result.gap:.3f} more" in text and f"{result.auc_slope:.3f}" in text
+    assert result.folds[-1].baselines.keys() == {"slope", "safety_factor"}
+    assert (folder / "stack.tif").name in text
 
 
 def rectangle(top, left, bottom, right):
