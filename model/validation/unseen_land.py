@@ -23,7 +23,7 @@ from ..progress import Progress
 from ..training.fit import FittedNetwork
 from ..windows.cells import CellSet
 from ..windows.collection import WindowSet
-from .spatial_blocks import AucOfWeights, BlockResamples, SpatialBlocks, metric_positions
+from .spatial_blocks import AucOfWeights, BlockResamples, SpatialBlocks, least_side, metric_positions
 
 MAX_CELLS = 30_000  # of landslides and of other land each, drawn evenly
 REPEATS = 400  # resamples of blocks
@@ -138,8 +138,8 @@ def _interval(cells: ScoredCells, grid: Grid, radius: float, seed: int) -> dict[
     slide, area = cells.labels == LANDSLIDE, cells.area(grid)
     x, y = metric_positions(grid, cells.places // grid.width, cells.places % grid.width)
     order = AucOfWeights(cells.scores[slide], cells.scores[~slide])
-    blocks = SpatialBlocks.estimate(x[slide], y[slide], order.placements(area[~slide]), seed)
-    blocks = dataclasses.replace(blocks, side_m=max(blocks.side_m, 2 * radius))
+    smallest = max(2 * radius, least_side(grid))
+    blocks = SpatialBlocks.estimate(x[slide], y[slide], order.placements(area[~slide]), seed, smallest)
     own, other = blocks.index(x[slide], y[slide]), blocks.index(x[~slide], y[~slide])
     resamples = BlockResamples(own, [other], REPEATS, np.random.default_rng([seed, 14]))
     own, other = resamples.places(own), resamples.places(other)
