@@ -215,7 +215,7 @@ def cross_validate(
         baselines = _baselines(rasters, sample, SubProgress(log, 0.91, 0.92))
         judged = _judge(results, sample, baselines, settings.seed, grid, SubProgress(log, 0.92, 0.98))
         scores, part = judged.scores, SubProgress(log, 0.97, 0.98)
-        evidence = _evidence(whole, grid, scores[main].mean, results[main].epochs, part)
+        evidence = _evidence(whole, grid, scores[main].mean, results[main].epochs, options.temporal, part)
         # Not before: a run that fails or is cancelled leaves no map that looks finished.
         with atomic_output(output) as temporary:
             os.replace(whole, temporary)
@@ -324,7 +324,7 @@ def _study(
 def _plan_line(study: FoldStudy) -> str:
     holding, side = int((study.landslide > 0).sum()), f"blocks of {study.settings.block:g} m"
     if study.split == TEMPORAL:
-        return f"trained on the earlier landslides, with {side} for validation; {holding} blocks hold such."
+        return f"trained on the earlier landslides, of which {side} serve for validation; {holding} blocks hold some."
     if study.group != (1, 1):
         return f"{study.count} regions are left out one by one, with {side} for validation inside."
     return f"{study.count} folds of {side}; {holding} blocks hold landslides."
@@ -538,16 +538,18 @@ def _summarise(
 
 
 def _evidence(
-    whole: Path, grid: Grid, mean: FoldResult, epochs: Sequence[list[int] | None], progress: Progress
+    whole: Path, grid: Grid, mean: FoldResult, epochs: Sequence[list[int] | None], same_land: bool, progress: Progress
 ) -> Evidence:
-    """Return what the folds tell of this kind of model, and write it into the tags of the out-of-fold map."""
+    """Return what the folds tell of this kind of model, and write it into the tags of the out-of-fold map. Later
+    landslides on the ``same_land`` are no test on land not seen.
+    """
     with open_raster(whole, "map") as dataset:
         found = weighted_quantiles(scan_cells(dataset, grid, progress), [0.05, 0.95])
     known, slope = mean.auc.has_interval, mean.baselines.get(SLOPE)
     trained = np.array([one for one in epochs if one]).reshape(-1, 2)
     best, count = np.median(trained, axis=0).astype(int).tolist() if len(trained) else (None, None)
     evidence = Evidence(
-        auc=mean.auc.value if math.isfinite(mean.auc.value) else None,
+        auc=mean.auc.value if math.isfinite(mean.auc.value) and not same_land else None,
         auc_low=mean.auc.low if known else None,
         auc_high=mean.auc.high if known else None,
         blocks=mean.blocks,
@@ -574,9 +576,12 @@ def _report(result: CrossValidation, scores: SplitScores, gap: Estimate | None, 
             "or BLOCK smaller."
         )
     mean = scores.mean
-    text = f"On land not seen: mean AUC over the folds {mean.auc.value:.3f}{_interval(mean.auc)} from {mean.blocks} "
-    text += f"independent blocks, worst fold {result.lowest:.3f}, whole out-of-fold map {result.pooled:.3f}. Against "
-    progress.report(0.98, f"{text}stable land alone the mean is {mean.auc_stable.value:.3f}.")
+    number = f"{mean.auc.value:.3f}{_interval(mean.auc)} from {mean.blocks} independent blocks"
+    text = f"On land not seen: mean AUC over the folds {number}, worst fold {result.lowest:.3f}, whole out-of-fold map "
+    text += f"{result.pooled:.3f}"
+    if len(scores.single) == 1:
+        text = f"Later landslides on the same land: AUC {number}"
+    progress.report(0.98, f"{text}. Against stable land alone it is {mean.auc_stable.value:.3f}.")
     for name, words in ((SLOPE, "Slope"), (SAFETY_FACTOR, "The safety factor")):
         if name in mean.baselines:
             beside = mean.baselines[name]

@@ -152,7 +152,11 @@ def _fit(
     """Train on the other folds. All that is chosen is chosen there: early stopping, hyperparameters, class weight."""
     kind, settings = work.kind, work.settings
     split, factors, cell = folds.split_excluding(fold, settings.seed), rasters.factors, rasters.grid.cell_size()
-    report_unused(rasters.labels, rasters.grid, split, SubProgress(progress, 0.0, 0.0))
+    if folds.hidden is None:
+        report_unused(rasters.labels, rasters.grid, split, SubProgress(progress, 0.0, 0.0))
+    else:
+        cells = f"{len(folds.hidden):,} landslide cells of no earlier landslide"
+        progress.report(0.0, f"Set aside: {cells}; they are unknown in training.")
     if kind in CELL_KINDS:
         sample = sample_cells(rasters, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
         return fit_cell_model(kind, sample, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
