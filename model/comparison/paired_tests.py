@@ -132,7 +132,7 @@ def evaluate_maps(comparison: Comparison, draws: Mapping[str, ScopeDraws], progr
     in the main scope.
     """
     data, scan = comparison.data, comparison.scan
-    blocks = estimate_blocks(data, scan.parts)
+    blocks = estimate_blocks(data, scan.parts, progress)
     for number, scope in enumerate(data.scopes):
         part = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
         sample = sample_scope(data, blocks, draws, scope)

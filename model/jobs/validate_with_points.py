@@ -186,7 +186,7 @@ def _evaluate(
     data: ValidationData, statistics: Mapping[str, MapStatistics], draws: Mapping[str, ScopeDraws], progress: Progress
 ) -> list[ScopeResult]:
     results = []
-    blocks = preparation.estimate_blocks(data, statistics)
+    blocks = preparation.estimate_blocks(data, statistics, progress)
     for number, scope in enumerate(data.scopes):
         sample = preparation.sample_scope(data, blocks, draws, scope)
         if sample is None:

@@ -292,13 +292,13 @@ class ScopeSample:
     stable_places: np.ndarray  # shape (repeats, points), or (1, points)
 
 
-def estimate_blocks(data: ValidationData, statistics: Mapping[str, MapStatistics]) -> SpatialBlocks:
+def estimate_blocks(data: ValidationData, statistics: Mapping[str, MapStatistics], progress: Progress) -> SpatialBlocks:
     """Return the blocks for all scopes, from all landslides: the widest of any map or difference of two."""
     grid, placements = data.layers.grid, statistics[ALL].placements
     sample = data.landslides.in_scope(Scope(ALL))
     x, y = metric_positions(grid, sample.rows, sample.columns)
     values = [one.result() for one in placements]
-    return SpatialBlocks.estimate_for_maps(x, y, values, data.options.seed, least_side(grid))
+    return SpatialBlocks.estimate_for_maps(x, y, values, data.options.seed, least_side(grid), progress)
 
 
 def sample_scope(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..statistics import LEVEL, MIN_REPEATS, Estimate
 from .settings import MIN_BLOCKS
 
@@ -186,14 +187,23 @@ class SpatialBlocks:
 
     @classmethod
     def estimate_for_maps(
-        cls, x: np.ndarray, y: np.ndarray, placements: Sequence[np.ndarray], seed: int, smallest: float = 0.0
+        cls,
+        x: np.ndarray,
+        y: np.ndarray,
+        placements: Sequence[np.ndarray],
+        seed: int,
+        smallest: float = 0.0,
+        progress: Progress | None = None,
     ) -> SpatialBlocks:
         """Return the widest blocks of several maps and of the differences of any two, whose structure may be longer.
 
         ``placements`` are the placement values in each map; otherwise as :meth:`estimate`.
         """
-        values = [*placements, *(a - b for a, b in combinations(placements, 2))]
-        return max((cls.estimate(x, y, one, seed, smallest) for one in values), key=lambda one: one.side_m)
+        found = []
+        for values in (*placements, *(a - b for a, b in combinations(placements, 2))):
+            stop_if_cancelled(progress or NullProgress())
+            found.append(cls.estimate(x, y, values, seed, smallest))
+        return max(found, key=lambda one: one.side_m)
 
     def _error(self, x: np.ndarray, y: np.ndarray, values: np.ndarray) -> tuple[float, int]:
         """Return the standard error of the mean of values at points over the blocks, and the number of blocks."""

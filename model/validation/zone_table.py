@@ -47,7 +47,8 @@ def zone_table(
     """
     zones, blocks = list(names), resamples.weights.shape[1]
     counts = np.array([np.bincount(places[landslide_zones == zone], minlength=blocks) for zone in zones])
-    resampled = resamples.weights.astype(np.float64) @ counts.T
+    # Row by row: the weights as floating-point numbers may be very large.
+    resampled = np.stack([row @ counts.T for row in resamples.weights])
     in_zones, all_area = counts.sum(), sum(area_m2.get(zone, 0.0) for zone in zones)
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = resampled / resampled.sum(axis=1, keepdims=True)
