@@ -66,8 +66,9 @@ class LandslideDiscs:
 
 def read_discs(dataset: rasterio.DatasetReader, grid: Grid) -> LandslideDiscs | None:
     """Return the discs of a label raster on a grid; ``None`` if it has none that can be read and belong to the grid."""
-    tags = dataset.tags(ns=NAMESPACE)
     try:
+        # Damaged text is a ValueError too.
+        tags = dataset.tags(ns=NAMESPACE)
         if tags["GRID"] != _grid_text(grid):
             return None
         count, largest, ring = int(tags["COUNT"]), float(tags["RADIUS"]), float(tags["RING"])
