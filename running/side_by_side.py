@@ -10,7 +10,8 @@ from typing import Any
 
 from ..model.errors import Cancelled
 from ..model.progress import Progress
-from .core import Runtime
+from ..translation import tr
+from .core import CoreProcessError, Runtime
 from .process import SubprocessCore
 
 POLL_INTERVAL = 0.1  # seconds between two checks whether the user cancelled
@@ -53,7 +54,7 @@ def run_side_by_side(
     results: list[Any] = [None] * len(calls)
 
     def work() -> None:
-        core = None
+        core, number = None, 0
         try:
             while not stop.is_set():
                 number = numbers.get_nowait()
@@ -61,6 +62,9 @@ def run_side_by_side(
                 core = core or SubprocessCore(runtime, mine)
                 results[number] = core.call(job, **calls[number], progress=mine)
                 mine.report(1.0)
+        except CoreProcessError as error:
+            text = tr("{what}: {error} Fewer PROCESSES need less memory.")
+            raise CoreProcessError(text.format(what=titles[number], error=error), error.log) from error
         except queue.Empty:
             pass
         finally:

@@ -225,6 +225,7 @@ def cross_validate(
         write_table(output_table, _columns(baselines), _rows(results, scores, gap, baselines))
     _report(result, scores[main], gap, log)
     verdict = judge(evidence)
+    warnings = list(log.warnings)  # the report has the verdict in its first card
     tell(verdict, log, 0.98)
     result.verdict = verdict.as_dict()
     if output_html is not None:
@@ -247,7 +248,7 @@ def cross_validate(
             ring=ring,
             settings={**options.record(), **settings.record()},
             inputs=[stack, labels, landslides.source_or_name],
-            warnings=log.warnings,
+            warnings=warnings,
         )
         cross_validation_page(content, log).write(output_html)
     numbers = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
@@ -585,7 +586,9 @@ def _report(result: CrossValidation, scores: SplitScores, gap: Estimate | None, 
     for name, words in ((SLOPE, "Slope"), (SAFETY_FACTOR, "The safety factor")):
         if name in mean.baselines:
             beside = mean.baselines[name]
-            text = f"{words} alone has {beside.auc.value:.3f}; the model is better by {beside.difference.value:.3f}"
+            text = (
+                f"{words} alone has {beside.auc.value:.3f}; model less {words.lower()}: {beside.difference.value:.3f}"
+            )
             progress.report(0.98, f"{text}{_interval(beside.difference)}.")
     if gap is None or result.random is None:
         return

@@ -78,8 +78,8 @@ def _add_summary(page: Page, content: CrossValidationContent) -> None:
         cards += [("AUC of later landslides", f"{mean.auc.value:.3f}", f"{meaning.capitalize()} {where}")]
     slope = mean.baselines.get("slope")
     if slope is not None:
-        better = f"The model is better by {slope.difference.value:.3f} ({interval_text(slope.difference)})."
-        cards += [("Slope alone", f"{slope.auc.value:.3f}", f"Needs no training. {better}")]
+        gain = f"AUC of the model less that of slope: {slope.difference.value:.3f} ({interval_text(slope.difference)})."
+        cards += [("Slope alone", f"{slope.auc.value:.3f}", f"Needs no training. {gain}")]
     page.key_numbers(cards)
     stable = (
         f"Against land that the labels call stable the AUC is {mean.auc_stable.value:.3f}. That flatters the model: "
@@ -107,7 +107,8 @@ def _add_folds(page: Page, content: CrossValidationContent) -> None:
         "cells ranked together, although the models of different folds may differ in level."
     )
     columns = [content.fold_word.capitalize(), *FOLD_COLUMNS, *(["Best epoch"] if trained else [])]
-    page.table(f"{content.fold_word.capitalize()} by {content.fold_word}", columns, table, note)
+    heading = f"{content.fold_word.capitalize()} by {content.fold_word}" if len(table) > 1 else "The test"
+    page.table(heading, columns, table, note if len(table) > 1 else note.partition(" Whole map:")[0])
 
 
 def _name(row: FoldResult, content: CrossValidationContent) -> str:
@@ -150,7 +151,7 @@ def _add_baselines(page: Page, content: CrossValidationContent) -> None:
             gain = [_value(found.difference), interval_text(found.difference)]
             rows.append([_name(row, content), BASELINES.get(name, name), *numbers, *gain])
     if rows:
-        columns = [content.fold_word.capitalize(), "Map", "AUC", "95 % interval", "Model", "Model is better by"]
+        columns = [content.fold_word.capitalize(), "Map", "AUC", "95 % interval", "Model", "Model less baseline"]
         page.table(
             "Baselines that cost nothing",
             [*columns, "95 % interval"],
@@ -223,14 +224,17 @@ def _name_random(row: FoldResult, scores: SplitScores) -> str:
 def _add_method(page: Page, content: CrossValidationContent) -> None:
     pooled, blocks = content.scores.pooled, content.blocks
     ring = f", that within {content.ring:g} m of a landslide included" if content.ring else ""
-    held = "fold" if content.folds.hidden is None else "test"
+    held = "fold"
+    apart = "Cells of a landslide outside its own fold, and land within BUFFER of held-out land, are used by no model."
+    if content.folds.hidden is not None:
+        held, cells = "test", f"{len(content.folds.hidden):,} landslide cells of no earlier landslide"
+        apart = f"{cells} are unknown in training. A later landslide in the cell of an earlier one does not count."
     page.text(
         "How this was computed",
         f"A landslide counts once in its cell ({pooled.landslides:,} cells). Other land is all mapped land without a "
         f"landslide{ring}: {pooled.land:,} cells drawn evenly by true area. Stable land is where the labels are 0.",
-        f"Everything that is chosen (early stopping, hyperparameters, class weights, calibration) is chosen inside the "
-        f"training land of each {held}: the folds are nested. Cells of a landslide outside its own fold, and land "
-        "within BUFFER of the held-out land, are used by no model.",
+        f"Everything that is chosen (early stopping, hyperparameters, class weights) is chosen inside the training "
+        f"land of each {held}: the folds are nested. {apart}",
         f"Range of spatial autocorrelation of the landslides' ranks {blocks.range_m:,.0f} m (variogram); blocks of "
         f"{blocks.side_m:,.0f} m, of which {pooled.blocks} hold landslides, were drawn with replacement {REPEATS:,} "
         "times. All numbers share the draws, so differences are paired.",

@@ -6,10 +6,11 @@ import hashlib
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from qgis.core import QgsProcessingException
+from qgis.core import QgsProcessingException, QgsVectorLayer
 
 from scarp.running import core
 from scarp.running.process import SubprocessCore
@@ -89,3 +90,18 @@ def test_ways_to_hold_back_are_checked_before_the_run(step, chain):
         step("crossvalidate", SPLIT_FIELD="scale", DATE_FIELD="scale", SPLIT_DATE="2005")
     with pytest.raises(QgsProcessingException, match="DATE_FIELD was given without SPLIT_DATE"):
         step("crossvalidate", DATE_FIELD="scale")
+
+
+def test_regions_and_later_landslides(run, area, chain, tmp_path):
+    """Regions are written as they were drawn, with their names; the report opens like those of other algorithms."""
+    given = {"REGIONS": area / "regions.gpkg", "REGION_FIELD": "region", "OUTPUT_FOLDS": tmp_path / "folds.gpkg"}
+    found = cross_validate(run, area, chain, tmp_path, "regions", OUTPUT_HTML=tmp_path / "page.html", BUFFER=0, **given)
+    assert Path(found["OUTPUT_HTML"]).read_text(encoding="utf-8").count("Region by region") == 1
+    layer, drawn = (QgsVectorLayer(str(path)) for path in (tmp_path / "folds.gpkg", area / "regions.gpkg"))
+    shapes = {feature["region"]: feature.geometry() for feature in drawn.getFeatures()}
+    folds = {feature["name"]: feature for feature in layer.getFeatures()}
+    assert folds.keys() == shapes.keys() == {"east", "west"}
+    assert all(folds[name].geometry().symDifference(shape).area() < 1 for name, shape in shapes.items())
+    assert {feature["fold"] for feature in folds.values()} == {1, 2}
+    later = cross_validate(run, area, chain, tmp_path, "later", DATE_FIELD="year", SPLIT_DATE="2050-06", BUFFER=0)
+    assert 0 < later["AUC"] == later["AUC_POOLED"] and "GAP" not in later
