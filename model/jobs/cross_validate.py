@@ -628,8 +628,9 @@ def _rows(
                 beside += [*_three(found.auc), *_three(found.difference)] if found else [None] * len(BASELINE_COLUMNS)
             rows.append((split, row.fold, *main, *more, *beside))
     if gap is not None:
-        empty = (None,) * (len(_columns(baselines)) - 7)
-        rows.append((GAP, MEAN, None, None, *_three(gap), *empty))
+        known = dict(zip(("split", "fold", "auc", "auc_low", "auc_high"), (GAP, MEAN, *_three(gap))))
+        known["blocks"] = scores[SPATIAL].mean.blocks
+        rows.append(tuple(known.get(column) for column in _columns(baselines)))
     return rows
 
 

@@ -212,7 +212,8 @@ def _add_random(page: Page, content: CrossValidationContent) -> None:
         ["Fold", *FOLD_COLUMNS],
         rows,
         f"Small patches are held out in place of blocks, so test cells lie beside training cells. Its mean AUC is "
-        f"{random.mean.auc.value:.3f}, {gap.value:.3f} more ({interval_text(gap)}, paired). That difference is the "
+        f"{random.mean.auc.value:.3f}, {gap.value:.3f} more ({interval_text(gap)}, paired, from "
+        f"{content.scores.mean.blocks} independent blocks). That difference is the "
         "optimism of a random split; do not quote its AUC for land not seen.",
     )
 
