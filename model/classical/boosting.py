@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from .sklearn_models import TrainingCells, fill_trees
 LEAVES = (4, 8, 16)  # of a tree, tried on the validation blocks
 LEAF_SIZES = (20, 200)  # minimum cells of a leaf, tried likewise
 MAX_ROUNDS = 200
+BINS = (
+    128  # of a channel, of about the same number of cells; scikit-learn takes a minute to find bins of weighted cells
+)
 DEFAULT_LEAVES, DEFAULT_LEAF_SIZE, DEFAULT_ROUNDS = 8, 20, 50
 LEARNING_RATE = 0.1
 L2 = 1.0  # penalty on the values of the leaves
@@ -28,6 +32,8 @@ def fit_boosting(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, s
     Validation cells choose the leaves of a tree, their size and the number of rounds, and then train too.
     """
     leaves, size, rounds = DEFAULT_LEAVES, DEFAULT_LEAF_SIZE, DEFAULT_ROUNDS
+    edges = bin_edges(cells.values)
+    cells = dataclasses.replace(cells, values=bin_numbers(cells.values, edges))
     # In parallel, sums are rounded differently from run to run.
     with threadpool_limits(1, "openmp"):
         if cells.can_choose:
@@ -38,14 +44,31 @@ def fit_boosting(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, s
             _, rounds, leaves, size = min(found)
         everything = cells.values, cells.labels, cells.weights
         boosted = _boost(_classifier(leaves, size, cells.seed), *everything, rounds, SubProgress(progress, 0.8, 1.0))
-    network, architecture = boosting_to_network(boosted)
+    network, architecture = boosting_to_network(boosted, edges)
     chosen = ", chosen on the validation blocks" if cells.can_choose else ""
     text = f"{rounds} rounds of trees with at most {leaves} leaves of at least {size} cells{chosen}."
     return network, architecture, text
 
 
-def boosting_to_network(boosted: HistGradientBoostingClassifier) -> tuple[Any, dict]:
-    """Return fitted boosted trees of the classes 0 and 1 as an equivalent network, and its architecture."""
+def bin_edges(values: np.ndarray) -> list[np.ndarray]:
+    """Return for each channel of cells (cells, channels) the upper ends of all bins but the last, float32."""
+    quantiles = np.quantile(values, np.arange(1, BINS) / BINS, axis=0).astype(np.float32)
+    highest = values.max(axis=0)
+    return [np.unique(quantiles[quantiles[:, channel] < top, channel]) for channel, top in enumerate(highest)]
+
+
+def bin_numbers(values: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
+    """Return the bins of cells (cells, channels), float32: a value is at most the edge of its bin."""
+    return np.stack([np.searchsorted(own, values[:, k]) for k, own in enumerate(edges)], axis=1).astype(np.float32)
+
+
+def boosting_to_network(
+    boosted: HistGradientBoostingClassifier, edges: list[np.ndarray] | None = None
+) -> tuple[Any, dict]:
+    """Return fitted boosted trees of the classes 0 and 1 as an equivalent network, and its architecture.
+
+    With ``edges`` the trees were fitted to numbers of bins, and the network reads values.
+    """
     trees = [tree.nodes for (tree,) in boosted._predictors]
     sizes, nodes = [len(tree) for tree in trees], np.concatenate(trees)
     architecture = {
@@ -59,6 +82,10 @@ def boosting_to_network(boosted: HistGradientBoostingClassifier) -> tuple[Any, d
     network.constant.fill_(float(np.ravel(boosted._baseline_prediction)[0]))
     names = {"feature": "feature_idx", "threshold": "num_threshold", "left": "left", "right": "right", "value": "value"}
     columns = {name: nodes[column].astype(np.float64) for name, column in names.items()}
+    if edges is not None:
+        channels, numbers = nodes["feature_idx"], np.floor(columns["threshold"]).astype(np.int64)
+        for node in np.flatnonzero(nodes["is_leaf"] == 0):
+            columns["threshold"][node] = edges[channels[node]][numbers[node]]
     fill_trees(network, sizes, columns)
     return network, architecture
 

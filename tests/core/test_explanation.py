@@ -15,6 +15,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import log_loss, roc_auc_score
 
 from scarp.model.artifact import TrainedModel, save_model
+from scarp.model.calibration import Calibration
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import Cancelled
 from scarp.model.explanation import importance, response, sample
@@ -70,6 +71,27 @@ def stump() -> TrainedModel:
         network.right.copy_(torch.tensor([2, 1, 2]))
         network.share.copy_(torch.tensor([0.5, 0.1, 0.8]))
     return replace(logistic(), architecture=architecture, network=network)
+
+
+def boosted() -> TrainedModel:
+    """The same as a tree that adds to the logit."""
+    tree = stump()
+    architecture = {**tree.architecture, "type": "boosted_trees"}
+    network = build_network(architecture)
+    state = {**tree.network.state_dict(), "value": torch.tensor([0.0, -2.0, 1.5]), "constant": torch.zeros(1)}
+    network.load_state_dict({name: state[name] for name in network.state_dict()})
+    return replace(tree, architecture=architecture, network=network)
+
+
+def curve() -> TrainedModel:
+    """A spline of the slope alone, calibrated to small probabilities."""
+    architecture = {"type": "splines", "channels": 5, "continuous": 2, "knots": 3}
+    network = build_network(architecture)
+    with torch.no_grad():
+        network.knots.copy_(torch.tensor([[-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]))
+        network.pieces[0].copy_(torch.tensor([[0.0, 0.0], [0.5, 0.0], [0.0, 1.0], [-1.0, -0.5]]))
+    calibration = Calibration(0.8, -3.0, 0.05)
+    return replace(logistic(), architecture=architecture, network=network, calibration=calibration)
 
 
 def patches() -> TrainedModel:
@@ -155,12 +177,12 @@ def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tm
     assert 0.7 < summary.auc < 0.95 and summary.blocks == 48
 
 
-@pytest.mark.parametrize("make", [unet, stump, patches])
+@pytest.mark.parametrize("make", [unet, stump, boosted, curve, patches])
 def test_any_kind_of_model_can_be_explained(case, tmp_path, make):
     save_model(make(), tmp_path / "k.safetensors")
     summary = explain({**case, "model": str(tmp_path / "k.safetensors")}, tmp_path, blocks=20)
     assert sum(summary.dominant_shares.values()) == pytest.approx(1)
-    if make is stump:
+    if make in (stump, boosted, curve):
         assert summary.dominant_shares["slope"] == pytest.approx(1)
         assert dict(summary.ranking)["lithology"] == 0
 

@@ -444,6 +444,26 @@ def test_boosted_trees_equal_scikit_learn(settings):
     assert np.std(expected) > 0.1 or "min_samples_leaf" in settings
 
 
+def test_boosted_trees_of_bins_equal_scikit_learn():
+    """For values on the edges of the bins and one step beside them; also with a channel of few values, and of one."""
+    values, labels, weights = cells()
+    values[:, 1] = np.where(np.arange(len(values)) % 200, 0, 1.5)
+    values[:, 4] = 0
+    edges = boosting.bin_edges(values)
+    assert [len(own) for own in edges] == [boosting.BINS - 1, 1, 1, 1, 0]
+    boosted = HistGradientBoostingClassifier(max_iter=40, min_samples_leaf=5, early_stopping=False)
+    boosted.fit(boosting.bin_numbers(values, edges), labels, sample_weight=weights)
+    network, _ = boosting_to_network(boosted, edges)
+    asked = cells(2000, seed=5)[0]
+    steps = [np.nextafter(edges[0], np.float32(end)) for end in (-9, 9)]
+    asked[: 3 * len(edges[0]), 0] = np.concatenate([edges[0], *steps])
+    asked[::3, 1] = 1.5
+    expected = boosted.decision_function(boosting.bin_numbers(asked, edges))
+    with torch.inference_mode():
+        assert np.abs(network(image(asked))[0, 1].reshape(-1).numpy() - expected).max() < 1e-5
+    assert np.std(expected) > 0.5
+
+
 def test_boosting_chooses_on_the_validation_cells():
     """With noise for validation, one round is the best; the classes that both subsets lack leave the defaults."""
     values, labels, weights = cells()
