@@ -4,9 +4,9 @@
     ./run python benchmarks/training_folds.py AREA.json RESULTS.csv --table
 
 AREA.json names the files: ``{"stack": …, "labels": …, "landslides": …, "safety": …, "regions": …, "region_field": …,
-"settings": {"block": 4000.0}}``; safety and regions may be left out. Every run is a cross validation as
-``scarp:crossvalidate`` does it; the out-of-fold map is judged at the landslides and at stable cells. Rows that are in
-RESULTS.csv already are not run again.
+"ring": 150.0, "settings": {"block": 4000.0}}``; safety, regions and the ring of the labels in metres may be left out.
+Every run is a cross validation as ``scarp:crossvalidate`` does it: landslides against all other mapped land. Rows that
+are in RESULTS.csv already are not run again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -31,7 +30,7 @@ from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.progress import NullProgress
 from scarp.model.training.settings import TITLES, CrossValidationOptions, settings_of_kind
-from scarp.model.validation.out_of_fold import draw_evaluation_sample, sample_raster
+from scarp.model.validation.out_of_fold import IS_LAND, IS_LANDSLIDE, draw_sample, landslide_cells, sample_raster
 
 SHARES = (0.3, 0.5, 0.7, 0.9)
 P_LOW, FS_CRITICAL = 0.15, 0.5
@@ -93,35 +92,38 @@ def run(area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, rando
     settings = settings_of_kind(kind, "recommended", {**area.get("settings", {}), **given, "seed": seed})
     landslides, started = points_of(area["landslides"]), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "map.tif")
+        path = Path(folder, "map.tif")
         result = cross_validate(
             area["stack"],
             area["labels"],
             landslides,
             path,
-            options=CrossValidationOptions(kind, folds=5, random_split=random_split),
+            options=CrossValidationOptions(kind, folds=5, random_split=random_split, processes=1),
             settings=settings,
             safety_factor=area.get("safety") if kind == "pcum" else None,
             progress=NullProgress(),
         )
-        row: dict[str, Any] = {"auc": result.auc, "worst_fold": result.lowest, "pooled": result.pooled}
-        if result.random is not None:
-            row["random"] = result.random
         with rasterio.open(path) as dataset:
             grid, values = Grid.from_dataset(dataset, "map"), dataset.read(1)
-        # The points do not depend on the seed, so that all rows are judged on the same ones.
-        sample = draw_evaluation_sample(grid, area["labels"], landslides, 1, NullProgress())
+        # Other land does not depend on the seed, so that all rows are judged on the same.
+        cells = landslide_cells(grid, landslides, NullProgress())
+        ring = float(area.get("ring", 0.0))
+        sample = draw_sample(path, area["labels"], landslides, cells, ring, 5, 1, NullProgress())
         at = sample_raster(path, sample, NullProgress())
-    valid = np.isfinite(at)
+    mean, slope = result.folds[-1], result.folds[-1].baselines.get("slope")
+    row: dict[str, Any] = {"auc": mean.auc.value, "low": mean.auc.low, "high": mean.auc.high, "blocks": mean.blocks}
+    row |= {"worst_fold": result.lowest, "pooled": result.pooled, "auc_stable": mean.auc_stable.value}
+    if slope is not None:
+        ahead = slope.difference
+        row |= {"slope": slope.auc.value, "ahead": ahead.value, "ahead_low": ahead.low, "ahead_high": ahead.high}
+    if result.random is not None:
+        row["random"] = result.random
     names, region = regions_of(area, grid)
-    number = region[sample.rows, sample.columns]
+    number, slide, land = (region[sample.rows, sample.columns], sample.kind == IS_LANDSLIDE, sample.kind == IS_LAND)
     for index, name in enumerate(names, start=1):
-        some = valid & (number == index)
-        row[f"region {name}"] = roc_auc_score(sample.landslide[some], at[some])
-    slides, stable = at[valid & sample.landslide], at[valid & ~sample.landslide]
-    recall, alarms = (slides >= 0.5).mean(), (stable >= 0.5).mean()
-    # Kappa with as many stable points as landslides, in the mean over all draws.
-    row |= {"recall": recall, "kappa": recall - alarms}
+        some = (slide | land) & np.isfinite(at) & (number == index)
+        row[f"region {name}"] = roc_auc_score(slide[some], at[some])
+    slides = at[slide]
     edges = np.quantile(values[np.isfinite(values)], SHARES)
     shares = np.bincount(np.searchsorted(edges, slides, side="left"), minlength=5) / len(slides)
     row |= {
