@@ -26,6 +26,7 @@ POLYGON_MODES = ("representative", "cells")
 """One cell per landslide polygon (that of a point well inside it), or every cell."""
 MIN_LANDSLIDES = 2
 MIN_BLOCKS = 15  # with fewer blocks of land that hold landslides, no test is possible
+MIN_INTERVAL_BLOCKS = 5  # with fewer, an interval would reach over most of the possible values and say nothing
 FEW_LANDSLIDES = 30  # fewer than this, and the report warns that the numbers are rough
 MAX_CELLS = 250_000  # more landslide cells than this (every cell of large polygons) are thinned at random
 MAX_DRAWN = 5_000_000  # stable points over all repeats that are held in memory; more repeats than that are cut

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..statistics import LEVEL, MIN_REPEATS, Estimate
-from .settings import MIN_BLOCKS
+from .settings import MIN_BLOCKS, MIN_INTERVAL_BLOCKS
 
 if TYPE_CHECKING:
     from ..grid import Grid
@@ -275,7 +275,7 @@ class BlockResamples:
         Half the width is the spread of the repeats times √(B ÷ (B − 1)) and the quantile of Student's t, on a scale
         without bounds. B is the number of independent blocks and the degrees of freedom are the effective number of
         them less one: (Σ n)² ÷ Σ n², with n landslides in a block (Carter, Schnepel and Steigerwald 2017). No interval
-        with fewer than two blocks or :data:`MIN_REPEATS` repeats.
+        with fewer than ``MIN_INTERVAL_BLOCKS`` blocks or :data:`MIN_REPEATS` repeats.
 
         Args:
             repeats: the number in each resample, shape (repeats,); NaN where it has no value.
@@ -305,12 +305,12 @@ class BlockResamples:
     def _quantile(self) -> float:
         from scipy.stats import t
 
-        return float(t.ppf(0.5 + LEVEL / 2, self._degrees())) if self.independent > 1 else math.nan
+        return float(t.ppf(0.5 + LEVEL / 2, self._degrees())) if self.independent >= MIN_INTERVAL_BLOCKS else math.nan
 
     def _error(self, repeats: np.ndarray) -> float:
         known = np.asarray(repeats, dtype=np.float64)
         known = known[np.isfinite(known)]
-        if len(known) < MIN_REPEATS or self.independent < 2:
+        if len(known) < MIN_REPEATS or self.independent < MIN_INTERVAL_BLOCKS:
             return math.nan
         return float(np.std(known, ddof=1)) * math.sqrt(self.independent / (self.independent - 1))
 
