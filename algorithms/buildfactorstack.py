@@ -62,6 +62,7 @@ class BuildFactorStack(ScarpAlgorithm):
     def define(self) -> None:
         self.declare(p.raster("DEM", "Elevation model (DEM)"))
         self.declare(p.vector("AREA", "Study area", p.POLYGON, optional=True))
+        self.declare_options(StackOptions, "terrain")
         self.declare(p.raster_or_vector("LANDFORM", "Landform", p.POLYGON))
         self.declare(p.raster_or_vector_field("LANDFORM_FIELD", "Landform field"))
         self.declare(p.vector("RIVERS", "Rivers", p.LINE, optional=True))

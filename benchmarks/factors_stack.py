@@ -1,9 +1,9 @@
-"""The full ten-factor stack: cells a second, peak memory and size on disk for several grid sizes.
+"""The ten-factor stack, and that with terrain in context: cells a second, peak memory and size on disk.
 
 Run with ``./run python benchmarks/factors_stack.py [SIDE ...]``; 4096, 8192 and 16384 cells a side by default, with
-20,000 river lines of 10 km and 2,000 fault lines of 30 km on the largest. Each size runs in a process of its own, so
+20,000 river lines of 10 km and 2,000 fault lines of 30 km on the largest. Each stack runs in a process of its own, so
 that its peak memory is its own; the share before the first block (libraries and the vector layers) is given too.
-16,384 needs about 12 GB of disk.
+16,384 needs about 50 GB of disk.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 SIDES = (4096, 8192, 16384)
+TERRAIN = ("none", "default")
 
 
 class Clock:
@@ -47,7 +48,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(folder: Path, side: int) -> dict[str, float]:
+def measure(folder: Path, side: int, terrain: str) -> dict[str, float]:
     """Build one stack and return its figures."""
     from factors_scene import ten_factors
 
@@ -56,9 +57,10 @@ def measure(folder: Path, side: int) -> dict[str, float]:
 
     inputs = ten_factors(folder, side)
     lines = sum(len(part) for layer in (inputs.rivers, inputs.faults) for part in layer.parts)
+    options = StackOptions(terrain=("none",)) if terrain == "none" else StackOptions()
     clock = Clock()
     used = time.process_time()
-    summary = build_factor_stack(inputs, folder / "stack.tif", StackOptions(), clock)
+    summary = build_factor_stack(inputs, folder / "stack.tif", options, clock)
     seconds = time.perf_counter() - clock.started
     return {
         "side": side,
@@ -78,24 +80,23 @@ def measure(folder: Path, side: int) -> dict[str, float]:
 def main() -> None:
     """Print the table."""
     if len(sys.argv) > 2 and sys.argv[1] == "child":
-        print(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[3]))))
+        print(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])))
         return
     sides = [int(argument) for argument in sys.argv[1:]] or SIDES
     print(
-        f"{'side':>6} {'cells':>12} {'vertices':>9} {'seconds':>8} {'prepare':>8} {'blocks':>8} {'rest':>6} "
-        f"{'Mcells/s':>9} {'CPU s':>7} {'peak MB':>8} {'before':>7} {'GB':>6}"
+        f"{'side':>6} {'factors':>7} {'cells':>12} {'vertices':>9} {'seconds':>8} {'prepare':>8} {'blocks':>8} "
+        f"{'rest':>6} {'Mcells/s':>9} {'CPU s':>7} {'peak MB':>8} {'before':>7} {'GB':>6}"
     )
-    for side in sides:
+    for side, terrain in ((side, terrain) for side in sides for terrain in TERRAIN):
         with tempfile.TemporaryDirectory(prefix="scarp-bench-") as folder:
-            result = subprocess.run(
-                [sys.executable, __file__, "child", folder, str(side)], check=True, stdout=subprocess.PIPE, text=True
-            )
+            command = [sys.executable, __file__, "child", folder, str(side), terrain]
+            result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         got = json.loads(result.stdout.splitlines()[-1])
         rest = got["seconds"] - got["prepared"] - got["walked"]
         print(
-            f"{side:6} {got['cells']:12,} {got['vertices']:9,} {got['seconds']:8.1f} {got['prepared']:8.1f} "
-            f"{got['walked']:8.1f} {rest:6.1f} {got['cells'] / got['seconds'] / 1e6:9.2f} {got['processor']:7.1f} "
-            f"{got['peak']:8.0f} {got['before']:7.0f} {got['bytes'] / 1e9:6.2f}",
+            f"{side:6} {got['factors']:7} {got['cells']:12,} {got['vertices']:9,} {got['seconds']:8.1f} "
+            f"{got['prepared']:8.1f} {got['walked']:8.1f} {rest:6.1f} {got['cells'] / got['seconds'] / 1e6:9.2f} "
+            f"{got['processor']:7.1f} {got['peak']:8.0f} {got['before']:7.0f} {got['bytes'] / 1e9:6.2f}",
             flush=True,
         )
 

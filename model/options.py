@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from .errors import ParameterInvalid
 
 Value = TypeVar("Value")
+NONE = "none"  # the word of an enumeration that means nothing at all
 
 
 def number(
@@ -46,6 +47,13 @@ def choice(
     default: str, choices: tuple[str, ...], label: str = "", help_text: str = "", *, advanced: bool = False
 ) -> str:
     """Declare an enumeration with static strings."""
+    return _option(default, label, help_text, advanced, choices=choices)
+
+
+def several(
+    default: tuple[str, ...], choices: tuple[str, ...], label: str = "", help_text: str = "", *, advanced: bool = False
+) -> tuple[str, ...]:
+    """Declare an enumeration of which several words may be chosen; :data:`NONE` stands alone."""
     return _option(default, label, help_text, advanced, choices=choices)
 
 
@@ -113,6 +121,11 @@ class Option:
     is_integer: bool = False  # whether the value is a whole number
 
     @property
+    def several(self) -> bool:
+        """Whether several of the choices may be chosen."""
+        return self.choices is not None and isinstance(self.default, tuple)
+
+    @property
     def parameter(self) -> str:
         """Name of the Processing parameter: ``lambda_`` is LAMBDA."""
         return parameter_name(self.name)
@@ -121,13 +134,24 @@ class Option:
         """Raise :class:`ParameterInvalid` if a value is of another type, out of its limits or not among its choices."""
         if value is None and self.default is None:
             return
-        if self.choices is not None:
+        if self.choices is not None and self.several:
+            self._check_several(value, self.choices)
+        elif self.choices is not None:
             if value not in self.choices:
                 raise ParameterInvalid(f'{self.parameter} is "{value}". Choose one of: {", ".join(self.choices)}.')
         elif self.limits is not None:
             self._check_number(value)
         elif isinstance(self.default, bool) and not isinstance(value, bool):
             raise ParameterInvalid(f"{self.parameter} is {value!r}, but must be true or false.")
+
+    def _check_several(self, value: Any, choices: tuple[str, ...]) -> None:
+        words = [value] if isinstance(value, str) else list(value)
+        wrong = [word for word in words if word not in choices]
+        if wrong or not words:
+            given = ", ".join(map(str, wrong)) or "empty"
+            raise ParameterInvalid(f'{self.parameter} is "{given}". Choose some of: {", ".join(choices)}.')
+        if NONE in words and len(words) > 1:
+            raise ParameterInvalid(f"{self.parameter} has {NONE} beside others. Choose {NONE} alone, or leave it out.")
 
     def _check_number(self, value: Any) -> None:
         lowest, highest = self.limits or (-math.inf, math.inf)

@@ -18,7 +18,7 @@ from qgis.core import (
 )
 
 from ...model.errors import CrsMissing, InputCorrupt, InputMissing, LibraryMissing, ParameterInvalid
-from ...model.options import Option, Options
+from ...model.options import NONE, Option, Options
 from ...model.texts import join_names
 from ...model.virtual_rasters import RasterName
 from ...processing_provider.dependencies import install_hint
@@ -100,6 +100,15 @@ class Arguments:
             raise ParameterInvalid(problem)
         return self.algorithm.parameterAsEnumString(self.parameters, name, self.context)
 
+    def choices(self, name: str) -> tuple[str, ...]:
+        """Return the words chosen from an enumeration of which several may be; an empty list chooses :data:`NONE`."""
+        problem = parameter_problem(self.algorithm.parameterDefinition(name), self.parameters, self.context)
+        if problem:
+            raise ParameterInvalid(problem)
+        if plain(self.parameters.get(name)) == []:
+            return (NONE,)
+        return tuple(self.algorithm.parameterAsEnumStrings(self.parameters, name, self.context))
+
     def text(self, name: str) -> str:
         """Return a text without surrounding spaces."""
         return self.algorithm.parameterAsString(self.parameters, name, self.context).strip() if self.given(name) else ""
@@ -122,6 +131,8 @@ class Arguments:
     def option(self, option: Option) -> Any:
         if isinstance(option.default, bool):
             return self.flag(option.parameter)
+        if option.several:
+            return self.choices(option.parameter)
         if option.choices is not None:
             return self.choice(option.parameter)
         if option.limits is None:

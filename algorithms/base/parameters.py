@@ -264,6 +264,8 @@ def _expected_type(definition: Definition) -> str:
     kind = definition.type()
     if kind == "enum":
         text = tr("one of {choices}, or its number in this list, from 0 to {last}")
+        if definition.allowMultiple():
+            text = tr("some of {choices}, or their numbers in this list, from 0 to {last}")
         return text.format(choices=", ".join(definition.options()), last=len(definition.options()) - 1)
     if kind == "number":
         integer = definition.dataType() == QgsProcessingParameterNumber.Type.Integer
@@ -350,7 +352,9 @@ def option(declared: Option, without_default: bool = False) -> QgsProcessingPara
     if isinstance(declared.default, bool):
         return QgsProcessingParameterBoolean(name, label, declared.default)
     if declared.choices is not None:
-        return QgsProcessingParameterEnum(name, label, list(declared.choices), False, default, optional, True)
+        choices, several = list(declared.choices), declared.several
+        default = list(default) if several and default is not None else default
+        return QgsProcessingParameterEnum(name, label, choices, several, default, optional, True)
     if declared.limits is None:
         return QgsProcessingParameterString(name, label, default or None, False, True)
     kinds = QgsProcessingParameterNumber.Type

@@ -56,6 +56,8 @@ def serialize_parameter(arguments: Arguments, definition: Definition) -> Any:
     if kind == "number":
         integer = definition.dataType() == QgsProcessingParameterNumber.Type.Integer
         return arguments.integer(name) if integer else arguments.number(name)
+    if kind == "enum" and definition.allowMultiple():
+        return list(arguments.choices(name))
     readers = {"boolean": arguments.flag, "enum": arguments.choice, "matrix": arguments.table}
     return readers.get(kind, arguments.text)(name)
 

@@ -22,11 +22,12 @@ from ..inputs.rasters import GDAL_CACHE_BYTES, TILE
 from ..inputs.unit_checks import SPIKE_SLOPE, suspect_elevation_unit, suspect_spikes, suspect_value_unit
 from ..memory import retain_freed_memory
 from ..progress import Progress, stop_if_cancelled
-from .definitions import CONTINUOUS, FactorReader
+from .definitions import CONTINUOUS, FactorReader, is_terrain_factor
 from .polygons import AreaMask
 from .sources import FactorSource
 
 MAX_WORKERS = 4  # each holds a block of all factors and its intermediate arrays, some 80 MB
+MAX_BLOCK_BYTES = 64 * 1024 * 1024  # of the values of all factors: 16 of them in blocks of 1,024 × 1,024 cells
 
 
 @dataclass
@@ -77,12 +78,16 @@ def _union_range(first: tuple[float, float], second: tuple[float, float]) -> tup
     return min(first[0], second[0]), max(first[1], second[1])
 
 
-def block_side(grid: Grid) -> int:
+def block_side(grid: Grid, inputs: StackSources) -> int:
     """Return the side of the blocks that a grid is computed in.
 
-    It depends on the grid alone, so that sums over blocks round in the same way on every machine.
+    It depends on grid and factors alone, so that sums over blocks round in the same way on every machine.
     """
     side = BLOCK
+    # Blocks of many factors are smaller, unless most of what is read for them lay around them then.
+    halo = max(source.halo for source in inputs.sources)
+    while side > max(TILE, 4 * halo) and 4 * side * side * band_count(inputs.sources) > MAX_BLOCK_BYTES:
+        side //= 2
     while side > TILE and grid.block_count(side) < 2 * MAX_WORKERS:
         side //= 2
     return side
@@ -90,7 +95,7 @@ def block_side(grid: Grid) -> int:
 
 def iterate_blocks(grid: Grid, inputs: StackSources, progress: Progress) -> Generator[BlockResult, None, None]:
     """Compute the blocks in several threads and yield them in order."""
-    side = block_side(grid)
+    side = block_side(grid, inputs)
     total = grid.block_count(side)
     workers = min(os.cpu_count() or 1, MAX_WORKERS, total)
     with retain_freed_memory(), contextlib.ExitStack() as opened:
@@ -173,7 +178,8 @@ def compute_block(
 def _record_ranges(values: np.ndarray, sources: Sequence[FactorSource], statistics: BlockStatistics) -> None:
     definitions = [definition for source in sources for definition in source.definitions]
     for definition, band in zip(definitions, values):
-        if definition.kind == CONTINUOUS:
+        # Only values that the user gave can have a wrong unit; the range of the slope is known to everyone.
+        if definition.kind == CONTINUOUS and (definition.name == "slope" or not is_terrain_factor(definition.name)):
             low = float(np.fmin.reduce(band, axis=None, initial=np.inf))
             if low < math.inf:
                 statistics.ranges[definition.name] = low, float(np.fmax.reduce(band, axis=None, initial=-np.inf))
@@ -273,7 +279,7 @@ def iterate_blocks_on_cluster(
     cluster: Cluster, output: str | os.PathLike, grid: Grid, inputs: StackSources, progress: Progress
 ) -> Generator[BlockResult, None, None]:
     """Like :func:`iterate_blocks`, with the same values, on a cluster; blocks come through files beside the output."""
-    blocks = list(grid.blocks(block_side(grid)))
+    blocks = list(grid.blocks(block_side(grid, inputs)))
     with shared_storage.partial_results_folder(output) as folder, retain_freed_memory():
         shared = shared_storage.share_object(inputs, folder / "inputs")
         parts = [folder / f"{number}.npy" for number in range(len(blocks))]

@@ -51,6 +51,51 @@ FACTORS = {
 """The ten factors of Zhang & Deng (2026), by name, in the order of the stack's bands."""
 TERRAIN_FACTORS = ("slope", "profile_curvature", "aspect")
 
+ELEVATION, DIRECTION, CURVATURE, POSITION, RELIEF = "elevation", "direction", "curvature", "position", "relief"
+MEAN_SLOPE, ROUGHNESS, MEAN_CURVATURE, FLOW = "mean_slope", "roughness", "mean_curvature", "flow"
+CELL_TERRAIN = {
+    ELEVATION: (FactorDefinition("elevation", CONTINUOUS, "m", "Elevation"),),
+    DIRECTION: (
+        FactorDefinition("northness", CONTINUOUS, "", "Northness"),
+        FactorDefinition("eastness", CONTINUOUS, "", "Eastness"),
+    ),
+    CURVATURE: (
+        FactorDefinition("tangential_curvature", CONTINUOUS, "1/m", "Tangential curvature"),
+        FactorDefinition("curvature", CONTINUOUS, "1/m", "Curvature"),
+    ),
+}
+"""Further factors of a cell and its neighbours by group, each group one choice of TERRAIN."""
+WINDOW_TERRAIN = {
+    POSITION: ("tpi", "m", "Topographic position"),
+    RELIEF: ("relief", "m", "Local relief"),
+    MEAN_SLOPE: ("mean_slope", "degrees", "Mean slope"),
+    ROUGHNESS: ("roughness", "degrees", "Roughness"),
+    MEAN_CURVATURE: ("mean_curvature", "1/m", "Mean curvature"),
+}
+"""Name, unit and title of the factors that are computed in windows, by group."""
+FLOW_TERRAIN = {
+    FLOW: (
+        FactorDefinition("contributing_area", CONTINUOUS, "log10 m²", "Contributing area"),
+        FactorDefinition("wetness_index", CONTINUOUS, "", "Topographic wetness index"),
+        FactorDefinition("height_above_drainage", CONTINUOUS, "m", "Height above drainage"),
+    )
+}
+
+
+def window_definition(group: str, metres: int) -> FactorDefinition:
+    """Return the factor of a group in windows that reach so many metres from the cell: ``tpi_200m``."""
+    name, unit, title = WINDOW_TERRAIN[group]
+    return FactorDefinition(f"{name}_{metres}m", CONTINUOUS, unit, f"{title}, {metres} m")
+
+
+_WINDOW_NAME = re.compile(rf"({'|'.join(name for name, _, _ in WINDOW_TERRAIN.values())})_\d+m")
+_CELL_NAMES = frozenset(one.name for groups in (CELL_TERRAIN, FLOW_TERRAIN) for part in groups.values() for one in part)
+
+
+def is_terrain_factor(name: str) -> bool:
+    """Return whether a factor is one that Scarp computes from the DEM; its unit needs no questions."""
+    return name in TERRAIN_FACTORS or name in _CELL_NAMES or _WINDOW_NAME.fullmatch(name) is not None
+
 
 class FactorReader:
     """An open input. What it notes holds for the block that was read last."""

@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import ParameterInvalid
 from ..inputs.units import AUTO, ELEVATION_UNITS, PRECIPITATION_UNITS, TEMPERATURE_UNITS
-from ..options import Options, choice, number, scheduler
+from ..options import NONE, Options, choice, number, scheduler, several
+from .definitions import CELL_TERRAIN, FLOW_TERRAIN, WINDOW_TERRAIN
 
 if TYPE_CHECKING:
     from ..inputs.vectors import Lines, Points, Polygons
 
+TERRAIN_GROUPS = (*CELL_TERRAIN, *WINDOW_TERRAIN, *FLOW_TERRAIN)
+DEFAULT_TERRAIN = (*CELL_TERRAIN, *WINDOW_TERRAIN)
 HORN = "horn"
 ZEVENBERGEN_THORNE = "zevenbergen_thorne"
 SLOPE_METHODS = (HORN, ZEVENBERGEN_THORNE)
 
 
+_TERRAIN = (
+    "Further factors from the DEM. direction: northness and eastness; curvature: tangential curvature and curvature; "
+    "position, relief, mean_slope, roughness, mean_curvature: each in windows that reach 50, 100, 200, 400 and 800 m "
+    "from the cell; flow: contributing area, wetness index and height above the drainage. none gives the three factors "
+    "of the paper only."
+)
 _SLOPE_METHOD = (
     "horn (1981) uses eight neighbours, as ArcGIS and GDAL do; zevenbergen_thorne (1987) uses four and suits "
     "smooth terrain."
@@ -45,6 +54,7 @@ _TEMPERATURE_UNIT = (
 class StackOptions(Options):
     """Settings of a factor stack."""
 
+    terrain: tuple[str, ...] = several(DEFAULT_TERRAIN, (NONE, *TERRAIN_GROUPS), "Terrain in context", _TERRAIN)
     slope_method: str = choice(HORN, SLOPE_METHODS, "Slope formula", _SLOPE_METHOD, advanced=True)
     river_radius: float = number(1000.0, 1, 1e6, "Search radius for rivers (m)", _RIVERS, decimals=1, advanced=True)
     fault_radius: float = number(5000.0, 1, 1e6, "Search radius for faults (m)", _FAULTS, decimals=1, advanced=True)

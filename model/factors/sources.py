@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,11 +20,21 @@ from ..progress import Progress
 from ..virtual_rasters import RasterName, raster_file
 from .categorical import ClassTable, PolygonClasses, RasterClasses
 from .climate import ContinuousRaster, StationSurface
-from .definitions import CATEGORICAL, CONTINUOUS, FACTORS, TERRAIN_FACTORS, FactorDefinition, FactorReader, factor_name
+from .definitions import (
+    CATEGORICAL,
+    CONTINUOUS,
+    FACTORS,
+    TERRAIN_FACTORS,
+    WINDOW_TERRAIN,
+    FactorDefinition,
+    FactorReader,
+    factor_name,
+)
 from .density import LineDensity
 from .settings import CategoricalInput, RasterPath, StackInputs, StackOptions, StationPoints
 from .source_rasters import scan_source
-from .terrain import TerrainFactors
+from .terrain import TerrainFactors, terrain_definitions
+from .terrain_windows import windows_of
 
 
 @dataclass
@@ -35,6 +45,7 @@ class FactorSource:
     open: Callable[[], AbstractContextManager[FactorReader]]
     """Opens the input; each worker opens its own, for two threads must not read one dataset. It can be sent to another
     process: nothing is open in it, and paths are absolute."""
+    halo: int = 0  # cells around a block that the factors need
 
 
 def stack_sources(
@@ -56,7 +67,7 @@ def stack_sources(
 
     climate = inputs.precipitation, inputs.temperature
     layers = inputs.landform, inputs.rivers, *climate, inputs.faults, inputs.lithology, inputs.seismic
-    sources = [terrain_source(inputs.dem, grid, options.slope_method, options.dem_unit, progress)]
+    sources = [terrain_source(inputs.dem, grid, options.slope_method, options.dem_unit, progress, options.terrain)]
     definitions = [definition for name, definition in FACTORS.items() if name not in TERRAIN_FACTORS]
     sources += [source(one, layer) for one, layer in zip(definitions, layers) if layer is not None]
     extras: list[tuple[str, str, Any]] = [
@@ -69,7 +80,7 @@ def stack_sources(
         bands = split_bands(layer.source, name, name) if layer.raster is not None else []
         classes = [(CATEGORICAL, title, CategoricalInput(raster=band, name=title)) for band, title in bands]
         extras += classes or [(CATEGORICAL, name, layer)]
-    taken = list(FACTORS)
+    taken = list(dict.fromkeys([*FACTORS, *(definition.name for definition in sources[0].definitions)]))
     for kind, title, layer in extras:
         taken.append(_extra_name(title, taken, progress))
         sources.append(source(FactorDefinition(taken[-1], kind, "", title), layer))
@@ -86,11 +97,15 @@ def _extra_name(layer: str, taken: list[str], progress: Progress) -> str:
     return name
 
 
-def terrain_source(dem: RasterPath, grid: Grid, method: str, unit: str, progress: Progress) -> FactorSource:
-    """Return the source of slope, profile curvature and aspect; errors as in :class:`TerrainFactors`."""
-    definitions = tuple(FACTORS[name] for name in TERRAIN_FACTORS)
+def terrain_source(
+    dem: RasterPath, grid: Grid, method: str, unit: str, progress: Progress, groups: Sequence[str] = ()
+) -> FactorSource:
+    """Return the source of all factors of the DEM, with further ``groups``; errors as in :class:`TerrainFactors`."""
     source = scan_source(_absolute_path(dem), grid, "DEM", progress, ELEVATION, unit, "DEM_UNIT")
-    return _checked_source(definitions, partial(TerrainFactors.open, source, grid, method))
+    windows = windows_of(grid, progress) if set(groups) & set(WINDOW_TERRAIN) else []
+    definitions = tuple(terrain_definitions(groups, windows))
+    made = _checked_source(definitions, partial(TerrainFactors.open, source, grid, method, groups, windows))
+    return replace(made, halo=max((window.reach for window in windows), default=0))
 
 
 def continuous_source(

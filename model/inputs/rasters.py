@@ -36,6 +36,7 @@ REGION_TAG = "REGION"  # metadata item of a map that names the region it shows, 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # what rasterio raises; it passes some of GDAL's own errors on unchanged
 MAX_PLAUSIBLE_VALUE = 1e30  # no physical quantity is as large; the extreme float32 numbers often are undeclared nodata
 MAX_BANDS = 5000  # looking up the nodata value of more bands would take seconds for every window
+MANY_BANDS = 16  # from here on a raster has no overview of half its size
 GDAL_CACHE_BYTES = 128 * 1024 * 1024
 """Block cache of GDAL, in bytes because rasterio passes the number on as it is; GDAL's own default, a share of the
 machine's memory, would grow with the machine."""
@@ -474,6 +475,8 @@ def _write_error(path: str | os.PathLike, why: str) -> OutputNotWritable:
 def _add_overviews(path: Path, resampling: Resampling) -> None:
     with _open_writer(path, "r+") as dataset:
         largest = max(dataset.width, dataset.height)
-        factors = [1 << level for level in range(1, largest.bit_length()) if largest >> level >= TILE]
+        # The overview of half the size is a quarter of the raster: too much where there are many bands to write.
+        first = 1 if dataset.count <= MANY_BANDS else 2
+        factors = [1 << level for level in range(first, largest.bit_length()) if largest >> level >= TILE]
         if factors:
             dataset.build_overviews(factors, resampling)
