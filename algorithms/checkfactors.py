@@ -14,13 +14,13 @@ class CheckFactors(ScarpAlgorithm):
     TITLE = "Check factors"
     GROUP = PREPARE
     TAGS = ("collinearity", "correlation", "vif", "outliers", "report", "quality")
-    REQUIRED_MODULES = (*CORE, "matplotlib", "jinja2")
+    REQUIRED_MODULES = (*CORE, "scipy", "matplotlib", "jinja2")
     SUMMARY = (
         "Checks a factor stack before training and reports potential problems and how to fix them.\n"
         "It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in "
         "kelvin), outliers, classes with hardly any cells, missing data, and redundant factors: Pearson correlation "
-        "over 0.7, variance inflation factor over 10, Cramér's V between classes. With labels, the report shows how "
-        "each factor differs where landslides are.\n"
+        "over 0.7, variance inflation factor over 10, Cramér's V between classes. Of many factors that correlate, it "
+        "says which ones to keep. With labels, the report shows how each factor differs where landslides are.\n"
         "It never stops at the first problem, and changes nothing."
     )
     NUMBERS = {

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
+from ..factors.definitions import FACTORS, is_terrain_factor
 from ..labels import LANDSLIDE, STABLE
 from ..texts import join_names
 from .band_statistics import CategoricalBand
@@ -20,6 +22,7 @@ CORRELATION_LIMIT = 0.7
 VIF_LIMIT = 10.0  # variance inflation factor from which a factor is flagged (Marquardt 1970)
 DUPLICATE_LIMIT = 0.9999  # correlation or Cramér's V from which one factor is called a copy of another
 FEW_LANDSLIDE_CELLS = 500  # fewer teach a network little: half a square kilometre at 30 m
+MAX_NAMES = 40  # of a group of factors that are listed in a message
 OUTSIDE_SHARE = 0.01  # share of the cells outside the labelled range of a factor from which a note is made
 
 
@@ -81,6 +84,7 @@ def cramers_v(table: np.ndarray) -> float:
 
 def check_associations(found: Associations) -> Iterator[Finding]:
     """Report pairs of factors that are redundant, and factors that several others give together."""
+    grouped: list[str] = []
     pearson, cramer = ("Pearson's r", found.continuous, found.pearson), ("Cramér's V", found.categorical, found.cramer)
     for coefficient, names, matrix in (pearson, cramer):
         groups = _copies(np.abs(matrix))
@@ -88,11 +92,13 @@ def check_associations(found: Associations) -> Iterator[Finding]:
             if len(group) > 1:
                 yield _copies_finding([names[index] for index in group], matrix[group[0], group[1]], coefficient)
         # What correlates with one of several copies correlates with all of them.
-        pairs = list(combinations([group[0] for group in groups], 2))
-        for row, column in sorted(pairs, key=lambda pair: -np.nan_to_num(abs(matrix[pair]))):
-            yield from _check_pair(f"{names[row]} × {names[column]}", matrix[row, column], coefficient)
+        firsts = [group[0] for group in groups]
+        for correlated in correlated_groups([names[index] for index in firsts], matrix[np.ix_(firsts, firsts)]):
+            yield from _check_group(correlated, coefficient)
+            grouped += correlated.names if correlated.is_large else []
     for index, (name, inflation) in enumerate(zip(found.continuous, found.inflation)):
-        if inflation > VIF_LIMIT:
+        # Those of a large group are many, and their remedy is that of the group.
+        if inflation > VIF_LIMIT and name not in grouped:
             over = "infinite" if math.isinf(inflation) else f"{inflation_text(inflation)}, over {VIF_LIMIT:.0f}"
             how = "exactly" if math.isinf(inflation) else "almost"
             message = f"Its variance inflation factor is {over}: the other continuous factors determine it {how}."
@@ -122,12 +128,66 @@ def _copies_finding(names: Sequence[str], value: float, coefficient: str) -> Fin
     return Finding(WARNING, "copy", join_names(names), message, "Keep one of them.")
 
 
-def _check_pair(pair: str, value: float, name: str) -> Iterator[Finding]:
-    if abs(value) > CORRELATION_LIMIT:
-        beyond = f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}"
+@dataclass(frozen=True)
+class CorrelatedGroup:
+    """Factors that are linked by correlations beyond :data:`CORRELATION_LIMIT`, and which of them to keep."""
+
+    names: list[str]
+    pairs: list[tuple[str, str, float]]  # those beyond the limit, the strongest first
+    kept: dict[str, dict[str, float]]
+    """By factor to keep, the others that it stands for, with their coefficients; no two kept are beyond the limit."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has too many pairs to list each."""
+        return len(self.pairs) > 2
+
+
+def correlated_groups(names: Sequence[str], matrix: np.ndarray) -> list[CorrelatedGroup]:
+    """Return the groups of factors of a matrix of coefficients, those with the strongest pairs first.
+
+    To keep are factors of the paper before others, then those that correlate with most others.
+    """
+    strength = np.nan_to_num(np.abs(matrix))
+    np.fill_diagonal(strength, 0)
+    linked = strength > CORRELATION_LIMIT
+    count, number = connected_components(linked, directed=False) if len(names) else (0, np.empty(0, dtype=np.int64))
+    groups = []
+    for members in (np.flatnonzero(number == group) for group in range(count)):
+        if len(members) < 2:
+            continue
+        left, kept = set(members.tolist()), []
+        while left:
+            best = max(left, key=lambda one: (names[one] in FACTORS, int(linked[one, list(left)].sum()), -one))
+            kept.append(best)
+            left -= {best, *np.flatnonzero(linked[best]).tolist()}
+        stands_for: dict[str, dict[str, float]] = {names[one]: {} for one in kept}
+        for other in (one for one in members.tolist() if one not in kept):
+            nearest = max(kept, key=lambda one: strength[one, other])
+            stands_for[names[nearest]][names[other]] = float(matrix[nearest, other])
+        pairs = [pair for pair in combinations(members.tolist(), 2) if linked[pair]]
+        pairs.sort(key=lambda pair: -strength[pair])
+        listed = [(names[row], names[column], float(matrix[row, column])) for row, column in pairs]
+        groups.append(CorrelatedGroup([names[one] for one in members], listed, stands_for))
+    return sorted(groups, key=lambda group: -abs(group.pairs[0][2]))
+
+
+def _check_group(group: CorrelatedGroup, coefficient: str) -> Iterator[Finding]:
+    if group.is_large:
+        linked = f"{len(group.names)} factors are linked by {coefficient} beyond {CORRELATION_LIMIT}"
+        message = f"{linked}: {join_names(group.names, MAX_NAMES)}. They are largely redundant."
+        kept = join_names(list(group.kept), MAX_NAMES)
+        few = f"To have few factors, keep {kept}: they stand for the others and are not beyond the limit themselves"
+        remedy = f"{few}. A network can use all of them, but do not interpret any of them alone."
+        # Factors in windows of one DEM correlate on all land.
+        severity = NOTE if all(map(is_terrain_factor, group.names)) else WARNING
+        yield Finding(severity, "correlation", join_names(group.names), message, remedy)
+        return
+    for first, second, value in group.pairs:
+        beyond = f"{coefficient} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}"
         message = f"{beyond}: the two are largely redundant, and their separate effects cannot be distinguished."
         remedy = "Leave one of the two out, or keep both and do not interpret either alone."
-        yield Finding(WARNING, "correlation", pair, message, remedy)
+        yield Finding(WARNING, "correlation", f"{first} × {second}", message, remedy)
 
 
 def _closest(index: int, found: Associations) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..factors.definitions import FACTORS
+from ..factors.definitions import FACTORS, is_terrain_factor
 from ..inputs.unit_checks import suspect_value_unit
 from ..texts import join_names
 from .band_statistics import CategoricalBand, ContinuousBand
@@ -83,6 +83,8 @@ def _unit(band: ContinuousBand, message: str, remedy: str, severity: str = ERROR
 
 def _check_user_layer(band: ContinuousBand) -> Finding | None:
     """Ask about a user layer whose name says what it is; its unit is the user's to choose."""
+    if is_terrain_factor(band.name):
+        return None  # A mean slope of flat land is no slope in radians.
     question = suspect_value_unit(band.name, band.minimum, band.maximum)
     remedy = (
         "Nothing, if the unit is intended: models accept any unit. It must be the same wherever the model is used, "

@@ -147,7 +147,7 @@ class WindowFactors:
         out: Sequence[np.ndarray],
     ) -> None:
         """Elevation of a cell minus the mean of its window, as a difference of whole numbers: 0 on level ground."""
-        halo, shape = self.halo, out[0].shape
+        halo, shape = self.halo, (out[0].shape[0], out[0].shape[1])
         sums = _RunningSums(elevation, missing, ELEVATION_STEP)
         middle = np.rint(elevation[halo : halo + shape[0], halo : halo + shape[1]].astype(np.float64) / ELEVATION_STEP)
         for rows, window, cells, total in _window_sums(sums.sums, halo, parts, shape):

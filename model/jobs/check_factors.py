@@ -62,6 +62,10 @@ def check_factors(
         {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table},
         **{name: getattr(summary, name) for name in ("errors", "warnings", "notes", "cells", "valid_cells")},
     )
+    groups = [group for group in association.correlated_groups(linked.continuous, linked.pearson) if group.is_large]
+    for group in groups:
+        kept = ", ".join(group.kept)
+        progress.report(0.95, f"Correlated factors: {', '.join(group.names)}. To have few of them, keep {kept}.")
     for finding in summary.findings:
         if finding.severity == ERROR:
             progress.warn(f"{finding.factor + ': ' if finding.factor else ''}{finding.message}")

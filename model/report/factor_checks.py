@@ -15,7 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..checks import findings
-from ..checks.association import CORRELATION_LIMIT, VIF_LIMIT, Associations, frequency_ratios, inflation_text
+from ..checks.association import (
+    CORRELATION_LIMIT,
+    VIF_LIMIT,
+    Associations,
+    correlated_groups,
+    frequency_ratios,
+    inflation_text,
+)
 from ..checks.band_statistics import CategoricalBand, ContinuousBand
 from ..checks.findings import FEW_CELLS, CheckSummary, format_percent
 from ..checks.stack_checks import NodataCounts
@@ -135,6 +142,18 @@ def _add_associations(page: Page, scan: StackScan, found: Associations) -> None:
             half, labels = len(names) <= FEW_FACTORS, [titles[name] for name in names]
             figure = heat_map(matrix, labels, HALF if half else PAGE_WIDTH, signed=matrix is found.pearson)
             page.figure("Correlation of factors", figure, f"{caption}{CORRELATION_LIMIT}.", half=half)
+    rows = []
+    for number, group in enumerate(correlated_groups(found.continuous, found.pearson), 1):
+        for kept, others in group.kept.items():
+            listed = [f"{other} ({value:.2f})".replace("-", "−") for other, value in others.items()]
+            rows.append([str(number), kept, ", ".join(listed) or "–"])
+    if rows:
+        columns = ["Group", "Factor to keep", "It stands for (Pearson's r)"]
+        note = (
+            f"A group is linked by correlations beyond ±{CORRELATION_LIMIT}. Of the factors to keep no two correlate "
+            "so much. Those of the paper come first, then those that correlate with most others."
+        )
+        page.table("Groups of correlated factors", columns, rows, note)
 
 
 def _add_distributions(page: Page, scan: StackScan, labelled: bool) -> None:
@@ -195,9 +214,9 @@ def _add_limits(page: Page) -> None:
         "values; constant and nearly constant bands; cells far from all others; class codes that are not whole or not "
         f"in the class table; classes with fewer than {FEW_CELLS} cells; labels on another grid or with other values "
         "than 0, 1 and 255.",
-        f"Pairs are flagged from |r| or V over {CORRELATION_LIMIT}, single factors from a variance inflation factor "
-        f"over {VIF_LIMIT:.0f}. These limits are customary, not laws: a network can use correlated factors, but their "
-        "separate effects cannot be distinguished.",
+        f"Pairs and groups are flagged from |r| or V over {CORRELATION_LIMIT}, single factors outside of groups from a "
+        f"variance inflation factor over {VIF_LIMIT:.0f}. These limits are customary, not laws: a network can use "
+        "correlated factors, but their separate effects cannot be distinguished.",
         "What no check can see: a layer of another year or place with plausible values, and landslides that nobody "
         "mapped.",
     )

@@ -12,7 +12,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
-from scarp.model.checks import stack_statistics
+from scarp.model.checks import association, stack_statistics
 from scarp.model.checks.association import frequency_ratios
 from scarp.model.checks.stack_checks import NodataCounts, read_nodata_counts
 from scarp.model.factors.definitions import FACTORS
@@ -483,9 +483,14 @@ def test_forty_copies_are_one_warning_and_a_kind_has_twelve_lines(stack, no_figu
     assert max(len(finding.message) + len(finding.factor) for finding in findings) < 500
 
 
-def test_the_strongest_correlations_are_listed_first(stack, no_figures):
+def test_many_correlated_factors_are_one_group_with_a_proposal(stack, no_figures):
     generator = np.random.default_rng(4)
     for number in range(8):
         stack.add(f"rain {number}", stack["precipitation"] + (1 + number) * 0.2 * generator.normal(0, 30, SHAPE))
     found = [finding for finding in stack.write().check().findings if finding.check == "correlation"]
-    assert len(found) == 12 and found[0].factor == "precipitation × rain 0"
+    (group,) = found
+    assert group.message.startswith("9 factors are linked") and "keep precipitation:" in group.remedy
+    matrix = np.array([[1, 0.9, 0.2, 0], [0.9, 1, -0.8, 0], [0.2, -0.8, 1, np.nan], [0, 0, np.nan, np.nan]])
+    listed = association.correlated_groups(list("abcd"), matrix)
+    assert [(one.names, one.kept) for one in listed] == [(["a", "b", "c"], {"b": {"a": 0.9, "c": -0.8}})]
+    assert listed[0].pairs == [("a", "b", 0.9), ("b", "c", -0.8)] and not listed[0].is_large
