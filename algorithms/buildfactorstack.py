@@ -94,11 +94,12 @@ class BuildFactorStack(ScarpAlgorithm):
             ("TEMPERATURE", tr("the degrees")),
         ):
             arguments.require_field(name, f"{name}_FIELD", what)
+        arguments.terrain()
         arguments.scheduler()
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         dem = str(arguments.raster("DEM"))
-        options = arguments.options(StackOptions, scheduler=arguments.scheduler())
+        options = arguments.options(StackOptions, terrain=arguments.terrain(), scheduler=arguments.scheduler())
         radii = options.river_radius, options.fault_radius
         crs, bounds, near_rivers, near_faults = arguments.grid(dem, "DEM", *radii)
         extra_classes = arguments.named_rasters("EXTRA_CATEGORICAL")

@@ -22,7 +22,7 @@ import numpy as np
 import rasterio
 from factors_scene import make_grid, write_dem
 
-from scarp.model.factors.sources import terrain_source
+from scarp.model.factors.sources import terrain_sources
 from scarp.model.inputs.units import AUTO
 from scarp.model.memory import retain_freed_memory
 from scarp.model.progress import NullProgress
@@ -41,7 +41,7 @@ def scarp(dem: Path, output: Path, side: int, workers: int) -> float:
     """Return the seconds that all three factors take in Scarp, written to one file with a band each."""
     started = time.perf_counter()
     grid = make_grid(side)
-    maker = terrain_source(dem, grid, "horn", AUTO, NullProgress())
+    (maker,) = terrain_sources(dem, grid, "horn", AUTO, NullProgress())
     profile = {
         "driver": "GTiff",
         "width": side,

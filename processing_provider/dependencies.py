@@ -18,7 +18,8 @@ from .settings import has_window
 # scarp.environment is imported in functions: QGIS loads this module at its start, which must cost little.
 
 LINK = "scarp:install"  # address of the dialog that installs the libraries
-OPTIONAL = {"distributed"}  # packages that only a Dask cluster needs, and that the private environment does not contain
+OPTIONAL = {"distributed", "pyflwdir"}
+"""Packages that only a Dask cluster and flow routing need, and that the private environment does not contain."""
 PACKAGES = {"sklearn": "scikit-learn"}  # package to install, where its name differs from that of the module
 
 

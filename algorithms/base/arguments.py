@@ -18,6 +18,7 @@ from qgis.core import (
 )
 
 from ...model.errors import CrsMissing, InputCorrupt, InputMissing, LibraryMissing, ParameterInvalid
+from ...model.factors.definitions import FLOW
 from ...model.options import NONE, Option, Options
 from ...model.texts import join_names
 from ...model.virtual_rasters import RasterName
@@ -156,6 +157,19 @@ class Arguments:
             text = tr("{how_to_install}\nOr leave SCHEDULER empty to compute on this computer.")
             raise LibraryMissing(text.format(how_to_install=install_hint(packages)))
         return address
+
+    def terrain(self) -> tuple[str, ...]:
+        """Return the groups in TERRAIN.
+
+        Raises:
+            LibraryMissing: flow routing is chosen and its library is not there.
+        """
+        groups = self.choices("TERRAIN")
+        packages = self.core.missing(["pyflwdir"]) if FLOW in groups and self.core else []
+        if packages:
+            text = tr("{how_to_install}\nOr leave flow out of TERRAIN: the other factors do not need it.")
+            raise LibraryMissing(text.format(how_to_install=install_hint(packages)))
+        return groups
 
     def file(self, name: str) -> str | None:
         return self.algorithm.parameterAsFile(self.parameters, name, self.context) if self.given(name) else None

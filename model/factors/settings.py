@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Union
 from ..errors import ParameterInvalid
 from ..inputs.units import AUTO, ELEVATION_UNITS, PRECIPITATION_UNITS, TEMPERATURE_UNITS
 from ..options import NONE, Options, choice, number, scheduler, several
-from .definitions import CELL_TERRAIN, FLOW_TERRAIN, WINDOW_TERRAIN
+from .definitions import CELL_TERRAIN, FLOW_TERRAIN, MEAN_SLOPE, POSITION, RELIEF, WINDOW_TERRAIN
 
 if TYPE_CHECKING:
     from ..inputs.vectors import Lines, Points, Polygons
 
 TERRAIN_GROUPS = (*CELL_TERRAIN, *WINDOW_TERRAIN, *FLOW_TERRAIN)
-DEFAULT_TERRAIN = (*CELL_TERRAIN, *WINDOW_TERRAIN)
+DEFAULT_TERRAIN = (*CELL_TERRAIN, POSITION, RELIEF, MEAN_SLOPE)
+"""What helped where it was tried; roughness and mean curvature in windows added nothing to it."""
 HORN = "horn"
 ZEVENBERGEN_THORNE = "zevenbergen_thorne"
 SLOPE_METHODS = (HORN, ZEVENBERGEN_THORNE)
@@ -25,8 +26,8 @@ SLOPE_METHODS = (HORN, ZEVENBERGEN_THORNE)
 _TERRAIN = (
     "Further factors from the DEM. direction: northness and eastness; curvature: tangential curvature and curvature; "
     "position, relief, mean_slope, roughness, mean_curvature: each in windows that reach 50, 100, 200, 400 and 800 m "
-    "from the cell; flow: contributing area, wetness index and height above the drainage. none gives the three factors "
-    "of the paper only."
+    "from the cell; flow: contributing area, wetness index and height above drainage, which need the package pyflwdir. "
+    "none leaves the three factors of the paper."
 )
 _SLOPE_METHOD = (
     "horn (1981) uses eight neighbours, as ArcGIS and GDAL do; zevenbergen_thorne (1987) uses four and suits "

@@ -24,6 +24,8 @@ from .definitions import (
     CATEGORICAL,
     CONTINUOUS,
     FACTORS,
+    FLOW,
+    FLOW_TERRAIN,
     TERRAIN_FACTORS,
     WINDOW_TERRAIN,
     FactorDefinition,
@@ -31,6 +33,7 @@ from .definitions import (
     factor_name,
 )
 from .density import LineDensity
+from .flow import FlowFactors, require_flow
 from .settings import CategoricalInput, RasterPath, StackInputs, StackOptions, StationPoints
 from .source_rasters import scan_source
 from .terrain import TerrainFactors, terrain_definitions
@@ -67,7 +70,7 @@ def stack_sources(
 
     climate = inputs.precipitation, inputs.temperature
     layers = inputs.landform, inputs.rivers, *climate, inputs.faults, inputs.lithology, inputs.seismic
-    sources = [terrain_source(inputs.dem, grid, options.slope_method, options.dem_unit, progress, options.terrain)]
+    sources = terrain_sources(inputs.dem, grid, options.slope_method, options.dem_unit, progress, options.terrain)
     definitions = [definition for name, definition in FACTORS.items() if name not in TERRAIN_FACTORS]
     sources += [source(one, layer) for one, layer in zip(definitions, layers) if layer is not None]
     extras: list[tuple[str, str, Any]] = [
@@ -80,7 +83,7 @@ def stack_sources(
         bands = split_bands(layer.source, name, name) if layer.raster is not None else []
         classes = [(CATEGORICAL, title, CategoricalInput(raster=band, name=title)) for band, title in bands]
         extras += classes or [(CATEGORICAL, name, layer)]
-    taken = list(dict.fromkeys([*FACTORS, *(definition.name for definition in sources[0].definitions)]))
+    taken = list(dict.fromkeys([*FACTORS, *(one.name for source in sources for one in source.definitions)]))
     for kind, title, layer in extras:
         taken.append(_extra_name(title, taken, progress))
         sources.append(source(FactorDefinition(taken[-1], kind, "", title), layer))
@@ -97,15 +100,21 @@ def _extra_name(layer: str, taken: list[str], progress: Progress) -> str:
     return name
 
 
-def terrain_source(
+def terrain_sources(
     dem: RasterPath, grid: Grid, method: str, unit: str, progress: Progress, groups: Sequence[str] = ()
-) -> FactorSource:
-    """Return the source of all factors of the DEM, with further ``groups``; errors as in :class:`TerrainFactors`."""
+) -> list[FactorSource]:
+    """Return the sources of all factors of the DEM, with further ``groups``; errors as in :class:`TerrainFactors`."""
+    if FLOW in groups:
+        require_flow(grid)
     source = scan_source(_absolute_path(dem), grid, "DEM", progress, ELEVATION, unit, "DEM_UNIT")
     windows = windows_of(grid, progress) if set(groups) & set(WINDOW_TERRAIN) else []
     definitions = tuple(terrain_definitions(groups, windows))
     made = _checked_source(definitions, partial(TerrainFactors.open, source, grid, method, groups, windows))
-    return replace(made, halo=max((window.reach for window in windows), default=0))
+    made = replace(made, halo=max((window.reach for window in windows), default=0))
+    if FLOW not in groups:
+        return [made]
+    flow = FlowFactors.compute(source, grid, method, progress)
+    return [made, FactorSource(FLOW_TERRAIN[FLOW], partial(_reader_copy, flow))]
 
 
 def continuous_source(

@@ -16,7 +16,7 @@ SHIPPED = (*SHELL, "environment", "model")
 RUN_AS_CODE = set("ExecuteSQL setSubsetString setFilterExpression QgsExpression executescript executeSql".split())
 """Ways to run a text as SQL or as an expression; a name or value from the user must never become one."""
 DECLARED = set("torch numpy scipy rasterio affine sklearn safetensors matplotlib jinja2 PIL distributed".split())
-DECLARED |= {"threadpoolctl"}  # a part of scikit-learn
+DECLARED |= {"threadpoolctl", "pyflwdir"}  # a part of scikit-learn; optional, for flow routing
 HEAVY = DECLARED - {"numpy"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,16 +12,18 @@ import rasterio
 from affine import Affine
 from scipy import ndimage
 
-from scarp.model.errors import ParameterInvalid
-from scarp.model.factors.definitions import is_terrain_factor
-from scarp.model.factors.settings import DEFAULT_TERRAIN, StackOptions
-from scarp.model.factors.sources import terrain_source
+from scarp.model.errors import GridUnsupported, LibraryMissing, ParameterInvalid
+from scarp.model.factors import flow
+from scarp.model.factors.definitions import CELL_TERRAIN, WINDOW_TERRAIN, is_terrain_factor
+from scarp.model.factors.settings import StackOptions
+from scarp.model.factors.sources import terrain_sources
 from scarp.model.factors.terrain_windows import windows_of
 from scarp.model.grid import Grid
 from scarp.model.progress import NullProgress
 from scarp.model.stack import open_stack
 from scarp.tests.core.conftest import DEGREES, UTM, build_factor_stack, by_blocks, read_band, write_raster
 
+ALL = (*CELL_TERRAIN, *WINDOW_TERRAIN)
 STATISTICS = {
     "tpi": lambda z, slope, curvature, middle: middle - z.mean(),
     "relief": lambda z, slope, curvature, middle: np.ptp(z),
@@ -35,10 +38,10 @@ GRIDS = {
 }
 
 
-def compute(path, groups=DEFAULT_TERRAIN, side=1024, method="horn"):
+def compute(path, groups=ALL, side=1024, method="horn"):
     """Return the terrain factors of a DEM by name."""
     grid = Grid.from_file(path, "DEM")
-    source = terrain_source(path, grid, method, "auto", NullProgress(), groups)
+    (source,) = terrain_sources(path, grid, method, "auto", NullProgress(), groups)
     with source.open() as reader:
         return dict(zip([one.name for one in source.definitions], by_blocks(grid, reader.read, side)))
 
@@ -92,7 +95,7 @@ def test_each_group_alone_gives_what_it_gives_among_all(tmp_path):
     path = write_raster(tmp_path / "dem.tif", holed((40, 45)), GRIDS["oblong"])
     whole = compute(path)
     seen = set()
-    for group in DEFAULT_TERRAIN:
+    for group in ALL:
         alone = compute(path, (group,))
         for factor, band in alone.items():
             np.testing.assert_array_equal(band, whole[factor], err_msg=factor)
@@ -176,8 +179,8 @@ def test_a_stack_has_all_of_it_by_default_and_the_papers_factors_unchanged(tmp_p
     extra = {"extra_continuous": [(dem, "Relief 50m")]}
     plain = build_factor_stack(dem, tmp_path / "plain.tif", **extra)
     assert plain.factors == ["slope", "profile_curvature", "aspect", "relief_50m"]
-    made = build_factor_stack(dem, tmp_path / "all.tif", terrain=StackOptions().terrain, **extra)
-    build_factor_stack(feet, tmp_path / "feet_all.tif", terrain=StackOptions().terrain, dem_unit="ft")
+    made = build_factor_stack(dem, tmp_path / "all.tif", terrain=ALL, **extra)
+    build_factor_stack(feet, tmp_path / "feet_all.tif", terrain=ALL, dem_unit="ft")
     assert len(made.factors) == 34 and made.factors[-1] == "relief_50m_2"
     missing = int(np.isnan(surface).sum())
     assert made.without_data == {"elevation": missing, "relief_50m_2": 0} and made.valid_cells == plain.valid_cells
@@ -194,3 +197,53 @@ def test_a_stack_has_all_of_it_by_default_and_the_papers_factors_unchanged(tmp_p
 def test_terrain_that_is_no_choice_is_refused(words, message):
     with pytest.raises(ParameterInvalid, match=message):
         StackOptions(terrain=words)
+
+
+def test_flow_without_its_library_says_how_to_get_it(tmp_path, monkeypatch):
+    dem = write_raster(tmp_path / "dem.tif", holed((40, 45)), GRIDS["oblong"])
+    monkeypatch.setitem(sys.modules, "pyflwdir", None)
+    with pytest.raises(LibraryMissing, match="pip install pyflwdir.*leave flow out of TERRAIN"):
+        build_factor_stack(dem, tmp_path / "stack.tif", terrain=("relief", "flow"))
+    monkeypatch.setattr(flow, "MAX_CELLS", 1000)
+    with pytest.raises(GridUnsupported, match="takes up to 1,000. Leave flow out"):
+        build_factor_stack(dem, tmp_path / "stack.tif", terrain=("flow",))
+
+
+def test_flow_gathers_in_a_valley_and_adds_up(tmp_path):
+    pytest.importorskip("pyflwdir", reason="pyflwdir is not installed.")
+    y, x = np.mgrid[:60, :41]
+    valley = 1000 + 5.0 * np.abs(x - 20) - 2.0 * y
+    valley[30:33, 3:6] = np.nan
+    grid = Grid(UTM, Affine(30, 0, 2e5, 0, -30, 36e5), 41, 60)
+    dem = write_raster(tmp_path / "dem.tif", valley.astype(np.float32), grid)
+    made = build_factor_stack(dem, tmp_path / "stack.tif", terrain=("flow",))
+    assert made.factors[3:] == ["contributing_area", "wetness_index", "height_above_drainage"]
+    with open_stack(tmp_path / "stack.tif") as stack:
+        slope, area, wetness, height = stack.read(stack.grid.whole, ["slope", *made.factors[3:]])
+    assert all(np.array_equal(np.isnan(band), np.isnan(valley)) for band in (area, wetness, height))
+    assert np.nanmin(area) == pytest.approx(np.log10(900)) and (np.nanargmax(area, axis=1)[5:] == 20).all()
+    expected = np.log(10**area / 30 / np.tan(np.radians(np.maximum(slope, 0.1))))
+    np.testing.assert_allclose(wetness, expected, rtol=1e-4)
+    drainage = 10.0**area > 5e5
+    assert drainage[-1, 20] and (height[drainage] == 0).all() and np.nanmin(height) == 0
+    # Far down the valley a slope leads straight to the drainage in its middle.
+    assert height[50, 25] == pytest.approx(25, abs=12)
+
+
+def test_contributing_area_equals_water_led_from_the_highest_cell_to_the_lowest_neighbour(tmp_path):
+    pytest.importorskip("pyflwdir", reason="pyflwdir is not installed.")
+    random = np.random.default_rng(5)
+    y, x = np.mgrid[:50, :60]
+    surface = (2000 - 3.0 * x - 2.0 * y + random.random((50, 60))).astype(np.float32)
+    grid = Grid(DEGREES, Affine(1 / 1200, 0, 20, 0, -1 / 1200, 48), 60, 50)
+    dem = write_raster(tmp_path / "dem.tif", surface, grid)
+    build_factor_stack(dem, tmp_path / "stack.tif", terrain=("flow",))
+    expected = np.repeat(grid.cell_area()[:, None], 60, axis=1)
+    for row, column in zip(*np.unravel_index(np.argsort(-surface, axis=None), surface.shape)):
+        near = slice(max(0, row - 1), row + 2), slice(max(0, column - 1), column + 2)
+        lowest = surface[near].min()
+        if lowest < surface[row, column]:
+            expected[near][surface[near] == lowest] += expected[row, column]
+    with open_stack(tmp_path / "stack.tif") as stack:
+        (area,) = stack.read(stack.grid.whole, ["contributing_area"])
+    np.testing.assert_allclose(area, np.log10(expected), rtol=1e-5)

@@ -16,7 +16,7 @@ import pytest
 
 from scarp.tests.qgis.child import BLOCKER, PROGRAM, ROOT
 
-LIBRARIES = ("torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2", "distributed")
+LIBRARIES = ("torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2", "distributed", "pyflwdir")
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
 """What the plugin repository's validator asks of metadata.txt."""
 
