@@ -26,6 +26,7 @@ from rasterio.windows import Window
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
 from ..outputs.atomic import atomic_output
 from ..virtual_rasters import VRT_PREFIX, RasterName, vrt_with_options
+from .overviews import ThinningWriter
 
 if TYPE_CHECKING:
     from ..grid import Block, Grid
@@ -36,7 +37,7 @@ REGION_TAG = "REGION"  # metadata item of a map that names the region it shows, 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # what rasterio raises; it passes some of GDAL's own errors on unchanged
 MAX_PLAUSIBLE_VALUE = 1e30  # no physical quantity is as large; the extreme float32 numbers often are undeclared nodata
 MAX_BANDS = 5000  # looking up the nodata value of more bands would take seconds for every window
-MANY_BANDS = 16  # from here on a raster has no overview of half its size
+MANY_BANDS = 16  # a raster with more has no overview of half its size, and takes the others from its blocks
 GDAL_CACHE_BYTES = 128 * 1024 * 1024
 """Block cache of GDAL, in bytes because rasterio passes the number on as it is; GDAL's own default, a share of the
 machine's memory, would grow with the machine."""
@@ -439,6 +440,7 @@ def create_raster(
     with atomic_output(path) as temporary:
         try:
             with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES, GDAL_TIFF_OVR_BLOCKSIZE=TILE):
+                thinning = None
                 with _open_writer(temporary, "w", **profile) as dataset:
                     dataset.update_tags(**(tags or {}))
                     for index, description in enumerate(bands, 1):
@@ -448,8 +450,13 @@ def create_raster(
                             dataset.update_tags(index, **band_tags[index - 1])
                     if colours:
                         dataset.write_colormap(1, dict(colours))
-                    yield dataset
-                if overviews is not None:
+                    if overviews is Resampling.nearest and len(bands) > MANY_BANDS:
+                        thinning = ThinningWriter(dataset, temporary, TILE)
+                    with contextlib.closing(thinning) if thinning else contextlib.nullcontext():
+                        yield thinning or dataset
+                if thinning:
+                    thinning.fill_overviews()
+                elif overviews is not None:
                     _add_overviews(temporary, overviews)
                 whole = is_complete(temporary)
         except GDAL_ERRORS as error:
@@ -475,8 +482,6 @@ def _write_error(path: str | os.PathLike, why: str) -> OutputNotWritable:
 def _add_overviews(path: Path, resampling: Resampling) -> None:
     with _open_writer(path, "r+") as dataset:
         largest = max(dataset.width, dataset.height)
-        # The overview of half the size is a quarter of the raster: too much where there are many bands to write.
-        first = 1 if dataset.count <= MANY_BANDS else 2
-        factors = [1 << level for level in range(first, largest.bit_length()) if largest >> level >= TILE]
+        factors = [1 << level for level in range(1, largest.bit_length()) if largest >> level >= TILE]
         if factors:
             dataset.build_overviews(factors, resampling)

@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import rasterio
+from rasterio.enums import Resampling
 
 from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
-from scarp.model.inputs.rasters import create_raster, is_complete, read_window
+from scarp.model.inputs.rasters import MANY_BANDS, create_raster, is_complete, read_window
 from scarp.model.outputs import atomic as module
 from scarp.model.outputs import transaction
 from scarp.model.outputs.atomic import (
@@ -559,3 +560,26 @@ def test_a_file_that_windows_holds_open_is_refused_before_the_work(tmp_path, mon
     with pytest.raises(OutputNotWritable, match="Remove the layer"):
         check_writable(final)
     check_writable(tmp_path / "new.tif")
+
+
+@pytest.mark.parametrize(("height", "width"), [(1100, 1301), (1026, 1027), (300, 200)])
+def test_overviews_of_many_bands_are_cells_of_the_raster(tmp_path, height, width):
+    grid = utm_grid(height, width)
+    values = np.random.default_rng(0).random((MANY_BANDS + 1, height, width), dtype=np.float32)
+    values[:, :50, :70] = np.nan
+    names = [str(band) for band in range(len(values))]
+    with create_raster(tmp_path / "a.tif", grid, "float32", np.nan, names, overviews=Resampling.nearest) as dataset:
+        for block in grid.blocks(320):
+            dataset.write(values[(slice(None), *block.slices)], window=block.window)
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        factors = dataset.overviews(1)
+        np.testing.assert_array_equal(dataset.read(), values)
+    assert factors == ([4] if height > 1000 else [])
+    for level, factor in enumerate(factors):
+        with rasterio.open(tmp_path / "a.tif", overview_level=level) as overview:
+            found = overview.read()
+        rows, columns = (
+            np.minimum(np.arange(-(-length // factor)) * factor + factor // 2, length - 1) for length in (height, width)
+        )
+        np.testing.assert_array_equal(found, values[:, rows][:, :, columns])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
