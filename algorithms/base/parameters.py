@@ -354,7 +354,8 @@ def option(declared: Option, without_default: bool = False) -> QgsProcessingPara
     if declared.choices is not None:
         choices, several = list(declared.choices), declared.several
         default = list(default) if several and default is not None else default
-        return QgsProcessingParameterEnum(name, label, choices, several, default, optional, True)
+        # QGIS takes an empty list, in which nothing is chosen, for optional parameters only.
+        return QgsProcessingParameterEnum(name, label, choices, several, default, optional or several, True)
     if declared.limits is None:
         return QgsProcessingParameterString(name, label, default or None, False, True)
     kinds = QgsProcessingParameterNumber.Type

@@ -42,7 +42,7 @@ def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
     rain = {"PRECIPITATION": data / "precipitation.tif"}
     warmth = {"TEMPERATURE": data / "temperature.tif"}
     dem = {"DEM": data / "dem.tif", "AREA": data / "study_area.gpkg"}
-    run("buildfactorstack", **dem, **classes, **lines, **rain, **warmth, OUTPUT=stack)
+    run("buildfactorstack", TERRAIN="none", **dem, **classes, **lines, **rain, **warmth, OUTPUT=stack)
     found["factors"] = _factors(stack)
     points = {"LANDSLIDES": data / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII}
     run("buildbufferedlabels", **points, REFERENCE=stack, OUTPUT=labels)

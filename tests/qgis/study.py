@@ -69,7 +69,7 @@ def make_chain(folder: Path, area: Path, run: Runner) -> dict[str, Path]:
     names = "stack.tif labels.tif safety.tif model.safetensors windows.gpkg susceptibility.tif zones.tif"
     files = {name.split(".")[0]: folder / name for name in names.split()}
     stack, labels, safety, slides = files["stack"], files["labels"], files["safety"], area / "landslides.gpkg"
-    run("buildfactorstack", OUTPUT=stack, **stack_inputs(area))
+    run("buildfactorstack", TERRAIN="none", OUTPUT=stack, **stack_inputs(area))
     scales = {"SCALE_FIELD": "scale", "RADII": RADII}
     run("buildbufferedlabels", LANDSLIDES=slides, REFERENCE=stack, OUTPUT=labels, **scales)
     rain = {"PRECIPITATION": area / "precipitation.tif", "LANDSLIDES": slides}

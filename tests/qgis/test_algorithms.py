@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import QgsRasterLayer, QgsVectorLayer
+from qgis.core import QgsProcessingException, QgsRasterLayer, QgsVectorLayer
 
 from scarp.model.artifact import load_model
 from scarp.model.factors.definitions import FACTORS
+from scarp.model.factors.settings import DEFAULT_TERRAIN
 from scarp.model.outputs.run_record import sha256
 from scarp.model.stack import open_stack
 from scarp.model.training.settings import default
@@ -39,12 +40,28 @@ def shapes_in_degrees(path) -> list[str]:
 
 def test_stack_takes_extra_factors_and_omits_what_is_missing(step, area):
     extras = {"EXTRA_CONTINUOUS": [str(area / "temperature.tif")], "EXTRA_CATEGORICAL": [str(area / "landcover.tif")]}
-    result = step("buildfactorstack", SLOPE_METHOD="zevenbergen_thorne", **extras)
+    result = step("buildfactorstack", SLOPE_METHOD="zevenbergen_thorne", TERRAIN="none", **extras)
     with open_stack(result["OUTPUT"]) as stack:
         assert stack.names[:3] == ["slope", "profile_curvature", "aspect"]
         kinds = {factor.name: factor.kind for factor in stack.factors}
     assert len(kinds) == 5 == result["FACTORS"]
     assert kinds["landcover"] == "categorical"
+
+
+def test_terrain_is_words_numbers_or_nothing_and_is_recorded(step):
+    """All of the default without a value, and the paper's factors for an empty list, as a dialog gives it."""
+    for value, words, factors in (
+        ("relief,1", ["relief", "elevation"], 9),
+        (["none"], ["none"], 3),
+        ([], ["none"], 3),
+        (None, list(DEFAULT_TERRAIN), 23),
+    ):
+        result = step("buildfactorstack", **({} if value is None else {"TERRAIN": value}))
+        assert result["FACTORS"] == factors and record_of(result["OUTPUT"])["call"]["parameters"]["TERRAIN"] == words
+    with pytest.raises(QgsProcessingException, match="Choose none alone"):
+        step("buildfactorstack", TERRAIN="none,relief")
+    with pytest.raises(QgsProcessingException, match='TERRAIN .*"hills".*some of none, elevation'):
+        step("buildfactorstack", TERRAIN="hills")
 
 
 def test_climate_zones_with_numbers_as_text(step, area, tmp_path):

@@ -16,7 +16,7 @@ FROZEN = """
 createdemodata: SIZE [REGIONS] SEED OUTPUT
 buildfactorstack: DEM [AREA] [LANDFORM] [LANDFORM_FIELD] [RIVERS] [RIVER_RADIUS] [PRECIPITATION] [TEMPERATURE] [FAULTS]
     [FAULT_RADIUS] [LITHOLOGY] [LITHOLOGY_FIELD] [SEISMIC] [SEISMIC_FIELD] [EXTRA_CONTINUOUS] [EXTRA_CATEGORICAL]
-    [SCHEDULER] OUTPUT
+    [TERRAIN] [SCHEDULER] OUTPUT
 checkfactors: STACK OUTPUT_HTML OUTPUT_TABLE
 buildbufferedlabels: LANDSLIDES [SCALE_FIELD] RADII [RING] REFERENCE [AREA] OUTPUT
 buildsafetyfactor: REFERENCE PRECIPITATION ALPHA BETA RAINY_DAYS [CLIMATE] [ALPHA_FIELD] [BETA_FIELD] [RAINY_DAYS_FIELD]
@@ -46,6 +46,7 @@ FROZEN = dict(row.split(": ") for row in FROZEN.replace("\n    ", " ").strip().s
 """What is not in brackets is required or has a default; nothing is ever renamed."""
 
 CHOICES = """
+buildfactorstack TERRAIN: none elevation direction curvature position relief mean_slope roughness mean_curvature flow
 buildsafetyfactor PRESET: recommended paper
 trainpcum PRESET: recommended paper
 trainpcum PHYSICS: hinge indicator none

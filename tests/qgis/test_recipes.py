@@ -124,7 +124,13 @@ def five(run, area, chain, tmp_path_factory, make_batches) -> Path:
         left, right, bottom = LEFT + number * width, LEFT + (number + 1) * width, TOP - SIZE * CELL
         strip = folder / f"name_{region}.gpkg"
         write_layer(strip, "Polygon", "name:string", [(box(left, TOP, right, bottom), [region])])
-        run("buildfactorstack", AREA=strip, OUTPUT=folder / f"factors_{region}.tif", **stack_inputs(area))
+        run(
+            "buildfactorstack",
+            TERRAIN="none",
+            AREA=strip,
+            OUTPUT=folder / f"factors_{region}.tif",
+            **stack_inputs(area),
+        )
     shared = {make_batches.MODEL: chain["model"], make_batches.WINDOWS: chain["windows"]}
     for name, source in {**shared, make_batches.LANDSLIDES: area / "landslides.gpkg"}.items():
         shutil.copy(source, folder / name)
