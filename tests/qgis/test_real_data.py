@@ -31,7 +31,7 @@ def test_chain_on_kaghan(run, kaghan, tmp_path):
     layers = {name: kaghan / file for name, file in LAYERS.items()}
     stack, labels, safety, susceptibility, zones = files.values()
     layers |= {"LITHOLOGY_FIELD": "Formation", "PRECIPITATION": rain, "EXTRA_CATEGORICAL": extras}
-    run("buildfactorstack", OUTPUT=stack, **layers)
+    run("buildfactorstack", TERRAIN="none", OUTPUT=stack, **layers)
     with open_stack(stack) as opened:
         assert " ".join(opened.names) == FACTORS
         assert len(opened.factor("lithology").classes) == 9
