@@ -46,9 +46,9 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>1 准备数据</translation>
     </message>
     <message>
-        <source>1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper&apos;s value for mountains in southeastern Tibet. With TOPOGRAPHY it is for land without another k.</source>
+        <source>1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper&apos;s value for mountains in southeastern Tibet. With TOPOGRAPHY it is for land without another k. It overrides SAFETY_FACTOR.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>1 除以以 mm 为单位的阈值：0.0129 对应 77.5 mm，是论文对藏东南山地的取值。给出 TOPOGRAPHY 时，它用于没有其他 k 的土地。</translation>
+        <translation>1 除以以 mm 为单位的阈值：0.0129 对应 77.5 mm，是论文对藏东南山地的取值。给出 TOPOGRAPHY 时，它用于没有其他 k 的土地。它优先于 SAFETY_FACTOR。</translation>
     </message>
     <message>
         <source>1 when all outputs and numbers are the same, else 0</source>
@@ -151,9 +151,24 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>路径对系统来说过长。请选择路径较短的文件夹，例如 C:\scarp。</translation>
     </message>
     <message>
-        <source>AUC of each fold with its 95 % interval (DeLong), for blocks and for the random split.</source>
+        <source>A year or a date such as 2005-06-30, with DATE_FIELD: the model is trained on the landslides before it and tested on those from it on, on the same land.</source>
         <extracomment>scarp:crossvalidate</extracomment>
-        <translation>每折的 AUC 及其 95 % 区间（DeLong），分别针对区块划分和随机划分。</translation>
+        <translation>年份，或 2005-06-30 这样的日期，与 DATE_FIELD 一起使用：模型用此前的滑坡训练，用此日起的滑坡测试，所用土地相同。</translation>
+    </message>
+    <message>
+        <source>AUC against stable cells of the labels alone, the easier question</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <translation>只与标签的稳定像元相对照的 AUC，区分起来较容易</translation>
+    </message>
+    <message>
+        <source>AUC of each fold, of the whole map and of the mean, against all other land and against stable land, with 95 % intervals from blocks of land; AUC of the baselines; for blocks and for the random split.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>每折、整幅图及平均的 AUC，分别与其余全部土地和稳定区相对照，附由区块得到的 95 % 区间；基线的 AUC；分别针对区块划分和随机划分。</translation>
+    </message>
+    <message>
+        <source>AUC of slope alone on the same cells</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <translation>相同像元上仅用坡度的 AUC</translation>
     </message>
     <message>
         <source>AUC of the map on the labelled cells</source>
@@ -166,14 +181,14 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>测试窗口中各点的 AUC（给出 WINDOWS 时）</translation>
     </message>
     <message>
-        <source>AUC of the test windows</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>测试窗口的 AUC</translation>
+        <source>AUC of the test windows or blocks: landslide cells against all other mapped land</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
+        <translation>测试窗口或区块的 AUC：滑坡像元与编录范围内其余全部土地相对照</translation>
     </message>
     <message>
-        <source>AUC of the test windows or blocks</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
-        <translation>测试窗口或区块的 AUC</translation>
+        <source>AUC of the test windows: landslide cells against all other mapped land</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>测试窗口的 AUC：滑坡像元与编录范围内其余全部土地相对照</translation>
     </message>
     <message>
         <source>AUC of the whole out-of-fold map</source>
@@ -217,13 +232,13 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters and the output must lie on storage that all machines see at the same path. Leave it empty to compute on this computer; docs/cluster.md shows how to start a cluster.</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
         <translation>Dask 调度器的地址，例如 tcp://10.0.0.1:8786，由其工作进程承担计算。所有栅格和输出必须位于各台机器以相同路径访问的存储上。留空则在本机计算；如何启动集群见 docs/cluster.md。</translation>
     </message>
     <message>
-        <source>All numbers of the report as a table, with their intervals.</source>
+        <source>All numbers of the report as a table, with their intervals. The row verdict is 0 for usable, 1 for weak and 2 for do not use.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>报告中的全部数值及其区间，以表格给出。</translation>
+        <translation>报告中的全部数值及其区间，以表格给出。verdict 一行：0 表示可用，1 表示较弱，2 表示请勿使用。</translation>
     </message>
     <message>
         <source>All numbers of the report as a table, with their intervals; the same as JSON beside it.</source>
@@ -277,10 +292,10 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack&apos;s own resolution.
-The stack may cover another area than the one trained on, if it has the factors that the model needs, with cells of about the same size. Factors are found by name, classes by label. The map is computed in tiles that overlap enough to leave no seam, so its size does not matter. A large map that was cancelled resumes when it is started again with the same inputs and an output in the same folder. The values rank slopes; they are no probability per year.</source>
+The stack may cover another area than the one trained on, if it has the factors that the model needs, with cells of about the same size. Factors are found by name, classes by label. The map is computed in tiles that overlap enough to leave no seam, so its size does not matter. A large map that was cancelled resumes when it is started again with the same inputs and an output in the same folder. The values rank slopes; they are no probability per year. Those of models trained with PROBABILITY are the share of cells like this one that are landslide cells in the inventory.</source>
         <extracomment>scarp:predictsusceptibility</extracomment>
         <translation>将训练好的模型应用于因子栈，得到与因子栈分辨率相同、取值 0 到 1 的滑坡易发性图。
-因子栈可以覆盖训练区以外的地区，只要含有模型所需的因子，且像元大小大致相同。因子按名称、类别按标签查找。制图按相互重叠的分块进行，重叠足以消除接缝，因此区域大小不受限制。大图取消后，用相同的输入重新启动，且输出位于同一文件夹，就会从停下的地方继续。数值用于对坡体排序，不是每年的概率。</translation>
+因子栈可以覆盖训练区以外的地区，只要含有模型所需的因子，且像元大小大致相同。因子按名称、类别按标签查找。制图按相互重叠的分块进行，重叠足以消除接缝，因此区域大小不受限制。大图取消后，用相同的输入重新启动，且输出位于同一文件夹，就会从停下的地方继续。数值用于对坡体排序，不是每年的概率。用 PROBABILITY 训练的模型，其数值是与该像元同类的像元中编录滑坡像元的占比。</translation>
     </message>
     <message>
         <source>Area of each class in km² and as a share of the row, mean and highest rain: for the whole map and each region, all zones together and each zone.</source>
@@ -368,6 +383,11 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>沿用以往运行的分界值</translation>
     </message>
     <message>
+        <source>Buffer around the test area (m)</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>测试区周围的缓冲带（m）</translation>
+    </message>
+    <message>
         <source>Build factor stack</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>构建因子栈</translation>
@@ -383,14 +403,19 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>torch 的构建版本</translation>
     </message>
     <message>
-        <source>Build safety factor</source>
+        <source>Build rain index</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>计算安全系数</translation>
+        <translation>计算降雨指数</translation>
     </message>
     <message>
         <source>CSV (*.csv)</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>CSV (*.csv)</translation>
+    </message>
+    <message>
+        <source>Calibrate to a probability</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <translation>校准为概率</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -431,6 +456,11 @@ The stack may cover another area than the one trained on, if it has the factors 
         <source>Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, because the slope beside a landslide is not a good example of a stable one. Measured from the landslide, so it must exceed the radius to have an effect. 0, as in the paper, means no ring; 150 to 300 helped in trials on small landslides.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>与滑坡的距离大于其半径、但小于此值的像元记为 255，不用于训练，因为紧邻滑坡的坡体并不是稳定坡体的好样本。距离从滑坡算起，所以此值必须大于半径才起作用。0 与论文一致，表示不设环带；在小型滑坡的试验中，150 到 300 有所帮助。</translation>
+    </message>
+    <message>
+        <source>Cells nearer than this to the blocks held out for test are used neither for training nor for validation, so that the test does not ask about land that the model saw next door. Empty: the largest radius of the landslide labels; RING if they have no radius; no buffer if the labels tell neither. Not used with SPLIT=random.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>与留作测试的区块的距离小于此值的像元，既不用于训练，也不用于验证，以免测试的是模型在近旁见过的土地。留空：取滑坡标签的最大半径；标签没有半径时取 RING；标签中两者都没有时不设缓冲带。SPLIT=random 时不使用。</translation>
     </message>
     <message>
         <source>Channels of the first level. More of them need more landslides and time.</source>
@@ -522,11 +552,11 @@ It never stops at the first problem, and changes nothing.</source>
         <translation>与随机划分比较</translation>
     </message>
     <message>
-        <source>Compares a susceptibility map with landslides and with stable points, and writes a report: ROC curve and AUC, recall, kappa and confusion matrix, success-rate curve, calibration, and for each zone its share of the landslides against its share of the area.
-Stable points are drawn at random, as many as landslides, away from them; the draw is repeated and intervals are given. A map always fits the landslides it was trained on: give the training windows, and the report states how many points lie in them and gives the numbers of the test windows beside those of all. Trust those of the test windows.</source>
+        <source>Compares a susceptibility map with landslides, other land and stable points, and writes a report: ROC curve and AUC, recall, kappa and confusion matrix, calibration, and for each zone its share of the landslides against its share of the area.
+The AUC compares landslides with all other mapped land by area. Stable points, for recall and kappa, are drawn at random, as many as landslides, away from them. Intervals resample blocks of land, because landslides near each other resemble each other. A map always fits the landslides it was trained on: give the training windows, and the report states how many points lie in them and gives the numbers of the test windows beside those of all. Trust those of the test windows.</source>
         <extracomment>scarp:validatewithpoints</extracomment>
-        <translation>将易发性图与滑坡和稳定点作比较，并写出报告：ROC 曲线和 AUC、召回率、kappa 和混淆矩阵、成功率曲线、校准，以及各分区的滑坡占比与面积占比。
-稳定点随机抽取，与滑坡数目相同，并与滑坡保持距离；抽取重复进行并给出区间。一幅图总是与其训练所用的滑坡相符：请给出训练窗口，报告会说明其中有多少点，并将测试窗口的数值与全部点的数值并列给出。请以测试窗口的数值为准。</translation>
+        <translation>将易发性图与滑坡、其余土地和稳定点作比较，并写出报告：ROC 曲线和 AUC、召回率、kappa 和混淆矩阵、校准，以及各分区的滑坡占比与面积占比。
+AUC 将滑坡与编录范围内其余全部土地按面积相对照。用于召回率和 kappa 的稳定点随机抽取，与滑坡数目相同，并与滑坡保持距离。区间由对区块重抽样得到，因为相邻的滑坡彼此相似。一幅图总是与其训练所用的滑坡相符：请给出训练窗口，报告会说明其中有多少点，并将测试窗口的数值与全部点的数值并列给出。请以测试窗口的数值为准。</translation>
     </message>
     <message>
         <source>Compares several susceptibility maps of one area on the same landslides, the same stable points and the same ground: AUC of each map and region, tests whether a difference could be chance, how far the maps agree in their zones and in the order of the cells, and where they differ.
@@ -560,13 +590,15 @@ A map looks better on the landslides it was trained on. Give the training window
         <translation>计算设备。auto：有 NVIDIA GPU 时用 GPU，否则用 CPU。cuda:1 是第二块 GPU；mps 是苹果电脑的 GPU。</translation>
     </message>
     <message>
-        <source>Computes where the wettest week brings more rain than slopes of that landform have withstood so far. Training uses it as the physics constraint: where the safety factor is below 0.5, the model is penalised for predicting low susceptibility.
-R7, the rain of the wettest seven days, is estimated as ALPHA × BETA × 7 / RAINY_DAYS × annual precipitation (mm). The safety factor is Fs = 1 / (1 + k × R7). k is 1 divided by the critical rainfall of a terrain class, so Fs is below 0.5 exactly where R7 exceeds the critical rainfall. For each terrain class k comes from K_TABLE; else from your landslides, as the 95th percentile of R7 at those in that class (in all, where that class has too few); else from the paper&apos;s table, where the names match.
-Any other safety factor raster (from a slope stability model, say) can be used for training instead.</source>
+        <source>Computes where the wettest week of a mean year brings more rain than the threshold of its landform. Training uses it as the physics constraint: where the rain index is below 0.5, the model is penalised for predicting low susceptibility.
+R7, the rain of the wettest seven days, is estimated as ALPHA × BETA × 7 / RAINY_DAYS × annual precipitation (mm): a climatological week, not a real one. The rain index is Fs = 1 / (1 + k × R7). k is 1 divided by the critical rainfall of a terrain class, so Fs is below 0.5 exactly where R7 exceeds the critical rainfall. Zhang and Deng call Fs a safety factor; it is no factor of safety of a slope, because strength and stress are not in it.
+For each terrain class k comes from K_TABLE; else from your landslides, as the PERCENTILE of R7 at those in that class (in all, where that class has too few); else from the paper&apos;s table, where the names match. The log states the hit rate, which is the share of the landslides under warning, and the share of the land under warning. The paper&apos;s 95th percentile has a hit rate of about 5 % by construction.
+A factor of safety from a slope stability model can be used for training instead.</source>
         <extracomment>scarp:buildsafetyfactor</extracomment>
-        <translation>计算最湿的一周在哪些地方带来的降雨超过了同类地貌坡体迄今所经受的降雨。训练时以此作为物理约束：在安全系数低于 0.5 的地方，模型预测低易发性会受到惩罚。
-R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水量（mm）估算。安全系数为 Fs = 1 / (1 + k × R7)。k 等于 1 除以该地形类型的临界雨量，因此 R7 超过临界雨量之处恰好是 Fs 低于 0.5 之处。每种地形类型的 k 取自 K_TABLE；否则由您的滑坡求得，即该类型上各滑坡处 R7 的第 95 百分位数（该类型滑坡过少时用全部滑坡）；再否则按名称取自论文的表格。
-训练也可以改用任何其他安全系数栅格（例如由边坡稳定性模型得到的）。</translation>
+        <translation>计算平均年份中最湿的一周在哪些地方带来的降雨超过该处地貌的阈值。训练时以此作为物理约束：在降雨指数低于 0.5 的地方，模型预测低易发性会受到惩罚。
+R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水量（mm）估算：这是气候平均意义上的一周，不是真实的某一周。降雨指数为 Fs = 1 / (1 + k × R7)。k 等于 1 除以该地形类型的临界雨量，因此 R7 超过临界雨量之处恰好是 Fs 低于 0.5 之处。Zhang and Deng 称 Fs 为安全系数；但它并不是边坡的安全系数，因为其中不含强度和应力。
+每种地形类型的 k 取自 K_TABLE；否则由您的滑坡求得，即该类型上各滑坡处 R7 的第 PERCENTILE 百分位数（该类型滑坡过少时用全部滑坡）；再否则按名称取自论文的表格。日志给出命中率，即处于警戒状态的滑坡占比，以及处于警戒状态的土地占比。论文采用的第 95 百分位数，其命中率按定义只有约 5 %。
+训练也可以改用由边坡稳定性模型得到的安全系数。</translation>
     </message>
     <message>
         <source>Copy</source>
@@ -584,9 +616,14 @@ R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水�
         <translation>创建环境</translation>
     </message>
     <message>
-        <source>Critical rainfall and k of each terrain class, their source, and the number of landslides behind them.</source>
+        <source>Critical rain index</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>临界降雨指数</translation>
+    </message>
+    <message>
+        <source>Critical rainfall and k of each terrain class, their source, the number of landslides behind them, the share of the land under warning, and the hit rate.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>每种地形类型的临界雨量和 k、其来源，以及所依据的滑坡数。</translation>
+        <translation>每种地形类型的临界雨量和 k、其来源、所依据的滑坡数、处于警戒状态的土地占比，以及命中率。</translation>
     </message>
     <message>
         <source>Critical safety factor</source>
@@ -597,11 +634,6 @@ R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水�
         <source>Cross-validate</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>交叉验证</translation>
-    </message>
-    <message>
-        <source>Curves of loss, accuracy, recall and violation rate by epoch, and the metrics of the test windows.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>各轮的损失、准确率、召回率和违反率曲线，以及测试窗口的指标。</translation>
     </message>
     <message>
         <source>Cuts a susceptibility map into zones, normally five: very low, low, medium, high, very high.
@@ -617,13 +649,23 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     </message>
     <message>
         <source>Dask scheduler</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
         <translation>Dask 调度器</translation>
     </message>
     <message>
         <source>Data augmentation (flips/rotations)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>数据增强（翻转、旋转）</translation>
+    </message>
+    <message>
+        <source>Date field</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>日期字段</translation>
+    </message>
+    <message>
+        <source>Date that divides training from test</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>划分训练与测试的日期</translation>
     </message>
     <message>
         <source>Decay per step of the exponential moving average (EMA) of the weights. The average varies less from epoch to epoch; it is evaluated and saved. 0 turns it off.</source>
@@ -736,11 +778,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>最多 {most} 轮，已完成第 {n} 轮；其中第 {best} 轮最佳。</translation>
     </message>
     <message>
-        <source>Estimates how good a kind of model is on areas that it has not seen. The area is cut into blocks, and the blocks are divided into folds. Each fold is predicted by a model that was trained on all other folds only. The result is a map in which every cell comes from a model that did not see its block, and a table with the AUC of each fold.
+        <source>Estimates how good a kind of model is on areas that it has not seen. The area is cut into blocks, and the blocks are divided into folds. Each fold is predicted by a model that was trained on all other folds only. The result is a map in which every cell comes from a model that did not see its block, and a report with the AUC of each fold, of the mean, and of slope alone, with intervals. Instead of blocks, REGIONS may be left out one by one, or the landslides after a date (SPLIT_DATE).
 The same is done with small patches that are assigned at random, as is often published. Test cells then lie beside training cells, and the AUC is better than on new areas: GAP is the difference.
 It takes as long as training FOLDS times, and twice that with the random split.</source>
         <extracomment>scarp:crossvalidate</extracomment>
-        <translation>估计某种模型在未见过的地区上有多好。区域被切成区块，区块划分为各折。每一折都由只用其他各折训练的模型来预测。结果是一幅每个像元都来自未见过其区块的模型的图，以及一张列出每折 AUC 的表。
+        <translation>估计某种模型在未见过的地区上有多好。区域被切成区块，区块划分为各折。每一折都由只用其他各折训练的模型来预测。结果是一幅每个像元都来自未见过其区块的模型的图，以及一份报告，给出每折、平均及仅用坡度的 AUC 及其区间。除区块外，也可以逐一留出 REGIONS 中的区域，或留出某一日期（SPLIT_DATE）以后的滑坡。
 再用随机分配的小块重复一遍，这是文献中常见的做法。此时测试像元紧挨着训练像元，AUC 会好于在新地区的结果：GAP 即为两者之差。
 耗时为训练时间的 FOLDS 倍；加上随机划分则再加一倍。</translation>
     </message>
@@ -795,6 +837,16 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>断层</translation>
     </message>
     <message>
+        <source>Field of LANDSLIDES with a year or date, for SPLIT_DATE. Landslides without one are left out.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>LANDSLIDES 中存放年份或日期的字段，用于 SPLIT_DATE。没有日期的滑坡不参与。</translation>
+    </message>
+    <message>
+        <source>Field of LANDSLIDES with train or test: one model is trained on the ones and tested on the others, on the same land. Landslides without a value are left out.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>LANDSLIDES 中取值为 train 或 test 的字段：用前者训练一个模型，用后者测试，所用土地相同。没有值的滑坡不参与。</translation>
+    </message>
+    <message>
         <source>Field of the climate zones with alpha.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>气候分区中存放 alpha 的字段。</translation>
@@ -808,6 +860,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Field of the climate zones with the rainy days.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>气候分区中存放雨日数的字段。</translation>
+    </message>
+    <message>
+        <source>Field of the landslides with the rain in millimetres of the week before each of them. It replaces the climatological week there, so the threshold and its hit rate come from real weeks, like the rain that &quot;Rainfall warning&quot; compares. Landslides without a value are left out.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>滑坡图层中存放每个滑坡发生前一周雨量（毫米）的字段。它在滑坡处代替气候平均意义上的一周，因此阈值及其命中率来自真实的各周，与“降雨预警”所比较的降雨相同。没有值的滑坡不参与。</translation>
     </message>
     <message>
         <source>Field with the class of each landform polygon. Needed for polygons only.</source>
@@ -831,7 +888,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Field with the name of each region. Without it they are numbered.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:crossvalidate …</extracomment>
         <translation>存放各区域名称的字段。不给出时以编号表示。</translation>
     </message>
     <message>
@@ -930,9 +987,9 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>折数</translation>
     </message>
     <message>
-        <source>For PCUM: raster from &quot;Build safety factor&quot;, or any other safety factor, on the stack&apos;s grid.</source>
+        <source>Folds that are computed side by side, each in a process of its own. 0: as many as there are cores and memory for. The result is the same whatever their number. Without effect with SCHEDULER.</source>
         <extracomment>scarp:crossvalidate</extracomment>
-        <translation>用于 PCUM：“计算安全系数”得到的栅格，或位于因子栈格网上的任何其他安全系数。</translation>
+        <translation>并行计算的折数，每折在各自的进程中。0：核心数和内存所允许的最大数目。无论数目多少，结果都相同。给出 SCHEDULER 时不起作用。</translation>
     </message>
     <message>
         <source>For this Mac (processor and Apple graphics)</source>
@@ -950,9 +1007,9 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>来源</translation>
     </message>
     <message>
-        <source>From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of maps from 0 to 1. 0.5 as in the paper.</source>
+        <source>From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of maps from 0 to 1. 0.5 as in the paper. Values of a calibrated map (PROBABILITY) are far smaller: take the share of landslide cells, which the report of the training has.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>易发性达到此值的像元判为滑坡，用于取值 0 到 1 的图的召回率、kappa 和混淆矩阵。0.5 与论文一致。</translation>
+        <translation>易发性达到此值的像元判为滑坡，用于取值 0 到 1 的图的召回率、kappa 和混淆矩阵。0.5 与论文一致。经过校准的图（PROBABILITY）数值要小得多：请取训练报告中的滑坡像元占比。</translation>
     </message>
     <message>
         <source>Further models, whose maps are averaged with that of the first.</source>
@@ -982,14 +1039,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
 文件夹中有带河谷和水系的 DEM、1 km 的年降水量和年平均气温、河流、断层、岩性、地貌、地震烈度、气候分区、研究区、以不同滑坡成因为主的各个区域，以及一份带有真实编录常见缺陷的滑坡编录：偏远处漏记的滑坡、重复记录和缺失的规模。true_probability.tif 是抽取滑坡所依据的概率。一切均为虚构，并不表示真实地点。</translation>
     </message>
     <message>
-        <source>GeoTIFF of warning classes from 1, no warning, to 4, severe; names and colours are in it.</source>
+        <source>GeoTIFF of warning classes from 1, below the threshold, to 4, severe; names and colours are in it.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>预警等级的 GeoTIFF，从 1（无预警）到 4（严重）；名称和颜色已写入其中。</translation>
+        <translation>预警等级的 GeoTIFF，从 1（低于阈值）到 4（严重）；名称和颜色已写入其中。</translation>
     </message>
     <message>
-        <source>GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it.</source>
+        <source>GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it. The verdict is that of the map, and do not use where zones are closer together than the noise of the model.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
-        <translation>分区编号的 GeoTIFF，从 1（极低）开始；0 为无数据。名称和颜色已写入其中。</translation>
+        <translation>分区编号的 GeoTIFF，从 1（极低）开始；0 为无数据。名称和颜色已写入其中。结论沿用易发性图的结论；若各分区之间的差距小于模型的噪声，则为“请勿使用”。</translation>
     </message>
     <message>
         <source>GeoTIFF with R7 in millimetres.</source>
@@ -1017,9 +1074,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>各次采样和各模型之间标准差的 GeoTIFF。需要 SAMPLES 或多个模型。</translation>
     </message>
     <message>
-        <source>GeoTIFF, 0 to 1, more is more susceptible. On the stack&apos;s cells, or on cells of 600 m if all models predict patches of 600 m (BPNN and ResNet).</source>
+        <source>GeoTIFF, 0 to 1, more is more susceptible. On the stack&apos;s cells, or on cells of 600 m if all models predict patches of 600 m (BPNN and ResNet). The log and the layer state the verdict: usable, weak or do not use, and why.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
-        <translation>GeoTIFF，0 到 1，越大越易发。采用因子栈的像元；当所有模型都以 600 m 的小块进行预测时（BPNN 和 ResNet），采用 600 m 的像元。</translation>
+        <translation>GeoTIFF，0 到 1，越大越易发。采用因子栈的像元；当所有模型都以 600 m 的小块进行预测时（BPNN 和 ResNet），采用 600 m 的像元。日志和图层给出结论（可用、较弱或请勿使用）及其理由。</translation>
     </message>
     <message>
         <source>GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the critical rainfall.</source>
@@ -1047,6 +1104,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>历史滑坡</translation>
     </message>
     <message>
+        <source>Hit rate of the threshold</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>阈值的命中率</translation>
+    </message>
+    <message>
         <source>Host</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>主机</translation>
@@ -1067,6 +1129,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>五种区域取多少种，1 到 5：河流侵蚀、深切河谷、冰碛与断层、冻融、人类活动。</translation>
     </message>
     <message>
+        <source>How often blocks of land are resampled and stable points drawn, for intervals and tests.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <translation>对区块重抽样以及抽取稳定点的次数，用于区间和检验。</translation>
+    </message>
+    <message>
         <source>How often each cell is computed with part of the network switched off at random (Monte Carlo dropout). The spread shows how certain the model is. 0: none; 20 is a reasonable number and takes 20 times as long.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>随机关闭网络的一部分、对每个像元重复计算的次数（Monte Carlo dropout）。其离散程度说明模型有多大把握。0：不计算；20 是合适的取值，耗时为 20 倍。</translation>
@@ -1075,11 +1142,6 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>How often it halves the resolution for a wider view.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>为获得更大视野而将分辨率减半的次数。</translation>
-    </message>
-    <message>
-        <source>How often the stable points are drawn, for intervals and tests.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>稳定点抽取的次数，用于区间和检验。</translation>
     </message>
     <message>
         <source>How windows are divided into training, validation and test. spatial_blocks: whole blocks are held out for validation and test, so the test area was never seen. random: window by window as in the paper, which gives better numbers because neighbours are alike.</source>
@@ -1142,9 +1204,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>安装到</translation>
     </message>
     <message>
-        <source>Inventory for the critical rainfall: the 95th percentile of R7 at the landslides of each terrain class. Classes with too few landslides get the value of all together.</source>
+        <source>Inventory for the critical rainfall, the PERCENTILE of R7 at the landslides of each terrain class, and for its hit rate. Classes with too few landslides get the value of all together.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>用来求取临界雨量的滑坡编录：每种地形类型上各滑坡处 R7 的第 95 百分位数。滑坡过少的类型取全部滑坡的值。</translation>
+        <translation>用来求取临界雨量及其命中率的滑坡编录；临界雨量为每种地形类型上各滑坡处 R7 的第 PERCENTILE 百分位数。滑坡过少的类型取全部滑坡的值。</translation>
     </message>
     <message>
         <source>It is being installed; the bar at the bottom of QGIS&apos;s window shows the progress. Open the step again when that is done.</source>
@@ -1310,6 +1372,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Maximum number of blocks</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>最大区块数</translation>
+    </message>
+    <message>
+        <source>Mean AUC on land not seen with its interval, folds, curves, baselines, map of the folds and random split, in one file that opens in any browser.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>在未见过的土地上的平均 AUC 及其区间、各折、曲线、基线、各折分布图和随机划分，写在一个可用任何浏览器打开的文件中。</translation>
     </message>
     <message>
         <source>Method</source>
@@ -1498,8 +1565,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>One file with tables and figures, to open in any browser, print or send by e-mail.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>包含表格和图的单个文件，可用任意浏览器打开、打印或用电子邮件发送。</translation>
+    </message>
+    <message>
+        <source>One file with the verdict on the map, tables and figures, to open in any browser, print or send by e-mail. With WINDOWS it begins with the numbers of the test windows.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>一个文件，含对图的结论、表格和图件，可用任何浏览器打开、打印或通过电子邮件发送。给出 WINDOWS 时，以测试窗口的数值开头。</translation>
     </message>
     <message>
         <source>One line per input, such as STACK=/data/factors.tif, for inputs that were moved, or that were temporary layers and have been saved since. Files beside the record are found by their name.</source>
@@ -1517,9 +1589,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>每个区域一行，列出各图的主要数值，然后是全部区域、平均值和最差区域。</translation>
     </message>
     <message>
-        <source>One row per class: its name and k, for instance those that &quot;Build safety factor&quot; found from your landslides. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the paper&apos;s table applies, where the names match.</source>
+        <source>One row per class: its name and k, for instance from past weeks of rain with landslides. It overrides SAFETY_FACTOR. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the paper&apos;s table applies, where the names match.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>每种类型一行：名称和 k，例如“计算安全系数”由您的滑坡求得的值。用文本写作：lakes,0.0119,glaciers,0.0263。没有列出的类型取 K；没有 K 时，名称相符者取论文表格中的值。</translation>
+        <translation>每种类型一行：名称和 k，例如由以往各周降雨与滑坡得到的值。它优先于 SAFETY_FACTOR。用文本写作：lakes,0.0119,glaciers,0.0263。没有列出的类型取 K；没有 K 时，名称相符者取论文表格中的值。</translation>
     </message>
     <message>
         <source>One row per class: its name and k, which is 1 divided by the critical rainfall in mm. The row &quot;all&quot; is for classes without a row, and for the whole area without classes. As text: lakes,0.0119,glaciers,0.0263. Empty: from LANDSLIDES, or the paper&apos;s table by name.</source>
@@ -1617,6 +1689,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>各分区在共同范围中的百分比，从最不易发到最易发，合计 100。所有图按同样方式划分，使其分区可以比较。</translation>
     </message>
     <message>
+        <source>Percentile of the rain at landslides</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>滑坡处雨量的百分位数</translation>
+    </message>
+    <message>
+        <source>Percentile of the rain at the historical landslides that becomes the threshold. The hit rate at these landslides is 100 minus the percentile by construction: with 5, the lower edge of the rain that triggered landslides, the threshold catches 95 % of them; with 95, as printed in the paper, only 5 %. A lower threshold puts more land under warning; the log compares the percentiles from 5 to 95. Empty: the preset&apos;s.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>以历史滑坡处雨量的这一百分位数作为阈值。这些滑坡的命中率按定义等于 100 减去该百分位数：取 5，即诱发滑坡的雨量的下缘，阈值能捕捉到其中 95 % 的滑坡；取 95，与论文所印一致，只能捕捉到 5 %。阈值越低，处于警戒状态的土地越多；日志对 5 到 95 的百分位数作比较。留空：取预设的值。</translation>
+    </message>
+    <message>
         <source>Physics constraint</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>物理约束</translation>
@@ -1632,9 +1714,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>插件 &gt; Scarp &gt; 安装 Scarp 所需组件…</translation>
     </message>
     <message>
-        <source>Points known to be stable. Without them they are drawn at random.</source>
+        <source>Points known to be stable, for recall and kappa. Without them they are drawn at random.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>已知稳定的点。不给出时随机抽取。</translation>
+        <translation>已知稳定的点，用于召回率和 kappa。不给出时随机抽取。</translation>
     </message>
     <message>
         <source>Points that the main numbers are computed from: all, or those in train, validation or test windows. The report has all of them whenever WINDOWS is given.</source>
@@ -1667,9 +1749,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>窗口的面，含 subset（train、validation、test）、kind（landslide、stable）和滑坡像元占比。“用点数据验证”读取它，以便只用测试窗口评价。</translation>
     </message>
     <message>
-        <source>Polygons or a raster of class numbers, as for &quot;Build safety factor&quot;; each class has its own threshold. Needed when there is no K.</source>
+        <source>Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>逐一留出的面：每个面为一折，代替 FOLDS。BLOCK 用于在其余土地中划分验证区块。所有区域以外的土地参与每个模型的训练，在 OUTPUT 中为无数据。</translation>
+    </message>
+    <message>
+        <source>Polygons or a raster of class numbers, as for &quot;Build rain index&quot;; each class has its own threshold. Needed when there is neither K nor SAFETY_FACTOR.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>面或类别编号栅格，与“计算安全系数”相同；每种类型有各自的阈值。没有 K 时必须给出。</translation>
+        <translation>面或类别编号栅格，与“计算降雨指数”相同；每种类型有各自的阈值。既没有 K 也没有 SAFETY_FACTOR 时必须给出。</translation>
     </message>
     <message>
         <source>Polygons or a raster of class numbers; each class has its own critical rainfall. The landform layer is suitable. Without it one critical rainfall holds everywhere.</source>
@@ -1743,8 +1830,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Preset</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
         <translation>预设</translation>
+    </message>
+    <message>
+        <source>Processes</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>进程数</translation>
     </message>
     <message>
         <source>Processor only (CPU)</source>
@@ -1812,6 +1904,26 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>各规模的半径（m）</translation>
     </message>
     <message>
+        <source>Rain before the landslide (mm)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>滑坡前的雨量（mm）</translation>
+    </message>
+    <message>
+        <source>Rain index</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>降雨指数</translation>
+    </message>
+    <message>
+        <source>Rain index of this rain</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>此次降雨的降雨指数</translation>
+    </message>
+    <message>
+        <source>Rain index with thresholds</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>带阈值的降雨指数</translation>
+    </message>
+    <message>
         <source>Rain of seven days (mm)</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>七天雨量（mm）</translation>
@@ -1877,9 +1989,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“构建滑坡标签”得到的栅格，位于因子栈的格网上。</translation>
     </message>
     <message>
-        <source>Raster from &quot;Build safety factor&quot;, or any other safety factor, on the stack&apos;s grid. Without it the model is trained without the physics constraint.</source>
+        <source>Raster from &quot;Build rain index&quot;, or a factor of safety, on the stack&apos;s grid. PCUM learns with it; for every kind it is judged alone, as a baseline.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>“计算降雨指数”得到的栅格，或边坡安全系数，位于因子栈的格网上。PCUM 用它学习；对每种模型，都将它单独作为基线评价。</translation>
+    </message>
+    <message>
+        <source>Raster from &quot;Build rain index&quot;, or a factor of safety, on the stack&apos;s grid. Without it the model is trained without the physics constraint.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>“计算安全系数”得到的栅格，或位于因子栈格网上的任何其他安全系数。不给出时，模型训练不使用物理约束。</translation>
+        <translation>“计算降雨指数”得到的栅格，或边坡安全系数，位于因子栈的格网上。不给出时，模型训练不使用物理约束。</translation>
+    </message>
+    <message>
+        <source>Raster from &quot;Build rain index&quot;: the thresholds and their hit rate are taken from it, not its values. With thresholds by terrain class TOPOGRAPHY needs the same classes. A threshold from climatological weeks is another quantity than the rain of a real week, and the log says so.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>“计算降雨指数”得到的栅格：取用其中的阈值及命中率，不取用其数值。阈值按地形类型给出时，TOPOGRAPHY 须含相同的类型。由气候平均的各周得到的阈值与真实一周的雨量不是同一个量，日志会加以说明。</translation>
     </message>
     <message>
         <source>Raster from &quot;Classify zones&quot; on the map&apos;s grid, for the table. Without it the map is cut into five zones by area shares.</source>
@@ -1892,9 +2014,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“划分易发性分区”得到的栅格，用于各分区滑坡与面积的统计表。</translation>
     </message>
     <message>
-        <source>Raster of millimetres per year. It is a factor, and the safety factor is computed from it.</source>
+        <source>Raster of millimetres per year. It is a factor, and the rain index is computed from it.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>年降水毫米数的栅格。它既是一个因子，也用于计算安全系数。</translation>
+        <translation>年降水毫米数的栅格。它既是一个因子，也用于计算降雨指数。</translation>
     </message>
     <message>
         <source>Raster with the grid of the labels, normally the factor stack. Cells without data in it become 255.</source>
@@ -1933,13 +2055,18 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Region field</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:crossvalidate …</extracomment>
         <translation>区域字段</translation>
     </message>
     <message>
         <source>Regions</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>区域</translation>
+    </message>
+    <message>
+        <source>Regions to leave out</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>逐一留出的区域</translation>
     </message>
     <message>
         <source>Remove</source>
@@ -2055,9 +2182,9 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>运行完整流程，并将 PCUM 与广为人知的模型作比较：随机森林、逻辑回归和频率比，它们用相同的标签训练，并在相同的空间区块上测试。比较结果说明哪幅图更好、差异是否显著，以及各图差异所在；分区和验证针对 PCUM。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。给出区域时，全部指标按区域给出，汇总表每个区域一行。请查看测试窗口：一幅图总是与其训练所用的滑坡相符。</translation>
     </message>
     <message>
-        <source>Runs the whole workflow in one go: factor stack, landslide labels, safety factor, training of PCUM, susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. Settings that are not shown here have their defaults; to change them, run the steps one by one. Read the report before you use the map: it states the metrics of the test windows separately from those of all points.</source>
+        <source>Runs the whole workflow in one go: factor stack, landslide labels, rain index, training of PCUM, susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. Settings that are not shown here have their defaults; to change them, run the steps one by one. Read the report before you use the map: it states the metrics of the test windows separately from those of all points.</source>
         <extracomment>scarp:factorstozones</extracomment>
-        <translation>一次运行完整流程：因子栈、滑坡标签、安全系数、PCUM 训练、易发性图、五级分区，以及带报告的验证。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。此处未显示的设置取默认值；如需更改，请逐步运行各算法。使用易发性图之前请阅读报告：它将测试窗口的指标与全部点的指标分开给出。</translation>
+        <translation>一次运行完整流程：因子栈、滑坡标签、降雨指数、PCUM 训练、易发性图、五级分区，以及带报告的验证。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。此处未显示的设置取默认值；如需更改，请逐步运行各算法。使用易发性图之前请阅读报告：它将测试窗口的指标与全部点的指标分开给出。</translation>
     </message>
     <message>
         <source>Safe below this susceptibility</source>
@@ -2066,13 +2193,8 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Safety factor</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>安全系数</translation>
-    </message>
-    <message>
-        <source>Safety factor of this rain</source>
-        <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>此次降雨的安全系数</translation>
     </message>
     <message>
         <source>Samples for uncertainty</source>
@@ -2188,6 +2310,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Share of channels dropped in training, to reduce overfitting.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>训练时随机丢弃的通道比例，用于减轻过拟合。</translation>
+    </message>
+    <message>
+        <source>Share of past landslides whose rain exceeded the threshold, 0 to 1, when you know it: 0.94 if the threshold caught 94 of 100. Empty: that of SAFETY_FACTOR if all thresholds come from there and FS_CRITICAL is 0.5, otherwise unknown.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>以往滑坡中雨量超过阈值者的占比，0 到 1，已知时填写：若 100 个滑坡中阈值捕捉到 94 个，则为 0.94。留空：若所有阈值都来自 SAFETY_FACTOR 且 FS_CRITICAL 为 0.5，则取其命中率，否则为未知。</translation>
     </message>
     <message>
         <source>Share of the annual precipitation that falls in the rainy season, 0 to 1. The paper has 0.75 to 0.9 in Tibet. Used everywhere when no climate zones are given.</source>
@@ -2309,9 +2436,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>稳定点</translation>
     </message>
     <message>
-        <source>Stable points are drawn at least this far from every landslide; a good choice is the largest label radius.</source>
+        <source>Stable points are drawn at least this far from every landslide; a good choice is the largest label radius. They serve recall, kappa and the second AUC; the main AUC takes all other land.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>稳定点与每处滑坡至少相距此值；取标签的最大半径较为合适。</translation>
+        <translation>稳定点与每处滑坡至少相距此值；取标签的最大半径较为合适。它们用于召回率、kappa 和第二个 AUC；主 AUC 采用其余全部土地。</translation>
     </message>
     <message>
         <source>Start of the random draw; the same seed gives the same report.</source>
@@ -2444,9 +2571,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>地形类型字段</translation>
     </message>
     <message>
-        <source>Test metrics, and what the model learned: curves by epoch, coefficients, class weights, or permutation importance.</source>
+        <source>Test metrics, and what the model learned: curves by epoch or by factor, coefficients, class weights, or permutation importance.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
-        <translation>测试指标，以及模型学到的内容：各轮曲线、系数、类别权重或置换重要性。</translation>
+        <translation>测试指标，以及模型学到的内容：按轮次或按因子的曲线、系数、类别权重或置换重要性。</translation>
     </message>
     <message>
         <source>Test windows: {numbers}.</source>
@@ -2477,6 +2604,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>The Python it was created with is gone or was replaced.</source>
         <extracomment>environment/private.py</extracomment>
         <translation>创建它时所用的 Python 已不存在或已被替换。</translation>
+    </message>
+    <message>
+        <source>The Python of QGIS cannot be started as a program of its own, so one process computes all.</source>
+        <extracomment>running/core.py</extracomment>
+        <translation>QGIS 的 Python 无法作为独立程序启动，因此由一个进程完成全部计算。</translation>
     </message>
     <message>
         <source>The Python of the worker process cannot be started: {python} ({reason}). Open Plugins &gt; Scarp &gt; Install what Scarp needs… and install again.</source>
@@ -2579,9 +2711,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>无法使用显卡：{problem}。Scarp 将用处理器计算。</translation>
     </message>
     <message>
-        <source>The inventory from which the labels were made. The folds are evaluated at its points, one cell per point, against cells that the labels call stable.</source>
+        <source>The inventory from which the labels were made. The folds are evaluated at its points, one cell per point, against all other mapped land, and again against cells that the labels call stable.</source>
         <extracomment>scarp:crossvalidate</extracomment>
-        <translation>生成标签所用的滑坡编录。各折在其点位上评价，每点一个像元，与标签判为稳定的像元相对照。</translation>
+        <translation>生成标签所用的滑坡编录。各折在其点位上评价，每点一个像元，先与编录范围内其余全部土地相对照，再与标签判为稳定的像元相对照。</translation>
     </message>
     <message>
         <source>The inventory, for METHOD landslide_share.</source>
@@ -2627,6 +2759,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north arrow and zone table, drawn by QGIS&apos;s layout engine. Only made on request.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>一张 A4 图幅的分区图 PDF，含晕渲、滑坡、图例、比例尺、指北针和分区表，由 QGIS 的打印布局引擎绘制。仅在要求时生成。</translation>
+    </message>
+    <message>
+        <source>The map then says what share of cells like this one are landslide cells in the inventory, so its values are small. It is no probability per year. For this, the blocks for training and validation are divided into five folds, and five more models are trained, each without one of them: training takes about six times as long. The order of the cells, and so the AUC, stays. Needs SPLIT=spatial_blocks.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <translation>此时图中数值表示与该像元同类的像元中编录滑坡像元的占比，因此数值较小。它不是每年的概率。为此，训练和验证区块划分为五折，再训练五个模型，每个模型留出其中一折：训练耗时约为六倍。像元的次序不变，因此 AUC 也不变。需要 SPLIT=spatial_blocks。</translation>
     </message>
     <message>
         <source>The memory is full. Close other programs and try again.</source>
@@ -2759,9 +2896,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>没有任何轮次。</translation>
     </message>
     <message>
-        <source>There is no threshold to compare the rain with. Give K, for example 0.0129 for 77.5 mm in seven days, or TOPOGRAPHY with the terrain classes.</source>
+        <source>There is no threshold to compare the rain with. Give K, for example 0.0129 for 77.5 mm in seven days, or SAFETY_FACTOR with the thresholds, or TOPOGRAPHY with the terrain classes.</source>
         <extracomment>algorithms/rainfallwarning.py</extracomment>
-        <translation>缺少用来比较降雨的阈值。请给出 K（例如 0.0129 对应七天 77.5 mm），或用 TOPOGRAPHY 给出地形类型。</translation>
+        <translation>缺少用来比较降雨的阈值。请给出 K（例如 0.0129 对应七天 77.5 mm），或用 SAFETY_FACTOR 给出阈值，或用 TOPOGRAPHY 给出地形类型。</translation>
     </message>
     <message>
         <source>There is no wheel of torch in {folder}.</source>
@@ -2829,6 +2966,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>训练对比模型</translation>
     </message>
     <message>
+        <source>Train/test field</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>训练/测试字段</translation>
+    </message>
+    <message>
         <source>Trained model</source>
         <extracomment>scarp:chainwithcomparisons, scarp:explainsusceptibility, scarp:factorstozones …</extracomment>
         <translation>训练好的模型</translation>
@@ -2870,21 +3012,21 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. The result is a model file for &quot;Predict susceptibility&quot;.
-The area is cut into windows, which are divided into training, validation and test windows. The network reads a window of all factors and predicts the landslide susceptibility of each cell. It learns from the training windows, stops when the validation loss no longer falls, and is evaluated on the test windows. A physics constraint helps: where the safety factor says that a wet week exceeds what slopes have withstood, the model is penalised for predicting low susceptibility.
+The area is cut into windows, which are divided into training, validation and test windows. The network reads a window of all factors and predicts the landslide susceptibility of each cell. It learns from the training windows, stops when the validation loss no longer falls, and is evaluated on the test windows: AUC says how well it ranks their landslide cells above all other mapped land, the ring around landslides included. A physics constraint helps: where the rain index says that a wet week exceeds the threshold of the landform, the model is penalised for predicting low susceptibility.
 All settings have defaults that need no knowledge of machine learning. The same seed on the same machine gives the same model.</source>
         <extracomment>scarp:trainpcum</extracomment>
         <translation>用因子栈和滑坡标签训练 PCUM，即 Zhang and Deng (2026) 的物理约束 U-Net。结果是供“预测易发性”使用的模型文件。
-区域被切成窗口，划分为训练、验证和测试窗口。网络读取一个窗口内的全部因子，预测每个像元的滑坡易发性。它从训练窗口学习，在验证损失不再下降时停止，并在测试窗口上接受评价。物理约束提供帮助：当安全系数表明丰水的一周超过了坡体所经受的降雨时，模型预测低易发性会受到惩罚。
+区域被切成窗口，划分为训练、验证和测试窗口。网络读取一个窗口内的全部因子，预测每个像元的滑坡易发性。它从训练窗口学习，在验证损失不再下降时停止，并在测试窗口上接受评价：AUC 表示它在多大程度上把其中的滑坡像元排在编录范围内其余全部土地之前，滑坡周围的环带也包括在内。物理约束提供帮助：当降雨指数表明丰水的一周超过该处地貌的阈值时，模型预测低易发性会受到惩罚。
 所有设置都有默认值，使用时无须懂得机器学习。在同一台机器上，相同的种子得到相同的模型。</translation>
     </message>
     <message>
         <source>Trains another kind of model on the same factor stack and labels, to compare with PCUM or to use as it is. The result is a model file for &quot;Predict susceptibility&quot;, like PCUM&apos;s.
-Models that analysts know: logistic regression, random forest, frequency ratio and weights of evidence. They predict each cell from its own factors, train in seconds, and are hard to beat where landslides are few. Networks of the paper: the U-Net without the physics constraint, and BPNN and ResNet, which predict one value per 600 m × 600 m, so that their maps have cells of 600 m.
-With the same BLOCK and SEED all kinds are tested on the same blocks as &quot;Train PCUM&quot;. The same seed on the same machine gives the same model.</source>
+Models that analysts know: logistic regression, random forest, gradient boosting, an additive model (GAM), frequency ratio and weights of evidence. They predict each cell from its own factors, train in seconds, and are hard to beat where landslides are few. Networks of the paper: the U-Net without the physics constraint, and BPNN and ResNet, which predict one value per 600 m × 600 m, so that their maps have cells of 600 m.
+With the same BLOCK and SEED all kinds are tested on the same blocks as &quot;Train PCUM&quot;; AUC says how well they rank landslide cells there above all other mapped land, the ring around landslides included. The same seed on the same machine gives the same model.</source>
         <extracomment>scarp:traincomparisonmodel</extracomment>
         <translation>用相同的因子栈和标签训练另一种模型，与 PCUM 对比或直接使用。结果与 PCUM 一样，是供“预测易发性”使用的模型文件。
-分析人员熟知的模型：逻辑回归、随机森林、频率比和证据权。它们根据各像元自身的因子进行预测，训练只需几秒，在滑坡较少时很难被超越。论文中的网络：不带物理约束的 U-Net，以及 BPNN 和 ResNet，后两者对每个 600 m × 600 m 的范围预测一个值，因此其图的像元为 600 m。
-BLOCK 和 SEED 相同时，各种模型都在与“训练 PCUM”相同的区块上测试。在同一台机器上，相同的种子得到相同的模型。</translation>
+分析人员熟知的模型：逻辑回归、随机森林、梯度提升、可加模型（GAM）、频率比和证据权。它们根据各像元自身的因子进行预测，训练只需几秒，在滑坡较少时很难被超越。论文中的网络：不带物理约束的 U-Net，以及 BPNN 和 ResNet，后两者对每个 600 m × 600 m 的范围预测一个值，因此其图的像元为 600 m。
+BLOCK 和 SEED 相同时，各种模型都在与“训练 PCUM”相同的区块上测试；AUC 表示它们在多大程度上把其中的滑坡像元排在编录范围内其余全部土地之前，滑坡周围的环带也包括在内。在同一台机器上，相同的种子得到相同的模型。</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -2900,8 +3042,8 @@ An inventory of points states where a landslide is but not its extent, so all ce
     </message>
     <message>
         <source>Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, and a table of the area under warning by region and susceptibility zone.
-The rain is compared with the threshold 1/k of the terrain class by the safety factor Fs = 1 / (1 + k × rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.
-1 no warning: Fs is FS_CRITICAL (0.5) or more.
+The rain is compared with the threshold 1/k of the terrain class by the rain index Fs = 1 / (1 + k × rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.
+1 below threshold: Fs is FS_CRITICAL (0.5) or more. What that is worth depends on the hit rate of the threshold, the share of past landslides that it caught; the legend and the log state it, or that it is unknown.
 2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.
 3 warning: Fs is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).
 4 severe warning: Fs is below FS_CRITICAL and p is P_HIGH or more.
@@ -2909,8 +3051,8 @@ The rain is compared with the threshold 1/k of the terrain class by the safety f
 All default thresholds are the paper&apos;s, for its area and its model: before you issue a warning, compare them with past weeks of rain in your area.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>将易发性图与实测或预报的七天雨量结合，得到滑坡预警图，以及按区域和易发性分区统计的预警面积表。
-以安全系数 Fs = 1 / (1 + k × 雨量) 将雨量与该地形类型的阈值 1/k 作比较，雨量超过阈值之处恰好是 Fs 低于 0.5 之处；p 为易发性。
-1 无预警：Fs 不低于 FS_CRITICAL（0.5）。
+以降雨指数 Fs = 1 / (1 + k × 雨量) 将雨量与该地形类型的阈值 1/k 作比较，雨量超过阈值之处恰好是 Fs 低于 0.5 之处；p 为易发性。
+1 低于阈值：Fs 不低于 FS_CRITICAL（0.5）。这有多大意义取决于阈值的命中率，即它捕捉到的以往滑坡的占比；图例和日志给出命中率，或说明其未知。
 2 关注：Fs 低于 FS_CRITICAL 且 p 低于 P_LOW（0.15），即图中判为安全的坡体；给出 FS_WATCH 时，还包括 p 达到 P_LOW 且 Fs 低于 FS_WATCH，即雨量接近阈值之处。
 3 预警：Fs 低于 FS_CRITICAL 且 p 在 P_LOW 到 P_HIGH（0.5）之间。
 4 严重预警：Fs 低于 FS_CRITICAL 且 p 不低于 P_HIGH。
@@ -2988,6 +3130,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>验证报告</translation>
     </message>
     <message>
+        <source>Value of PERCENTILE when it is empty. recommended: 5. paper: 95, as printed by Zhang and Deng (2026).</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>PERCENTILE 留空时所取的值。recommended：5。paper：95，与 Zhang and Deng (2026) 所印一致。</translation>
+    </message>
+    <message>
         <source>Values of the settings that you leave empty. recommended: what was best on areas never seen in training. paper: as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. A setting that you give overrides the preset, and the log says so.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>留空的设置所取的值。recommended：在训练从未见过的地区上表现最好的设置。paper：按 Zhang and Deng (2026) 论文所印，用于复现其工作；训练时间很长。给出的设置会覆盖预设，日志会加以说明。</translation>
@@ -2996,6 +3143,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Values: {meaning}.</source>
         <extracomment>algorithms/base/styles.py</extracomment>
         <translation>值：{meaning}。</translation>
+    </message>
+    <message>
+        <source>Verdict on the model, metrics of the test windows, and curves of loss, accuracy, recall and violation rate by epoch.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>对模型的结论、测试窗口的指标，以及各轮的损失、准确率、召回率和违反率曲线。</translation>
     </message>
     <message>
         <source>Violation rate</source>
@@ -3008,9 +3160,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>生成时的警告：</translation>
     </message>
     <message>
-        <source>Watch below this safety factor</source>
+        <source>Watch below this rain index</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>低于此安全系数予以关注</translation>
+        <translation>低于此降雨指数予以关注</translation>
     </message>
     <message>
         <source>Weight of a landslide cell in the cross-entropy. 0 balances landslide and stable cells, whatever their numbers. The paper&apos;s 5 is for five stable cells per landslide cell.</source>
@@ -3183,14 +3335,14 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>准确率 {n} %</translation>
     </message>
     <message>
-        <source>area under the ROC curve</source>
+        <source>area under the ROC curve of landslides against all other mapped land</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>ROC 曲线下面积</translation>
+        <translation>ROC 曲线下面积，滑坡与编录范围内其余全部土地相对照</translation>
     </message>
     <message>
-        <source>area under the ROC curve of the best map</source>
+        <source>area under the ROC curve of the best map, landslides against all other land</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
-        <translation>最佳图的 ROC 曲线下面积</translation>
+        <translation>最佳图的 ROC 曲线下面积，滑坡与其余全部土地相对照</translation>
     </message>
     <message>
         <source>area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.</source>
@@ -3333,6 +3485,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>horn（1981）使用八个邻域像元，与 ArcGIS 和 GDAL 相同；zevenbergen_thorne（1987）使用四个，适合平缓地形。</translation>
     </message>
     <message>
+        <source>independent blocks of land behind the interval</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <translation>区间所依据的独立区块数</translation>
+    </message>
+    <message>
         <source>inputs that have changed since</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>此后已改变的输入数</translation>
@@ -3401,6 +3558,16 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>lower end of its 95 % interval</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>其 95 % 区间的下限</translation>
+    </message>
+    <message>
+        <source>lower end of its 95 % interval, from resampled blocks of land</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <translation>其 95 % 区间的下限，由对区块重抽样得到</translation>
+    </message>
+    <message>
+        <source>mean AUC of slope alone over the folds</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>各折仅用坡度的平均 AUC</translation>
     </message>
     <message>
         <source>mean AUC over the folds</source>
@@ -3483,9 +3650,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>面</translation>
     </message>
     <message>
-        <source>probability of such a lead between equally good maps, corrected for all pairs</source>
+        <source>probability of such a lead between equally good maps, corrected for all pairs; none with fewer than 15 independent blocks of land</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
-        <translation>同样好的图之间出现这种领先的概率，已对所有配对作校正</translation>
+        <translation>同样好的图之间出现这种领先的概率，已对所有配对作校正；独立区块少于 15 个时不给出</translation>
     </message>
     <message>
         <source>rasters</source>
@@ -3543,9 +3710,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>处于警戒状态却被模型判为安全的测试像元占比</translation>
     </message>
     <message>
-        <source>share of the area with a safety factor below 0.5</source>
+        <source>share of the area with a rain index below 0.5</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>安全系数低于 0.5 的面积占比</translation>
+        <translation>降雨指数低于 0.5 的面积占比</translation>
     </message>
     <message>
         <source>share of the map with a severe warning</source>
@@ -3643,9 +3810,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>true 或 false</translation>
     </message>
     <message>
-        <source>unet: PCUM&apos;s network without the physics constraint; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE 1, as in the paper. bpnn: three hidden layers with sigmoid activation over all cells of a patch of 600 m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper&apos;s learning rate, 0.00002, comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper&apos;s learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the contrast W+ − W−.</source>
+        <source>unet: PCUM&apos;s network without the physics constraint; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE 1, as in the paper. bpnn: three hidden layers with sigmoid activation over all cells of a patch of 600 m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper&apos;s learning rate, 0.00002, comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper&apos;s learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the contrast W+ − W−. gradient_boosting: trees that each correct those before; number and size of the trees are chosen on the validation blocks. gam: an additive model with a smooth curve per continuous factor and a weight per class; the penalty on them is chosen by cross-validation over blocks.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
-        <translation>unet：PCUM 的网络，不带物理约束；留空时 WEIGHT_LANDSLIDE 为 4、WEIGHT_STABLE 为 1，与论文一致。bpnn：对 600 m 小块的全部像元使用三个采用 sigmoid 激活的隐藏层；留空时 WINDOW 为 600，WIDTH（每层神经元数）为 64。论文的学习率 0.00002 随 PRESET=paper 使用。resnet：对 600 m 小块使用三个残差块；WINDOW 为 600，论文的学习率为 0.00005。logistic_regression：其惩罚系数由区块交叉验证选定。random_forest：300 棵树，叶节点大小在验证区块上选定。frequency_ratio：对各因子求“滑坡占比 ÷ 面积占比”之和，连续因子分为十个等面积区间；再用逻辑曲线将该和变换到 0 到 1，不改变次序。weights_of_evidence：做法相同，使用对比度 W+ − W−。</translation>
+        <translation>unet：PCUM 的网络，不带物理约束；留空时 WEIGHT_LANDSLIDE 为 4、WEIGHT_STABLE 为 1，与论文一致。bpnn：对 600 m 小块的全部像元使用三个采用 sigmoid 激活的隐藏层；留空时 WINDOW 为 600，WIDTH（每层神经元数）为 64。论文的学习率 0.00002 随 PRESET=paper 使用。resnet：对 600 m 小块使用三个残差块；WINDOW 为 600，论文的学习率为 0.00005。logistic_regression：其惩罚系数由区块交叉验证选定。random_forest：300 棵树，叶节点大小在验证区块上选定。frequency_ratio：对各因子求“滑坡占比 ÷ 面积占比”之和，连续因子分为十个等面积区间；再用逻辑曲线将该和变换到 0 到 1，不改变次序。weights_of_evidence：做法相同，使用对比度 W+ − W−。gradient_boosting：每棵树都修正之前各树的误差；树的数量和大小在验证区块上选定。gam：可加模型，每个连续因子一条平滑曲线，每个类别一个权重；对它们的惩罚系数由区块交叉验证选定。</translation>
     </message>
     <message>
         <source>unknown cells</source>
@@ -3656,6 +3823,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>unnamed</source>
         <extracomment>gui/training_list.py</extracomment>
         <translation>未命名</translation>
+    </message>
+    <message>
+        <source>upper end</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <translation>上限</translation>
     </message>
     <message>
         <source>upper end of its 95 % interval</source>
@@ -3748,6 +3920,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <source>{names} and {last}</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>{names} 和 {last}</translation>
+    </message>
+    <message>
+        <source>{name} (share of landslide cells)</source>
+        <extracomment>algorithms/base/styles.py</extracomment>
+        <translation>{name}（滑坡像元占比）</translation>
     </message>
     <message>
         <source>{name} ({kind})</source>
@@ -3998,6 +4175,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <source>{title}: {size:.1f} of about {all:.1f} GB</source>
         <extracomment>environment/install.py</extracomment>
         <translation>{title}：{size:.1f} GB，共约 {all:.1f} GB</translation>
+    </message>
+    <message>
+        <source>{what}: {error} Fewer PROCESSES need less memory.</source>
+        <extracomment>running/side_by_side.py</extracomment>
+        <translation>{what}：{error} 减少 PROCESSES 可少用内存。</translation>
     </message>
 </context>
 </TS>
