@@ -10,6 +10,7 @@ import rasterio
 from qgis.core import QgsApplication, QgsProcessing, QgsProcessingModelAlgorithm, QgsProcessingModelChildParameterSource
 from qgis.PyQt.QtCore import QPointF, QRectF
 
+from scarp.model.validation.settings import MIN_BLOCKS
 from scarp.tests.qgis.child import ROOT
 from scarp.tests.qgis.results import read_band, rows_of
 from scarp.tests.qgis.tiny import RADII, TRAINING, Listener, new_context, stack_inputs
@@ -139,7 +140,9 @@ def test_the_chain_beside_comparison_models(plugin, run, area, tmp_path):
     numbers = {tuple(row[key] for key in keys): row["value"] for row in rows_of(tmp_path / "comparison_numbers.csv")}
     for name in ("PCUM", "random forest", "logistic regression", "frequency ratio"):
         assert 0 <= float(numbers["all", name, "", "auc"]) <= 1
-    assert float(numbers["all", "PCUM", "random forest", "p_corrected"]) <= 1
+    # The landslides of this small area lie in too few independent blocks for a test.
+    assert float(numbers["all", "PCUM", "", "independent_blocks"]) < MIN_BLOCKS
+    assert numbers["all", "PCUM", "random forest", "p_corrected"] == ""
     assert [row["region"] for row in rows_of(tmp_path / "summary.csv")][:3] == ["east", "west", "(all)"]
     rows = [row for row in rows_of(tmp_path / "numbers.csv") if row["scope"] == "all"]
     validated = {row["measure"]: row["value"] for row in rows}
