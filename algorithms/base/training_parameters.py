@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsGeometry, QgsPointXY, QgsProcessingParameterEnum, QgsRectangle
 
-from ...model.inputs.vectors import polygon_parts
 from ...model.training.settings import (
     PCUM,
     PRESETS,
@@ -115,5 +114,7 @@ def write_rectangles(
 def _shape(item: Any, regions: Any) -> QgsGeometry:
     if regions is None:
         return QgsGeometry.fromRect(QgsRectangle(item.left, item.bottom, item.right, item.top))
+    from ...model.inputs.vectors import polygon_parts  # imports NumPy, which the start of QGIS does without
+
     parts = [part for member in item.members for part in polygon_parts(regions.geometries[member])]
     return QgsGeometry.fromMultiPolygonXY([[[QgsPointXY(*xy[:2]) for xy in ring] for ring in part] for part in parts])

@@ -21,6 +21,7 @@ from ..factors.polygons import PolygonBurner
 from ..grid import Block, Grid
 from ..inputs.vectors import Polygons
 from ..progress import NullProgress, Progress
+from ..safe_json import parse_json
 from ..texts import clean_label, join_names
 from .settings import CLIMATOLOGICAL, RECOMMENDED_PERCENTILE, UNKNOWN, SafetyOptions
 
@@ -375,7 +376,7 @@ class Thresholds:
     def from_tags(cls, tags: Mapping[str, str], name: str) -> Thresholds:
         """Read the tags of a raster; raises ``ParameterInvalid`` if it has none."""
         try:
-            table = {str(label): float(k) for label, k in json.loads(tags["THRESHOLDS"]).items()}
+            table = {str(label): float(k) for label, k in parse_json(tags["THRESHOLDS"]).items()}
             hit_rate = None if tags["HIT_RATE"] == UNKNOWN else float(tags["HIT_RATE"])
             return cls(table, hit_rate, tags["THRESHOLD_WEEKS"])
         except (KeyError, ValueError, AttributeError, TypeError) as error:

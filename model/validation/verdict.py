@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress
-from .spatial_blocks import MIN_BLOCKS
+from ..safe_json import parse_json
+from .settings import MIN_BLOCKS
 
 if TYPE_CHECKING:
     from .measures import ScopeResult
@@ -118,7 +119,7 @@ class Evidence:
     def from_tags(cls, tags: Mapping[str, str]) -> Evidence:
         """Return that of a map or of zones from their tags, which are untrusted; empty without any."""
         try:
-            content = json.loads(tags.get(EVIDENCE_TAG, "{}")[:10000])
+            content = parse_json(tags.get(EVIDENCE_TAG, "{}")[:10000])
         except ValueError:
             return cls()
         if not isinstance(content, dict):
