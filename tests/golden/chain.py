@@ -19,7 +19,7 @@ SIZE = 240
 REGIONS = 5
 SEED = 1
 RADII = "giant,300,large,250,medium,200,small,150,unrecorded,150"
-WINDOWS = {"WINDOW": 900, "BLOCK": 1200, "AUGMENT": False, "SEED": SEED}
+WINDOWS = {"WINDOW": 900, "BLOCK": 900, "AUGMENT": False, "SEED": SEED}
 NETWORK = {"WIDTH": 8, "DEPTH": 2, "DROPOUT": 0, "DEVICE": "cpu", "PRECISION": "fp32"}
 TRAINING = {**WINDOWS, **NETWORK, "EPOCHS": 6, "PATIENCE": 0, "BATCH": 64, "LEARNING_RATE": 0.001}
 """Few and small steps: rounding grows from step to step, and after many a network is another one on every processor."""
@@ -59,7 +59,7 @@ def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
     counts = ("windows", "landslide_windows", "landslide_cells", "stable_cells")
     found["windows"] = {one["name"]: {name: one[name] for name in counts} for one in record["windows"]}
     plain = folder / "ratio.safetensors"
-    run("traincomparisonmodel", KIND="frequency_ratio", **learned, BLOCK=1200, SEED=SEED, OUTPUT=plain)
+    run("traincomparisonmodel", KIND="frequency_ratio", **learned, BLOCK=WINDOWS["BLOCK"], SEED=SEED, OUTPUT=plain)
     for kind, path in (("pcum", model), ("frequency_ratio", plain)):
         found[kind] = _map(run, folder / kind, stack, path, data, windows)
     return found
