@@ -158,7 +158,7 @@ class ModelBuilder:
         # As the designer does: settings that are not shown are written down, or it calls them missing.
         for definition in step.algorithm().parameterDefinitions():
             if definition.name() not in inputs and definition.defaultValue() is not None:
-                step.addParameterSources(definition.name(), [Source.fromStaticValue(definition.defaultValue())])
+                step.addParameterSources(definition.name(), [Source.fromStaticValue(_static(definition))])
         made = {}
         for row, (name, (output, label)) in enumerate(outputs.items()):
             item = QgsProcessingModelOutput(output, label)
@@ -218,3 +218,12 @@ def _source(source: Any) -> QgsProcessingModelChildParameterSource:
     if isinstance(source, Literal):
         return Source.fromStaticValue(source.value)
     return Source.fromChildOutput(*source) if isinstance(source, tuple) else Source.fromModelParameter(source)
+
+
+def _static(definition: QgsProcessingParameterDefinition) -> Any:
+    """Return a default as a step of a model holds it.
+
+    Several choices become one text with commas: for a list QGIS 3.22 writes '' when it exports the model as a script.
+    """
+    default = definition.defaultValue()
+    return ",".join(default) if definition.type() == "enum" and definition.allowMultiple() else default

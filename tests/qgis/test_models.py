@@ -52,7 +52,9 @@ def test_the_file_holds_the_defaults_of_today(plugin, model):
         algorithm = plugin.provider.algorithm(step.algorithm().name())
         for name, sources in step.parameterSources().items():
             if sources[0].source() == static_value and (child, name) not in written:
-                assert sources[0].staticValue() == algorithm.parameterDefinition(name).defaultValue(), name
+                definition, value = algorithm.parameterDefinition(name), sources[0].staticValue()
+                several = definition.type() == "enum" and definition.allowMultiple()
+                assert (value.split(",") if several else value) == definition.defaultValue(), name
         given = {item.name() for item in model.parameterDefinitions()}
         for item in (one for one in algorithm.parameterDefinitions() if not one.isDestination()):
             assert item.defaultValue() is None or item.name() in step.parameterSources(), "the file does not hold it"
