@@ -489,11 +489,11 @@ The stack may cover another area than the one trained on, if it has the factors 
     </message>
     <message>
         <source>Checks a factor stack before training and reports potential problems and how to fix them.
-It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in kelvin), outliers, classes with hardly any cells, missing data, and redundant factors: Pearson correlation over 0.7, variance inflation factor over 10, Cramér&apos;s V between classes. With labels, the report shows how each factor differs where landslides are.
+It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in kelvin), outliers, classes with hardly any cells, missing data, and redundant factors: Pearson correlation over 0.7, variance inflation factor over 10, Cramér&apos;s V between classes. Of many factors that correlate, it says which ones to keep. With labels, the report shows how each factor differs where landslides are.
 It never stops at the first problem, and changes nothing.</source>
         <extracomment>scarp:checkfactors</extracomment>
         <translation>在训练之前检查因子栈，报告可能存在的问题以及改正办法。
-检查内容包括：取值恒定的波段、不可能的值和错误的单位（坡度超过 90 度、气温以开尔文计）、离群值、几乎没有像元的类别、缺失数据，以及冗余因子：皮尔逊相关系数大于 0.7、方差膨胀因子大于 10、类别之间的 Cramér&apos;s V。给出标签时，报告还会显示各因子在滑坡处与别处有何不同。
+检查内容包括：取值恒定的波段、不可能的值和错误的单位（坡度超过 90 度、气温以开尔文计）、离群值、几乎没有像元的类别、缺失数据，以及冗余因子：皮尔逊相关系数大于 0.7、方差膨胀因子大于 10、类别之间的 Cramér&apos;s V。许多因子彼此相关时，会指出应保留哪些因子。给出标签时，报告还会显示各因子在滑坡处与别处有何不同。
 它不会在遇到第一个问题时停下，也不改动任何数据。</translation>
     </message>
     <message>
@@ -1010,6 +1010,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of maps from 0 to 1. 0.5 as in the paper. Values of a calibrated map (PROBABILITY) are far smaller: take the share of landslide cells, which the report of the training has.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>易发性达到此值的像元判为滑坡，用于取值 0 到 1 的图的召回率、kappa 和混淆矩阵。0.5 与论文一致。经过校准的图（PROBABILITY）数值要小得多：请取训练报告中的滑坡像元占比。</translation>
+    </message>
+    <message>
+        <source>Further factors from the DEM. direction: northness and eastness; curvature: tangential curvature and curvature; position, relief, mean_slope, roughness, mean_curvature: each in windows that reach 50, 100, 200, 400 and 800 m from the cell; flow: contributing area, wetness index and height above drainage, which need the package pyflwdir. none leaves the three factors of the paper.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>由 DEM 得到的更多因子。direction：北向度和东向度；curvature：切向曲率和曲率；position（地形位置）、relief（地形起伏度）、mean_slope（平均坡度）、roughness（粗糙度）、mean_curvature（平均曲率）：各在自像元向外 50、100、200、400 和 800 m 的窗口内计算；flow：汇水面积、湿度指数和距河道的高差，需要 pyflwdir 库。none 只保留论文的三个因子。</translation>
     </message>
     <message>
         <source>Further models, whose maps are averaged with that of the first.</source>
@@ -2571,6 +2576,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>地形类型字段</translation>
     </message>
     <message>
+        <source>Terrain in context</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>周边地形因子</translation>
+    </message>
+    <message>
         <source>Test metrics, and what the model learned: curves by epoch or by factor, coefficients, class weights, or permutation importance.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
         <translation>测试指标，以及模型学到的内容：按轮次或按因子的曲线、系数、类别权重或置换重要性。</translation>
@@ -3725,6 +3735,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>预警或严重预警的面积占比</translation>
     </message>
     <message>
+        <source>some of {choices}, or their numbers in this list, from 0 to {last}</source>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{choices} 中的若干项，或其在此列表中的序号（0 到 {last}）</translation>
+    </message>
+    <message>
         <source>stable cells</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>稳定像元数</translation>
@@ -3905,6 +3920,13 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{how_to_install}
 也可以将 SCHEDULER 留空，只用本机计算。</translation>
+    </message>
+    <message>
+        <source>{how_to_install}
+Or leave flow out of TERRAIN: the other factors do not need it.</source>
+        <extracomment>algorithms/base/arguments.py</extracomment>
+        <translation>{how_to_install}
+也可以从 TERRAIN 中去掉 flow：其他因子不需要它。</translation>
     </message>
     <message>
         <source>{latest} left at most, {each} per epoch.</source>
