@@ -178,6 +178,9 @@ def _build(header: Mapping[str, Any], path: Path) -> nn.Module:
         found = header["architecture"]["channels"]
         if found != channels:
             raise invalid_model(path, f"its network reads {found} channels, but its factors give {channels}")
+        curves = len(Encoding(header["factors"], header["encoding"]).continuous)
+        if header["architecture"].get("continuous", curves) != curves:
+            raise invalid_model(path, f"its network has curves of other factors than the {curves} continuous ones")
         with torch.device("meta"):
             return build_network(header["architecture"])
     except ParameterInvalid as error:

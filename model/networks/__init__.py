@@ -19,6 +19,7 @@ from torch import nn
 from ..errors import ParameterInvalid
 from .patch_classifiers import Bpnn, ResNet
 from .per_cell import Linear, Splines, Tables
+from .pointwise import AdditivePointwise
 from .trees import BoostedTrees, Forest
 from .unet import AdditiveUNet, UNet
 
@@ -33,6 +34,17 @@ _TREES: dict[str, tuple[float, float]] = {
 NETWORKS: dict[str, tuple[Any, dict[str, tuple[float, float]]]] = {
     "unet": (UNet, _UNET),
     "additive_unet": (AdditiveUNet, {**_UNET, "continuous": (1, 4096), "knots": (2, 64)}),
+    "additive_pointwise": (
+        AdditivePointwise,
+        {
+            "channels": _CHANNELS,
+            "width": (1, 4096),
+            "dropout": _DROPOUT,
+            "channel_dropout": _DROPOUT,
+            "continuous": (0, 4096),
+            "knots": (2, 64),
+        },
+    ),
     "bpnn": (Bpnn, {"channels": _CHANNELS, "patch": _PATCH, "width": (1, 4096), "dropout": _DROPOUT}),
     "resnet": (ResNet, {"channels": _CHANNELS, "patch": _PATCH, "width": _WIDTH, "dropout": _DROPOUT}),
     "linear": (Linear, {"channels": _CHANNELS}),
@@ -60,7 +72,7 @@ def check_architecture(architecture: Mapping[str, Any]) -> None:
         raise ParameterInvalid(f"A network of type {kind} takes exactly the parameters {', '.join(limits)}.")
     for name, (lowest, highest) in limits.items():
         value = architecture[name]
-        numeric = isinstance(value, (int, float) if name == "dropout" else int) and not isinstance(value, bool)
+        numeric = isinstance(value, (int, float) if name.endswith("dropout") else int) and not isinstance(value, bool)
         if not numeric or not lowest <= value <= highest:
             raise ParameterInvalid(f"The network's {name} is {value!r}, but must lie between {lowest} and {highest}.")
 
@@ -102,3 +114,5 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
             module.reset_parameters()
     if isinstance(network, AdditiveUNet):
         network.reset_to_zero()
+    elif isinstance(network, AdditivePointwise):
+        network.curves.reset_to_zero()

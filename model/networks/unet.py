@@ -147,8 +147,7 @@ class AdditiveUNet(nn.Module):
 
     def check(self) -> None:
         """Raise :class:`ParameterInvalid` unless the knots of every curve increase."""
-        if (self.curves.knots[:, 1:] <= self.curves.knots[:, :-1]).any():
-            raise ParameterInvalid("the knots of its curves do not increase")
+        self.curves.check()
 
 
 class Curves(nn.Module):
@@ -169,6 +168,11 @@ class Curves(nn.Module):
             nn.init.zeros_(weights)
         with torch.no_grad():
             self.knots.copy_(torch.linspace(-2, 2, self.knots.shape[1]).repeat(self.continuous, 1))
+
+    def check(self) -> None:
+        """Raise :class:`ParameterInvalid` unless the knots of every curve increase."""
+        if (self.knots[:, 1:] <= self.knots[:, :-1]).any():
+            raise ParameterInvalid("the knots of its curves do not increase")
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return the sum of all curves and weights, float32 (batch, 2, height, width)."""

@@ -17,6 +17,7 @@ import torch
 
 from ..artifact import TrainedModel
 from ..encoding import Encoding
+from ..networks.pointwise import AdditivePointwise
 from ..networks.unet import AdditiveUNet, Curves, UNet, set_sample
 from ..training.devices import lower_precision
 from .unet_inference import FastUNet, Span, Step, rows_of_strip
@@ -165,6 +166,8 @@ def make_engine(model: TrainedModel, tables: ClassTables, device: torch.device, 
         return UNetEngine(network.unet, curves, StripEncoder(tables, model.encoder, device, dtype), device, dtype)
     if isinstance(network, UNet):
         return UNetEngine(network, None, StripEncoder(tables, model.encoder, device, dtype), device, dtype)
+    if isinstance(network, AdditivePointwise):
+        return PointwiseEngine(model, tables, device)
     return ModuleEngine(model, tables, device, dtype)
 
 
@@ -193,6 +196,35 @@ class UNetEngine:
                 if self._curves is not None:
                     logit += self._curves.logit(tile, first, last, core.left, core.right)
                 result[first - core.top : last - core.top] = logit
+        return result.cpu().numpy()
+
+
+class PointwiseEngine:
+    """PCUM of curves and a network of single cells, in full precision, in strips."""
+
+    def __init__(self, model: TrainedModel, tables: ClassTables, device: torch.device) -> None:
+        network: Any = model.network
+        self._curves = FastCurves(network.curves, tables, model.encoder, device)
+        self._network = copy.deepcopy(network).eval().to(device) if network.has_residual else None
+        self._encoder = StripEncoder(tables, model.encoder, device, torch.float32)
+        self._device, self._rows = device, rows_of_strip(0, device)
+        features = max(model.encoder.channels, model.architecture["width"])
+        self.bytes_per_column = float(self._rows * features * BYTES_MODULE)
+
+    def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
+        """Return the logit; see :class:`Engine`."""
+        network = self._network if sample is None or self._network is None else _sampled(self._network, sample)
+        tile = tile.to(self._device)
+        result = torch.empty((core.height, core.width), device=self._device)
+        with torch.inference_mode():
+            for first in range(core.top, core.bottom, self._rows):
+                last = min(first + self._rows, core.bottom)
+                part = self._curves.logit(tile, first, last, core.left, core.right)
+                if network is not None:
+                    image = self._encoder.image(tile, first, last)[:, :, :, core.left : core.right]
+                    part += network.residual(image)[0, 0]
+                result[first - core.top : last - core.top] = part
+                step((last - first) / core.height)
         return result.cpu().numpy()
 
 

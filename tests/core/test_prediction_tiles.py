@@ -50,7 +50,7 @@ def test_the_map_does_not_depend_on_the_tiles(tmp_path, kind, height, width):
         assert summary.mean == pytest.approx(np.nanmean(expected), abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["pcum", "unet4", "bpnn"])
+@pytest.mark.parametrize("kind", ["pcum", "pointwise", "unet4", "bpnn"])
 def test_dropout_samples_do_not_depend_on_the_tiles(tmp_path, kind):
     raw, output, spread = values(150, 170), tmp_path / "p.tif", tmp_path / "u.tif"
     path, trained = stack(tmp_path / "stack.tif", raw), saved(tmp_path / "m.safetensors", kind)
