@@ -119,6 +119,7 @@ class Option:
     decimals: int | None = None
     choices: tuple[str, ...] | None = None
     is_integer: bool = False  # whether the value is a whole number
+    is_optional: bool = False  # whether it may be ``None``, which stands for an automatic value
 
     @property
     def several(self) -> bool:
@@ -132,7 +133,7 @@ class Option:
 
     def check(self, value: Any) -> None:
         """Raise :class:`ParameterInvalid` if a value is of another type, out of its limits or not among its choices."""
-        if value is None and self.default is None:
+        if value is None and (self.default is None or self.is_optional):
             return
         if self.choices is not None and self.several:
             self._check_several(value, self.choices)
@@ -181,7 +182,13 @@ class Options:
         """Return all options in the order of their declaration."""
         # Annotations are texts, because every module imports them so from ``__future__``.
         return [
-            Option(item.name, item.default, **item.metadata, is_integer=item.type in ("int", "int | None"))
+            Option(
+                item.name,
+                item.default,
+                **item.metadata,
+                is_integer=item.type in ("int", "int | None"),
+                is_optional=str(item.type).endswith("| None"),
+            )
             for item in dataclasses.fields(cls)
         ]
 

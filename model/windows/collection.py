@@ -116,11 +116,14 @@ class WindowFeature:
     kind: str  # ``landslide`` if it holds a landslide cell, else ``stable``
     landslide_share: float  # landslide cells ÷ labelled cells of its subset in it
     seed: int
+    fold: int | None = None  # from 1, where all land trains the model and is tested by folds
 
     @classmethod
-    def of(cls, bounds: tuple[float, float, float, float], subset: str, share: float, seed: int) -> WindowFeature:
+    def of(
+        cls, bounds: tuple[float, float, float, float], subset: str, share: float, seed: int, fold: int | None = None
+    ) -> WindowFeature:
         """Return the feature of a window."""
-        return cls(*bounds, subset, "landslide" if share > 0 else "stable", share, seed)
+        return cls(*bounds, subset, "landslide" if share > 0 else "stable", share, seed, fold)
 
 
 def read_windows(

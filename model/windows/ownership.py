@@ -70,7 +70,7 @@ def find_ownership(labels: rasterio.DatasetReader, grid: Grid, blocks: Blocks, p
     labels are not 0, 1 or 255.
     """
     discs = read_discs(labels, grid)
-    loose = _cells_of_no_disc(labels, grid, discs, SubProgress(progress, 0.0, 0.5))
+    loose = cells_of_no_disc(labels, grid, discs, SubProgress(progress, 0.0, 0.5))
     patch_cells, patches = _patches(loose, grid, blocks)
     cells, owners = np.empty((2, 0), dtype=np.int64)
     if discs is not None and len(discs):
@@ -138,7 +138,7 @@ def _crossing_cells(
     return np.concatenate(found), np.concatenate(owners)
 
 
-def _cells_of_no_disc(
+def cells_of_no_disc(
     labels: rasterio.DatasetReader, grid: Grid, discs: LandslideDiscs | None, progress: Progress
 ) -> np.ndarray:
     """Return the landslide cells outside every disc: row × width + column, int64, increasing."""
@@ -153,8 +153,11 @@ def _cells_of_no_disc(
     return np.sort(np.concatenate(found))
 
 
-def _patches(cells: np.ndarray, grid: Grid, blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
-    """Return those cells whose patch of touching cells (eight neighbours) lies in several blocks, and its number."""
+def touching_patches(cells: np.ndarray, grid: Grid) -> tuple[int, np.ndarray]:
+    """Return the number of patches of touching cells (eight neighbours), and the patch of each cell from 0.
+
+    The cells, row × width + column, increase.
+    """
     column = cells % grid.width
     pairs = [np.empty((2, 0), dtype=np.int64)]
     for down, across in _NEIGHBOURS:
@@ -166,6 +169,12 @@ def _patches(cells: np.ndarray, grid: Grid, blocks: Blocks) -> tuple[np.ndarray,
     start, end = np.concatenate(pairs, axis=1)
     graph = coo_matrix((np.ones(len(start), dtype=bool), (start, end)), shape=(len(cells), len(cells)))
     count, patch = connected_components(graph, directed=False)
+    return int(count), patch
+
+
+def _patches(cells: np.ndarray, grid: Grid, blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
+    """Return those cells whose patch of touching cells lies in several blocks, and its number."""
+    column, (count, patch) = cells % grid.width, touching_patches(cells, grid)
     block = _block_of(cells // grid.width, column, blocks)
     low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -1, dtype=np.int64)
     np.minimum.at(low, patch, block)

@@ -204,15 +204,18 @@ class Folds(DividedLand):
         """Landslide cells in the land of another fold than their landslide, which the model of this land has seen."""
         return None if self.ownership is None else self.ownership.strangers(self.subsets)
 
-    def split_excluding(self, fold: int, seed: int) -> BlockSplit:
-        """Return the split of the run that holds out a fold: the fold is for test, the rest to train and validate.
-        Raises ``TooFewData`` if landslides outside the fold lie in fewer than two blocks.
+    def split_excluding(self, fold: int, seed: int, validate: bool = True) -> BlockSplit:
+        """Return the split of the run that holds out a fold: the fold is for test, the rest to train and validate, or
+        all of it to train. Raises ``TooFewData`` if landslides outside the fold lie in fewer than two blocks and some
+        of it is to validate.
         """
         held_out = self.subsets == fold
         if self.hidden is not None:
             held_out = np.zeros_like(held_out)
         landslide, labelled = (self.grouped(np.where(held_out, 0, one)) for one in (self.landslide, self.labelled))
-        groups = assign_blocks(landslide, labelled, (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
+        groups = np.where(labelled > 0, np.uint8(TRAIN), np.uint8(NO_SUBSET))
+        if validate:
+            groups = assign_blocks(landslide, labelled, (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
         subsets = groups.repeat(self.group[0], axis=0).repeat(self.group[1], axis=1)
         subsets = subsets[: held_out.shape[0], : held_out.shape[1]].copy()
         subsets[held_out & (self.labelled > 0)] = TEST
