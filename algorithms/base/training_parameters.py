@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 PRESET_HELP = (
     "Values of the settings that you leave empty. recommended: what was best on areas never seen in training. paper: "
-    "as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. A setting that you give "
-    "overrides the preset, and the log says so."
+    "as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. cross_fitted, for PCUM: curves "
+    "of the factors and a small network of single cells beside them; spatial folds choose how much of either is used, "
+    "down to a penalised logistic regression, and all land trains the model. Of the settings it uses BLOCK, BUFFER, "
+    "ENCODING, SEED and PROBABILITY. A setting that you give overrides the preset, and the log says so."
 )
-SETTINGS = tuple(option.name for option in TrainingSettings.options())
+SETTINGS = tuple(option.name for option in TrainingSettings.options() if option.name != "method")
 
 
 def declare_rasters(algorithm: ScarpAlgorithm) -> None:
@@ -92,7 +94,7 @@ def job_outputs(arguments: Arguments, result: Any, crs: Any, metrics: Iterable[s
 
 
 STYLES = {"OUTPUT_WINDOWS": "windows"}
-FIELDS = (("subset", TEXT), ("kind", TEXT), ("landslide_share", REAL), ("seed", INTEGER))
+FIELDS = (("subset", TEXT), ("kind", TEXT), ("landslide_share", REAL), ("seed", INTEGER), ("fold", INTEGER))
 
 
 def write_rectangles(

@@ -175,6 +175,21 @@ def contribution_curves(network: Any, encoding: Encoding) -> list[tuple[FactorSp
     return curves
 
 
+def additive_curves(curves: Any, encoding: Encoding) -> list[tuple[FactorSpec, np.ndarray, np.ndarray]]:
+    """Return the same as :func:`contribution_curves` of the curves beside a network, each with a mean of 0."""
+    result = []
+    for factor, index in enumerate(encoding.continuous):
+        spec = encoding.factors[index]
+        if spec.std > 0:
+            values = np.linspace(spec.minimum, spec.maximum, CURVE_POINTS)
+            image = torch.zeros(1, curves.linear.weight.shape[1], 1, CURVE_POINTS)
+            image[0, factor, 0] = torch.from_numpy((values - spec.mean) / spec.std)
+            with torch.inference_mode():
+                stable, slide = curves(image)[0, :, 0].double().numpy()
+            result.append((spec, values, slide - stable - (slide - stable).mean()))
+    return result
+
+
 def permutation_importance(
     network: nn.Module, encoding: Encoding, values: np.ndarray, labels: np.ndarray, seed: int, progress: Progress
 ) -> list[tuple[str, float]]:

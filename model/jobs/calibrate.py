@@ -14,7 +14,7 @@ from ..artifact import TrainedModel
 from ..calibration import Calibration
 from ..grid import Block
 from ..progress import NullProgress, Progress, SubProgress
-from ..training.settings import CELL_KINDS, TrainingSettings
+from ..training.settings import TrainingSettings, learns_from_cells
 from ..validation import out_of_fold as oof
 from ..validation.probability import MappedCells, ProbabilityCounts
 from ..windows import collection
@@ -146,7 +146,7 @@ def _fields_of(ownership: Any) -> Mapping[str, Any]:
 
 
 def _windows(run: CalibrationRun, rasters: splits.TrainingRasters) -> tuple[int, int]:
-    if run.kind in CELL_KINDS:
+    if learns_from_cells(run.kind, run.settings):
         return 0, 0
     plan = shared.window_plan(run.kind, run.settings, rasters.grid.cell_size())
     # A window on the border between training and validation is kept once for each.

@@ -31,7 +31,15 @@ from ..statistics import Estimate, weighted_quantiles
 from ..tables import write_table
 from ..training import settings as training_settings
 from ..training.devices import PRECISION_NAMES, choose_device, training_precision
-from ..training.settings import CELL_KINDS, PCUM, TITLES, CrossValidationOptions, TrainingSettings, patch_cells
+from ..training.settings import (
+    CROSS_FITTED,
+    PCUM,
+    TITLES,
+    CrossValidationOptions,
+    TrainingSettings,
+    learns_from_cells,
+    patch_cells,
+)
 from ..validation import out_of_fold as oof
 from ..validation.fold_scores import MEAN, FoldResult, Resampling, SplitScores, optimism, roc_of, score_split
 from ..validation.held_out import assign_regions, cells_to_hide, counts_of, later_landslides, region_blocks
@@ -43,6 +51,7 @@ from ..windows.ownership import find_ownership
 from ..zones.raster import scan_cells, values_of_cells
 from . import sources_of
 from . import train_pcum as shared
+from .cross_fitted import with_block
 from .cross_validate_fold import FoldStudy, cross_validate_fold, cross_validate_remotely
 
 SPATIAL, TEMPORAL, RANDOM, GAP = "spatial", "temporal", "random", "gap"
@@ -184,7 +193,10 @@ def cross_validate(
     log = WarningLog(progress)
     warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, log)
     if kind == PCUM:
-        settings = shared.with_physics_setting(settings, safety_factor, log)
+        if settings.method == CROSS_FITTED:
+            settings = shared.without_physics(settings, None, log)
+        else:
+            settings = shared.with_physics_setting(settings, safety_factor, log)
     held_out = _HeldOut(landslides, regions)
     if options.temporal:
         earlier, later = later_landslides(landslides, options, log)
@@ -196,8 +208,16 @@ def cross_validate(
         connect(options.scheduler, log, reads, Path(output).absolute().parent) as cluster,
     ):
         grid = rasters.grid
+        if settings.method == CROSS_FITTED:
+            settings = with_block(rasters, settings, SubProgress(log, 0.0, 0.02))
         cells = oof.landslide_cells(grid, landslides, log, held_out.later)
-        files = stack, labels, safety_factor if kind == PCUM else None, output, folder
+        files = (
+            stack,
+            labels,
+            safety_factor if kind == PCUM and settings.method != CROSS_FITTED else None,
+            output,
+            folder,
+        )
         # The same on every machine of a cluster, whatever it has.
         fixed = dataclasses.replace(settings, device=str(device), precision=precision)
         study = _study(rasters, options, fixed, held_out, files, SubProgress(log, 0.0, 0.05))
@@ -269,11 +289,11 @@ def _study(
 ) -> FoldStudy:
     """Scan the labels and divide the land into folds. ``files``: stack, labels, safety factor, output, folder."""
     grid, kind, labels, seed = rasters.grid, options.kind, rasters.labels, settings.seed
-    blocks, group = splits.Blocks.for_grid(grid, settings.block), (1, 1)
+    blocks, group = splits.Blocks.for_grid(grid, settings.block_side), (1, 1)
     if held_out.regions is not None:
-        blocks, group = region_blocks(grid, settings.block)
+        blocks, group = region_blocks(grid, settings.block_side)
     fine, side, count = splits.Blocks.of_cells(grid, grid.height, grid.width), 0, 0
-    if kind not in CELL_KINDS:
+    if not learns_from_cells(kind, settings):
         plan = shared.window_plan(kind, settings, grid.cell_size())
         side, count = collection.window_capacity(grid, len(rasters.factors), plan, _WINDOW_COPIES)
         fine = collection.fine_blocks(grid, side)
@@ -323,7 +343,7 @@ def _study(
 
 
 def _plan_line(study: FoldStudy) -> str:
-    holding, side = int((study.landslide > 0).sum()), f"blocks of {study.settings.block:g} m"
+    holding, side = int((study.landslide > 0).sum()), f"blocks of {study.settings.block_side:g} m"
     if study.split == TEMPORAL:
         return f"trained on the earlier landslides, of which {side} serve for validation; {holding} blocks hold some."
     if study.group != (1, 1):
@@ -433,7 +453,7 @@ def _automatic_processes(run: _Run) -> int:
     """Return how many folds may run at once: one a core, as far as memory allows, and one on a GPU."""
     study, cores = run.study, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     needed, memory = _FOLD_BYTES, available_memory()
-    if study.kind not in CELL_KINDS:
+    if not learns_from_cells(study.kind, study.settings):
         if choose_device(study.settings.device).type != "cpu":
             return 1
         plan = shared.window_plan(study.kind, study.settings, run.rasters.grid.cell_size())

@@ -20,7 +20,7 @@ from ..grid import Grid
 from ..history.writing import TrainingLog
 from ..progress import NullProgress, Progress, SubProgress
 from ..training.fit import FittedNetwork, fit_network, label_patches
-from ..training.settings import CELL_KINDS, TrainingSettings, patch_cells
+from ..training.settings import CELL_KINDS, CROSS_FITTED, TrainingSettings, patch_cells
 from ..validation import out_of_fold as oof
 from ..windows import collection
 from ..windows import split as splits
@@ -28,6 +28,7 @@ from ..windows.cells import MAX_CELLS, sample_cells
 from ..windows.ownership import Ownership, report_unused
 from ..windows.unused_cells import SparseCells
 from . import train_pcum as shared
+from .cross_fitted import fit_outside
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,8 @@ def _fit(
 ) -> tuple[FittedNetwork, TrainingSettings]:
     """Train on the other folds. All that is chosen is chosen there: early stopping, hyperparameters, class weight."""
     kind, settings = work.kind, work.settings
+    if settings.method == CROSS_FITTED:
+        return fit_outside(rasters, folds, fold, settings, progress), settings
     split, factors, cell = folds.split_excluding(fold, settings.seed), rasters.factors, rasters.grid.cell_size()
     if folds.hidden is None:
         report_unused(rasters.labels, rasters.grid, split, SubProgress(progress, 0.0, 0.0))

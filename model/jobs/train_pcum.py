@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from ..outputs.transaction import commit_partial
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
 from ..training import settings as training_settings
+from ..training.cross_fitted import CHOSEN_NOTE
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
 from ..training.fit import FittedNetwork, TrainingResult, fit_network, label_patches
@@ -37,8 +38,11 @@ from ..validation.verdict import Evidence, judge, tell
 from ..windows.collection import CellCollection, WindowCollection, WindowPlan, WindowSet, collect_windows
 from ..windows.split import SUBSETS, TEST, TRAIN, open_training_rasters
 
+if TYPE_CHECKING:
+    from .cross_fitted import CrossFittedRun
+
 Files = Mapping[str, Union[str, os.PathLike, None]]  # by parameter
-Collected = Union[WindowCollection, CellCollection]
+Collected = Union[WindowCollection, CellCollection, "CrossFittedRun"]
 MUCH_WARNED = 50.0  # per cent of the training cells under warning, above which the physics constraint tells little
 
 
@@ -86,6 +90,8 @@ def train_pcum(
         settings = fine_tune_settings(start, settings, given)
         text = f"Fine-tuning the model {start.name}, with a learning rate of {settings.learning_rate:g}."
         run.progress.report(0.0, text)
+    if settings.method == training_settings.CROSS_FITTED:
+        return _train_by_cross_fitting(run)
     run.settings = with_physics_setting(settings, safety_factor, run.progress)
     with run.start_log() as log:
         with open_training_rasters(stack, labels, safety_factor, run.progress) as rasters:
@@ -96,6 +102,20 @@ def train_pcum(
             check_pixel_size(run.start, grid.cell_size(), run.progress)
         fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
         return run.finish(fitted, collected, factors, subsets, grid, log)
+
+
+def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
+    from .cross_fitted import train_by_cross_fitting
+
+    run.settings = without_physics(run.settings, run.inputs["SAFETY_FACTOR"], run.progress)
+    with run.start_log() as log:
+        with open_training_rasters(
+            run.inputs["STACK"] or "", run.inputs["LABELS"] or "", None, run.progress
+        ) as rasters:
+            grid, factors, part = rasters.grid, rasters.factors, SubProgress(run.progress, 0.0, 0.95)
+            collected = train_by_cross_fitting(rasters, run.settings, part)
+        run.settings = collected.settings
+        return run.finish(collected.result.fitted, collected, factors, collected.cells.describe(), grid, log)
 
 
 class TrainingRun:
@@ -113,6 +133,7 @@ class TrainingRun:
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
         self.fit_end = 0.22 if settings.probability else 0.97  # share of the run after which the network is fitted
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
+        training_settings.check_cross_fitting(settings, inputs.get("START_FROM"), checkpoint)
         training_settings.check_probability(settings, inputs.get("START_FROM"))
         check_writable(*outputs.values(), checkpoint)
         training_precision(settings.precision, choose_device(settings.device))
@@ -185,8 +206,13 @@ class TrainingRun:
         """Test the model; write model file, report and run record, and return the result."""
         settings, cells = self.settings, collected.cells if isinstance(collected, CellCollection) else None
         fitted.metrics.update(self._test(fitted, collected, factors, grid))
-        windows = collected if isinstance(collected, CellCollection) else collected.windows
-        training = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
+        windows: Any
+        training: dict[str, Any] = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
+        if isinstance(collected, (WindowCollection, CellCollection)):
+            windows = collected.windows if isinstance(collected, WindowCollection) else collected
+        else:
+            windows = collected.cells
+            training.update(collected.describe())
         training.update(training_inputs(self.record.inputs(), grid))
         verdict = judge(Evidence.of_training(self.kind, fitted.metrics, settings.as_dict()))
         training["verdict"] = verdict.as_dict()
@@ -247,7 +273,9 @@ class TrainingRun:
             if isinstance(collected, CellCollection):
                 given = collected.cells, fitted, self.settings.encoding
                 return unseen_land.score_cells(*given, subset, self.progress)
-            return unseen_land.score_windows(collected.windows, fitted, factors, subset, grid)
+            if isinstance(collected, WindowCollection):
+                return unseen_land.score_windows(collected.windows, fitted, factors, subset, grid)
+            return collected.out_of_fold() if subset == TEST else collected.on_training()
 
         radius = 0.0 if discs is None else discs.largest
         return unseen_land.evaluate(score(TEST), score(TRAIN), grid, radius, self.settings.seed)
@@ -256,6 +284,8 @@ class TrainingRun:
         """Give the model its calibration and metrics of it; return the counts of the land for test."""
         from .calibrate import CalibrationRun, calibrate, count_test_land
 
+        if not isinstance(collected, (WindowCollection, CellCollection)):
+            return self._tell_calibrated(model, collected.calibrate(model), "Out of fold")
         if collected.split is None:
             raise ParameterInvalid("PROBABILITY needs SPLIT=spatial_blocks.")
         files = (self.inputs.get(name) for name in ("STACK", "LABELS", "SAFETY_FACTOR"))
@@ -266,12 +296,16 @@ class TrainingRun:
             run = CalibrationRun(*head, collected.split, collected.scan)
             model.calibration = calibrate(run, SubProgress(self.progress, self.fit_end, 0.95))
             counts = count_test_land(run, model, SubProgress(self.progress, 0.95, 0.97))
+        return self._tell_calibrated(model, counts, "On the land for test")
+
+    def _tell_calibrated(self, model: TrainedModel, counts: Any, where: str) -> Any:
+        """Add the scores of a calibrated model on some land to its metrics; return the counts of that land."""
         if counts.complete:
             found = counts.scores()
             model.metrics.update(
                 brier=found.brier, brier_skill=found.skill, average_precision=found.average_precision, share=found.share
             )
-            text = f"On the land for test: Brier score {found.brier:.4f}, skill {found.skill:.3f} against the same "
+            text = f"{where}: Brier score {found.brier:.4f}, skill {found.skill:.3f} against the same "
             self.progress.report(0.97, f"{text}share everywhere ({100 * found.share:.3g} % landslide cells).")
         return counts
 
@@ -281,7 +315,7 @@ def window_plan(kind: str, settings: TrainingSettings, cell: float) -> WindowPla
     align = training_settings.window_alignment(kind, settings, cell)
     least = 1 if kind in training_settings.PATCH_KINDS else 2
     spatial = settings.split != "random"
-    return WindowPlan(settings.window, settings.block, spatial, align, least, settings.seed, settings.buffer)
+    return WindowPlan(settings.window, settings.block_side, spatial, align, least, settings.seed, settings.buffer)
 
 
 def start_training_log(
@@ -292,7 +326,7 @@ def start_training_log(
     ``output`` and ``report`` are paths of the job's. ``part`` says which of several trainings of the job this is; these
     are compared, so none may be stopped early by hand.
     """
-    if kind in training_settings.CELL_KINDS:
+    if training_settings.learns_from_cells(kind, settings):
         return TrainingLog()
     html, limits = "" if report is None else os.path.abspath(report), (settings.epochs, settings.patience)
     return begin_history(RunInfo(kind, os.path.abspath(output), *limits, html, part, stoppable=not part), progress.warn)
@@ -309,6 +343,16 @@ def with_physics_setting(settings: TrainingSettings, safety_factor: Any, progres
     return dataclasses.replace(settings, physics=NONE)
 
 
+def without_physics(settings: TrainingSettings, safety_factor: Any, progress: Progress) -> TrainingSettings:
+    """Turn the physics term off for cross-fitting, with a warning if it was asked for."""
+    if safety_factor is not None or settings.physics != NONE:
+        progress.warn(
+            "PRESET=cross_fitted trains without the physics constraint, so SAFETY_FACTOR and PHYSICS have no effect. "
+            "Choose another PRESET to train with it."
+        )
+    return dataclasses.replace(settings, physics=NONE)
+
+
 def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
     """Replace an automatic weight of landslide cells by one that balances the classes of the training windows."""
     if settings.weight_landslide > 0:
@@ -320,7 +364,7 @@ def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progres
     return dataclasses.replace(settings, weight_landslide=weight)
 
 
-def warn_random_split(collected: Collected, progress: Progress) -> None:
+def warn_random_split(collected: WindowCollection | CellCollection, progress: Progress) -> None:
     """Warn that the metrics of a random split are optimistic."""
     if collected.split is None:
         progress.warn(
@@ -398,13 +442,16 @@ def _result_line(result: TrainingResult) -> str:
     auc, recall, accuracy, violation = (metrics[name] for name in ("auc", "recall", "accuracy", "violation_rate"))
     if auc is None or recall is None or accuracy is None:
         return "Test metrics are not available: the test blocks lack landslide cells or stable cells."
-    text = f"On the test land: AUC {auc:.3f}"
+    cross_fitted = result.settings.method == training_settings.CROSS_FITTED
+    text = f"{'Out of fold' if cross_fitted else 'On the test land'}: AUC {auc:.3f}"
     if metrics["auc_low"] is not None:
         text += f" ({metrics['auc_low']:.3f} to {metrics['auc_high']:.3f}, {metrics['blocks']} blocks of land)"
     text += " against all other mapped land"
     names = {"auc_stable": "against stable land alone", "auc_slope": "slope alone", "auc_train": "on the training land"}
     more = [f"{name} {metrics[key]:.3f}" for key, name in names.items() if metrics[key] is not None]
     text += f" ({', '.join(more)}), recall {100 * recall:.0f} %, accuracy {100 * accuracy:.0f} %"
+    if cross_fitted:
+        return f"{text}. {CHOSEN_NOTE}"
     if violation is not None:
         text += f", violation rate {100 * violation:.1f} %"
     return text + (f"; weights of epoch {metrics['best_epoch']} of {metrics['epochs']}." if result.history else ".")

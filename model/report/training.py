@@ -19,7 +19,7 @@ from ..grid import Grid
 from ..options import parameter_name
 from ..progress import Progress
 from ..training.fit import TrainingResult
-from ..training.settings import FREQUENCY_RATIO, GAM, PCUM, REGRESSION, TABLE_KINDS, TITLES
+from ..training.settings import CROSS_FITTED, FREQUENCY_RATIO, GAM, PCUM, REGRESSION, TABLE_KINDS, TITLES
 from ..validation.probability import ProbabilityCounts
 from ..validation.verdict import Evidence, judge
 from ..windows.cells import CellSet
@@ -54,7 +54,8 @@ def write_training_page(
 
     Raises ``OutputNotWritable`` if the file cannot be written.
     """
-    what = "window" if cells is None else "block"
+    choice = model.training.get("choice")
+    what = "window" if cells is None and choice is None else "block"
     names = [Path(item).name for name, item in inputs.items() if item is not None and name != "START_FROM"]
     subtitle = f"From {', '.join(names)}; model {Path(result.model).name}"
     page = Page(f"Training: {TITLES[model.kind]}", subtitle, progress, result.warnings)
@@ -62,7 +63,9 @@ def write_training_page(
     page.key_numbers([verdict.card(), *_key_numbers(result, what)])
     if counts is not None and model.calibration is not None:
         add_probability(page, model.calibration, counts)
-    if cells is not None:
+    if choice is not None:
+        _add_choice(page, model, choice)
+    elif cells is not None:
         _add_learned_parameters(page, model, cells, progress)
     else:
         page.figure(
@@ -75,6 +78,8 @@ def write_training_page(
     heading, hidden = f"{what.capitalize()}s", " Cells of another subset inside a window are hidden from it."
     if result.windows:
         caption = f"Location and subset of the {what}s. Filled ones hold landslide cells."
+        if choice is not None:
+            caption = "The blocks, which are divided into folds. All train the model. Filled ones hold landslide cells."
         caption += hidden if what == "window" else ""
         page.figure(heading, windows_figure(result, inputs["STACK"] or ""), caption)
     note = "All labelled cells; the model learns from a sample of them."
@@ -99,19 +104,20 @@ def _key_numbers(result: TrainingResult, what: str) -> list[tuple[str, Any, str]
     stable = "the same against stable cells alone. With a RING the hardest cells are left out, so it is higher."
     accuracy = "share of cells on the right side of 0.5. With few landslides it says little."
     settings, metrics = result.settings, result.metrics
+    where = f"Test {what}s" if settings.method != CROSS_FITTED else "By folds, each cell by a model that did not see it"
     violation = metrics["violation_rate"]
     numbers = [
-        ("AUC", metrics["auc"], f"Test {what}s: {auc}{_interval(metrics)}"),
-        ("AUC against stable land", metrics["auc_stable"], f"Test {what}s: {stable}"),
-        ("Recall", metrics["recall"], f"Test {what}s: share of landslide cells with a susceptibility ≥ 0.5."),
-        ("Accuracy", metrics["accuracy"], f"Test {what}s: {accuracy}"),
+        ("AUC", metrics["auc"], f"{where}: {auc}{_interval(metrics)}"),
+        ("AUC against stable land", metrics["auc_stable"], f"{where}: {stable}"),
+        ("Recall", metrics["recall"], f"{where}: share of landslide cells with a susceptibility ≥ 0.5."),
+        ("Accuracy", metrics["accuracy"], f"{where}: {accuracy}"),
     ]
     if metrics["auc_slope"] is not None:
-        text = f"Test {what}s: AUC of the slope angle alone, without any model."
+        text = f"{where}: AUC of the slope angle alone, without any model."
         numbers.insert(2, ("AUC of slope alone", metrics["auc_slope"], text))
     if violation is not None:
         warned = f"cells under warning (safety factor below {settings.fs_critical:g})"
-        text = f"Test {what}s: share of {warned} with a susceptibility below {settings.p_low:g}."
+        text = f"{where}: share of {warned} with a susceptibility below {settings.p_low:g}."
         numbers.append(("Violation rate", violation, text))
     return numbers
 
@@ -208,6 +214,30 @@ def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, floa
         # Pale, so that the windows stand out, and in few steps, which make a small picture.
         axis.imshow(np.round(shade * 24) / 24, cmap="gray", vmin=-1.0, vmax=1.0, extent=(left, right, bottom, top))
     return place
+
+
+def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> None:
+    """Add what the folds of a cross-fitted model chose, and the curves of its additive part."""
+    page.table(
+        "Penalties",
+        ["Of the curves", "Of linear terms and classes", "Log loss out of fold"],
+        [list(row) for row in choice["penalties"]],
+        f"{choice['text']} {choice['note']} A penalty of 10,000 makes the curves straight lines.",
+    )
+    page.table(
+        "Network",
+        ["Steps", "Share of it that is added", "Log loss out of fold"],
+        [list(row) for row in choice["residuals"]],
+        f"Chosen: {choice['steps']} steps and a share of {choice['shrink']:g}. 0 is the additive part alone.",
+    )
+    curves = learned.additive_curves(model.network.curves, model.encoder)
+    if curves:
+        page.figure(
+            "Curves",
+            curves_figure(curves),
+            "What each factor adds to the logit in the additive part, over its trained range. Dotted: 0. All panels "
+            "have the same vertical axis.",
+        )
 
 
 def _add_learned_parameters(page: Page, model: TrainedModel, cells: CellSet, progress: Progress) -> None:

@@ -43,6 +43,11 @@ class StartModel:
     pixel_size: float = 0.0  # in metres; 0 if not known
 
     def __post_init__(self) -> None:
+        if self.architecture.get("type") == "additive_pointwise":
+            raise ParameterInvalid(
+                f"START_FROM is a model of PRESET=cross_fitted ({self.name}), which cannot be fine-tuned. Choose one "
+                "that was trained with another PRESET, or leave START_FROM empty."
+            )
         if self.kind not in FINE_TUNABLE_KINDS or self.architecture.get("type") not in FINE_TUNABLE_NETWORKS:
             raise ParameterInvalid(
                 f"START_FROM is a model of kind {self.kind} ({self.name}), but only {' and '.join(FINE_TUNABLE_KINDS)} "

@@ -28,6 +28,10 @@ _SPLIT = (
     "validation and test, so the test area was never seen. random: window by window as in the paper, which gives "
     "better numbers because neighbours are alike."
 )
+_BLOCK = (
+    "Side of a block of the spatial split in metres; several windows wide. With PRESET=cross_fitted it follows from "
+    "the area unless given."
+)
 _BUFFER = (
     "Cells nearer than this to the blocks held out for test are used neither for training nor for validation, so that "
     "the test does not ask about land that the model saw next door. Empty: the largest radius of the landslide labels; "
@@ -62,6 +66,13 @@ _PROBABILITY = (
 )
 
 
+_METHOD = (
+    "windows: in epochs over windows of the training land. cross_fitted: curves and a small network of single cells, "
+    "as far as spatial folds show that they hold. In QGIS it comes from PRESET alone."
+)
+WINDOWS, CROSS_FITTED = "windows", "cross_fitted"
+
+
 @dataclass(frozen=True)
 class TrainingSettings(Options):
     """Settings of a training run; their names are keys of model headers and checkpoints.
@@ -87,9 +98,7 @@ class TrainingSettings(Options):
         750.0, 1.0, 1000000.0, "Window (m)", "Side of a training window in metres (paper: 1500, 50 cells of 30 m)."
     )
     split: str = _choice("spatial_blocks", ("spatial_blocks", "random"), "Split", _SPLIT)
-    block: float = _number(
-        4000.0, 1.0, 10000000.0, "Block (m)", "Side of a block of the spatial split in metres; several windows wide."
-    )
+    block: float | None = _number(4000.0, 1.0, 10000000.0, "Block (m)", _BLOCK)
     buffer: float | None = _number(None, 0.0, 1e6, "Buffer around the test area (m)", _BUFFER, decimals=1)
     epochs: int = number(
         100, 1, 100000, "Maximum epochs", "Passes over the training windows, unless early stopping ends training first."
@@ -110,10 +119,16 @@ class TrainingSettings(Options):
     dropout: float = _number(
         0.2, 0.0, 0.95, "Dropout", "Share of channels dropped in training, to reduce overfitting.", decimals=3
     )
+    method: str = choice(WINDOWS, (WINDOWS, CROSS_FITTED), "Training method", _METHOD)
     probability: bool = flag(False, "Calibrate to a probability", _PROBABILITY, advanced=True)
     seed: int = number(1, 0, 2**31 - 1, "Seed", "Random seed. Another seed gives a slightly different model.")
     device: str = device()
     precision: str = precision()
+
+    @property
+    def block_side(self) -> float:
+        """Side of a block in metres where it does not follow from the area."""
+        return default("block") if self.block is None else self.block
 
 
 def default(name: str) -> Any:
@@ -136,7 +151,7 @@ def settings_line(settings: TrainingSettings) -> str:
 
 
 RECOMMENDED, PAPER = "recommended", "paper"
-PRESETS = (RECOMMENDED, PAPER)
+PRESETS = (RECOMMENDED, PAPER, CROSS_FITTED)
 
 _PAPER_PHYSICS: dict[str, Any] = {"physics": "indicator", "lambda_": 0.1, "p_low": 0.15, "fs_critical": 0.5}
 _PAPER_DATA: dict[str, Any] = {"window": 1500.0, "split": "random", "augment": False, "encoding": "codes"}
@@ -148,16 +163,23 @@ PAPER_VALUES = {**_PAPER_PHYSICS, **_PAPER_DATA, **_PAPER_WEIGHTS, **_PAPER_TRAI
 have their defaults."""
 
 
+_VALUES: dict[str, dict[str, Any]] = {
+    RECOMMENDED: {},
+    PAPER: PAPER_VALUES,
+    CROSS_FITTED: {"method": CROSS_FITTED, "block": None, "physics": "none"},
+}
+
+
 def in_preset(name: str) -> bool:
     """Return whether the presets set a value, such as ``window``."""
-    return name in PAPER_VALUES
+    return any(name in values for values in _VALUES.values())
 
 
 def preset_value(preset: str, name: str) -> Any:
     """Return the value of one setting under a preset; raises ``ParameterInvalid`` if there is no such preset."""
     if preset not in PRESETS:
         raise ParameterInvalid(f'PRESET is "{preset}". Choose one of: {", ".join(PRESETS)}.')
-    return PAPER_VALUES[name] if preset == PAPER and in_preset(name) else default(name)
+    return _VALUES[preset].get(name, default(name))
 
 
 def preset_settings(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
@@ -181,7 +203,7 @@ def preset_overrides(usual: TrainingSettings, given: Mapping[str, Any]) -> list[
 
 def preset_help(name: str) -> str:
     """Return the value of a setting that is not given, under each preset, as a sentence."""
-    usual, printed = (format_value(preset_value(preset, name)) for preset in PRESETS)
+    usual, printed = (format_value(preset_value(preset, name)) for preset in (RECOMMENDED, PAPER))
     return f"When not given: {usual}" + ("." if usual == printed else f", or {printed} with PRESET={PAPER}.")
 
 
@@ -305,6 +327,27 @@ def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> Traini
     return enforce_kind_settings(kind, preset_settings(preset, {**_OVERRIDES.get((preset, kind), {}), **given}))
 
 
+def learns_from_cells(kind: str, settings: TrainingSettings) -> bool:
+    """Return whether a model is trained on single cells, and not on windows."""
+    return kind in CELL_KINDS or settings.method == CROSS_FITTED
+
+
+def check_cross_fitting(settings: TrainingSettings, start_from: Any, checkpoint: Any) -> None:
+    """Raise ``ParameterInvalid`` if an input cannot be used with PRESET=cross_fitted."""
+    if settings.method != CROSS_FITTED:
+        return
+    if start_from is not None:
+        raise ParameterInvalid(
+            "START_FROM cannot be combined with PRESET=cross_fitted, which fits all its parts to the new area. Choose "
+            "another PRESET to fine-tune a model, or leave START_FROM empty."
+        )
+    if checkpoint is not None:
+        raise ParameterInvalid(
+            "CHECKPOINT cannot be combined with PRESET=cross_fitted: it trains for minutes and starts again if it was "
+            "ended. Leave CHECKPOINT empty, or choose another PRESET."
+        )
+
+
 def check_probability(settings: TrainingSettings, start_from: Any) -> None:
     """Raise ``ParameterInvalid`` if PROBABILITY is on and cannot be used with the other settings."""
     if not settings.probability:
@@ -325,7 +368,10 @@ def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSett
     """Return settings with those that a kind fixes: only PCUM has physics, and tables and GAM need one-hot classes."""
     if kind not in KINDS:
         raise ParameterInvalid(f'KIND is "{kind}". Choose one of: {", ".join(KINDS)}.')
-    fixed: dict[str, Any] = {} if kind == PCUM else {"physics": "none"}
+    fixed: dict[str, Any] = {}
+    if kind != PCUM:
+        # The preset ``cross_fitted`` is one of PCUM; the others are trained as recommended.
+        fixed = {"physics": "none", "method": WINDOWS, "block": settings.block_side}
     if kind in (*TABLE_KINDS, GAM):
         fixed["encoding"] = "one_hot"
     return dataclasses.replace(settings, **fixed)

@@ -60,13 +60,16 @@ class ProbabilityCounts:
         self.counts = np.zeros((2, BINS))  # other cells, landslide cells
         self.logits = (np.arange(BINS) + 0.5) * (2 * MAX_LOGIT / BINS) - MAX_LOGIT  # middle of each bin
 
-    def add(self, susceptibility: np.ndarray, landslide: np.ndarray) -> None:
-        """Count cells: their susceptibility, 0 to 1, and whether they are landslide cells, bool of the same shape."""
+    def add(self, susceptibility: np.ndarray, landslide: np.ndarray, cells: np.ndarray | None = None) -> None:
+        """Count cells: their susceptibility, 0 to 1, and whether they are landslide cells, bool of the same shape.
+
+        ``cells`` is how many cells each stands for, one by default.
+        """
         values = np.clip(susceptibility.astype(np.float64), 1e-9, 1 - 1e-9)
         place = (np.log(values / (1 - values)) + MAX_LOGIT) * (BINS / (2 * MAX_LOGIT))
         place = np.clip(place.astype(np.int64), 0, BINS - 1)
         for row, some in enumerate((~landslide, landslide)):
-            self.counts[row] += np.bincount(place[some], minlength=BINS)
+            self.counts[row] += np.bincount(place[some], None if cells is None else cells[some], BINS)
 
     @property
     def complete(self) -> bool:

@@ -25,20 +25,29 @@ def test_paper_is_as_printed():
     printed |= {"window": 1500, "split": "random", "encoding": "codes", "augment": False}
     printed |= {"epochs": 1000, "patience": 0, "learning_rate": 1e-4}
     assert {name: getattr(paper, name) for name in printed} == printed
-    for name in ("seed", "device", "precision", "block"):
+    for name in ("seed", "device", "precision"):
         assert not training.in_preset(name) and getattr(paper, name) == default(name)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", sorted(training.PAPER_VALUES))
-def test_a_given_value_wins_over_either_preset(preset, name):
-    own, other = (training.preset_value(one, name) for one in (preset, *(set(PRESETS) - {preset})))
+def test_a_given_value_wins_over_the_preset(preset, name):
+    own, other = (training.preset_value(one, name) for one in (preset, RECOMMENDED if preset == PAPER else PAPER))
     settings = preset_settings(preset, {name: other})
     assert getattr(settings, name) == other
     assert dataclasses.replace(settings, **{name: own}) == preset_settings(preset, {})
     told = training.preset_overrides(preset_settings(preset, {}), {name: other})
     assert bool(told) == (other != own)
     assert all(text.startswith(f"{parameter_name(name)}=") and "overrides the preset's" in text for text in told)
+
+
+def test_cross_fitting_is_one_of_pcum():
+    settings = training.settings_of_kind("pcum", training.CROSS_FITTED, {})
+    assert settings.method == training.CROSS_FITTED and settings.block is None
+    assert training.settings_of_kind("pcum", training.CROSS_FITTED, {"block": 900.0}).block == 900
+    assert training.settings_of_kind("gam", training.CROSS_FITTED, {}) == training.settings_of_kind(
+        "gam", PRESETS[0], {}
+    )
 
 
 def test_the_check_box_overrides_the_preset():

@@ -1,0 +1,103 @@
+"""PCUM by cross-fitting, in a training and in a fold of a cross validation."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from ..artifact import TrainedModel
+from ..classical.fit import cell_metrics
+from ..errors import TooFewData
+from ..labels import LANDSLIDE, UNKNOWN
+from ..progress import Progress, SubProgress
+from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, fit_cross_fitted
+from ..training.fit import FittedNetwork
+from ..training.settings import TrainingSettings
+from ..validation.probability import ProbabilityCounts
+from ..validation.unseen_land import SLOPE, ScoredCells
+from ..windows.folded_cells import FoldedCells, automatic_block, collect_folded_cells, collect_outside
+from ..windows.split import Folds, TrainingRasters
+
+
+@dataclasses.dataclass
+class CrossFittedRun:
+    """Cells, fitted model and settings in use of a training."""
+
+    cells: FoldedCells
+    result: CrossFitted
+    settings: TrainingSettings  # with the side of a block
+
+    def out_of_fold(self) -> ScoredCells:
+        """Return the cells with the logit of the model that did not see their fold."""
+        return self._scored(self.result.out_of_fold)
+
+    def on_training(self) -> ScoredCells:
+        """Return the cells with the logit of the model itself."""
+        known = np.isfinite(self.result.out_of_fold)
+        return self._scored(np.where(known, self.result.on_training, np.nan))
+
+    def _scored(self, logits: np.ndarray) -> ScoredCells:
+        some, cells = np.isfinite(logits), self.cells
+        names = [spec.name for spec in self.result.fitted.factors]
+        slope = cells.values[some, names.index(SLOPE)] if SLOPE in names else None
+        return ScoredCells(logits[some], cells.labels[some], cells.places[some], cells.counts[some], slope)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the model file tells of the choice."""
+        choice = self.result.choice
+        return {"choice": {**dataclasses.asdict(choice), "text": choice.text, "note": CHOSEN_NOTE}}
+
+    def calibrate(self, model: TrainedModel) -> ProbabilityCounts:
+        """Give the model the calibration of the predictions out of fold; return the counts of calibrated ones."""
+        cells = self.out_of_fold()
+        before, after = ProbabilityCounts(), ProbabilityCounts()
+        slide = cells.labels == LANDSLIDE
+        before.add(expit(cells.scores), slide, cells.counts)
+        before.require_both("in the folds")
+        model.calibration = before.fit()
+        after.add(expit(model.calibration(cells.scores)), slide, cells.counts)
+        return after
+
+
+def train_by_cross_fitting(rasters: TrainingRasters, settings: TrainingSettings, progress: Progress) -> CrossFittedRun:
+    """Sample all land, choose by folds and fit; see :mod:`..training.cross_fitted`. Raises ``TooFewData`` if landslides
+    are too few for two folds.
+    """
+    settings, part = with_block(rasters, settings, SubProgress(progress, 0.0, 0.1)), SubProgress(progress, 0.1, 0.3)
+    cells = collect_folded_cells(rasters, settings.block_side, settings.buffer, settings.seed, part)
+    counts = np.unique(cells.labels, return_counts=True)
+    number = dict(zip(counts[0].tolist(), counts[1].tolist()))
+    progress.report(
+        0.3,
+        f"{len(cells.roles)} folds of blocks of {settings.block_side:.0f} m. {cells.landslides:,.0f} landslides in "
+        f"{number.get(LANDSLIDE, 0):,} cells, each landslide weighing one, against {number.get(0, 0):,} stable cells.",
+    )
+    result = fit_cross_fitted(cells, rasters.factors, settings, SubProgress(progress, 0.3, 1.0))
+    labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
+    if len(np.unique(cells.labels[labelled])) < 2:
+        raise TooFewData("The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.")
+    logits = torch.from_numpy(result.out_of_fold[labelled])
+    numbers = cell_metrics(logits, cells.labels[labelled], cells.counts[labelled], settings)
+    result.fitted.metrics.update(numbers)
+    return CrossFittedRun(cells, result, settings)
+
+
+def fit_outside(
+    rasters: TrainingRasters, folds: Folds, fold: int, settings: TrainingSettings, progress: Progress
+) -> FittedNetwork:
+    """Fit on the land outside a fold of a cross validation; everything is chosen there."""
+    cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
+    return fit_cross_fitted(cells, rasters.factors, settings, SubProgress(progress, 0.2, 1.0)).fitted
+
+
+def with_block(rasters: TrainingRasters, settings: TrainingSettings, progress: Progress) -> TrainingSettings:
+    """Return settings with the side of a block; where none is given it follows from the area."""
+    if settings.block is not None:
+        return settings
+    side = float(f"{automatic_block(rasters, settings.seed, progress):.3g}")
+    progress.report(1.0, f"BLOCK is automatic: {side:g} m.")
+    return dataclasses.replace(settings, block=side)

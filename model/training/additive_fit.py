@@ -1,0 +1,141 @@
+"""The additive part of PCUM, fitted as one penalised convex problem: a curve per factor and a weight per class.
+
+A generalised additive model (Hastie and Tibshirani 1986). The curve of a continuous factor is a linear term plus a
+piecewise-linear one with its knots at quantiles (P-splines, Eilers and Marx 1996). With a large penalty on the curves
+it is ridge logistic regression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import expit
+
+from ..networks.unet import Curves
+
+SHARES = (0.005, 0.02, *np.linspace(0.02, 0.98, 8)[1:-1].tolist(), 0.98, 0.995)
+"""Quantiles at which the knots of a factor lie. Linear terms end at the outer ones, curves at the next."""
+KNOTS = len(SHARES)
+_HATS = KNOTS - 2
+MIN_KNOT_STEP = 1e-3  # between two knots, in standard deviations: many cells may share a value
+LINEAR_ONLY = 1e4  # penalty of the curves with which they are flat
+PENALTIES = ((LINEAR_ONLY, 30.0), (LINEAR_ONLY, 3.0), (100.0, 30.0), (10.0, 30.0), (10.0, 3.0))
+"""Penalties of the curves and of the linear terms and classes that are tried. Each class weighs the number of
+landslides, so they mean less where there are more."""
+_BEND, _HEIGHT = 4.0, 0.1  # weights of squared second differences and of squared heights of a curve
+_STEPS, _TOLERANCE = 50, 1e-7  # of Newton's method; the tolerance is a share of the sum of the weights
+
+
+@dataclass(frozen=True)
+class Additive:
+    """A fitted additive part."""
+
+    coefficients: np.ndarray  # in the order of the columns of a basis
+
+    def logit(self, columns: np.ndarray) -> np.ndarray:
+        """Return the logit of landslide, float64 (cells,)."""
+        return columns @ self.coefficients
+
+
+def knots_of(scores: np.ndarray) -> np.ndarray:
+    """Return the knots of continuous factors from z-scores (cells, factors): increasing, float32 (factors, KNOTS)."""
+    found = np.quantile(scores.astype(np.float64), SHARES, axis=0).T.reshape(-1, KNOTS)
+    return (found + MIN_KNOT_STEP * np.arange(KNOTS)).astype(np.float32)
+
+
+def basis(image: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Return the columns of encoded cells (cells, channels): a constant, a linear term per channel, the curves.
+
+    The continuous channels come first; a curve has a hat function for each knot but the outer ones. Float32.
+    """
+    continuous = len(knots)
+    columns = np.empty((len(image), 1 + image.shape[1] + continuous * _HATS), dtype=np.float32)
+    columns[:, 0] = 1
+    columns[:, 1 : 1 + continuous] = np.clip(image[:, :continuous], knots[:, 0], knots[:, -1])
+    columns[:, 1 + continuous : 1 + image.shape[1]] = image[:, continuous:]
+    hats = np.eye(_HATS)
+    first = 1 + image.shape[1]
+    for factor in range(continuous):
+        for number in range(_HATS):
+            # Beyond its outer knots a curve is level, as np.interp is.
+            place = first + factor * _HATS + number
+            columns[:, place] = np.interp(image[:, factor], knots[factor, 1:-1], hats[number])
+    return columns
+
+
+def penalty(channels: int, continuous: int, curves: float, linear: float) -> np.ndarray:
+    """Return the matrix P of the penalty ½ βᵀPβ on the coefficients of a basis, float64."""
+    size = 1 + channels + continuous * _HATS
+    result = np.zeros((size, size))
+    result[range(1, 1 + channels), range(1, 1 + channels)] = linear
+    bends = np.diff(np.eye(_HATS), 2, axis=0)
+    block = curves * (_BEND * bends.T @ bends + _HEIGHT * np.eye(_HATS))
+    for first in range(1 + channels, size, _HATS):
+        result[first : first + _HATS, first : first + _HATS] = block
+    return result
+
+
+def fit(
+    columns: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    penalties: np.ndarray,
+    check: Callable[[], None],
+    start: Additive | None = None,
+) -> Additive:
+    """Minimise Σ w · log loss + ½ βᵀPβ with Newton's method.
+
+    ``columns`` are float32 (cells, columns), ``labels`` 1 or 0; ``check`` is called before each step and may raise to
+    stop. The minimum is unique, so that ``start`` only saves steps.
+    """
+    coefficients = np.zeros(columns.shape[1]) if start is None else start.coefficients
+    value, logit = _objective(columns, labels, weights, penalties, coefficients)
+    for _ in range(_STEPS):
+        check()
+        probability = expit(logit)
+        gradient = columns.T @ (weights * (probability - labels)).astype(np.float32) + penalties @ coefficients
+        curvature = np.sqrt(weights * probability * (1 - probability)).astype(np.float32)
+        scaled = columns * curvature[:, None]
+        hessian = (scaled.T @ scaled).astype(np.float64) + penalties
+        # The constant has no penalty, and in single precision a column of zeros may become a little negative.
+        hessian[np.diag_indices_from(hessian)] += 1e-6 * weights.sum() / len(hessian)
+        step = cho_solve(cho_factor(hessian), gradient)
+        decrement, length = float(gradient @ step), 1.0
+        while length > 1e-4:
+            tried = coefficients - length * step
+            reached, new = _objective(columns, labels, weights, penalties, tried)
+            if reached <= value:
+                coefficients, value, logit = tried, reached, new
+                break
+            length /= 2
+        if length <= 1e-4 or decrement < _TOLERANCE * weights.sum():
+            break
+    return Additive(coefficients)
+
+
+def _objective(
+    columns: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalties: np.ndarray, coefficients: np.ndarray
+) -> tuple[float, np.ndarray]:
+    logit = (columns @ coefficients.astype(np.float32)).astype(np.float64)
+    loss = weights @ np.logaddexp(0, np.where(labels == 1, -logit, logit))
+    return float(loss + coefficients @ penalties @ coefficients / 2), logit
+
+
+def write_curves(fitted: Additive, knots: np.ndarray, curves: Curves) -> None:
+    """Write a fitted additive part into the curves of a network, with the same knots."""
+    channels = curves.linear.weight.shape[1]
+    constant, linear, heights = np.split(fitted.coefficients, [1, 1 + channels])
+    curves.reset_to_zero()
+    with torch.no_grad():
+        curves.knots.copy_(torch.from_numpy(knots))
+        curves.linear.weight[1, :, 0, 0] = torch.from_numpy(linear).float()
+        bias: Any = curves.linear.bias
+        bias[1] = float(constant[0])
+        inner = torch.from_numpy(heights.reshape(len(knots), _HATS)).float()
+        curves.heights[:, 1, 1:-1] = inner
+        curves.heights[:, 1, 0], curves.heights[:, 1, -1] = inner[:, 0], inner[:, -1]

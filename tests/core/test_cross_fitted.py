@@ -1,0 +1,280 @@
+"""PRESET=cross_fitted: the additive part, the choice by folds, the weight of landslides, and the jobs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from scarp.model.artifact import load_model, save_model
+from scarp.model.errors import Cancelled, ModelFileInvalid, ParameterInvalid, TooFewData
+from scarp.model.inputs.vectors import Points
+from scarp.model.jobs.cross_validate import cross_validate
+from scarp.model.jobs.train_pcum import train_pcum
+from scarp.model.labels.discs import NAMESPACE, LandslideDiscs
+from scarp.model.networks import build_network
+from scarp.model.progress import NullProgress
+from scarp.model.stack import StackFactor
+from scarp.model.training import additive_fit, cross_fitted
+from scarp.model.training.settings import CrossValidationOptions, preset_settings
+from scarp.model.windows import folded_cells
+from scarp.model.windows.split import TEST, TRAIN, open_training_rasters
+from scarp.tests.core.conftest import read_band, utm_grid, write_raster, write_stack
+from scarp.tests.core.prediction_models import predict
+
+SIZE, CELL = 120, 10.0
+QUIET = {"progress": NullProgress()}
+GRID = utm_grid(SIZE, SIZE, CELL)
+FACTORS = [
+    StackFactor("slope", "continuous", "degrees", "Slope"),
+    StackFactor("relief", "continuous", "m"),
+    StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"}),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_steps():
+    """Short training of the networks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cross_fitted, "CHECKPOINTS", (10, 30, 60))
+        yield
+
+
+def area(folder, landslides, radius=15.0, strength=2.0, seed=3):
+    """A stack, and labels of as many discs on steep schist; return the points of the landslides."""
+    generator = np.random.default_rng(seed)
+    rough = generator.normal(0, 1, (2, SIZE // 6, SIZE // 6)).repeat(6, 1).repeat(6, 2)
+    rock = generator.integers(1, 4, (SIZE // 10, SIZE // 10)).repeat(10, 0).repeat(10, 1)
+    slope = 25 + 8 * rough[0] + generator.normal(0, 1, rock.shape)
+    values = np.stack([slope, 100 + 30 * rough[1], rock]).astype(np.float32)
+    odds = np.exp(strength * (rough[0] * (rough[1] > 0) + (rock == 2)))
+    chosen = generator.choice(SIZE**2, landslides, replace=False, p=(odds / odds.sum()).ravel())
+    row, column = chosen // SIZE, chosen % SIZE
+    y, x = np.mgrid[:SIZE, :SIZE]
+    distance = CELL * np.hypot(y[..., None] - row, x[..., None] - column).min(axis=-1)
+    labels = np.where(distance <= radius, 1, np.where(distance <= radius + 20, 255, 0)).astype(np.uint8)
+    values[:, :3, :5] = np.nan
+    write_stack(folder / "stack.tif", values, FACTORS, GRID)
+    write_raster(folder / "labels.tif", labels, GRID, nodata=255)
+    x, y = GRID.transform * (column + 0.5, row + 0.5)
+    xy = np.stack([x, y], axis=1)
+    discs = LandslideDiscs.of_points(GRID, xy, np.full(landslides, radius), radius + 20)
+    with rasterio.open(folder / "labels.tif", "r+") as dataset:
+        dataset.update_tags(ns=NAMESPACE, **discs.tags(GRID))
+    return xy
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """An area with 80 landslides, its cells and the fit to them."""
+    folder = tmp_path_factory.mktemp("study")
+    xy = area(folder, 80)
+    cells = collect(folder)
+    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("cross_fitted", {}), NullProgress())
+    train(folder, block=200.0)
+    return folder, xy, cells, fit
+
+
+def collect(folder, block=200.0, buffer=None):
+    with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
+        return folded_cells.collect_folded_cells(rasters, block, buffer, 1, NullProgress())
+
+
+def train(folder, name="model.safetensors", progress=None, checkpoint=None, start_from=None, **given):
+    settings = preset_settings("cross_fitted", given)
+    files = folder / "stack.tif", folder / "labels.tif", folder / name
+    more = {"checkpoint": checkpoint, "start_from": start_from, "output_html": folder / f"{name}.html"}
+    return train_pcum(*files, settings=settings, **more, progress=progress or NullProgress())
+
+
+def random_cells(count=400, channels=5, continuous=3):
+    generator = np.random.default_rng(5)
+    image = generator.normal(0, 1, (count, channels)).astype(np.float32)
+    image[:, continuous:] = np.eye(channels - continuous, dtype=np.float32)[generator.integers(0, 2, count)]
+    odds = np.sin(2 * image[:, 0]) + image[:, 1] - image[:, 3]
+    labels = (generator.random(count) < 1 / (1 + np.exp(-odds))).astype(np.float64)
+    return image, labels, generator.random(count) + 0.5
+
+
+@pytest.mark.parametrize("linear", (3.0, 30.0))
+def test_without_curves_it_is_ridge_logistic_regression(linear):
+    image, labels, weights = random_cells()
+    knots = additive_fit.knots_of(image[:, :3])
+    columns = additive_fit.basis(image, knots)
+    matrix = additive_fit.penalty(5, 3, 1e9, linear)
+    found = additive_fit.fit(columns, labels, weights, matrix, lambda: None)
+    clipped = columns[:, 1:6].astype(np.float64)
+    known = LogisticRegression(C=1 / linear, tol=1e-10, max_iter=1000).fit(clipped, labels, weights)
+    assert np.allclose(found.coefficients[1:6], known.coef_[0], atol=1e-3)
+    assert np.isclose(found.coefficients[0], known.intercept_[0], atol=1e-3)
+
+
+def test_a_start_changes_nothing():
+    image, labels, weights = random_cells()
+    columns, matrix = additive_fit.basis(image, additive_fit.knots_of(image[:, :3])), additive_fit.penalty(5, 3, 10, 3)
+    first = additive_fit.fit(columns, labels, weights, matrix, lambda: None)
+    far = additive_fit.Additive(np.random.default_rng(1).normal(0, 1, len(matrix)))
+    again = additive_fit.fit(columns, labels, weights, matrix, lambda: None, far)
+    assert np.allclose(first.logit(columns), again.logit(columns), atol=2e-3)
+
+
+def test_the_curves_of_a_network_are_the_additive_part():
+    image, labels, weights = random_cells()
+    knots = additive_fit.knots_of(image[:, :3])
+    columns = additive_fit.basis(image, knots)
+    found = additive_fit.fit(columns, labels, weights, additive_fit.penalty(5, 3, 1.0, 1.0), lambda: None)
+    architecture = {"type": "additive_pointwise", "channels": 5, "width": 4, "dropout": 0.3, "channel_dropout": 0.2}
+    network = build_network({**architecture, "continuous": 3, "knots": additive_fit.KNOTS}, 1)
+    additive_fit.write_curves(found, knots, network.curves)
+    beyond = np.concatenate([image, 4 * image])
+    with torch.inference_mode():
+        logits = network.eval().curves(torch.from_numpy(beyond.T[None, :, :, None].copy()))[0, :, :, 0]
+    expected = found.logit(additive_fit.basis(beyond, knots))
+    assert np.allclose(logits[1] - logits[0], expected, atol=1e-4)
+
+
+def test_the_choice_is_never_worse_out_of_fold_than_the_additive_part(study):
+    _, _, _, fit = study
+    choice, losses = fit.choice, [row[-1] for row in fit.choice.residuals]
+    alone = choice.residuals[0]
+    assert alone[:2] == [0, 0] and np.isclose(alone[2], min(row[-1] for row in choice.penalties))
+    assert [choice.steps, choice.shrink, min(losses)] in choice.residuals and min(losses) <= alone[2]
+
+
+def test_where_nothing_can_be_learned_the_network_is_left_out(tmp_path):
+    area(tmp_path, 40, strength=0.0)
+    cells = collect(tmp_path)
+    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("cross_fitted", {}), NullProgress())
+    steps, shrink, loss = min(fit.choice.residuals, key=lambda row: row[-1])
+    assert (fit.choice.steps, fit.choice.shrink) == (steps, shrink) and loss <= fit.choice.residuals[0][2]
+    assert fit.fitted.network.has_residual == (steps > 0)
+
+
+def test_a_model_predicts_what_its_training_says(study, tmp_path):
+    folder, _, cells, fit = study
+    predict(folder / "stack.tif", [folder / "model.safetensors"], tmp_path / "map.tif")
+    found = read_band(tmp_path / "map.tif").ravel()[cells.places]
+    assert np.allclose(found, 1 / (1 + np.exp(-fit.on_training)), atol=1e-4)
+
+
+def test_no_cell_trains_the_model_that_is_tested_on_it(study):
+    _, _, cells, _ = study
+    held_out = cells.roles == TEST
+    assert held_out.sum(axis=0).max() == 1 and (held_out.any(axis=0).mean() > 0.9)
+    row, column = cells.places // SIZE, cells.places % SIZE
+    for mine, role in zip(held_out, cells.roles):
+        near = (abs(row[mine][:, None] - row[role == TRAIN]) <= 1) & (
+            abs(column[mine][:, None] - column[role == TRAIN]) == 0
+        )
+        assert not near.any(), "the buffer keeps neighbours apart"
+
+
+def test_each_landslide_weighs_one(study, tmp_path):
+    folder, xy, cells, _ = study
+    assert np.isclose(cells.landslides, len(xy))
+    assert (cells.shares[cells.labels != 1] == 0).all()
+    # Without the points in the metadata, patches of touching cells stand for landslides.
+    labels = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    labels[10:13, 10:14], labels[50, 50], labels[80:110:6, 20:110:6] = 1, 1, 1
+    write_raster(tmp_path / "labels.tif", labels, GRID, nodata=255)
+    with open_training_rasters(folder / "stack.tif", tmp_path / "labels.tif") as rasters:
+        places = np.flatnonzero(labels)
+        shares = folded_cells.landslide_shares(rasters.labels, rasters.grid, places, NullProgress())
+    assert np.isclose(shares.sum(), 2 + 5 * 15)
+    assert np.allclose(shares[np.isin(places, [10 * SIZE + 10, 12 * SIZE + 13])], 1 / 12)
+
+
+@pytest.mark.parametrize("landslides", (6, 20))
+def test_few_landslides_are_enough(tmp_path, landslides):
+    area(tmp_path, landslides)
+    result = train(tmp_path, probability=True)
+    assert {feature.fold for feature in result.windows} == {1, 2, 3} and result.settings.block >= 100
+    assert 0 <= result.metrics["auc"] <= 1 and result.metrics["auc_train"] > 0.5
+    model = load_model(tmp_path / "model.safetensors")
+    assert model.calibration is not None and model.training["choice"]["folds"] == 3
+
+
+def test_the_same_seed_gives_the_same_model_on_any_number_of_threads(study):
+    folder, _, _, _ = study
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(train(folder, f"threads{threads}.safetensors", block=200.0).sha256)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1] != train(folder, "other.safetensors", block=200.0, seed=2).sha256
+
+
+def test_cross_validation_chooses_without_the_fold(study, tmp_path):
+    folder, xy, _, _ = study
+    settings = preset_settings("cross_fitted", {})
+    options = CrossValidationOptions("pcum", folds=3, random_split=False, processes=1)
+    files = folder / "stack.tif", folder / "labels.tif", Points("slides", xy=xy), tmp_path / "map.tif"
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = cross_fitted._Problem.__init__
+
+        def remember(self, cells, *rest):
+            seen.append(set(cells.places.tolist()))
+            original(self, cells, *rest)
+
+        patch.setattr(cross_fitted._Problem, "__init__", remember)
+        result = cross_validate(*files, options=options, settings=settings, progress=NullProgress())
+    assert result.auc > 0.6 and len(seen) == 3
+    assert not set.intersection(*seen) - set.union(*seen) and all(len(one) < len(set.union(*seen)) for one in seen)
+    assert np.isfinite(read_band(tmp_path / "map.tif")).mean() > 0.95
+
+
+@pytest.mark.parametrize("given", ({"checkpoint": "x.state"}, {"start_from": "model.safetensors"}))
+def test_what_cannot_be_combined_is_refused(study, given):
+    folder, _, _, _ = study
+    files = {name: folder / value for name, value in given.items()}
+    with pytest.raises(ParameterInvalid, match="PRESET=cross_fitted"):
+        train(folder, "refused.safetensors", **files)
+    with pytest.raises(ParameterInvalid, match="cannot be fine-tuned"):
+        start = {"settings": preset_settings("recommended", {}), "start_from": folder / "model.safetensors"}
+        train_pcum(folder / "stack.tif", folder / "labels.tif", folder / "refused.safetensors", **start, **QUIET)
+    assert not (folder / "refused.safetensors").exists()
+
+
+def test_landslides_in_one_block_are_refused(tmp_path):
+    area(tmp_path, 20)
+    with pytest.raises(TooFewData, match="one block only"):
+        collect(tmp_path, block=5000.0)
+
+
+def test_it_can_be_cancelled_anywhere(study):
+    folder, _, _, _ = study
+
+    class StopAt(NullProgress):
+        def __init__(self, share):
+            super().__init__()
+            self.share, self.reached = share, 0.0
+
+        def report(self, share, text=""):
+            self.reached = max(self.reached, share)
+
+        def cancelled(self):
+            return self.reached >= self.share
+
+    for share in (0.05, 0.4, 0.6):
+        with pytest.raises(Cancelled):
+            train(folder, "cancelled.safetensors", StopAt(share), block=200.0)
+        assert not (folder / "cancelled.safetensors").exists()
+
+
+def test_a_model_with_curves_of_other_factors_is_refused(study, tmp_path):
+    folder, _, _, _ = study
+    model = load_model(folder / "model.safetensors")
+    wrong = {**model.architecture, "continuous": 1}
+    other = dataclasses.replace(model, architecture=wrong, network=build_network(wrong, 1))
+    save_model(other, tmp_path / "wrong.safetensors")
+    with pytest.raises(ModelFileInvalid, match="curves of other factors"):
+        load_model(tmp_path / "wrong.safetensors")
