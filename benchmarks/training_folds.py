@@ -64,6 +64,7 @@ PLANS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             *("gradient_boosting", "gam"),
         )
     },
+    "cross_fitted": {"PCUM, cross-fitted": ("pcum", {"preset": "cross_fitted"})},
     "encoding": {f"{encoding}": ("pcum", {"encoding": encoding}) for encoding in ("codes", "one_hot")},
 }
 
@@ -89,7 +90,8 @@ def regions_of(area: dict[str, Any], grid: Grid) -> tuple[list[str], np.ndarray]
 
 def run(area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, random_split: bool) -> dict[str, Any]:
     """Cross-validate once and return the row's numbers."""
-    settings = settings_of_kind(kind, "recommended", {**area.get("settings", {}), **given, "seed": seed})
+    preset, given = given.get("preset", "recommended"), {key: value for key, value in given.items() if key != "preset"}
+    settings = settings_of_kind(kind, preset, {**area.get("settings", {}), **given, "seed": seed})
     landslides, started = points_of(area["landslides"]), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "map.tif")
