@@ -42,7 +42,7 @@ BATCH = 192  # cells of each class in a step
 MAX_AVERAGING, AVERAGING_STEPS = 0.97, 10  # decay of the average after t steps: min(0.97, t / (10 + t))
 CHECKPOINTS = (50, 100, 200, 400, 800, 1600, 3200)  # steps after which the networks are judged
 SHRINKAGE = (0.25, 0.5, 0.75, 1.0)  # shares of the network that may be added, beside none
-PATIENCE = 2  # checkpoints without a lower loss after which training ends
+PATIENCE = 3  # checkpoints without a lower loss after which training ends; the first ones say little
 _DRAWN_STEPS = 50  # whose cells are drawn at once
 CHOSEN_NOTE = (
     "Penalties, steps and shrinkage were chosen on the same folds that the test uses, so the test is a little too good."
