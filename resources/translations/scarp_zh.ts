@@ -2376,9 +2376,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
 它解释的是模型，不是滑坡成因：某一因子可能对图很重要，却并非成因。适用于各种模型，只评价抽取的部分区块，任意大小的区域都只需几分钟；只有主导因子图会随区域增大而耗时更长。</translation>
     </message>
     <message>
-        <source>Side of a block of the spatial split in metres; several windows wide.</source>
+        <source>Side of a block of the spatial split in metres; several windows wide. With PRESET=cross_fitted it follows from the area unless given.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>空间划分的区块边长，以米为单位；为窗口宽度的数倍。</translation>
+        <translation>空间划分中区块的边长（米）；应为窗口的数倍。PRESET=cross_fitted 时，如未给出则由面积决定。</translation>
     </message>
     <message>
         <source>Side of a training window in metres (paper: 1500, 50 cells of 30 m).</source>
@@ -3145,9 +3145,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>PERCENTILE 留空时所取的值。recommended：5。paper：95，与 Zhang and Deng (2026) 所印一致。</translation>
     </message>
     <message>
-        <source>Values of the settings that you leave empty. recommended: what was best on areas never seen in training. paper: as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. A setting that you give overrides the preset, and the log says so.</source>
+        <source>Values of the settings that you leave empty. recommended: what was best on areas never seen in training. paper: as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. cross_fitted, for PCUM: curves of the factors and a small network of single cells beside them; spatial folds choose how much of either is used, down to a penalised logistic regression, and all land trains the model. Of the settings it uses BLOCK, BUFFER, ENCODING, SEED and PROBABILITY. A setting that you give overrides the preset, and the log says so.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>留空的设置所取的值。recommended：在训练从未见过的地区上表现最好的设置。paper：按 Zhang and Deng (2026) 论文所印，用于复现其工作；训练时间很长。给出的设置会覆盖预设，日志会加以说明。</translation>
+        <translation>您留空的设置所取的值。recommended：在训练中从未见过的区域上表现最好的值。paper：如 Zhang 和 Deng（2026）所印，用于重现其工作；训练时间长。cross_fitted，用于 PCUM：各因子的曲线，外加一个逐像元的小型网络；由空间折决定两者各用多少，最少时只剩带惩罚的逻辑回归，且全部土地都用于训练模型。在各设置中它使用 BLOCK、BUFFER、ENCODING、SEED 和 PROBABILITY。您给出的设置优先于预设，日志会说明。</translation>
     </message>
     <message>
         <source>Values: {meaning}.</source>
