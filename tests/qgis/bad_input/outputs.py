@@ -12,7 +12,7 @@ from osgeo import ogr
 from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
 from scarp.tests.qgis.bad_input.making import heights, raster, text
 
-_WINDOWS = ("subset", "kind", "landslide_share", "seed")  # fields of the windows of a training
+_WINDOWS = ("subset", "kind", "landslide_share", "seed", "fold")  # fields of the windows of a training
 _POINTS = ("x", "y", "point_class", "susceptibility", "outcome")
 
 
