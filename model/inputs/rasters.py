@@ -20,7 +20,7 @@ import rasterio
 from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import MaskFlags, Resampling
-from rasterio.errors import RasterioError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
@@ -455,7 +455,7 @@ def create_raster(
                     with contextlib.closing(thinning) if thinning else contextlib.nullcontext():
                         yield thinning or dataset
                 if thinning:
-                    thinning.fill_overviews()
+                    _fill_overviews(thinning)
                 elif overviews is not None:
                     _add_overviews(temporary, overviews)
                 whole = is_complete(temporary)
@@ -471,6 +471,14 @@ def _open_writer(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWr
         return rasterio.open(path, mode, **profile)
     except incomplete as error:
         # The file was just created: it is empty or truncated because the disk is full.
+        raise RasterioError(_INCOMPLETE) from error
+
+
+def _fill_overviews(thinning: ThinningWriter) -> None:
+    try:
+        thinning.fill_overviews()
+    except RasterioIOError as error:
+        # The file was just written: it is truncated because the disk is full.
         raise RasterioError(_INCOMPLETE) from error
 
 
