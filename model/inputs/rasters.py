@@ -20,7 +20,7 @@ import rasterio
 from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import MaskFlags, Resampling
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
@@ -458,7 +458,7 @@ def create_raster(
                     _fill_overviews(thinning)
                 elif overviews is not None:
                     _add_overviews(temporary, overviews)
-                whole = is_complete(temporary)
+                whole = _is_whole(temporary)
         except GDAL_ERRORS as error:
             raise _write_error(path, str(error)) from error
         if not whole:
@@ -474,10 +474,17 @@ def _open_writer(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWr
         raise RasterioError(_INCOMPLETE) from error
 
 
+def _is_whole(path: Path) -> bool:
+    try:
+        return is_complete(path)
+    except GDAL_ERRORS:
+        return False  # not even its header reached the disk
+
+
 def _fill_overviews(thinning: ThinningWriter) -> None:
     try:
         thinning.fill_overviews()
-    except RasterioIOError as error:
+    except GDAL_ERRORS as error:
         # The file was just written: it is truncated because the disk is full.
         raise RasterioError(_INCOMPLETE) from error
 
