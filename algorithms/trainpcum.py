@@ -20,28 +20,29 @@ class TrainPcum(ScarpAlgorithm):
     SUMMARY = (
         "Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. "
         'The result is a model file for "Predict susceptibility".\n'
-        "The area is cut into windows, which are divided into training, validation and test windows. The network reads "
-        "a window of all factors and predicts the landslide susceptibility of each cell. It learns from the training "
-        "windows, stops when the validation loss no longer falls, and is evaluated on the test windows: AUC says how "
-        "well it ranks their landslide cells above all other mapped land, the ring around landslides included. A "
-        "physics constraint helps: where the rain index says that a wet week exceeds the threshold of the landform, "
-        "the model is penalised for predicting low susceptibility.\n"
+        "With the preset recommended the area is divided into folds of spatial blocks. Curves of the factors and a "
+        "small network of single cells are fitted as far as land that they did not see shows that they hold; then all "
+        "land trains the model. Its AUC is that of the folds: it says how well landslide cells rank above all other "
+        "mapped land, by models that did not see them.\n"
+        "With the preset windows or paper a U-Net is trained on windows of a part of the area, and evaluated on test "
+        "windows that are held out. A physics constraint can help: where the rain index says that a wet week exceeds "
+        "the threshold of the landform, the model is penalised for predicting low susceptibility.\n"
         "All settings have defaults that need no knowledge of machine learning. The same seed on the same machine "
         "gives the same model."
     )
     NUMBERS = {
-        "AUC": "AUC of the test windows: landslide cells against all other mapped land",
+        "AUC": "AUC of the land held out: landslide cells against all other mapped land",
         "AUC_LOW": "lower end of its 95 % interval, from resampled blocks of land",
         "AUC_HIGH": "upper end",
         "BLOCKS": "independent blocks of land behind the interval",
         "AUC_STABLE": "AUC against stable cells of the labels alone, the easier question",
         "AUC_SLOPE": "AUC of slope alone on the same cells",
-        "RECALL": "recall of the test windows",
-        "ACCURACY": "share of test cells classified correctly",
-        "LOSS": "loss on the test windows",
+        "RECALL": "recall of the land held out",
+        "ACCURACY": "share of cells held out that are classified correctly",
+        "LOSS": "loss on the land held out",
         "EPOCHS": "epochs run",
         "BEST_EPOCH": "epoch whose weights were kept",
-        "VIOLATION_RATE": "share of test cells under warning that the model calls safe",
+        "VIOLATION_RATE": "share of cells held out and under warning that the model calls safe",
     }
     HELP = {
         "SAFETY_FACTOR": 'Raster from "Build rain index", or a factor of safety, on the stack\'s grid. '
@@ -52,10 +53,11 @@ class TrainPcum(ScarpAlgorithm):
         "CHECKPOINT": "File that keeps the state of the training. If it exists and fits, training resumes from it; "
         "otherwise it is created. Leave it empty for a fresh start.",
         "OUTPUT": "One .safetensors file with the network, its factors, settings, history and metrics.",
-        "OUTPUT_WINDOWS": "Polygons of the windows with subset (train, validation, test), kind (landslide, stable) "
-        'and share of landslide cells. "Validate with points" reads it to evaluate on test windows only.',
-        "OUTPUT_HTML": "Verdict on the model, metrics of the test windows, and curves of loss, accuracy, recall and "
-        "violation rate by epoch.",
+        "OUTPUT_WINDOWS": "Polygons of the blocks, with their fold, or of the windows, with subset (train, validation, "
+        'test), kind (landslide, stable) and share of landslide cells. With windows "Validate with points" evaluates '
+        "on the test windows only.",
+        "OUTPUT_HTML": "Verdict on the model and metrics of the land held out; with windows also curves of loss, "
+        "accuracy, recall and violation rate by epoch.",
     }
 
     def define(self) -> None:

@@ -64,7 +64,7 @@ PLANS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             *("gradient_boosting", "gam"),
         )
     },
-    "cross_fitted": {"PCUM, cross-fitted": ("pcum", {"preset": "cross_fitted"})},
+    "cross_fitted": {"PCUM, cross-fitted": ("pcum", {"preset": "recommended"})},
     "encoding": {f"{encoding}": ("pcum", {"encoding": encoding}) for encoding in ("codes", "one_hot")},
 }
 

@@ -107,6 +107,9 @@ def _train(options: dict[str, Any], progress: Lines) -> None:
     names = [option.name for option in training.TrainingSettings.options()]
     given = {name: options[name] for name in names if options[name] is not None}
     settings = training.preset_settings(options["preset"], given)
+    note = training.preset_note(options["preset"], training.PCUM, given)
+    if note:
+        progress.report(0.0, note)
     # Not before the options are understood: torch takes seconds to load.
     from .jobs.train_pcum import train_pcum
 

@@ -13,6 +13,7 @@ from ...model.training.settings import (
     RECOMMENDED,
     TrainingSettings,
     in_preset,
+    preset_note,
     preset_overrides,
     settings_of_kind,
 )
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     from .algorithm import ScarpAlgorithm
 
 PRESET_HELP = (
-    "Values of the settings that you leave empty. recommended: what was best on areas never seen in training. paper: "
-    "as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. cross_fitted, for PCUM: curves "
-    "of the factors and a small network of single cells beside them; spatial folds choose how much of either is used, "
-    "down to a penalised logistic regression, and all land trains the model. Of the settings it uses BLOCK, BUFFER, "
-    "ENCODING, SEED and PROBABILITY. A setting that you give overrides the preset, and the log says so."
+    "Values of the settings that you leave empty. recommended, for PCUM: curves of the factors and a small network of "
+    "single cells beside them; spatial folds choose how much of either is used, down to a penalised logistic "
+    "regression, and all land trains the model. windows: a U-Net on windows of the training land, as recommended by "
+    "version 0.1; the other kinds of model are always trained on a part of the land, as with windows. paper: as "
+    "printed by Zhang and Deng (2026), to reproduce their work; it trains for long. A setting that you give overrides "
+    "the preset, and the log says so; one that only a training on windows has, such as WINDOW or EPOCHS, chooses it."
 )
 SETTINGS = tuple(option.name for option in TrainingSettings.options() if option.name != "method")
 
@@ -72,7 +74,9 @@ def read_settings(arguments: Arguments, kind: str = PCUM) -> TrainingSettings:
 
 def log_overrides(arguments: Arguments, kind: str) -> None:
     """Log the given values that differ from the preset's for this kind of model."""
-    for text in preset_overrides(settings_of_kind(kind, _preset(arguments), {}), explicit_settings(arguments)):
+    preset, given = _preset(arguments), explicit_settings(arguments)
+    note = preset_note(preset, kind, given)
+    for text in [note] if note else preset_overrides(settings_of_kind(kind, preset, {}), given):
         arguments.progress.report(0.0, text)
 
 

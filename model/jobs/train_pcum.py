@@ -347,8 +347,8 @@ def without_physics(settings: TrainingSettings, safety_factor: Any, progress: Pr
     """Turn the physics term off for cross-fitting, with a warning if it was asked for."""
     if safety_factor is not None or settings.physics != NONE:
         progress.warn(
-            "PRESET=cross_fitted trains without the physics constraint, so SAFETY_FACTOR and PHYSICS have no effect. "
-            "Choose another PRESET to train with it."
+            "PRESET=recommended trains without the physics constraint, so SAFETY_FACTOR and PHYSICS have no effect. "
+            "Choose PRESET=windows to train with it."
         )
     return dataclasses.replace(settings, physics=NONE)
 

@@ -45,7 +45,7 @@ class StartModel:
     def __post_init__(self) -> None:
         if self.architecture.get("type") == "additive_pointwise":
             raise ParameterInvalid(
-                f"START_FROM is a model of PRESET=cross_fitted ({self.name}), which cannot be fine-tuned. Choose one "
+                f"START_FROM is a model of cross-fitting ({self.name}), which cannot be fine-tuned. Choose one "
                 "that was trained with another PRESET, or leave START_FROM empty."
             )
         if self.kind not in FINE_TUNABLE_KINDS or self.architecture.get("type") not in FINE_TUNABLE_NETWORKS:

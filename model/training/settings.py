@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ParameterInvalid
 from ..options import Options, choice, device, flag, number, parameter_name, precision, scheduler, text
+from ..texts import join_names
 
 _number, _choice = functools.partial(number, advanced=True), functools.partial(choice, advanced=True)
 
@@ -29,7 +30,7 @@ _SPLIT = (
     "better numbers because neighbours are alike."
 )
 _BLOCK = (
-    "Side of a block of the spatial split in metres; several windows wide. With PRESET=cross_fitted it follows from "
+    "Side of a block of the spatial split in metres; several windows wide. With PRESET=recommended it follows from "
     "the area unless given."
 )
 _BUFFER = (
@@ -68,7 +69,7 @@ _PROBABILITY = (
 
 _METHOD = (
     "windows: in epochs over windows of the training land. cross_fitted: curves and a small network of single cells, "
-    "as far as spatial folds show that they hold. In QGIS it comes from PRESET alone."
+    "as far as spatial folds show that they hold. In QGIS it follows from PRESET and from the settings given."
 )
 WINDOWS, CROSS_FITTED = "windows", "cross_fitted"
 
@@ -77,9 +78,9 @@ WINDOWS, CROSS_FITTED = "windows", "cross_fitted"
 class TrainingSettings(Options):
     """Settings of a training run; their names are keys of model headers and checkpoints.
 
-    The defaults are the preset ``recommended``. A depth of 1 and curves were best on blocks never seen in training,
-    on the demo and on real data: a network with a wider view memorises the place, and where landslides are few the
-    curves tell what tables of classes would.
+    The defaults are the preset ``windows``. A depth of 1 and curves were best on blocks never seen in training, on the
+    demo and on real data: a network with a wider view memorises the place, and where landslides are few the curves
+    tell what tables of classes would.
     """
 
     physics: str = choice("hinge", ("hinge", "indicator", "none"), "Physics constraint", _PHYSICS)
@@ -151,7 +152,13 @@ def settings_line(settings: TrainingSettings) -> str:
 
 
 RECOMMENDED, PAPER = "recommended", "paper"
-PRESETS = (RECOMMENDED, PAPER, CROSS_FITTED)
+PRESETS = (RECOMMENDED, WINDOWS, PAPER)
+"""``recommended`` is trained by cross-fitting, ``windows`` is what version 0.1 recommended."""
+_OF_WINDOWS = (
+    *("weight_landslide", "weight_stable", "window", "epochs", "patience", "learning_rate", "averaging", "batch"),
+    *("width", "depth", "knots", "dropout"),
+)
+"""Settings that only a training on windows has. AUGMENT is one too, but a check box always has a value."""
 
 _PAPER_PHYSICS: dict[str, Any] = {"physics": "indicator", "lambda_": 0.1, "p_low": 0.15, "fs_critical": 0.5}
 _PAPER_DATA: dict[str, Any] = {"window": 1500.0, "split": "random", "augment": False, "encoding": "codes"}
@@ -164,9 +171,9 @@ have their defaults."""
 
 
 _VALUES: dict[str, dict[str, Any]] = {
-    RECOMMENDED: {},
+    RECOMMENDED: {"method": CROSS_FITTED, "block": None, "physics": "none"},
+    WINDOWS: {},
     PAPER: PAPER_VALUES,
-    CROSS_FITTED: {"method": CROSS_FITTED, "block": None, "physics": "none"},
 }
 
 
@@ -183,12 +190,32 @@ def preset_value(preset: str, name: str) -> Any:
 
 
 def preset_settings(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
-    """Return the settings of a preset, overridden by those that the user gave; raises ``ParameterInvalid``."""
+    """Return the settings of a preset, overridden by those that the user gave; raises ``ParameterInvalid``.
+
+    With settings of a training on windows, the others are those of the preset ``windows`` too.
+    """
     names = [option.name for option in TrainingSettings.options()]
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ParameterInvalid(f"There is no training setting {', '.join(unknown)}. There are: {', '.join(names)}.")
+    if preset == RECOMMENDED and given.get("method") != CROSS_FITTED and of_windows(given):
+        preset = WINDOWS
     return TrainingSettings(**{**{name: preset_value(preset, name) for name in names}, **given})
+
+
+def of_windows(given: Mapping[str, Any]) -> list[str]:
+    """Return the given settings, by parameter name, that only a training on windows has."""
+    found = [parameter_name(name) for name in _OF_WINDOWS if given.get(name) is not None]
+    return [*found, "SPLIT"] if given.get("split") == "random" else found
+
+
+def preset_note(preset: str, kind: str, given: Mapping[str, Any]) -> str:
+    """Return a log line if given settings choose another training than the preset; else nothing."""
+    found = of_windows(given)
+    if preset != RECOMMENDED or kind != PCUM or not found or given.get("method") == CROSS_FITTED:
+        return ""
+    were = "was" if len(found) == 1 else "were"
+    return f"{join_names(found)} {were} given, so PCUM is trained on windows, as with PRESET={WINDOWS}."
 
 
 def preset_overrides(usual: TrainingSettings, given: Mapping[str, Any]) -> list[str]:
@@ -235,9 +262,9 @@ TITLES = {
 }
 
 _OVERRIDES: dict[tuple[str, str], dict[str, Any]] = {
-    (RECOMMENDED, UNET): {"weight_landslide": 4.0, "weight_stable": 1.0},
-    (RECOMMENDED, BPNN): {"window": PATCH, "width": 64},
-    (RECOMMENDED, RESNET): {"window": PATCH},
+    (WINDOWS, UNET): {"weight_landslide": 4.0, "weight_stable": 1.0},
+    (WINDOWS, BPNN): {"window": PATCH, "width": 64},
+    (WINDOWS, RESNET): {"window": PATCH},
     (PAPER, UNET): {"weight_landslide": 4.0},
     (PAPER, BPNN): {"window": PATCH, "width": 64, "learning_rate": 2e-5},
     (PAPER, RESNET): {"window": PATCH, "width": 16, "learning_rate": 5e-5},
@@ -322,8 +349,11 @@ class CrossValidationOptions(Options):
 def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> TrainingSettings:
     """Return the settings of a run: the preset's, adapted to the kind of model, overridden by given ones.
 
-    Raises ``ParameterInvalid`` if there is no such kind, preset or setting, or a value is out of its range.
+    The other kinds of model have no cross-fitting: for them ``recommended`` means ``windows``. Raises
+    ``ParameterInvalid`` if there is no such kind, preset or setting, or a value is out of its range.
     """
+    if kind != PCUM and preset == RECOMMENDED:
+        preset = WINDOWS
     return enforce_kind_settings(kind, preset_settings(preset, {**_OVERRIDES.get((preset, kind), {}), **given}))
 
 
@@ -333,18 +363,18 @@ def learns_from_cells(kind: str, settings: TrainingSettings) -> bool:
 
 
 def check_cross_fitting(settings: TrainingSettings, start_from: Any, checkpoint: Any) -> None:
-    """Raise ``ParameterInvalid`` if an input cannot be used with PRESET=cross_fitted."""
+    """Raise ``ParameterInvalid`` if an input cannot be used with cross-fitting."""
     if settings.method != CROSS_FITTED:
         return
     if start_from is not None:
         raise ParameterInvalid(
-            "START_FROM cannot be combined with PRESET=cross_fitted, which fits all its parts to the new area. Choose "
-            "another PRESET to fine-tune a model, or leave START_FROM empty."
+            "START_FROM cannot be combined with PRESET=recommended, which fits all its parts to the new area. Choose "
+            "PRESET=windows to fine-tune a model, or leave START_FROM empty."
         )
     if checkpoint is not None:
         raise ParameterInvalid(
-            "CHECKPOINT cannot be combined with PRESET=cross_fitted: it trains for minutes and starts again if it was "
-            "ended. Leave CHECKPOINT empty, or choose another PRESET."
+            "CHECKPOINT cannot be combined with PRESET=recommended: it trains for minutes and starts again if it was "
+            "ended. Leave CHECKPOINT empty, or choose PRESET=windows."
         )
 
 
@@ -370,7 +400,7 @@ def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSett
         raise ParameterInvalid(f'KIND is "{kind}". Choose one of: {", ".join(KINDS)}.')
     fixed: dict[str, Any] = {}
     if kind != PCUM:
-        # The preset ``cross_fitted`` is one of PCUM; the others are trained as recommended.
+        # Cross-fitting is one of PCUM.
         fixed = {"physics": "none", "method": WINDOWS, "block": settings.block_side}
     if kind in (*TABLE_KINDS, GAM):
         fixed["encoding"] = "one_hot"

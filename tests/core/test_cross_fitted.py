@@ -74,7 +74,7 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     xy = area(folder, 80)
     cells = collect(folder)
-    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("cross_fitted", {}), NullProgress())
+    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("recommended", {}), NullProgress())
     train(folder, block=200.0)
     return folder, xy, cells, fit
 
@@ -85,7 +85,7 @@ def collect(folder, block=200.0, buffer=None):
 
 
 def train(folder, name="model.safetensors", progress=None, checkpoint=None, start_from=None, **given):
-    settings = preset_settings("cross_fitted", given)
+    settings = preset_settings("recommended", given)
     files = folder / "stack.tif", folder / "labels.tif", folder / name
     more = {"checkpoint": checkpoint, "start_from": start_from, "output_html": folder / f"{name}.html"}
     return train_pcum(*files, settings=settings, **more, progress=progress or NullProgress())
@@ -148,7 +148,7 @@ def test_the_choice_is_never_worse_out_of_fold_than_the_additive_part(study):
 def test_where_nothing_can_be_learned_the_network_is_left_out(tmp_path):
     area(tmp_path, 40, strength=0.0)
     cells = collect(tmp_path)
-    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("cross_fitted", {}), NullProgress())
+    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("recommended", {}), NullProgress())
     steps, shrink, loss = min(fit.choice.residuals, key=lambda row: row[-1])
     assert (fit.choice.steps, fit.choice.shrink) == (steps, shrink) and loss <= fit.choice.residuals[0][2]
     assert fit.fitted.network.has_residual == (steps > 0)
@@ -214,7 +214,7 @@ def test_the_same_seed_gives_the_same_model_on_any_number_of_threads(study):
 
 def test_cross_validation_chooses_without_the_fold(study, tmp_path):
     folder, xy, _, _ = study
-    settings = preset_settings("cross_fitted", {})
+    settings = preset_settings("recommended", {})
     options = CrossValidationOptions("pcum", folds=3, random_split=False, processes=1)
     files = folder / "stack.tif", folder / "labels.tif", Points("slides", xy=xy), tmp_path / "map.tif"
     seen = []
@@ -236,10 +236,10 @@ def test_cross_validation_chooses_without_the_fold(study, tmp_path):
 def test_what_cannot_be_combined_is_refused(study, given):
     folder, _, _, _ = study
     files = {name: folder / value for name, value in given.items()}
-    with pytest.raises(ParameterInvalid, match="PRESET=cross_fitted"):
+    with pytest.raises(ParameterInvalid, match="PRESET=recommended"):
         train(folder, "refused.safetensors", **files)
     with pytest.raises(ParameterInvalid, match="cannot be fine-tuned"):
-        start = {"settings": preset_settings("recommended", {}), "start_from": folder / "model.safetensors"}
+        start = {"settings": preset_settings("windows", {}), "start_from": folder / "model.safetensors"}
         train_pcum(folder / "stack.tif", folder / "labels.tif", folder / "refused.safetensors", **start, **QUIET)
     assert not (folder / "refused.safetensors").exists()
 
