@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from scipy.special import expit
 from ..artifact import TrainedModel
 from ..classical.fit import cell_metrics
 from ..errors import TooFewData
+from ..grid import Grid
 from ..labels import LANDSLIDE, UNKNOWN
 from ..progress import Progress, SubProgress
 from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, fit_cross_fitted
@@ -19,8 +20,13 @@ from ..training.fit import FittedNetwork
 from ..training.settings import TrainingSettings
 from ..validation.probability import ProbabilityCounts
 from ..validation.unseen_land import SLOPE, ScoredCells
+from ..windows.cells import CellSet
+from ..windows.collection import WindowFeature
 from ..windows.folded_cells import FoldedCells, automatic_block, collect_folded_cells, collect_outside
-from ..windows.split import Folds, TrainingRasters
+from ..windows.split import TEST, Folds, TrainingRasters
+
+if TYPE_CHECKING:
+    from .train_pcum import TrainingRun
 
 
 @dataclasses.dataclass
@@ -30,15 +36,21 @@ class CrossFittedRun:
     cells: FoldedCells
     result: CrossFitted
     settings: TrainingSettings  # with the side of a block
+    where, note = "Out of fold", CHOSEN_NOTE
+    sample: CellSet | None = None
 
-    def out_of_fold(self) -> ScoredCells:
-        """Return the cells with the logit of the model that did not see their fold."""
-        return self._scored(self.result.out_of_fold)
+    def features(self, grid: Grid, seed: int) -> list[WindowFeature]:
+        """Return the blocks with their fold."""
+        return self.cells.features(grid, seed)
 
-    def on_training(self) -> ScoredCells:
-        """Return the cells with the logit of the model itself."""
-        known = np.isfinite(self.result.out_of_fold)
-        return self._scored(np.where(known, self.result.on_training, np.nan))
+    def subsets(self) -> list[dict[str, Any]]:
+        """Return what is known of each fold."""
+        return self.cells.describe()
+
+    def scores(self, subset: int, fitted: FittedNetwork, grid: Grid, progress: Progress) -> ScoredCells:
+        """Return the cells that have a fold, with the logit of the model that did not see it or of the model itself."""
+        known = self.result.out_of_fold
+        return self._scored(known if subset == TEST else np.where(np.isfinite(known), self.result.on_training, np.nan))
 
     def _scored(self, logits: np.ndarray) -> ScoredCells:
         some, cells = np.isfinite(logits), self.cells
@@ -51,9 +63,9 @@ class CrossFittedRun:
         choice = self.result.choice
         return {"choice": {**dataclasses.asdict(choice), "text": choice.text, "note": CHOSEN_NOTE}}
 
-    def calibrate(self, model: TrainedModel) -> ProbabilityCounts:
-        """Give the model the calibration of the predictions out of fold; return the counts of calibrated ones."""
-        cells = self.out_of_fold()
+    def calibrate(self, model: TrainedModel, run: TrainingRun) -> ProbabilityCounts:
+        """Calibrate on the predictions out of fold; see :class:`~.trained_on.TrainedOn`."""
+        cells = self._scored(self.result.out_of_fold)
         before, after = ProbabilityCounts(), ProbabilityCounts()
         slide = cells.labels == LANDSLIDE
         before.add(expit(cells.scores), slide, cells.counts)

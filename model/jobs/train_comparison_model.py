@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
-
 from ..classical.fit import fit_cell_model
 from ..progress import Progress, SubProgress
 from ..training.fit import TrainingResult
 from ..training.settings import CELL_KINDS, TrainingSettings, enforce_kind_settings
 from ..windows.collection import CellCollection, collect_cells, collect_windows
-from ..windows.split import NO_SUBSET, SUBSETS, TRAIN, VALIDATION, open_training_rasters
-from .train_pcum import TrainingRun, describe_subset, warn_random_split, window_plan
+from ..windows.split import TRAIN, VALIDATION, open_training_rasters
+from .train_pcum import TrainingRun, warn_random_split, window_plan
+from .trained_on import OnCells
 
 
 def train_comparison_model(
@@ -43,20 +42,13 @@ def train_comparison_model(
             plan = window_plan(kind, settings, grid.cell_size())
             collected = (collect_cells if kind in CELL_KINDS else collect_windows)(rasters, plan, part)
         if isinstance(collected, CellCollection):
-            cells, landslides = collected.cells, collected.scan.landslide > 0
-            table = np.full(landslides.shape, NO_SUBSET) if collected.split is None else collected.split.subsets
-            subsets = []
-            for subset in range(len(SUBSETS)):
-                # Blocks stand for windows.
-                blocks, (stable, landslide) = table == subset, cells.totals[subset]
-                numbers = int(blocks.sum()), int((blocks & landslides).sum())
-                subsets.append(describe_subset(subset, *numbers, landslide, stable))
+            cells = collected.cells
             rows = cells.rows(TRAIN, VALIDATION)
             landslide, test = int(cells.labels[rows].sum()), len(cells) - len(rows)
             text = f"{len(rows):,} cells to learn from, {landslide:,} of them landslide; {test:,} to test on."
             run.progress.report(0.08, text)
             warn_random_split(collected, run.progress)
             fitted = fit_cell_model(kind, cells, factors, settings, SubProgress(run.progress, 0.08, run.fit_end))
-        else:
-            fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
-        return run.finish(fitted, collected, factors, subsets, grid, log)
+            return run.finish(fitted, OnCells(collected, encoding=settings.encoding), grid, log)
+        fitted, data = run.fit_windows(collected, factors, grid.cell_size(), log)
+        return run.finish(fitted, data, grid, log)

@@ -7,19 +7,17 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any, Union
 
 import numpy as np
 
 from ..artifact import TrainedModel, load_model, save_model
 from ..artifact_header import is_storable
-from ..cluster.shared_storage import partial_results_folder
 from ..errors import OutputNotWritable, ParameterInvalid
 from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
 from ..inputs.rasters import open_raster
 from ..inputs.survey import ROUNDING
-from ..labels import LANDSLIDE, STABLE
 from ..labels.discs import read_discs
 from ..networks.unet import NONE
 from ..outputs.atomic import check_writable
@@ -28,21 +26,17 @@ from ..outputs.transaction import commit_partial
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
 from ..training import settings as training_settings
-from ..training.cross_fitted import CHOSEN_NOTE
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
-from ..training.fit import FittedNetwork, TrainingResult, fit_network, label_patches
+from ..training.fit import FittedNetwork, TrainingResult, fit_network
 from ..training.settings import PCUM, TrainingSettings, patch_cells
 from ..validation import unseen_land
 from ..validation.verdict import Evidence, judge, tell
 from ..windows.collection import CellCollection, WindowCollection, WindowPlan, WindowSet, collect_windows
-from ..windows.split import SUBSETS, TEST, TRAIN, open_training_rasters
-
-if TYPE_CHECKING:
-    from .cross_fitted import CrossFittedRun
+from ..windows.split import TEST, TRAIN, open_training_rasters
+from .trained_on import OnWindows, TrainedOn
 
 Files = Mapping[str, Union[str, os.PathLike, None]]  # by parameter
-Collected = Union[WindowCollection, CellCollection, "CrossFittedRun"]
 MUCH_WARNED = 50.0  # per cent of the training cells under warning, above which the physics constraint tells little
 
 
@@ -100,8 +94,8 @@ def train_pcum(
             collected = collect_windows(rasters, plan, SubProgress(run.progress, 0.0, 0.08))
         if run.start is not None:
             check_pixel_size(run.start, grid.cell_size(), run.progress)
-        fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
-        return run.finish(fitted, collected, factors, subsets, grid, log)
+        fitted, data = run.fit_windows(collected, factors, grid.cell_size(), log)
+        return run.finish(fitted, data, grid, log)
 
 
 def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
@@ -112,10 +106,10 @@ def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
         with open_training_rasters(
             run.inputs["STACK"] or "", run.inputs["LABELS"] or "", None, run.progress
         ) as rasters:
-            grid, factors, part = rasters.grid, rasters.factors, SubProgress(run.progress, 0.0, 0.95)
+            grid, part = rasters.grid, SubProgress(run.progress, 0.0, 0.95)
             collected = train_by_cross_fitting(rasters, run.settings, part)
         run.settings = collected.settings
-        return run.finish(collected.result.fitted, collected, factors, collected.cells.describe(), grid, log)
+        return run.finish(collected.result.fitted, collected, grid, log)
 
 
 class TrainingRun:
@@ -125,12 +119,12 @@ class TrainingRun:
     """
 
     start: StartModel | None = None
-    _settings_of_folds: TrainingSettings | None = None  # with an automatic class weight, which each fold has its own of
 
     def __init__(
         self, kind: str, settings: TrainingSettings, inputs: Files, outputs: Files, checkpoint: Any, progress: Progress
     ) -> None:
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
+        self.settings_of_folds = settings  # an automatic class weight is automatic in each fold
         self.fit_end = 0.22 if settings.probability else 0.97  # share of the run after which the network is fitted
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
         training_settings.check_cross_fitting(settings, inputs.get("START_FROM"), checkpoint)
@@ -151,12 +145,13 @@ class TrainingRun:
 
     def fit_windows(
         self, collected: WindowCollection, factors: list[Any], cell: float, log: TrainingLog
-    ) -> tuple[FittedNetwork, list[dict[str, Any]]]:
-        """Train a network on windows of cells of ``cell`` metres; return it and :func:`describe_windows`."""
+    ) -> tuple[FittedNetwork, OnWindows]:
+        """Train a network on windows of cells of ``cell`` metres."""
         patch, windows = patch_cells(self.kind, cell), collected.windows
         # Weights and counts are those of the labels that the network sees: one per patch.
-        subsets = describe_windows(label_patches(windows, patch))
-        self._settings_of_folds = self.settings
+        trained_on = OnWindows(collected, factors=factors, patch=patch)
+        subsets = trained_on.subsets()
+        self.settings_of_folds = self.settings
         self.settings = with_class_weight(self.settings, subsets[TRAIN], self.progress)
         counts = ", ".join(f"{item['windows']} {item['name']}" for item in subsets)
         what, share = "patches" if patch > 1 else "cells", 100 * subsets[TRAIN]["landslide_share"]
@@ -192,27 +187,14 @@ class TrainingRun:
         self.progress.report(0.08, f"Settings: {training_settings.settings_line(self.settings)}.")
         part = SubProgress(self.progress, 0.08, self.fit_end)
         data = windows, factors, self.settings, part
-        return fit_network(*data, self.checkpoint, self.kind, self.start, cell, log), subsets
+        return fit_network(*data, self.checkpoint, self.kind, self.start, cell, log), trained_on
 
-    def finish(
-        self,
-        fitted: FittedNetwork,
-        collected: Collected,
-        factors: list[Any],
-        subsets: list[dict[str, Any]],
-        grid: Grid,
-        log: TrainingLog,
-    ) -> TrainingResult:
+    def finish(self, fitted: FittedNetwork, data: TrainedOn, grid: Grid, log: TrainingLog) -> TrainingResult:
         """Test the model; write model file, report and run record, and return the result."""
-        settings, cells = self.settings, collected.cells if isinstance(collected, CellCollection) else None
-        fitted.metrics.update(self._test(fitted, collected, factors, grid))
-        windows: Any
+        settings, subsets = self.settings, data.subsets()
+        fitted.metrics.update(self._test(fitted, data, grid))
         training: dict[str, Any] = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
-        if isinstance(collected, (WindowCollection, CellCollection)):
-            windows = collected.windows if isinstance(collected, WindowCollection) else collected
-        else:
-            windows = collected.cells
-            training.update(collected.describe())
+        training.update(data.describe())
         training.update(training_inputs(self.record.inputs(), grid))
         verdict = judge(Evidence.of_training(self.kind, fitted.metrics, settings.as_dict()))
         training["verdict"] = verdict.as_dict()
@@ -220,25 +202,26 @@ class TrainingRun:
             training["start_from"] = {"name": self.start.name, "sha256": self.start.sha256}
         model, counts = trained_model(self.kind, fitted, settings, grid, training), None
         if settings.probability:
-            counts = self._calibrate(model, collected)
+            counts = data.calibrate(model, self)
+            self._tell_calibrated(model, counts, data.where)
         save_model(model, self.output)
         result = TrainingResult(
             model=self.output,
             sha256=sha256(self.output),
-            windows=windows.features(grid, settings.seed),
+            windows=data.features(grid, settings.seed),
             subsets=subsets,
             settings=settings,
             warnings=self.progress.warnings,
             **{name: getattr(fitted, name) for name in ("metrics", "history", "device", "precision", "ended")},
         )
-        self.progress.report(0.98, _result_line(result))
+        self.progress.report(0.98, _result_line(result, data))
         tell(verdict, self.progress, 0.98)
         if self.outputs["OUTPUT_HTML"] is not None:
             from ..report.training import write_training_page
 
             try:
                 write_training_page(
-                    self.outputs["OUTPUT_HTML"], result, model, self.inputs, cells, counts, self.progress
+                    self.outputs["OUTPUT_HTML"], result, model, self.inputs, data.sample, counts, self.progress
                 )
             except OutputNotWritable as error:
                 # A model that took hours to train is kept.
@@ -256,9 +239,7 @@ class TrainingRun:
         self.progress.report(1.0)
         return result
 
-    def _test(
-        self, fitted: FittedNetwork, collected: Collected, factors: list[Any], grid: Grid
-    ) -> dict[str, float | None]:
+    def _test(self, fitted: FittedNetwork, data: TrainedOn, grid: Grid) -> dict[str, float | None]:
         """Return the metrics of :func:`~..validation.unseen_land.evaluate`."""
         with open_raster(self.inputs["LABELS"] or "", "label") as labels:
             discs = read_discs(labels, grid)
@@ -269,37 +250,12 @@ class TrainingRun:
                 'Build it again with "Build landslide labels" if it has a ring.',
             )
 
-        def score(subset: int) -> unseen_land.ScoredCells:
-            if isinstance(collected, CellCollection):
-                given = collected.cells, fitted, self.settings.encoding
-                return unseen_land.score_cells(*given, subset, self.progress)
-            if isinstance(collected, WindowCollection):
-                return unseen_land.score_windows(collected.windows, fitted, factors, subset, grid)
-            return collected.out_of_fold() if subset == TEST else collected.on_training()
-
         radius = 0.0 if discs is None else discs.largest
-        return unseen_land.evaluate(score(TEST), score(TRAIN), grid, radius, self.settings.seed)
+        test, train = (data.scores(subset, fitted, grid, self.progress) for subset in (TEST, TRAIN))
+        return unseen_land.evaluate(test, train, grid, radius, self.settings.seed)
 
-    def _calibrate(self, model: TrainedModel, collected: Collected) -> Any:
-        """Give the model its calibration and metrics of it; return the counts of the land for test."""
-        from .calibrate import CalibrationRun, calibrate, count_test_land
-
-        if not isinstance(collected, (WindowCollection, CellCollection)):
-            return self._tell_calibrated(model, collected.calibrate(model), "Out of fold")
-        if collected.split is None:
-            raise ParameterInvalid("PROBABILITY needs SPLIT=spatial_blocks.")
-        files = (self.inputs.get(name) for name in ("STACK", "LABELS", "SAFETY_FACTOR"))
-        stack, labels, safety_factor = (None if path is None else os.fspath(path) for path in files)
-        settings = self._settings_of_folds or self.settings
-        with partial_results_folder(self.output) as folder:
-            head = self.kind, settings, stack or "", labels or "", safety_factor, self.output, folder
-            run = CalibrationRun(*head, collected.split, collected.scan)
-            model.calibration = calibrate(run, SubProgress(self.progress, self.fit_end, 0.95))
-            counts = count_test_land(run, model, SubProgress(self.progress, 0.95, 0.97))
-        return self._tell_calibrated(model, counts, "On the land for test")
-
-    def _tell_calibrated(self, model: TrainedModel, counts: Any, where: str) -> Any:
-        """Add the scores of a calibrated model on some land to its metrics; return the counts of that land."""
+    def _tell_calibrated(self, model: TrainedModel, counts: Any, where: str) -> None:
+        """Add the scores of a calibrated model on some land to its metrics."""
         if counts.complete:
             found = counts.scores()
             model.metrics.update(
@@ -307,7 +263,6 @@ class TrainingRun:
             )
             text = f"{where}: Brier score {found.brier:.4f}, skill {found.skill:.3f} against the same "
             self.progress.report(0.97, f"{text}share everywhere ({100 * found.share:.3g} % landslide cells).")
-        return counts
 
 
 def window_plan(kind: str, settings: TrainingSettings, cell: float) -> WindowPlan:
@@ -373,29 +328,6 @@ def warn_random_split(collected: WindowCollection | CellCollection, progress: Pr
         )
 
 
-def describe_windows(windows: WindowSet) -> list[dict[str, Any]]:
-    """Return for each subset what :attr:`TrainingResult.subsets` says."""
-    shares, result = windows.landslide_shares(), []
-    for subset in range(len(SUBSETS)):
-        some = windows.indices_of(subset)
-        counts = np.bincount(windows.labels[some].ravel(), minlength=256)
-        with_landslides = int((shares[some] > 0).sum())
-        result.append(describe_subset(subset, len(some), with_landslides, counts[LANDSLIDE], counts[STABLE]))
-    return result
-
-
-def describe_subset(subset: int, windows: int, with_landslides: int, landslide: Any, stable: Any) -> dict[str, Any]:
-    """Return one entry of :attr:`TrainingResult.subsets`."""
-    return {
-        "name": SUBSETS[subset],
-        "windows": windows,
-        "landslide_windows": with_landslides,
-        "landslide_cells": int(landslide),
-        "stable_cells": int(stable),
-        "landslide_share": int(landslide) / max(int(landslide) + int(stable), 1),
-    }
-
-
 def training_safety(windows: WindowSet) -> np.ndarray:
     """Return the safety factor of the training windows, float32 (windows, height, width). Raises ``ParameterInvalid``
     if it has no data at all.
@@ -437,21 +369,20 @@ def trained_model(
     )
 
 
-def _result_line(result: TrainingResult) -> str:
+def _result_line(result: TrainingResult, data: TrainedOn) -> str:
     metrics = result.metrics
     auc, recall, accuracy, violation = (metrics[name] for name in ("auc", "recall", "accuracy", "violation_rate"))
     if auc is None or recall is None or accuracy is None:
         return "Test metrics are not available: the test blocks lack landslide cells or stable cells."
-    cross_fitted = result.settings.method == training_settings.CROSS_FITTED
-    text = f"{'Out of fold' if cross_fitted else 'On the test land'}: AUC {auc:.3f}"
+    text = f"{data.where}: AUC {auc:.3f}"
     if metrics["auc_low"] is not None:
         text += f" ({metrics['auc_low']:.3f} to {metrics['auc_high']:.3f}, {metrics['blocks']} blocks of land)"
     text += " against all other mapped land"
     names = {"auc_stable": "against stable land alone", "auc_slope": "slope alone", "auc_train": "on the training land"}
     more = [f"{name} {metrics[key]:.3f}" for key, name in names.items() if metrics[key] is not None]
     text += f" ({', '.join(more)}), recall {100 * recall:.0f} %, accuracy {100 * accuracy:.0f} %"
-    if cross_fitted:
-        return f"{text}. {CHOSEN_NOTE}"
     if violation is not None:
         text += f", violation rate {100 * violation:.1f} %"
-    return text + (f"; weights of epoch {metrics['best_epoch']} of {metrics['epochs']}." if result.history else ".")
+    if result.history:
+        text += f"; weights of epoch {metrics['best_epoch']} of {metrics['epochs']}"
+    return f"{text}. {data.note}".rstrip()
