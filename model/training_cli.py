@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from .errors import Cancelled, ScarpError
 from .options import Option
+from .threads import wait_passively
 from .training import settings as training
 
 DONE, FAILED, CANCELLED = 0, 1, 130  # exit status; wrong options give 2
@@ -110,6 +112,7 @@ def _train(options: dict[str, Any], progress: Lines) -> None:
     note = training.preset_note(options["preset"], training.PCUM, given)
     if note:
         progress.report(0.0, note)
+    wait_passively(os.environ)
     # Not before the options are understood: torch takes seconds to load.
     from .jobs.train_pcum import train_pcum
 

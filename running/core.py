@@ -21,6 +21,7 @@ from typing import Any, Callable
 from ..model import errors, jobs
 from ..model.errors import LibraryMissing
 from ..model.progress import Progress
+from ..model.threads import wait_passively
 from ..processing_provider import dependencies
 from ..processing_provider.dependencies import install_hint, load_error_message
 from ..processing_provider.settings import AUTOMATIC, INSIDE, PROCESS, has_window, where_to_run
@@ -179,6 +180,7 @@ class Core:
         if self._process is None:
             self.require()
             if self._choice.runtime.inside:
+                wait_passively(os.environ)
                 try:
                     return jobs.job(job)(*values, **named)
                 except ImportError as error:

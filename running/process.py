@@ -22,6 +22,7 @@ from ..model.errors import Cancelled, MessageInvalid
 from ..model.outputs.atomic import DISK_ERRORS, held_lock_descriptors
 from ..model.outputs.transaction import undo_unfinished_run
 from ..model.progress import Progress
+from ..model.threads import wait_passively
 from ..model.worker import protocol as messages
 from ..model.worker.protocol import SEARCH_PATH, Channel, read_message
 from ..translation import tr
@@ -173,9 +174,7 @@ def _start(runtime: Runtime, folder: Path) -> subprocess.Popen[bytes]:
     variables = dict(runtime.variables)
     # With one arena glibc returns freed memory: a third less for a U-Net, and ten percent faster (measured).
     variables.setdefault("MALLOC_ARENA_MAX", "1")
-    # Threads that wait for each other do not spin. Beside other work (QGIS draws, a browser) the
-    # default makes two threads slower than one; steps of a training took a third to a half as long (measured).
-    variables.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_passively(variables)
     # What libraries leave among the temporary files is removed when the run ends, however it ends.
     variables.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)))
     # On Windows a console program would open a console, and its priority is set here. It gets a session of its own for
