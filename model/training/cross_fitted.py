@@ -83,6 +83,7 @@ class CrossFitted:
     choice: Choice
     out_of_fold: np.ndarray  # logit of each cell by a model that did not see its fold, float64; NaN where there is none
     on_training: np.ndarray  # logit of each cell by the model itself
+    of_folds: list[Any] = field(default_factory=list)  # for each fold the network that did not see it
 
 
 @contextlib.contextmanager
@@ -140,15 +141,20 @@ def fit_cross_fitted(
             "continuous": len(knots),
             "knots": additive_fit.KNOTS,
         }
-        network: Any = build_network(architecture)
-        additive_fit.write_curves(additive[-1], knots, network.curves)
-        networks.write(network, steps, shrink)
-        network.check()
+
+        def network_of(model: int) -> Any:
+            network: Any = build_network(architecture)
+            additive_fit.write_curves(additive[model], knots, network.curves)
+            networks.write(network, steps, shrink, model)
+            network.check()
+            return network.eval()
+
+        *of_folds, network = [network_of(model) for model in range(len(additive))]
     progress.report(1.0, choice.text)
     names = ("curves", "linear", "steps", "shrink", "folds", "auc_additive")
     metrics: dict[str, Any] = {f"chosen_{name}": getattr(choice, name) for name in names}
-    fitted = FittedNetwork(network.eval(), architecture, specs, [], 0, metrics, "cpu", "fp32")
-    return CrossFitted(fitted, choice, after, parts[-1])
+    fitted = FittedNetwork(network, architecture, specs, [], 0, metrics, "cpu", "fp32")
+    return CrossFitted(fitted, choice, after, parts[-1], of_folds)
 
 
 def _statistics(
@@ -316,15 +322,15 @@ class _Networks:
                 parts.append(additive + shrink * _forward(self._image[None], weights)[0].double().numpy())
         return parts
 
-    def write(self, network: Any, steps: int, shrink: float) -> None:
-        """Write the network of all land, shrunk, into the layers of a module."""
+    def write(self, network: Any, steps: int, shrink: float, model: int) -> None:
+        """Write the network of a fold or of all land, shrunk, into the layers of a module."""
         with torch.no_grad():
             for number, layer in enumerate(network.layers):
                 share = shrink if number == len(network.layers) - 1 else 1.0
                 for place, target in enumerate((layer.weight, layer.bias)):
                     target.zero_()
                     if steps:
-                        value = self._kept[steps][2 * number + place][-1]
+                        value = self._kept[steps][2 * number + place][model]
                         target.copy_(share * (value.t()[:, :, None, None] if place == 0 else value[0]))
 
     def _loss(self, steps: int, shrink: float) -> float:

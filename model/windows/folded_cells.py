@@ -29,6 +29,7 @@ from .split import (
     assign_blocks,
     scan_labels,
 )
+from .unused_cells import SparseCells
 
 FOLDS, FEW_FOLDS, FEW_LANDSLIDES = 5, 3, 50  # with fewer landslides each fold would hold too few to choose by
 BLOCKS_PER_FOLD = 8
@@ -47,8 +48,8 @@ class FoldedCells:
     counts: np.ndarray  # cells of the area that each stands for, float64 (cells,)
     shares: np.ndarray  # landslides that each landslide cell stands for, else 0, float64 (cells,)
     roles: np.ndarray  # uint8 (folds, cells): TRAIN, TEST for the held-out fold, ``NO_SUBSET`` for unused cells
-    blocks: Blocks
-    table: np.ndarray  # fold of each block, ``NO_SUBSET`` for unused land
+    land: BlockSplit
+    """The fold that holds out each cell, with none for unused land and for cells of a landslide of another fold."""
     landslide: np.ndarray  # landslide cells of each block
     labelled: np.ndarray  # labelled cells of each block
 
@@ -60,9 +61,9 @@ class FoldedCells:
     def features(self, grid: Grid, seed: int) -> list[WindowFeature]:
         """Return the blocks with their fold; all of them train the model."""
         result = []
-        for row, column in np.argwhere(self.table != NO_SUBSET).tolist():
+        for row, column in np.argwhere(self.land.subsets != NO_SUBSET).tolist():
             share = float(self.landslide[row, column] / max(self.labelled[row, column], 1))
-            bounds, fold = self.blocks.bounds(grid, row, column), int(self.table[row, column]) + 1
+            bounds, fold = self.land.blocks.bounds(grid, row, column), int(self.land.subsets[row, column]) + 1
             result.append(WindowFeature.of(bounds, SUBSETS[TRAIN], share, seed, fold))
         return result
 
@@ -70,7 +71,7 @@ class FoldedCells:
         """Return for each fold what ``TrainingResult.subsets`` says of a subset."""
         result: list[dict[str, object]] = []
         for fold in range(len(self.roles)):
-            mine = self.table == fold
+            mine = self.land.subsets == fold
             landslide, labelled = int(self.landslide[mine].sum()), int(self.labelled[mine].sum())
             result.append(
                 {
@@ -154,18 +155,22 @@ def _sample(rasters: TrainingRasters, folds: Folds, land: BlockSplit, seed: int,
     number = FOLDS if shares.sum() >= FEW_LANDSLIDES else FEW_FOLDS
     table = _fold_table(folds, landslide, labelled, number, seed)
     rows, columns = places // rasters.grid.width, places % rasters.grid.width
-    cells, roles = np.stack([rows, columns], axis=1), []
+    cells, roles, strangers = np.stack([rows, columns], axis=1), [], []
     for fold in range(int(table[used].max()) + 1):
         stop_if_cancelled(progress)
-        roles.append(_without(folds, table, fold).groups_of(cells))
+        split = _without(folds, table, fold)
+        roles.append(split.groups_of(cells))
+        strangers.append(split.strangers_for_test())
         for label, what in ((LANDSLIDE, "landslide"), (STABLE, "stable")):
             if not ((roles[-1] == TRAIN) & (labels == label)).any():
                 raise TooFewData(
                     f"A fold leaves no {what} cell to train on. Use more landslides, a larger area, another BLOCK, or "
                     "a smaller BUFFER."
                 )
-    tables = folds.blocks, np.where(used, table, np.uint8(NO_SUBSET)), landslide, labelled
-    return FoldedCells(values, labels, places, np.concatenate(counts), shares, np.stack(roles), *tables)
+    table = np.where(used, table, np.uint8(NO_SUBSET))
+    held_out = BlockSplit(folds.blocks, table, SparseCells(np.sort(np.concatenate(strangers)), rasters.grid.width))
+    counted = held_out, landslide, labelled
+    return FoldedCells(values, labels, places, np.concatenate(counts), shares, np.stack(roles), *counted)
 
 
 def _fold_table(folds: Folds, landslide: np.ndarray, labelled: np.ndarray, number: int, seed: int) -> np.ndarray:

@@ -117,6 +117,13 @@ class BlockSplit(DividedLand):
         zone = DeadZone(ownership.grid, self.blocks, self.subsets == TEST, buffer) if buffer else None
         return dataclasses.replace(self, strangers=ownership.strangers(self.subsets), dead_zone=zone)
 
+    def strangers_for_test(self) -> np.ndarray:
+        """Return the strangers in the land for test, row × width + column of the grid, int64, increasing."""
+        if self.strangers is None:
+            return np.empty(0, dtype=np.int64)
+        row, column = np.divmod(self.strangers.flat, self.strangers.width)
+        return self.strangers.flat[self.subsets[row // self.blocks.rows, column // self.blocks.columns] == TEST]
+
     def groups_of(self, cells: np.ndarray) -> np.ndarray:
         """Return the subset that uses each of some cells of the grid, rows and columns (cells, 2); uint8 (cells,)."""
         result = np.full(len(cells), NO_SUBSET, dtype=np.uint8)

@@ -22,7 +22,7 @@ from scarp.model.stack import StackFactor
 from scarp.model.training import additive_fit, cross_fitted
 from scarp.model.training.settings import CrossValidationOptions, preset_settings
 from scarp.model.windows import folded_cells
-from scarp.model.windows.split import TEST, TRAIN, open_training_rasters
+from scarp.model.windows.split import NO_SUBSET, TEST, TRAIN, open_training_rasters
 from scarp.tests.core.conftest import read_band, utm_grid, write_raster, write_stack
 from scarp.tests.core.prediction_models import predict
 
@@ -171,6 +171,13 @@ def test_no_cell_trains_the_model_that_is_tested_on_it(study):
             abs(column[mine][:, None] - column[role == TRAIN]) == 0
         )
         assert not near.any(), "the buffer keeps neighbours apart"
+
+
+def test_land_and_sample_have_the_same_folds(study):
+    cells = study[2]
+    held_out = np.where((cells.roles == TEST).any(axis=0), np.argmax(cells.roles == TEST, axis=0), NO_SUBSET)
+    assert len(cells.land.strangers) and (held_out == NO_SUBSET).any()
+    assert np.array_equal(cells.land.groups_of(np.stack(np.divmod(cells.places, SIZE), axis=1)), held_out)
 
 
 def test_each_landslide_weighs_one(study, tmp_path):
