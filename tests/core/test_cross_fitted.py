@@ -19,7 +19,8 @@ from scarp.model.labels.discs import NAMESPACE, LandslideDiscs
 from scarp.model.networks import build_network
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
-from scarp.model.training import additive_fit, cross_fitted
+from scarp.model.training import additive_fit, cross_fitted, pointwise_fit
+from scarp.model.training.fold_problem import FoldProblem
 from scarp.model.training.settings import CrossValidationOptions, preset_settings
 from scarp.model.windows import folded_cells
 from scarp.model.windows.split import NO_SUBSET, TEST, TRAIN, open_training_rasters
@@ -40,7 +41,7 @@ FACTORS = [
 def few_steps():
     """Short training of the networks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cross_fitted, "CHECKPOINTS", (10, 30, 60))
+        patch.setattr(pointwise_fit, "CHECKPOINTS", (10, 30, 60))
         yield
 
 
@@ -226,13 +227,13 @@ def test_cross_validation_chooses_without_the_fold(study, tmp_path):
     files = folder / "stack.tif", folder / "labels.tif", Points("slides", xy=xy), tmp_path / "map.tif"
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        original = cross_fitted._Problem.__init__
+        original = FoldProblem.__init__
 
         def remember(self, cells, *rest):
             seen.append(set(cells.places.tolist()))
             original(self, cells, *rest)
 
-        patch.setattr(cross_fitted._Problem, "__init__", remember)
+        patch.setattr(FoldProblem, "__init__", remember)
         result = cross_validate(*files, options=options, settings=settings, progress=NullProgress())
     assert result.auc > 0.6 and len(seen) == 3
     assert not set.intersection(*seen) - set.union(*seen) and all(len(one) < len(set.union(*seen)) for one in seen)

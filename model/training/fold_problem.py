@@ -1,0 +1,66 @@
+"""What cross-fitting fits and judges: cells with their weights, in training and out of fold."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from ..labels import LANDSLIDE, STABLE
+from ..windows.folded_cells import FoldedCells
+from ..windows.split import TEST, TRAIN
+from . import additive_fit
+
+STABLE_CELLS, MIN_STABLE, MAX_STABLE = 8, 5_000, 12_000  # to train on: for each landslide, at least, at most
+MAX_LANDSLIDE_CELLS = 12_000  # to train on
+
+
+class FoldProblem:
+    """Cells, their weights in training and in judging, for each fold and for all land."""
+
+    def __init__(self, cells: FoldedCells, image: np.ndarray, knots: np.ndarray, seed: int) -> None:
+        self.image, self.knots = image, knots
+        self.columns = additive_fit.basis(image, knots)
+        self.slide, self.folds = cells.labels == LANDSLIDE, len(cells.roles)
+        self.held_out = cells.roles == TEST  # bool (folds, cells)
+        stable = cells.labels == STABLE
+        generator, number = np.random.default_rng([seed, 21]), cells.landslides
+        most = int(min(max(STABLE_CELLS * number, MIN_STABLE), MAX_STABLE))
+        chosen = np.zeros(len(cells.labels), dtype=bool)
+        for some, count in ((self.slide, MAX_LANDSLIDE_CELLS), (stable, most)):
+            rows = np.flatnonzero(some)
+            chosen[rows if len(rows) <= count else generator.choice(rows, count, replace=False)] = True
+        self.train = np.concatenate([cells.roles == TRAIN, np.ones((1, len(chosen)), dtype=bool)]) & chosen
+        """Cells that the model of each fold, and last that of all land, is trained on, bool (folds + 1, cells)."""
+        self._shares = cells.shares
+        known = self.held_out.any(axis=0)
+        self.weights = self._balanced(known & (self.slide | stable))  # of cells in the loss out of fold
+        self._shares = cells.shares * (number / max(cells.shares[chosen].sum(), 1e-9))
+
+    def _balanced(self, some: np.ndarray) -> np.ndarray:
+        """Return weights of cells: each landslide one, and stable cells as much in all."""
+        weights = np.where(some & self.slide, self._shares, 0.0)
+        stable = some & ~self.slide
+        weights[stable] = weights.sum() / max(stable.sum(), 1)
+        return weights
+
+    def training_weights(self, model: int) -> np.ndarray:
+        """Return the weights of the cells of the model of a fold, or of all land, 0 for the others."""
+        return self._balanced(self.train[model])
+
+    def out_of_fold(self, logits: list[np.ndarray]) -> np.ndarray:
+        """Return for each cell the logit of the model of the fold that holds it out; NaN where no fold does."""
+        result = np.full(len(self.slide), np.nan)
+        for mine, logit in zip(self.held_out, logits):
+            result[mine] = logit[mine]
+        return result
+
+    def loss(self, logit: np.ndarray) -> float:
+        """Return the mean log loss of logits out of fold."""
+        some = self.weights > 0
+        signed = np.where(self.slide, -logit, logit)[some]
+        return float(np.average(np.logaddexp(0, signed), weights=self.weights[some]))
+
+    def auc(self, logit: np.ndarray) -> float:
+        """Return the AUC of logits out of fold, each landslide once."""
+        some = self.weights > 0
+        return float(roc_auc_score(self.slide[some], logit[some], sample_weight=self.weights[some]))

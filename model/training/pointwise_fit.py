@@ -1,0 +1,135 @@
+"""The network of PCUM by cross-fitting: of single cells, on top of a fixed logit, trained for all folds side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ..progress import Progress, stop_if_cancelled
+from .additive_fit import Additive
+from .fold_problem import FoldProblem
+
+WIDTH, DROPOUT, CHANNEL_DROPOUT = 64, 0.3, 0.2
+LEARNING_RATE, DECAY = 3e-3, 0.1
+BATCH = 192  # cells of each class in a step
+MAX_AVERAGING, AVERAGING_STEPS = 0.97, 10  # decay of the average after t steps: min(0.97, t / (10 + t))
+CHECKPOINTS = (50, 100, 200, 400, 800, 1600, 3200)  # steps after which the networks are judged
+SHRINKAGE = (0.25, 0.5, 0.75, 1.0)  # shares of the network that may be added, beside none
+PATIENCE = 3  # checkpoints without a lower loss after which training ends; the first ones say little
+_DRAWN_STEPS = 50  # whose cells are drawn at once
+
+
+class PointwiseFit:
+    """Networks of single cells, one for each fold and the last for all land, whose logit is added to a fixed one."""
+
+    def __init__(self, problem: FoldProblem, additive: list[Additive], seed: int) -> None:
+        self._problem, self._count = problem, len(additive)
+        self._additive = [one.logit(problem.columns) for one in additive]
+        self._base = torch.from_numpy(np.stack(self._additive).astype(np.float32))
+        image, continuous = problem.image.copy(), len(problem.knots)
+        image[:, :continuous] = np.clip(image[:, :continuous], problem.knots[:, 0], problem.knots[:, -1])
+        self._image = torch.from_numpy(image)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._parameters: list[torch.Tensor] = []
+        for inputs, outputs in ((image.shape[1], WIDTH), (WIDTH, WIDTH), (WIDTH, 1)):
+            # As torch starts convolutions; the last layer is zero, so that the network adds nothing at first.
+            bound = 0.0 if outputs == 1 else inputs**-0.5
+            for shape in ((inputs, outputs), (1, outputs)):
+                one = (2 * torch.rand(shape, generator=self._generator) - 1) * bound
+                self._parameters.append(one.repeat(self._count, 1, 1).requires_grad_())
+        self._average = [one.detach().clone() for one in self._parameters]
+        self._kept: dict[int, list[torch.Tensor]] = {}  # averages by steps
+        draws = [problem.training_weights(model) for model in range(self._count)]
+        self._draws = [
+            (rows, torch.from_numpy(np.stack([weights[rows] for weights in draws])))
+            for rows in (np.flatnonzero(problem.train[-1] & some) for some in (problem.slide, ~problem.slide))
+        ]
+
+    def choose(self, progress: Progress) -> tuple[int, float, list[list[float]]]:
+        """Train as long as it pays; return steps and shrinkage with the lowest loss, and all losses."""
+        problem, tried = self._problem, [[0.0, 0.0, self._loss(0, 0.0)]]
+        optimiser = torch.optim.AdamW(self._parameters, lr=LEARNING_RATE, weight_decay=DECAY)
+        step, best_place = 0, 0
+        for place, checkpoint in enumerate(CHECKPOINTS, 1):
+            lowest = min(row[-1] for row in tried)
+            while step < checkpoint:
+                for rows in self._draw(min(_DRAWN_STEPS, checkpoint - step)):
+                    stop_if_cancelled(progress)
+                    step += 1
+                    self._step(rows, optimiser, step)
+                progress.report(step / CHECKPOINTS[-1])
+            self._kept[checkpoint] = [one.clone() for one in self._average]
+            added = self.logits(checkpoint, 1.0)
+            for shrink in SHRINKAGE:
+                parts = [old + shrink * (new - old) for old, new in zip(self._additive, added)]
+                tried.append([float(checkpoint), shrink, problem.loss(problem.out_of_fold(parts))])
+            if min(row[-1] for row in tried[-len(SHRINKAGE) :]) < lowest:
+                best_place = place
+            if place - best_place >= PATIENCE:
+                break
+        steps, shrink, _ = min(tried, key=lambda row: row[-1])
+        return int(steps), shrink, tried
+
+    def logits(self, steps: int, shrink: float) -> list[np.ndarray]:
+        """Return the logits of all cells by each model, the last that of all land."""
+        if not steps or not shrink:
+            return self._additive
+        with torch.inference_mode():
+            parts = []
+            for model, additive in enumerate(self._additive):
+                weights = [one[model : model + 1] for one in self._kept[steps]]
+                parts.append(additive + shrink * _forward(self._image[None], weights)[0].double().numpy())
+        return parts
+
+    def write(self, network: Any, steps: int, shrink: float, model: int) -> None:
+        """Write the network of a fold or of all land, shrunk, into the layers of a module."""
+        with torch.no_grad():
+            for number, layer in enumerate(network.layers):
+                share = shrink if number == len(network.layers) - 1 else 1.0
+                for place, target in enumerate((layer.weight, layer.bias)):
+                    target.zero_()
+                    if steps:
+                        value = self._kept[steps][2 * number + place][model]
+                        target.copy_(share * (value.t()[:, :, None, None] if place == 0 else value[0]))
+
+    def _loss(self, steps: int, shrink: float) -> float:
+        return self._problem.loss(self._problem.out_of_fold(self.logits(steps, shrink)))
+
+    def _draw(self, steps: int) -> torch.Tensor:
+        """Return rows of cells, (steps, models, 2 × BATCH): landslides by their weight, then stable cells evenly."""
+        parts = []
+        for rows, weights in self._draws:
+            drawn = torch.multinomial(weights, steps * BATCH, replacement=True, generator=self._generator)
+            parts.append(torch.from_numpy(rows)[drawn].reshape(self._count, steps, BATCH))
+        return torch.cat(parts, dim=2).transpose(0, 1)
+
+    def _step(self, rows: torch.Tensor, optimiser: torch.optim.Optimizer, step: int) -> None:
+        logit = _forward(self._image[rows], self._parameters, self._generator)
+        logit = logit + torch.gather(self._base, 1, rows)
+        sign = torch.ones(2 * BATCH)
+        sign[:BATCH] = -1
+        # The models share nothing, so that the gradient of the sum is that of each.
+        loss = functional.softplus(sign * logit).mean(dim=1).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        decay = min(MAX_AVERAGING, step / (AVERAGING_STEPS + step))
+        with torch.no_grad():
+            for average, one in zip(self._average, self._parameters):
+                average.lerp_(one, 1 - decay)
+
+
+def _forward(image: torch.Tensor, parameters: list[torch.Tensor], dropout: torch.Generator | None = None) -> Any:
+    """Return the logits of cells, (models, cells), of images (models, cells, channels)."""
+    rates = (CHANNEL_DROPOUT, DROPOUT, DROPOUT)
+    for number, rate in enumerate(rates):
+        if dropout is not None:
+            image = image * ((torch.rand(image.shape, generator=dropout) >= rate).float() / (1 - rate))
+        weight, bias = parameters[2 * number : 2 * number + 2]
+        image = torch.baddbmm(bias, image, weight)
+        if number < len(rates) - 1:
+            image = functional.silu(image)
+    return image[:, :, 0]
