@@ -1,4 +1,4 @@
-"""The network of PCUM by cross-fitting: of single cells, on top of a fixed logit, trained for all folds side by side."""
+"""The network of PCUM by cross-fitting: of single cells, on top of a fixed logit, for all folds side by side."""
 
 from __future__ import annotations
 
