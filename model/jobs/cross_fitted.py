@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +76,12 @@ class CrossFittedRun:
         return after
 
 
-def train_by_cross_fitting(rasters: TrainingRasters, settings: TrainingSettings, progress: Progress) -> CrossFittedRun:
+def train_by_cross_fitting(
+    rasters: TrainingRasters,
+    settings: TrainingSettings,
+    progress: Progress,
+    checkpoint: str | os.PathLike | None = None,
+) -> CrossFittedRun:
     """Sample all land, choose by folds and fit; see :mod:`..training.cross_fitted`. Raises ``TooFewData`` if landslides
     are too few for two folds.
     """
@@ -88,7 +94,7 @@ def train_by_cross_fitting(rasters: TrainingRasters, settings: TrainingSettings,
         f"{len(cells.roles)} folds of blocks of {settings.block_side:.0f} m. {cells.landslides:,.0f} landslides in "
         f"{number.get(LANDSLIDE, 0):,} cells, each landslide weighing one, against {number.get(0, 0):,} stable cells.",
     )
-    result = fit_cross_fitted(cells, rasters.factors, settings, SubProgress(progress, 0.3, 1.0))
+    result = fit_cross_fitted(cells, rasters.factors, settings, SubProgress(progress, 0.3, 1.0), checkpoint)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
     if len(np.unique(cells.labels[labelled])) < 2:
         raise TooFewData("The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.")

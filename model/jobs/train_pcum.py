@@ -107,7 +107,7 @@ def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
             run.inputs["STACK"] or "", run.inputs["LABELS"] or "", None, run.progress
         ) as rasters:
             grid, part = rasters.grid, SubProgress(run.progress, 0.0, 0.95)
-            collected = train_by_cross_fitting(rasters, run.settings, part)
+            collected = train_by_cross_fitting(rasters, run.settings, part, run.checkpoint)
         run.settings = collected.settings
         return run.finish(collected.result.fitted, collected, grid, log)
 
@@ -127,7 +127,7 @@ class TrainingRun:
         self.settings_of_folds = settings  # an automatic class weight is automatic in each fold
         self.fit_end = 0.22 if settings.probability else 0.97  # share of the run after which the network is fitted
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
-        training_settings.check_cross_fitting(settings, inputs.get("START_FROM"), checkpoint)
+        training_settings.check_cross_fitting(settings, inputs.get("START_FROM"))
         training_settings.check_probability(settings, inputs.get("START_FROM"))
         check_writable(*outputs.values(), checkpoint)
         training_precision(settings.precision, choose_device(settings.device))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,12 +27,15 @@ from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..windows.folded_cells import FoldedCells
 from . import additive_fit, pointwise_fit
 from .additive_fit import Additive
+from .checkpoint import CheckpointFile, SavedParts, fingerprint_of
+from .devices import choose_device, deterministic_torch, device_errors_explained
 from .fit import FittedNetwork
 from .fold_problem import FoldProblem
 from .pointwise_fit import PointwiseFit
 from .settings import TrainingSettings
 
 STATISTIC_CELLS = 20_000  # drawn from all land for means, deviations and knots
+_PART = "additive"  # of a checkpoint
 CHOSEN_NOTE = (
     "Penalties, steps and shrinkage were chosen on the same folds that the test uses, so the test is a little too good."
 )
@@ -87,14 +91,26 @@ def one_thread() -> Iterator[None]:
 
 
 def fit_cross_fitted(
-    cells: FoldedCells, factors: list[Any], settings: TrainingSettings, progress: Progress
+    cells: FoldedCells,
+    factors: list[Any],
+    settings: TrainingSettings,
+    progress: Progress,
+    checkpoint: str | os.PathLike | None = None,
 ) -> CrossFitted:
     """Choose, fit and predict; ``factors`` are the stack's, in the order of the values.
 
-    Metrics of the result are what was chosen. Only the seed, and the classes' encoding, of the settings matter. The
-    device is the CPU: the data are few.
+    Metrics of the result are what was chosen. Of the settings, seed, encoding of the classes and device matter; the
+    precision is always fp32. ``checkpoint`` is the file for the state of the run.
+
+    Raises:
+        DeviceUnavailable: there is no such device, or it fails.
+        ParameterInvalid: the checkpoint belongs to another run.
     """
-    with one_thread():
+    device, file = choose_device(settings.device), None
+    if checkpoint is not None:
+        file = CheckpointFile(checkpoint, _fingerprint(cells, settings), progress)
+    saved = SavedParts(file)
+    with one_thread(), device_errors_explained(device, checkpoint), deterministic_torch():
         specs, knots = _statistics(cells, factors, settings)
         for spec in specs:
             if spec.std == 0:
@@ -103,9 +119,9 @@ def fit_cross_fitted(
         image, _ = encoding.encode(np.ascontiguousarray(cells.values.T)[:, :, None])
         image = np.ascontiguousarray(image[:, :, 0].T)
         problem = FoldProblem(cells, image, knots, settings.seed)
-        penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.0, 0.4))
-        networks = PointwiseFit(problem, additive, settings.seed)
-        steps, shrink, tried = networks.choose(SubProgress(progress, 0.4, 0.98))
+        penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.0, 0.4), saved)
+        networks = PointwiseFit(problem, additive, settings.seed, device)
+        steps, shrink, tried = networks.choose(SubProgress(progress, 0.4, 0.98), saved)
         before = problem.out_of_fold([one.logit(problem.columns) for one in additive])
         parts = networks.logits(steps, shrink)
         after = problem.out_of_fold(parts)
@@ -141,8 +157,22 @@ def fit_cross_fitted(
     progress.report(1.0, choice.text)
     names = ("curves", "linear", "steps", "shrink", "folds", "auc_additive")
     metrics: dict[str, Any] = {f"chosen_{name}": getattr(choice, name) for name in names}
-    fitted = FittedNetwork(network, architecture, specs, [], 0, metrics, "cpu", "fp32")
+    fitted = FittedNetwork(network, architecture, specs, [], 0, metrics, str(device), "fp32")
     return CrossFitted(fitted, choice, after, parts[-1], of_folds)
+
+
+def _fingerprint(cells: FoldedCells, settings: TrainingSettings) -> str:
+    """Return a hash of everything that determines a run."""
+    constants = [
+        {
+            name: value
+            for name, value in vars(module).items()
+            if name.isupper() and isinstance(value, (int, float, tuple))
+        }
+        for module in (additive_fit, pointwise_fit)
+    ]
+    arrays = cells.values, cells.labels, cells.places, cells.counts, cells.shares, cells.roles
+    return fingerprint_of({"settings": settings.as_dict(), "constants": constants}, arrays)
 
 
 def _statistics(
@@ -168,7 +198,7 @@ def _statistics(
 
 
 def _choose_penalties(
-    problem: FoldProblem, progress: Progress
+    problem: FoldProblem, progress: Progress, saved: SavedParts
 ) -> tuple[tuple[float, float], list[Additive], list[list[float]]]:
     """Return the penalties with the lowest loss, the fits of each fold and of all land, and all losses."""
     channels, continuous = problem.image.shape[1], len(problem.knots)
@@ -187,10 +217,21 @@ def _choose_penalties(
 
     fits: list[list[Additive]] = []
     losses: list[list[float]] = []
-    for number, chosen in enumerate(additive_fit.PENALTIES):
+    found = saved.get(_PART)
+    if found:
+        with saved.restoring():
+            losses = [list(row) for row in found[0]]
+            fits = [[Additive(one) for one in found[1][str(number)].numpy()] for number in range(len(losses))]
+        done = len(fits) * problem.folds
+    for number, chosen in enumerate(additive_fit.PENALTIES[len(fits) :], len(fits)):
         fits.append([fit(fold, chosen, fits[-1][fold] if number else None) for fold in range(problem.folds)])
         loss = problem.loss(problem.out_of_fold([one.logit(problem.columns) for one in fits[-1]]))
         losses.append([*chosen, loss])
+        saved.put(_PART, [*losses], lambda: {str(place): _stacked(own) for place, own in enumerate(fits)})
     best = int(np.argmin([row[-1] for row in losses]))
     chosen = additive_fit.PENALTIES[best]
     return chosen, [*fits[best], fit(problem.folds, chosen, fits[best][0])], losses
+
+
+def _stacked(fits: list[Additive]) -> torch.Tensor:
+    return torch.from_numpy(np.stack([one.coefficients for one in fits]))

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ..progress import Progress, stop_if_cancelled
 from .additive_fit import Additive
+from .checkpoint import SavedParts, moments_of, restore_moments
 from .fold_problem import FoldProblem
 
 WIDTH, DROPOUT, CHANNEL_DROPOUT = 64, 0.3, 0.2
@@ -20,18 +21,20 @@ CHECKPOINTS = (50, 100, 200, 400, 800, 1600, 3200)  # steps after which the netw
 SHRINKAGE = (0.25, 0.5, 0.75, 1.0)  # shares of the network that may be added, beside none
 PATIENCE = 3  # checkpoints without a lower loss after which training ends; the first ones say little
 _DRAWN_STEPS = 50  # whose cells are drawn at once
+_PART = "network"  # of a checkpoint
 
 
 class PointwiseFit:
     """Networks of single cells, one for each fold and the last for all land, whose logit is added to a fixed one."""
 
-    def __init__(self, problem: FoldProblem, additive: list[Additive], seed: int) -> None:
-        self._problem, self._count = problem, len(additive)
+    def __init__(self, problem: FoldProblem, additive: list[Additive], seed: int, device: torch.device) -> None:
+        self._problem, self._count, self._device = problem, len(additive), device
         self._additive = [one.logit(problem.columns) for one in additive]
-        self._base = torch.from_numpy(np.stack(self._additive).astype(np.float32))
+        self._base = torch.from_numpy(np.stack(self._additive).astype(np.float32)).to(device)
         image, continuous = problem.image.copy(), len(problem.knots)
         image[:, :continuous] = np.clip(image[:, :continuous], problem.knots[:, 0], problem.knots[:, -1])
-        self._image = torch.from_numpy(image)
+        self._image = torch.from_numpy(image).to(device)
+        # All random numbers are drawn on the CPU, so that a GPU trains the same networks up to rounding.
         self._generator = torch.Generator().manual_seed(seed)
         self._parameters: list[torch.Tensor] = []
         for inputs, outputs in ((image.shape[1], WIDTH), (WIDTH, WIDTH), (WIDTH, 1)):
@@ -39,7 +42,7 @@ class PointwiseFit:
             bound = 0.0 if outputs == 1 else inputs**-0.5
             for shape in ((inputs, outputs), (1, outputs)):
                 one = (2 * torch.rand(shape, generator=self._generator) - 1) * bound
-                self._parameters.append(one.repeat(self._count, 1, 1).requires_grad_())
+                self._parameters.append(one.repeat(self._count, 1, 1).to(device).requires_grad_())
         self._average = [one.detach().clone() for one in self._parameters]
         self._kept: dict[int, list[torch.Tensor]] = {}  # averages by steps
         draws = [problem.training_weights(model) for model in range(self._count)]
@@ -48,30 +51,72 @@ class PointwiseFit:
             for rows in (np.flatnonzero(problem.train[-1] & some) for some in (problem.slide, ~problem.slide))
         ]
 
-    def choose(self, progress: Progress) -> tuple[int, float, list[list[float]]]:
+    def choose(self, progress: Progress, saved: SavedParts) -> tuple[int, float, list[list[float]]]:
         """Train as long as it pays; return steps and shrinkage with the lowest loss, and all losses."""
         problem, tried = self._problem, [[0.0, 0.0, self._loss(0, 0.0)]]
         optimiser = torch.optim.AdamW(self._parameters, lr=LEARNING_RATE, weight_decay=DECAY)
         step, best_place = 0, 0
+        found = saved.get(_PART)
+        if found:
+            with saved.restoring():
+                step, best_place, tried = self._restore(*found, optimiser)
+            progress.report(step / CHECKPOINTS[-1], f"Resuming after step {step} of the network from the checkpoint.")
         for place, checkpoint in enumerate(CHECKPOINTS, 1):
-            lowest = min(row[-1] for row in tried)
             while step < checkpoint:
                 for rows in self._draw(min(_DRAWN_STEPS, checkpoint - step)):
                     stop_if_cancelled(progress)
                     step += 1
                     self._step(rows, optimiser, step)
                 progress.report(step / CHECKPOINTS[-1])
-            self._kept[checkpoint] = [one.clone() for one in self._average]
-            added = self.logits(checkpoint, 1.0)
-            for shrink in SHRINKAGE:
-                parts = [old + shrink * (new - old) for old, new in zip(self._additive, added)]
-                tried.append([float(checkpoint), shrink, problem.loss(problem.out_of_fold(parts))])
-            if min(row[-1] for row in tried[-len(SHRINKAGE) :]) < lowest:
-                best_place = place
+                if step < checkpoint:
+                    self._save(saved, step, best_place, tried, optimiser)
+            if checkpoint not in self._kept:
+                lowest = min(row[-1] for row in tried)
+                self._kept[checkpoint] = [one.clone() for one in self._average]
+                added = self.logits(checkpoint, 1.0)
+                for shrink in SHRINKAGE:
+                    parts = [old + shrink * (new - old) for old, new in zip(self._additive, added)]
+                    tried.append([float(checkpoint), shrink, problem.loss(problem.out_of_fold(parts))])
+                if min(row[-1] for row in tried[-len(SHRINKAGE) :]) < lowest:
+                    best_place = place
+                self._save(saved, step, best_place, tried, optimiser)
             if place - best_place >= PATIENCE:
                 break
+        self._save(saved, step, best_place, tried, optimiser, last=True)
         steps, shrink, _ = min(tried, key=lambda row: row[-1])
         return int(steps), shrink, tried
+
+    def _save(
+        self,
+        saved: SavedParts,
+        step: int,
+        best_place: int,
+        tried: list[list[float]],
+        optimiser: torch.optim.Optimizer,
+        last: bool = False,
+    ) -> None:
+        def tensors() -> dict[str, torch.Tensor]:
+            groups = {"parameters": self._parameters, "average": self._average}
+            groups.update({f"kept{steps}": average for steps, average in self._kept.items()})
+            named = {f"{name}/{place}": one for name, group in groups.items() for place, one in enumerate(group)}
+            return {**named, "generator": self._generator.get_state(), **moments_of(optimiser)}
+
+        saved.put(_PART, {"step": step, "best_place": best_place, "tried": [*tried]}, tensors, last)
+
+    def _restore(
+        self, numbers: dict[str, Any], tensors: dict[str, torch.Tensor], optimiser: torch.optim.Optimizer
+    ) -> tuple[int, int, list[list[float]]]:
+        def group(name: str) -> list[torch.Tensor]:
+            return [tensors[f"{name}/{place}"].to(self._device) for place in range(len(self._parameters))]
+
+        step = int(numbers["step"])
+        with torch.no_grad():
+            for target, value in zip([*self._parameters, *self._average], [*group("parameters"), *group("average")]):
+                target.copy_(value)
+        self._kept = {steps: group(f"kept{steps}") for steps in CHECKPOINTS if f"kept{steps}/0" in tensors}
+        self._generator.set_state(tensors["generator"])
+        restore_moments(optimiser, tensors)
+        return step, int(numbers["best_place"]), list(numbers["tried"])
 
     def logits(self, steps: int, shrink: float) -> list[np.ndarray]:
         """Return the logits of all cells by each model, the last that of all land."""
@@ -81,7 +126,7 @@ class PointwiseFit:
             parts = []
             for model, additive in enumerate(self._additive):
                 weights = [one[model : model + 1] for one in self._kept[steps]]
-                parts.append(additive + shrink * _forward(self._image[None], weights)[0].double().numpy())
+                parts.append(additive + shrink * _forward(self._image[None], weights)[0].cpu().double().numpy())
         return parts
 
     def write(self, network: Any, steps: int, shrink: float, model: int) -> None:
@@ -107,9 +152,10 @@ class PointwiseFit:
         return torch.cat(parts, dim=2).transpose(0, 1)
 
     def _step(self, rows: torch.Tensor, optimiser: torch.optim.Optimizer, step: int) -> None:
+        rows = rows.to(self._device)
         logit = _forward(self._image[rows], self._parameters, self._generator)
         logit = logit + torch.gather(self._base, 1, rows)
-        sign = torch.ones(2 * BATCH)
+        sign = torch.ones(2 * BATCH, device=self._device)
         sign[:BATCH] = -1
         # The models share nothing, so that the gradient of the sum is that of each.
         loss = functional.softplus(sign * logit).mean(dim=1).sum()
@@ -127,7 +173,8 @@ def _forward(image: torch.Tensor, parameters: list[torch.Tensor], dropout: torch
     rates = (CHANNEL_DROPOUT, DROPOUT, DROPOUT)
     for number, rate in enumerate(rates):
         if dropout is not None:
-            image = image * ((torch.rand(image.shape, generator=dropout) >= rate).float() / (1 - rate))
+            keep = (torch.rand(image.shape, generator=dropout) >= rate).to(image.device)
+            image = image * (keep.float() / (1 - rate))
         weight, bias = parameters[2 * number : 2 * number + 2]
         image = torch.baddbmm(bias, image, weight)
         if number < len(rates) - 1:

@@ -362,7 +362,7 @@ def learns_from_cells(kind: str, settings: TrainingSettings) -> bool:
     return kind in CELL_KINDS or settings.method == CROSS_FITTED
 
 
-def check_cross_fitting(settings: TrainingSettings, start_from: Any, checkpoint: Any) -> None:
+def check_cross_fitting(settings: TrainingSettings, start_from: Any) -> None:
     """Raise ``ParameterInvalid`` if an input cannot be used with cross-fitting."""
     if settings.method != CROSS_FITTED:
         return
@@ -370,11 +370,6 @@ def check_cross_fitting(settings: TrainingSettings, start_from: Any, checkpoint:
         raise ParameterInvalid(
             "START_FROM cannot be combined with PRESET=recommended, which fits all its parts to the new area. Choose "
             "PRESET=windows to fine-tune a model, or leave START_FROM empty."
-        )
-    if checkpoint is not None:
-        raise ParameterInvalid(
-            "CHECKPOINT cannot be combined with PRESET=recommended: it trains for minutes and starts again if it was "
-            "ended. Leave CHECKPOINT empty, or choose PRESET=windows."
         )
 
 
