@@ -84,8 +84,8 @@ def precision() -> str:
     """Declare PRECISION."""
     help_text = (
         "Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the "
-        "most accurate; bf16 and fp16 are faster where the device supports them. Training by cross-fitting and models of "
-        "single cells always compute in fp32."
+        "most accurate; bf16 and fp16 are faster where the device supports them. Training by cross-fitting, and models "
+        "of single cells, always compute in fp32."
     )
     return choice("auto", PRECISIONS, "Numerical precision", help_text, advanced=True)
 
