@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from ..factors.definitions import FACTORS, is_terrain_factor
 from ..labels import LANDSLIDE, STABLE
 from ..texts import join_names
+from ..validation.settings import FEW_LANDSLIDES
 from .band_statistics import CategoricalBand
 from .findings import ERROR, NOTE, WARNING, Finding, number_text
 from .stack_statistics import LabelCounts, StackScan
@@ -21,7 +22,6 @@ CORRELATION_LIMIT = 0.7
 """Absolute Pearson correlation, or Cramér's V, from which a pair is flagged (Dormann et al. 2013 for the former)."""
 VIF_LIMIT = 10.0  # variance inflation factor from which a factor is flagged (Marquardt 1970)
 DUPLICATE_LIMIT = 0.9999  # correlation or Cramér's V from which one factor is called a copy of another
-FEW_LANDSLIDE_CELLS = 500  # fewer teach a network little: half a square kilometre at 30 m
 MAX_NAMES = 40  # of a group of factors that are listed in a message
 OUTSIDE_SHARE = 0.01  # share of the cells outside the labelled range of a factor from which a note is made
 
@@ -291,14 +291,18 @@ def _check_counts(counts: LabelCounts) -> Iterator[Finding]:
         message = "Landslide cells lie where some factor has no data; they are lost to training."
         remedy = "Fill the gaps of the factors there; the table of factors tells which have some."
         yield Finding(severity, "landslides lost", "labels", message, remedy, lost, counts.landslide)
-    if 0 < used < FEW_LANDSLIDE_CELLS:
-        message = "A network learns little from so few landslide cells, and its results will vary from run to run."
-        remedy = "Add landslides, use larger RADII, or train KIND=logistic_regression with scarp:traincomparisonmodel."
-        yield Finding(WARNING, "few landslides", "labels", message, remedy, used, labelled)
     if used > counts.stable_used > 0:
         message = "More than half of the labelled cells are landslide; the buffers are probably too wide."
         remedy = "Use smaller RADII, in keeping with the true size of the landslides."
         yield Finding(WARNING, "landslides everywhere", "labels", message, remedy, used, labelled)
+
+
+def check_landslides(count: int) -> Iterator[Finding]:
+    """Report an inventory of which a training can use few landslides only."""
+    if count < FEW_LANDSLIDES:
+        message = f"Training can use {count} landslides only: a model learns little from them, and its test is rough."
+        remedy = "Add landslides, or map a larger area; else look at the intervals of every number."
+        yield Finding(WARNING, "few landslides", "labels", message, remedy)
 
 
 def _check_classes(band: CategoricalBand) -> Iterator[Finding]:

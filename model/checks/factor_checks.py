@@ -42,7 +42,7 @@ def _check_continuous(band: ContinuousBand) -> list[Finding]:
     if not band.varies:
         learned = f"Every cell holds {number_text(band.minimum)}: nothing can be learned from it"
         message = f"{learned}, and a model trained with it cannot be used where the factor differs."
-        constant = band.finding(ERROR, "constant", message, "Leave the factor out, or check its source.", band.finite)
+        constant = band.finding(WARNING, "constant", message, "Leave the factor out, or check its source.", band.finite)
         return [constant, *range_findings]
     if any(finding.check == "unit" for finding in range_findings):
         return range_findings  # What is much or little is known in the right unit only.
@@ -267,7 +267,7 @@ def _check_variety(band: CategoricalBand) -> Iterator[Finding]:
     elif len(band.codes) == 1 and not band.invalid_code_cells:
         every = f'Every cell has the class "{name}"'
         message = f"{every}: nothing can be learned from it, and a model trained with it knows no other class."
-        yield band.finding(ERROR, "constant", message, "Leave the factor out, or check its source.", band.finite)
+        yield band.finding(WARNING, "constant", message, "Leave the factor out, or check its source.", band.finite)
     elif share >= SAME_VALUE_SHARE:
         message = f'{format_percent(share)} of the cells have the class "{name}".'
         remedy = "Leave the factor out, or add a neighbouring area that has more classes."

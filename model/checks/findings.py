@@ -94,6 +94,7 @@ class CheckSummary:
     findings: list[Finding]  # worst first
     cells: int  # cells of the grid
     valid_cells: int  # cells with data in all factors
+    labelled: bool = False  # whether there were labels, without which nothing is known of the landslides
     errors: int = field(init=False)
     warnings: int = field(init=False)
     notes: int = field(init=False)
@@ -107,16 +108,20 @@ class CheckSummary:
     @property
     def verdict(self) -> str:
         """One sentence that sums up the findings."""
+        unknown = "" if self.labelled else " Whether training can start also depends on the labels: give LABELS too."
         if not self.findings:
-            return "No problems found: all checks passed."
+            ready = " The stack is ready for training." if self.labelled else ""
+            return f"No problems found: all checks passed.{ready}{unknown}"
         counts = zip(SEVERITIES, (self.errors, self.warnings, self.notes))
         parts = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts if count]
         found = f"Found: {', '.join(parts)}."
         if self.errors:
             return f"{found} Fix the errors before you train."
         if self.warnings:
-            return f"{found} Training would run; read the warnings first."
-        return f"{found} No errors and no warnings: the stack is ready for training."
+            start = "Training can start; read the warnings first." if self.labelled else "Read the warnings first."
+            return f"{found} {start}{unknown}"
+        ready = ": the stack is ready for training" if self.labelled else ""
+        return f"{found} No errors and no warnings{ready}.{unknown}"
 
 
 @dataclass(frozen=True)

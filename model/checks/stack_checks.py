@@ -19,16 +19,13 @@ from ..grid import Grid
 from ..outputs.run_record import read_record
 from ..stack import FORMAT_TAG, NODATA_TAG, STUDY_TAG, StackFactor, read_classes, standard_names
 from ..texts import REPLACEMENT, alike_labels, describe_alike, is_no_value, join_names, looks_misread
-from ..training.settings import default
 from .findings import ERROR, NOTE, WARNING, Finding
 from .stack_statistics import StackScan
 
-TRAINING_WINDOW = default("window")  # default side of a training window in metres
-MIN_WINDOW_CELLS = 8
-"""Cells a side below which a training window shows less than what the default network sees around a cell."""
+COARSE_CELL = 90.0  # metres; a slope is some hundred metres long
 REBUILD_HINT = "Rebuild the stack with scarp:buildfactorstack."
 NODATA_WARNING_SHARE = 0.05  # share of cells lost to one factor from which that is a warning
-MIN_CELLS = 2500  # of one training window of 50 × 50; with fewer in all there is nothing to train on
+MIN_CELLS = 2500  # with fewer, blocks of land that do not resemble each other hold a few cells only
 
 
 def read_grid(dataset: rasterio.DatasetReader, role: str) -> tuple[Grid, list[Finding]]:
@@ -43,19 +40,11 @@ def read_grid(dataset: rasterio.DatasetReader, role: str) -> tuple[Grid, list[Fi
 
 
 def check_size(grid: Grid) -> Iterator[Finding]:
-    """Report a grid too coarse or too small for training windows; needs a grid with a CRS."""
-    size, window = grid.cell_size(), f"{TRAINING_WINDOW:.0f} m"
-    if TRAINING_WINDOW / size < MIN_WINDOW_CELLS:
-        count = max(1, round(TRAINING_WINDOW / size))
-        few = f"a training window of {window} has only {count} of them a side, too few to show the shape of a slope"
-        message, needed = f"Cells are {size:.0f} m wide: {few}.", f"WINDOW of at least {MIN_WINDOW_CELLS * size:.0f} m"
-        remedy = f"Build the stack from a finer DEM (30 m, for example), or train with {needed}."
-        yield Finding(WARNING, "cell size", "", message, remedy)
-    if min(grid.width, grid.height) * size < TRAINING_WINDOW:
-        extent = f"{grid.width * size / 1000:.2f} × {grid.height * size / 1000:.2f} km"
-        message = f"The stack is {extent}, smaller than one training window of {window}."
-        remedy = "Build the stack from a DEM of a larger area, or train with a smaller WINDOW."
-        yield Finding(ERROR, "extent", "", message, remedy)
+    """Report a grid too coarse for the shape of slopes; needs a grid with a CRS."""
+    size = grid.cell_size()
+    if size > COARSE_CELL:
+        message = f"Cells are {size:.0f} m wide, too coarse to show the shape of a slope."
+        yield Finding(WARNING, "cell size", "", message, "Build the stack from a finer DEM, for example of 30 m.")
 
 
 def check_label_grid(labels: rasterio.DatasetReader, grid: Grid) -> Iterator[Finding]:
@@ -244,9 +233,8 @@ def check_coverage(scan: StackScan) -> Iterator[Finding]:
         yield Finding(ERROR, "empty", "", message, remedy, scan.cells, scan.cells)
         return
     if scan.valid < MIN_CELLS:
-        less = f"less than one training window ({MIN_CELLS:,} cells)"
-        message = f"Only {scan.valid:,} cells have data in all factors, {less}."
-        yield Finding(ERROR, "extent", "", message, "Use a larger area or finer cells.", scan.valid, scan.cells)
+        message = f"Only {scan.valid:,} cells have data in all factors, so few that a model and its test are rough."
+        yield Finding(WARNING, "extent", "", message, "Use a larger area.", scan.valid, scan.cells)
     yield from _check_union(scan)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 
 from ..checks import association, factor_checks, stack_checks
-from ..checks.findings import COLUMNS, ERROR, CheckSummary, cap_findings
+from ..checks.findings import COLUMNS, ERROR, CheckSummary, Finding, cap_findings
 from ..checks.stack_statistics import scan
+from ..errors import Cancelled, ScarpError
 from ..factors.settings import RasterPath
 from ..inputs.bands import open_band
 from ..inputs.rasters import open_raster
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
-from ..progress import Progress, SubProgress
+from ..progress import NullProgress, Progress, SubProgress, stop_if_cancelled
 from ..report.factor_checks import build_page
 from ..tables import write_table
+from ..training.settings import default
+from ..windows.folded_cells import automatic_block, collect_folded_cells
+from ..windows.split import open_training_rasters
 
 
 def check_factors(
@@ -27,8 +31,9 @@ def check_factors(
 ) -> CheckSummary:
     """Check a factor stack (any multi-band raster), and a label raster on its grid, and report everything doubtful.
 
-    Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows. The
-    report is HTML, the table a CSV with one finding per row.
+    Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows; with
+    labels the cells to train on are sampled and divided into folds as a training with defaults does. The report is
+    HTML, the table a CSV with one finding per row.
     """
     check_writable(output_html, output_table)
     record = RunRecord("checkfactors", {}, {"STACK": stack, "LABELS": labels})
@@ -46,14 +51,17 @@ def check_factors(
             findings += found
             label_dataset = None if found else label_dataset
         progress.report(0.0, f"Counting {grid.width:,} × {grid.height:,} cells of {len(factors)} factors.")
-        counted = scan(dataset, factors, label_dataset, SubProgress(progress, 0.0, 0.9))
+        counted = scan(dataset, factors, label_dataset, SubProgress(progress, 0.0, 0.7))
         linked = association.associations(counted)
         nodata_counts = stack_checks.read_nodata_counts(dataset, stack)
         findings += [*stack_checks.check_coverage(counted), *stack_checks.check_nodata_counts(nodata_counts)]
         for band in counted.bands:
             findings += factor_checks.check_band(band)
         findings += [*association.check_associations(linked), *association.check_labels(counted)]
-        summary = CheckSummary(cap_findings(findings), counted.cells, counted.complete)
+        wrong = any(finding.severity == ERROR and finding.factor == "labels" for finding in findings)
+        if labels is not None and valid_grid is not None and not wrong:
+            findings += _try_training(stack, labels, SubProgress(progress, 0.7, 0.92))
+        summary = CheckSummary(cap_findings(findings), counted.cells, counted.complete, labels is not None)
         progress.report(0.92, "Writing the report.")
         page = build_page(dataset, valid_grid, labels, summary, counted, linked, nodata_counts)
     page.write(output_html)
@@ -71,3 +79,19 @@ def check_factors(
             progress.warn(f"{finding.factor + ': ' if finding.factor else ''}{finding.message}")
     progress.report(1.0, summary.verdict)
     return summary
+
+
+def _try_training(stack: RasterPath, labels: RasterPath, progress: Progress) -> list[Finding]:
+    """Do what a training with defaults does before it fits a model, and report why it would not start."""
+    seed, quiet = default("seed"), NullProgress()
+    try:
+        with open_training_rasters(stack, labels, None, quiet) as rasters:
+            block = automatic_block(rasters, seed, SubProgress(progress, 0.0, 0.3))
+            cells = collect_folded_cells(rasters, block, default("buffer"), seed, SubProgress(progress, 0.3, 1.0))
+    except Cancelled:
+        raise
+    except ScarpError as error:
+        stop_if_cancelled(progress)
+        message, _, remedy = str(error).partition(". ")
+        return [Finding(ERROR, "training", "labels", f"Training cannot start. {message.rstrip('.')}.", remedy)]
+    return list(association.check_landslides(round(cells.landslides)))
