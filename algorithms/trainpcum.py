@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..model.training.settings import CROSS_FITTED
 from .base import parameters as p
 from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
@@ -16,7 +17,7 @@ class TrainPcum(ScarpAlgorithm):
     GROUP = TRAIN
     TAGS = ("u-net", "deep learning", "neural network", "physics", "training")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
-    STYLES = training.STYLES
+    STYLES = {**training.STYLES, "OUTPUT_OUT_OF_FOLD": "susceptibility"}
     SUMMARY = (
         "Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. "
         'The result is a model file for "Predict susceptibility".\n'
@@ -58,6 +59,10 @@ class TrainPcum(ScarpAlgorithm):
         "on the test windows only.",
         "OUTPUT_HTML": "Verdict on the model and metrics of the land held out; with windows also curves of loss, "
         "accuracy, recall and violation rate by epoch.",
+        "OUTPUT_OUT_OF_FOLD": "Out-of-fold map: GeoTIFF with the susceptibility of each cell by the model of the fold "
+        'that did not see its block. Give it to "Validate with points" as OUT_OF_FOLD: all landslides train the model, '
+        "so its own map would show a fit. Not for maps to use: seams between blocks are differences of the models. It "
+        "takes as long as a map; a training on windows has none.",
     }
 
     def define(self) -> None:
@@ -69,6 +74,7 @@ class TrainPcum(ScarpAlgorithm):
         self.declare(p.file_output("OUTPUT", "Trained model", p.MODEL_FILE))
         self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON, training.FIELDS))
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
+        self.declare(p.raster_output("OUTPUT_OUT_OF_FOLD", "Out-of-fold map", optional=True, by_default=True))
 
     def check(self, arguments: Arguments) -> None:
         training.read_settings(arguments)
@@ -78,4 +84,8 @@ class TrainPcum(ScarpAlgorithm):
         crs = arguments.grid_crs(common["stack"], "factor stack")
         more = {"safety_factor": arguments.raster("SAFETY_FACTOR"), "start_from": arguments.file("START_FROM")}
         result = self.call(arguments, "train_pcum", **common, **more, given=given)
-        return training.job_outputs(arguments, result, crs, self.NUMBERS)
+        outputs = training.job_outputs(arguments, result, crs, self.NUMBERS)
+        if result.settings.method != CROSS_FITTED:
+            arguments.load_no_layer("OUTPUT_OUT_OF_FOLD")
+            outputs["OUTPUT_OUT_OF_FOLD"] = None
+        return outputs

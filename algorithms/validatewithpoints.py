@@ -51,8 +51,9 @@ class ValidateWithPoints(ScarpAlgorithm):
         "against its share of the area.\nThe AUC compares landslides with all other mapped land by area. Stable "
         "points, for recall and kappa, are drawn at random, as many as landslides, away from them. Intervals resample "
         "blocks of land, because landslides near each other resemble each other. A map always fits the landslides it "
-        "was trained on: give the training windows, and the report states how many points lie in them and gives the "
-        "numbers of the test windows beside those of all. Trust those of the test windows."
+        'was trained on: give the out-of-fold map that "Train PCUM" wrote, and every place is judged by a model that '
+        "has not seen it. For models that were trained on windows give the training windows: the report then has the "
+        "numbers of the test windows beside those of all. Trust those."
     )
     NUMBERS = {
         "AUC": "area under the ROC curve of landslides against all other mapped land",
@@ -61,12 +62,16 @@ class ValidateWithPoints(ScarpAlgorithm):
         "RECALL": "share of landslides found",
         "KAPPA": "Cohen's kappa",
         "AUC_TEST": "AUC of the points in test windows, when WINDOWS is given",
+        "AUC_FIT": "AUC of the map itself, when OUT_OF_FOLD is given and the other numbers are those of its values",
     }
     HELP = {
         "SUSCEPTIBILITY": 'Map from "Predict susceptibility", or any other raster from 0 (stable) to 1.',
         "ZONES": 'Raster from "Classify zones", for the table of landslides and area per zone.',
         "REGIONS": "Polygons for which all numbers are given separately.",
         "WINDOWS": "Layer of windows that the training wrote, with the field subset.",
+        "OUT_OF_FOLD": 'Raster that "Train PCUM" wrote as OUTPUT_OUT_OF_FOLD with the model that made the map. All '
+        "numbers, zones and points then have its values: of each cell by a model that did not see its land. The map "
+        "itself is judged beside it in one line, as a fit.",
         "DEM": "DEM whose relief is drawn under the maps of the report and the PDF. Without it Scarp looks for the "
         "one that the run records of map and factor stack name, or uses the stack's slope and aspect.",
         "OUTPUT_HTML": "One file with the verdict on the map, tables and figures, to open in any browser, print or "
@@ -85,6 +90,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         declare_evaluation_layers(self)
         self.declare_options(ValidationOptions, "region", "subset", "threshold", "distance", "repeats", "seed")
         self.declare(p.raster("DEM", "Elevation for the relief", optional=True), advanced=True)
+        self.declare(p.raster("OUT_OF_FOLD", "Out-of-fold map", optional=True))
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.vector_output("OUTPUT_POINTS", "Validation points", p.POINT, POINT_FIELDS))
@@ -96,7 +102,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         susceptibility, pdf = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT_PDF")
         crs = arguments.grid_crs(susceptibility or "", "susceptibility")
         layers, options = evaluation_layers(arguments, crs), arguments.options(ValidationOptions)
-        more = {"zones": arguments.raster("ZONES"), "dem": arguments.raster("DEM")}
+        more = {name.lower(): arguments.raster(name) for name in ("ZONES", "DEM", "OUT_OF_FOLD")}
         if pdf is not None and not has_fonts():
             text = tr(
                 "OUTPUT_PDF is left out: this computer has no font, so the sheet would show a black box for each "
@@ -112,7 +118,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         if pdf is not None:
             write_pdf(pdf, summary.sheet, arguments.progress)
         test = next((result for result in summary.results if result.scope.name == "test"), None)
-        numbers = {name: getattr(summary, name.lower()) for name in self.NUMBERS if name != "AUC_TEST"}
+        numbers = {name: getattr(summary, name.lower()) for name in self.NUMBERS if hasattr(summary, name.lower())}
         return {
             "OUTPUT_POINTS": points,
             "OUTPUT_PDF": pdf,

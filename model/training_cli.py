@@ -23,6 +23,7 @@ _FILES = {
     "--start-from": "trained model to fine-tune on this stack and labels",
     "--checkpoint": "state of the run; if it exists, the run resumes from it",
     "--html": "report with the training curves",
+    "--out-of-fold": "map of each cell by the model of the fold that did not see it, of cross-fitting",
 }
 
 
@@ -118,7 +119,8 @@ def _train(options: dict[str, Any], progress: Lines) -> None:
 
     paths = [options[name] for name in ("stack", "labels", "output")]
     files = {name: options[name] for name in ("safety_factor", "start_from", "checkpoint")}
-    train_pcum(*paths, **files, output_html=options["html"], settings=settings, given=given, progress=progress)
+    files.update(output_html=options["html"], output_out_of_fold=options["out_of_fold"])
+    train_pcum(*paths, **files, settings=settings, given=given, progress=progress)
 
 
 if __name__ == "__main__":

@@ -333,6 +333,12 @@ class Arguments:
             self._outputs[name] = read(self.parameters, name, self.context) or None
         return self._outputs.get(name)
 
+    def load_no_layer(self, name: str) -> None:
+        """Tell QGIS that there is no layer to load of a raster that was asked for: the run left it out."""
+        waiting: Any = self.context.layersToLoadOnCompletion()
+        waiting.pop(self.output(name), None)
+        self.context.setLayersToLoadOnCompletion(waiting)
+
     def check_outputs(self) -> None:
         """Raise before long work if an output cannot be written or would overwrite what is no result of its kind."""
         from ...model.outputs.atomic import check_writable

@@ -414,9 +414,11 @@ def input_file(name: str, label: str, file_filter: str, optional: bool = True) -
     return QgsProcessingParameterFile(name, label, FILE, "", None, optional, tr(file_filter))
 
 
-def raster_output(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterDestination:
-    """Return a GeoTIFF to write; an optional one is not made unless asked for."""
-    return QgsProcessingParameterRasterDestination(name, label, None, optional, not optional)
+def raster_output(
+    name: str, label: str, optional: bool = False, by_default: bool = False
+) -> QgsProcessingParameterRasterDestination:
+    """Return a GeoTIFF to write; an optional one is not made unless asked for, or a dialog does so by default."""
+    return QgsProcessingParameterRasterDestination(name, label, None, optional, by_default or not optional)
 
 
 def file_output(

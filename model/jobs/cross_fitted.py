@@ -16,11 +16,15 @@ from ..errors import TooFewData
 from ..grid import Grid
 from ..labels import LANDSLIDE, UNKNOWN
 from ..progress import Progress, SubProgress
+from ..provenance import records
+from ..stack import open_stack
 from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, fit_cross_fitted
 from ..training.fit import FittedNetwork
 from ..training.settings import TrainingSettings
+from ..validation.out_of_fold import predict_every_fold
 from ..validation.probability import ProbabilityCounts
 from ..validation.unseen_land import SLOPE, ScoredCells
+from ..validation.verdict import Evidence
 from ..windows.cells import CellSet
 from ..windows.collection import WindowFeature
 from ..windows.folded_cells import FoldedCells, automatic_block, collect_folded_cells, collect_outside
@@ -74,6 +78,33 @@ class CrossFittedRun:
         model.calibration = before.fit()
         after.add(expit(model.calibration(cells.scores)), slide, cells.counts)
         return after
+
+    def write_out_of_fold(self, model: TrainedModel, checksum: str, run: TrainingRun) -> None:
+        """Write each cell by the network of the fold that holds it out; see :class:`~.trained_on.TrainedOn`."""
+        output, land = run.outputs.get("OUTPUT_OUT_OF_FOLD"), self.cells.land
+        if output is None:
+            return
+        band, meaning = records.OUT_OF_FOLD_SUSCEPTIBILITY, records.MEANING
+        tags = {
+            "MODEL_KIND": model.kind,
+            records.METHOD_TAG: self.settings.method,
+            records.OUT_OF_FOLD_TAG: checksum,
+            "FOLDS": str(len(self.result.of_folds)),
+            "SPLIT": "spatial",
+        }
+        if model.calibration is not None:
+            band, meaning = records.OUT_OF_FOLD_PROBABILITY, records.PROBABILITY_MEANING
+            tags[records.PROBABILITY_TAG] = repr(model.calibration.share)
+        tags[records.MEANING_TAG] = f"{meaning}; {records.OUT_OF_FOLD_MEANING}"
+        evidence = Evidence.of_training(model.kind, model.metrics, model.settings)
+        left_out = len(land.strangers or ())
+        text = f", {left_out:,} landslide cells in it belong to a landslide of another fold and have no value"
+        what = f"Predicting each cell by the model of the fold that holds it out{text if left_out else ''}."
+        run.progress.report(0.98, what)
+        model.to(self.settings.device)
+        with open_stack(run.inputs["STACK"] or "") as stack:
+            given = stack, model, self.result.of_folds, land, output, band, tags, evidence
+            predict_every_fold(*given, SubProgress(run.progress, 0.98, 1.0))
 
 
 def train_by_cross_fitting(

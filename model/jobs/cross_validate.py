@@ -26,7 +26,7 @@ from ..memory import available_memory
 from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress, WarningLog
-from ..provenance.records import MEANING, MEANING_TAG, warn_stale_inputs
+from ..provenance.records import MEANING, MEANING_TAG, OUT_OF_FOLD_MEANING, warn_stale_inputs
 from ..statistics import Estimate, weighted_quantiles
 from ..tables import write_table
 from ..training import settings as training_settings
@@ -402,7 +402,7 @@ def _run_split(run: _Run, study: FoldStudy, start: float, end: float) -> _SplitR
     grid, split, part = run.rasters.grid, study.split, SubProgress(run.progress, start, end)
     folds = study.folds(grid)
     epochs = _run_folds(run, study, start, start + 0.97 * (end - start))
-    meaning = f"{MEANING}; of each cell by a model that did not see its block"
+    meaning = f"{MEANING}; {OUT_OF_FOLD_MEANING}"
     tags = {MEANING_TAG: meaning, "KIND": study.kind, "FOLDS": str(folds.count), "SPLIT": split}
     whole, maps = Path(study.folder) / f"{split}.tif", {fold: study.map(fold) for fold in range(folds.count)}
     oof.merge_folds(maps, folds, grid, whole, tags, SubProgress(part, 0.97, 1.0))

@@ -35,6 +35,7 @@ from ..progress import Progress, SubProgress, WarningLog
 from ..provenance import records
 from ..stack import open_stack
 from ..texts import join_names
+from ..training.settings import training_method
 from ..validation.verdict import Evidence, judge, tell, weakest
 from . import sources_of
 
@@ -246,6 +247,7 @@ def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) 
         records.MEANING_TAG: records.PROBABILITY_MEANING if calibrated else records.MEANING,
         **({records.PROBABILITY_TAG: repr(float(np.mean(shares)))} if calibrated else {}),
         "MODEL_KIND": ", ".join(model.kind for model in run.models),
+        records.METHOD_TAG: ", ".join(training_method(model.settings) for model in run.models),
         records.MODEL_TAG: ", ".join(run.hashes),
         "SAMPLES": str(run.options.samples),
         "FACTORS": ", ".join(run.ensemble.factor_names),

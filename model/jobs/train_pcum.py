@@ -51,6 +51,7 @@ def train_pcum(
     given: Collection[str] = (),
     checkpoint: str | os.PathLike | None = None,
     output_html: str | os.PathLike | None = None,
+    output_out_of_fold: str | os.PathLike | None = None,
     progress: Progress,
 ) -> TrainingResult:
     """Train a physics-constrained U-Net (Zhang and Deng 2026) and write the model file.
@@ -64,6 +65,8 @@ def train_pcum(
         given: names of the settings that the user gave; it is an error if ``start_from`` would change one.
         checkpoint: file for the state of the run; if it exists, the run resumes from it.
         output_html: report with the training curves.
+        output_out_of_fold: GeoTIFF with the susceptibility of each cell by the model of the fold that did not see it;
+            of cross-fitting only, else it is left out with a warning.
 
     Raises:
         GridMismatch: labels or safety factor lie on another grid.
@@ -74,7 +77,7 @@ def train_pcum(
     """
     settings = settings or TrainingSettings()
     inputs = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor, "START_FROM": start_from}
-    outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html}
+    outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html, "OUTPUT_OUT_OF_FOLD": output_out_of_fold}
     run = TrainingRun(PCUM, settings, inputs, outputs, checkpoint, progress)
     if start_from is not None:
         model = load_model(start_from)
@@ -86,6 +89,11 @@ def train_pcum(
         run.progress.report(0.0, text)
     if settings.method == training_settings.CROSS_FITTED:
         return _train_by_cross_fitting(run)
+    if outputs.pop("OUTPUT_OUT_OF_FOLD") is not None:
+        run.progress.warn(
+            "OUTPUT_OUT_OF_FOLD is left out: a training on windows has no folds, but land for test that the model did "
+            "not see. Validate there, with OUTPUT_WINDOWS, or train with PRESET=recommended."
+        )
     run.settings = with_physics_setting(settings, safety_factor, run.progress)
     with run.start_log() as log:
         with open_training_rasters(stack, labels, safety_factor, run.progress) as rasters:
@@ -216,17 +224,18 @@ class TrainingRun:
         )
         self.progress.report(0.98, _result_line(result, data))
         tell(verdict, self.progress, 0.98)
-        if self.outputs["OUTPUT_HTML"] is not None:
-            from ..report.training import write_training_page
+        try:
+            data.write_out_of_fold(model, result.sha256, self)
+            if self.outputs["OUTPUT_HTML"] is not None:
+                from ..report.training import write_training_page
 
-            try:
                 write_training_page(
                     self.outputs["OUTPUT_HTML"], result, model, self.inputs, data.sample, counts, self.progress
                 )
-            except OutputNotWritable as error:
-                # A model that took hours to train is kept.
-                commit_partial()
-                raise OutputNotWritable(f"{error} The model is complete and stays: {self.output}.") from error
+        except OutputNotWritable as error:
+            # A model that took hours to train is kept.
+            commit_partial()
+            raise OutputNotWritable(f"{error} The model is complete and stays: {self.output}.") from error
         used = {
             "metrics": result.metrics,
             "verdict": verdict.as_dict(),

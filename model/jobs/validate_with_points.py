@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rasterio import DatasetReader
+
 from ..grid import Grid
 from ..inputs.bands import open_band
 from ..inputs.rasters import open_raster, region_name
@@ -15,18 +17,33 @@ from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
-from ..provenance.records import PROBABILITY_TAG, warn_inconsistent_layers, warn_stale_inputs
+from ..provenance.records import (
+    PROBABILITY_TAG,
+    is_out_of_fold,
+    require_out_of_fold_of,
+    trained_on_all_land,
+    warn_inconsistent_layers,
+    warn_stale_inputs,
+)
 from ..report.map_sheet import MapSheet, validation_sheet
 from ..report.maps import find_relief, relief_covers, write_hillshade
 from ..report.validation import ValidationReportInput, validation_page
 from ..statistics import Estimate
 from ..tables import prepend_region, write_table
 from ..validation import measures, preparation
-from ..validation.map_layers import MapLayers, RegionMap, SubsetMap, ZoneSource
+from ..validation.map_layers import HeldOutLayers, MapLayers, RegionMap, SubsetMap, ZoneSource
 from ..validation.measures import PointFeature, ScopeResult, point_features
 from ..validation.preparation import ScopeDraws, ValidationData
 from ..validation.sampling import MapStatistics, collect_map_statistics, drawn_points
-from ..validation.settings import ALL, FEW_LANDSLIDES, TABLE_COLUMNS, EvaluationLayers, ValidationOptions, no_test_text
+from ..validation.settings import (
+    ALL,
+    FEW_LANDSLIDES,
+    SUBSET_CODES,
+    TABLE_COLUMNS,
+    EvaluationLayers,
+    ValidationOptions,
+    no_test_text,
+)
 from ..validation.verdict import LEVELS, Evidence, judge, tell
 from ..validation.zone_table import non_monotonic_pairs, zone_table
 from . import sources_of
@@ -41,6 +58,7 @@ class ValidationSummary:
     auc_high: float
     recall: float
     kappa: float
+    auc_fit: float | None  # of the map itself, where the others are those of its values out of fold
     landslides: int  # landslides that count
     stable: int  # stable points of one draw
     results: list[ScopeResult]  # the whole map first, then subsets, then regions
@@ -62,6 +80,7 @@ def validate_with_points(
     options: ValidationOptions,
     *,
     zones: str | os.PathLike | None = None,
+    out_of_fold: str | os.PathLike | None = None,
     dem: str | os.PathLike | None = None,
     sheet_relief: str | os.PathLike | None = None,
     progress: Progress,
@@ -72,14 +91,16 @@ def validate_with_points(
         susceptibility: raster with values from 0 to 1, first band.
         vectors: inventory and further layers in the CRS of the raster.
         zones: zone raster on the same grid; without it, zones by area shares 30, 20, 20, 20, 10.
+        out_of_fold: out-of-fold map of the model that made the map, on the same grid. Landslides, stable points and
+            zones then have its values, and those of the map serve one number for comparison.
         dem: elevation for the relief under the maps; without it, the run records lead to one.
         sheet_relief: where to write the relief of a printed map, which the summary then describes.
 
     Raises:
-        ParameterInvalid: SUBSET is given without WINDOWS.
+        ParameterInvalid: SUBSET is given without WINDOWS, or the out-of-fold map is of another model.
         LayerEmpty: a layer is empty, or no landslide lies on the map.
         TooFewData: too few landslides, or no cell is left for stable points.
-        GridMismatch: the zones are on another grid.
+        GridMismatch: the zones or the out-of-fold map are on another grid.
         InputCorrupt: the raster's values are not between 0 and 1.
         FieldUnusable: a field is missing or holds other values than it must.
     """
@@ -91,9 +112,11 @@ def validate_with_points(
     if not options.region:
         del parameters["REGION"]
     layer_sources = sources_of(**given)
-    inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, **layer_sources, "DEM": dem}
+    rasters = {"SUSCEPTIBILITY": susceptibility, "OUT_OF_FOLD": out_of_fold, "ZONES": zones}
+    inputs = {**rasters, **layer_sources, "DEM": dem}
     warning_log = WarningLog(progress)
-    warn_stale_inputs({"susceptibility map": susceptibility, "zone raster": zones}, warning_log)
+    roles = {"susceptibility map": susceptibility, "out-of-fold map": out_of_fold, "zone raster": zones}
+    warn_stale_inputs(roles, warning_log)
     relief = find_relief(susceptibility, dem, warning_log)
     record = RunRecord("validatewithpoints", parameters, inputs, background=True)
     with contextlib.ExitStack() as stack:
@@ -108,10 +131,11 @@ def validate_with_points(
             )
             relief = None
         preparation.require_on_map(vectors.landslides, grid)
-        zone_source = ZoneSource.open(zones, dataset, grid, stack, SubProgress(warning_log, 0.0, 0.15))
+        zone_source = ZoneSource.open(zones, dataset, grid, stack, SubProgress(warning_log, 0.0, 0.1))
         subsets = SubsetMap(grid, vectors.windows) if vectors.windows is not None else None
         regions = None if vectors.regions is None else RegionMap(grid, vectors.regions, vectors.region_field)
-        layers = MapLayers(dataset, grid, zone_source, subsets, regions)
+        parts = zone_source, subsets, regions
+        layers = _layers(dataset, out_of_fold, grid, parts, stack, SubProgress(warning_log, 0.1, 0.15))
         data = preparation.prepare_validation(layers, vectors, options, warning_log, SubProgress(progress, 0.15, 0.25))
         progress.report(0.25, f"{len(data.landslides):,} cells of the map hold a landslide.")
         part = SubProgress(progress, 0.25, 0.45)
@@ -120,7 +144,8 @@ def validate_with_points(
         results = _evaluate(data, statistics, draws, SubProgress(progress, 0.7, 0.88))
         main = next(result for result in results if result.scope.name == data.main.name)
         warn_inconsistent_layers(dataset, record.inputs() or {}, warning_log, zones, layer_sources["WINDOWS"])
-        _warn_about_results(results, main, data)
+        seen = _seen_text(layers)
+        _warn_about_results(results, main, data, seen)
         verdict = judge(_evidence(layers, zones, statistics, results))
         tell(verdict, warning_log, 0.88)
         # Points in none of the regions of a layer are in the region that the map shows.
@@ -143,6 +168,7 @@ def validate_with_points(
         recorded = record.inputs() or {}
         calibrated, used = PROBABILITY_TAG in dataset.tags(), (settings, recorded)
         content = ValidationReportInput(*names, data, results, main, points, *used, verdict, relief, calibrated)
+        content.seen = seen
         if output_html is not None:
             validation_page(content, progress).write(output_html)
         stop_if_cancelled(progress)
@@ -161,8 +187,51 @@ def validate_with_points(
         progress.report(1.0, line)
     auc = main.auc
     numbers = auc.value, auc.low, auc.high, main.measures["recall"].value, main.measures["kappa"].value
-    counts = main.landslides, main.stable
+    counts = main.auc_fit, main.landslides, main.stable
     return ValidationSummary(*numbers, *counts, results, points, verdict.as_dict(), warning_log.warnings, sheet)
+
+
+def _layers(
+    dataset: DatasetReader,
+    out_of_fold: str | os.PathLike | None,
+    grid: Grid,
+    parts: tuple[ZoneSource, SubsetMap | None, RegionMap | None],
+    opened: contextlib.ExitStack,
+    progress: Progress,
+) -> MapLayers:
+    """Return the layers of the map, with its out-of-fold map if there is one; ``opened`` closes that."""
+    zones, subsets, regions = parts
+    if out_of_fold is None:
+        layers, tags = MapLayers(dataset, grid, zones, subsets, regions), dataset.tags()
+        layers.held_out, layers.seen = is_out_of_fold(tags), trained_on_all_land(tags)
+        if subsets is not None and subsets.codes == {SUBSET_CODES["train"]} and not layers.held_out:
+            layers.seen = True
+        return layers
+    held_out = opened.enter_context(open_band(out_of_fold, "out-of-fold", progress, "susceptibility"))
+    name, map_name = (os.path.basename(str(path)) for path in (out_of_fold, dataset.name))
+    require_out_of_fold_of(name, held_out.tags(), map_name, dataset.tags())
+    what = "susceptibility map", "raster given as OUT_OF_FOLD"
+    grid.require_same(Grid.from_dataset(held_out, "out-of-fold map"), *what)
+    return HeldOutLayers(dataset, held_out, grid, zones.by_breaks(dataset, grid, progress), subsets, regions)
+
+
+def _seen_text(layers: MapLayers) -> str:
+    """Return what is wrong with a map of a model that all landslides trained; empty for others."""
+    if not layers.seen or layers.held_out:
+        return ""
+    known = Evidence.from_tags(layers.dataset.tags())
+    own = ""
+    if known.auc is not None:
+        interval = ""
+        if known.auc_low is not None and known.auc_high is not None:
+            blocks = "" if known.blocks is None else f", {known.blocks} blocks of land"
+            interval = f" ({known.auc_low:.3f} to {known.auc_high:.3f}{blocks})"
+        own = f" Out of fold, the training states an AUC of {known.auc:.3f}{interval}."
+    return (
+        f"All landslides trained the model, so the numbers of its map show a fit, not a test.{own} To judge each place "
+        'by a model that has not seen it, run "Train PCUM" with OUTPUT_OUT_OF_FOLD, and give that raster here as '
+        "OUT_OF_FOLD."
+    )
 
 
 def _evidence(
@@ -173,6 +242,9 @@ def _evidence(
 ) -> Evidence:
     """Return what the tags of the map tell, with its AUC in the test windows, its values and breaks of zones."""
     known = Evidence.of_map(layers.dataset.tags(), {result.scope.name: result for result in results})
+    if layers.held_out:
+        whole = next(result for result in results if result.scope.name == ALL)
+        known = known.of_held_out(whole)
     if ALL in statistics and known.span is None:
         low, high = statistics[ALL].ranking.values_at([0.05, 0.95])
         known = replace(known, low_value=low, high_value=high)
@@ -198,12 +270,18 @@ def _evaluate(
         unzoned = int((cells.zones == 0).sum())
         part = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
         results.append(measures.evaluate_scope(data, scope, sample, of_scope, success, table, unzoned, part))
+        if isinstance(data.layers, HeldOutLayers):
+            results[-1].auc_fit = float(of_scope.placements[1].result().mean())
     return results
 
 
-def _warn_about_results(results: Sequence[ScopeResult], main: ScopeResult, data: ValidationData) -> None:
+def _warn_about_results(results: Sequence[ScopeResult], main: ScopeResult, data: ValidationData, seen: str) -> None:
     warn, trained = data.warning_log.warn, data.subset_counts().get("train", 0)
-    if data.layers.subsets is None:
+    if seen:
+        warn(seen)
+    elif data.layers.held_out:
+        pass
+    elif data.layers.subsets is None:
         warn(
             "No window layer was given, so Scarp cannot tell which landslides the model was trained on. If "
             "these are the training landslides, the numbers show a fit, not a test."

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputCorrupt, InputMissing
+from ..errors import InputCorrupt, InputMissing, ParameterInvalid
 from ..outputs.run_record import read_record, sha256
 from ..outputs.transaction import RECORD_SUFFIX
 from ..progress import Progress
 from ..safe_json import read_json
+from ..training.settings import CROSS_FITTED
 
 if TYPE_CHECKING:
     import rasterio
@@ -33,6 +34,12 @@ MEANING = "relative susceptibility, not a calibrated probability"
 PROBABILITY_TAG = "LANDSLIDE_SHARE"
 """Tag of maps of calibrated models: share of landslide cells in the land that they were calibrated on."""
 PROBABILITY_MEANING = "share of cells like this that are landslide cells in the inventory; no probability per year"
+OUT_OF_FOLD_MEANING = "of each cell by a model that did not see its block"  # added to the meaning of a map
+OUT_OF_FOLD_TAG = "OUT_OF_FOLD_OF"  # checksum of the model of all land, in the tags of its out-of-fold map
+OUT_OF_FOLD_SUSCEPTIBILITY = "out-of-fold susceptibility of a model"
+OUT_OF_FOLD_PROBABILITY = "out-of-fold landslide probability of a model"
+"""Descriptions of the band of such a map."""
+METHOD_TAG = "TRAINING_METHOD"  # how each model of a map was trained, a value of METHOD
 ZONE_MEANING = "zones of relative susceptibility; not a probability, and not comparable between maps with other breaks"
 MAX_WARNINGS = 20
 MAX_LENGTH = 1000  # characters of a warning that are kept; QGIS shows tags as they are
@@ -88,6 +95,39 @@ def changes_since(output: str | os.PathLike) -> list[ChangedInput]:
         for path in [str(entry["source"]).split("|")[0]]
         if Path(path).suffix.lower() not in _CHANGED_BY_READING and _changed(path, entry)
     ]
+
+
+def is_out_of_fold(tags: Mapping[str, str]) -> bool:
+    """Return whether every cell of a map is from a model that did not see its land, by the tags of the map."""
+    return OUT_OF_FOLD_TAG in tags or ("FOLDS" in tags and tags.get("SPLIT") == "spatial")
+
+
+def trained_on_all_land(tags: Mapping[str, str]) -> bool:
+    """Return whether a map is one of a model that all landslides trained, by its tags."""
+    return CROSS_FITTED in tags.get(METHOD_TAG, "").split(", ") and not is_out_of_fold(tags)
+
+
+def require_out_of_fold_of(name: str, tags: Mapping[str, str], map_name: str, map_tags: Mapping[str, str]) -> None:
+    """Raise :class:`ParameterInvalid` unless a raster, given as OUT_OF_FOLD, is that of the model that made a map."""
+    models = [one.strip() for one in map_tags.get(MODEL_TAG, "").split(",") if one.strip()]
+    made = '"Train PCUM" writes it with the model, as OUTPUT_OUT_OF_FOLD'
+    if not is_out_of_fold(tags):
+        raise ParameterInvalid(f"{name}, given as OUT_OF_FOLD, is no out-of-fold map. {made}.")
+    if OUT_OF_FOLD_TAG not in tags:
+        raise ParameterInvalid(
+            f"{name}, given as OUT_OF_FOLD, is of a cross-validation, whose models are not the one of the map. "
+            f"Validate it by itself, as SUSCEPTIBILITY, or give the out-of-fold map of the model: {made}."
+        )
+    if len(models) != 1:
+        what = f"is the mean of {len(models)} models" if models else "does not say which model made it"
+        raise ParameterInvalid(
+            f"OUT_OF_FOLD is given, but the map {map_name} {what}. Give a map that the model of {name} alone made."
+        )
+    if models[0] != tags[OUT_OF_FOLD_TAG]:
+        raise ParameterInvalid(
+            f"{name}, given as OUT_OF_FOLD, is not of the model that made the map {map_name}. Choose the one of the "
+            f"same training; {made}."
+        )
 
 
 def recorded_checksum(output: str | os.PathLike, parameter: str) -> str:

@@ -55,6 +55,7 @@ class ValidationReportInput:
     verdict: Verdict
     relief: Relief | None = None
     is_probability: bool = False  # the map is one of a calibrated model
+    seen: str = ""  # what is wrong with the numbers of a map whose model all landslides trained
 
     @property
     def quantity(self) -> str:
@@ -82,8 +83,25 @@ class ValidationReportInput:
         """The result of the test windows, which the reader sees first; ``None`` without any."""
         return next((result for result in self.results if result.scope.name == "test"), None)
 
+    @property
+    def held_out(self) -> str:
+        """That no place is judged by a model that has seen it, as a sentence; empty where that is not so."""
+        return "Every place is judged by a model that has not seen it." if self.data.layers.held_out else ""
+
+    @property
+    def fit(self) -> str:
+        """The fit of the map beside the numbers of values out of fold, as a sentence; empty where there are none."""
+        if self.main.auc_fit is None:
+            return ""
+        return (
+            f"The map itself, whose model all landslides trained, has an AUC of {self.main.auc_fit:.3f} on the same "
+            "places: a fit, not a test."
+        )
+
     def sentences(self) -> list[str]:
         """Return the main numbers as sentences, those of land not seen first."""
+        if self.held_out:
+            return [f"Land not seen in training: {self.main.sentence()} {self.held_out} {self.fit}".rstrip()]
         unseen = self.unseen
         if unseen is None or unseen is self.main:
             return [self.main.sentence()]
@@ -127,7 +145,10 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
     measures = (("AUC", main.auc, auc_text), ("Recall", recall, recall_text), ("Kappa", kappa, kappa_text))
     numbers = [(title, f"{one.value:.3f}", f"{interval_sentence(one)}{meaning}") for title, one, meaning in measures]
     in_top = f"of the landslides, on {percent(float(area), 0)} of the area."
-    page.key_numbers([content.verdict.card(), *numbers, (f"In the {name}", percent(landslides, 0), in_top)])
+    title, level, reasons = content.verdict.card()
+    if content.seen:
+        reasons, numbers[0] = f"{reasons} {content.seen}", ("AUC, a fit", *numbers[0][1:])
+    page.key_numbers([(title, level, reasons), *numbers, (f"In the {name}", percent(landslides, 0), in_top)])
     where = "" if unseen is None else "In the test windows, which the model did not learn from: "
     text = (
         f"{where}at a susceptibility of {main.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
@@ -143,7 +164,8 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
             f"{whole.landslides:,} {content.unit}. That is a fit, not a test. The tables and curves below state the "
             "part of the map that they are of."
         ]
-    page.text("In short", text, blocks_text(main), _stable_text(content, main), *small)
+    held_out = [one for one in (content.held_out, content.fit) if one]
+    page.text("In short", *held_out, text, blocks_text(main), _stable_text(content, main), *small)
 
 
 def _stable_text(content: ValidationReportInput, main: ScopeResult) -> str:
@@ -242,9 +264,10 @@ def zone_cells(row: ZoneRow, digits: int) -> list[str]:
 def _add_zones(page: Page, content: ValidationReportInput) -> None:
     zones, breaks = content.main.zones, content.data.layers.zones.breaks
     colours = [css_colour(colour) for zone, colour in zone_colours(len(zones)).items() if zone]
-    made = "Zones are those of the given zone raster."
-    if breaks:
-        limits = ", ".join(f"{limit:.4g}" for limit in breaks)
+    made, limits = "Zones are those of the given zone raster.", ", ".join(f"{limit:.4g}" for limit in breaks)
+    if content.fit:
+        made = f"Zones are those of the values out of fold, at the breaks of the zones of the map: {limits}."
+    elif breaks:
         made = f"Zones were cut here by area, as no zone raster was given; breaks at {limits}."
     page.table(
         "Landslides by zone",
@@ -280,7 +303,9 @@ def _add_curves(page: Page, content: ValidationReportInput) -> None:
     main, windows = content.main, content.data.subset_counts()
     chosen = [main, *(result for result in content.split()[0] if result is not main)][:4]
     names = [short_scope_title(one.scope.name) for one in chosen]
-    if windows:
+    if content.seen:
+        names = [f"success rate, {name}" for name in names]
+    elif windows:
         kinds = {"training": "success rate, ", ALL: ""}
         names = [f"{kinds.get(name, 'prediction rate, ')}{name}" for name in names]
     rocs = [(f"{name}, AUC {one.auc.value:.3f}", one.roc) for name, one in zip(names, chosen)]
@@ -403,6 +428,8 @@ def _add_map(page: Page, content: ValidationReportInput) -> None:
         caption += f" {drawn:,} of the {total:,} {content.unit} are drawn."
     if relief is not None:
         caption += f" Relief from {os.path.basename(relief.path)}."
+    if content.fit:
+        caption += " The map is the one to use; whether a landslide is found is told by the values out of fold."
     figure = maps.zone_map(_zone_image(content), content.data.layers.zones.names, groups, outlines)
     page.figure("The map and the landslides", figure, caption)
 

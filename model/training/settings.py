@@ -362,6 +362,11 @@ def learns_from_cells(kind: str, settings: TrainingSettings) -> bool:
     return kind in CELL_KINDS or settings.method == CROSS_FITTED
 
 
+def training_method(settings: Mapping[str, Any]) -> str:
+    """Return the METHOD of a trained model from the settings in its file, which are untrusted."""
+    return CROSS_FITTED if settings.get("method") == CROSS_FITTED else WINDOWS
+
+
 def check_cross_fitting(settings: TrainingSettings, start_from: Any) -> None:
     """Raise ``ParameterInvalid`` if an input cannot be used with cross-fitting."""
     if settings.method != CROSS_FITTED:

@@ -27,7 +27,7 @@ from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..safe_json import parse_json
 from ..statistics import weighted_quantiles
 from ..texts import clean_label, shorten
-from ..zones.raster import assign_zones, scan_cells
+from ..zones.raster import assign_zones, scan_cells, stated_breaks
 from ..zones.schemes import AREA_SHARES, MAX_ZONES, read_scheme, zone_names
 from .settings import SUBSET_CODES, SUBSET_SPELLINGS
 
@@ -223,6 +223,31 @@ class ZoneSource:
             _check_zones(dataset, counts, sums, on_map, undeclared, progress)
         return source
 
+    def by_breaks(self, mapped: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
+        """Return the same zones by their breaks, for other values than those of the map that was cut.
+
+        A raster that does not state its breaks has the highest susceptibility of each zone; ``mapped`` is the map.
+        """
+        if self.dataset is None:
+            return self
+        names = list(self.names.values())
+        breaks = stated_breaks(self.dataset)
+        if len(breaks) != len(names) - 1:
+            breaks = self._highest(mapped, grid, len(names), progress)
+            progress.warn(
+                f"The zone raster {raster_path(self.dataset)} does not state its breaks. The zones of the out-of-fold "
+                "values are cut at the highest susceptibility that the map has in each zone."
+            )
+        return ZoneSource(names, breaks)
+
+    def _highest(self, mapped: rasterio.DatasetReader, grid: Grid, count: int, progress: Progress) -> list[float]:
+        highest = np.full(count + 1, -np.inf, dtype=np.float32)
+        for block in grid.blocks_with_progress(progress):
+            values = read_block(mapped, block)
+            zone, known = self.read(block, values), np.isfinite(values)
+            np.maximum.at(highest, zone[known], values[known])
+        return np.maximum.accumulate(np.maximum(highest[1:-1], 0)).tolist()
+
     def read(self, block: Block, values: np.ndarray) -> np.ndarray:
         """Return the zone of each cell, uint8, shape of the block; 0 where there is none."""
         if self.dataset is None:
@@ -351,6 +376,8 @@ class MapLayers:
     """A susceptibility map with its zones, windows and regions."""
 
     map_count = 1  # how many maps there are on the grid; several when maps are compared
+    held_out = False  # whether every value is from a model that did not see the land of its cell
+    seen = False  # whether all landslides trained the model
 
     def __init__(
         self,
@@ -366,14 +393,10 @@ class MapLayers:
 
     def read(self, block: Block) -> MapBlock:
         """Return a block. Raises ``InputCorrupt`` if a value is not a susceptibility between 0 and 1."""
-        values = read_block(self.dataset, block)
-        valid = np.isfinite(values)
-        if valid.any():
-            low, high = float(values[valid].min()), float(values[valid].max())
-            if low < -ROUNDING or high > 1 + ROUNDING:
-                raise InputCorrupt(susceptibility_problem(self.dataset, NullProgress()))
-        values[~valid] = np.nan
-        return MapBlock(block, values[None], valid, self.zones.read(block, values), self.read_subset(block))
+        values = _susceptibility(self.dataset, block)
+        return MapBlock(
+            block, values[None], np.isfinite(values), self.zones.read(block, values), self.read_subset(block)
+        )
 
     def read_subset(self, block: Block) -> np.ndarray:
         """Return the code of each cell's subset, uint8; 0 everywhere without windows."""
@@ -406,6 +429,44 @@ class MapLayers:
                 for region in self.regions.regions_in_block(block):
                     result.regions[chosen, region] = self.regions.read(block, region)[cell]
         return result
+
+
+class HeldOutLayers(MapLayers):
+    """A susceptibility map that is judged by its out-of-fold map: by the value of each cell from a model that did not
+    see the cell's land. The map's own values are the second map.
+    """
+
+    map_count, held_out, seen = 2, True, True
+
+    def __init__(
+        self,
+        dataset: rasterio.DatasetReader,
+        out_of_fold: rasterio.DatasetReader,
+        grid: Grid,
+        zones: ZoneSource,
+        subsets: SubsetMap | None = None,
+        regions: Regions | None = None,
+    ) -> None:
+        """Join the layers, all on ``grid``; the zones are breaks."""
+        super().__init__(dataset, grid, zones, subsets, regions)
+        self._out_of_fold = out_of_fold
+
+    def read(self, block: Block) -> MapBlock:
+        """Return a block; zones are those of the values out of fold. Errors as of :class:`MapLayers`."""
+        values = np.stack([_susceptibility(one, block) for one in (self._out_of_fold, self.dataset)])
+        valid = np.isfinite(values).all(axis=0)
+        return MapBlock(block, values, valid, self.zones.read(block, values[0]), self.read_subset(block))
+
+
+def _susceptibility(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
+    values = read_block(dataset, block)
+    valid = np.isfinite(values)
+    if valid.any():
+        low, high = float(values[valid].min()), float(values[valid].max())
+        if low < -ROUNDING or high > 1 + ROUNDING:
+            raise InputCorrupt(susceptibility_problem(dataset, NullProgress()))
+    values[~valid] = np.nan
+    return values
 
 
 def cells_by_block(

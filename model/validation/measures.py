@@ -72,6 +72,7 @@ class ScopeResult:
     unzoned: int  # landslides in cells without a zone
     auc_repeats: np.ndarray
     """The AUC in each resample. All maps of a scope have the same resamples, so their differences are paired."""
+    auc_fit: float | None = None  # of the map itself, where it is judged by values out of fold
 
     def sentence(self) -> str:
         """Return the main numbers as a sentence."""
@@ -277,6 +278,8 @@ def scope_rows(result: ScopeResult) -> list[Row]:
     plain["average_precision_on_map"], plain["brier_score_on_map"] = result.map_precision, result.map_calibration.brier
     plain["youden_threshold"], plain["expected_calibration_error"] = result.youden_threshold, result.calibration.ece
     plain["landslides_without_zone"] = result.unzoned
+    if result.auc_fit is not None:
+        plain["auc_fit"] = result.auc_fit
     estimates = {
         "auc": result.auc,
         "auc_delong": result.auc_delong,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
+import torch
 from rasterio.enums import Resampling
 
 from ..artifact import TrainedModel
@@ -21,26 +24,29 @@ from ..inputs.rasters import create_raster, open_raster, read_block
 from ..inputs.vectors import Landslides, Polygons
 from ..labels import STABLE, UNKNOWN
 from ..labels.buffers import Buffers, landslide_buffers, landslide_points
-from ..prediction.engines import ComputeSetup
+from ..prediction.engines import CompactTile, ComputeSetup, make_engine
 from ..prediction.ensemble import Ensemble, full_precision_fp32
 from ..prediction.pipeline import compute_tiles, make_plan, write_tiles
 from ..prediction.tile_inference import MEAN, TileWork
+from ..prediction.tiling import Tile
+from ..prediction.unet_inference import Step
 from ..progress import NullProgress, Progress
 from ..stack import Stack
 from ..statistics import SusceptibilityHistogram, bin_index
-from ..windows.split import NO_SUBSET, Folds, read_labels
+from ..windows.split import NO_SUBSET, DividedLand, Folds, read_labels
 from ..windows.unused_cells import SparseCells
 from ..zones.raster import values_of_cells
 from .settings import FEW_LANDSLIDES, MIN_LANDSLIDES
+from .verdict import Evidence
 
 TILE_SIDE = 512  # of a tile in cells; small ones, because tiles without a cell of the fold are skipped
 
 
 class FoldMask:
-    """The cells of one fold, in the way of :class:`~..labels.area.AreaMask`."""
+    """The cells of one fold, or of any, in the way of :class:`~..labels.area.AreaMask`."""
 
-    def __init__(self, folds: Folds, fold: int) -> None:
-        self._folds, self._fold = folds, fold
+    def __init__(self, land: DividedLand, fold: int | None = None) -> None:
+        self._land, self._fold = land, fold
 
     def may_intersect(self, block: Block) -> bool:
         """Whether a cell of the block is in the fold."""
@@ -48,7 +54,8 @@ class FoldMask:
 
     def read(self, block: Block) -> np.ndarray:
         """Return whether each cell is in the fold, bool, shape (block.height, block.width)."""
-        return self._folds.cell_groups(block.row, block.column, block.height, block.width) == self._fold
+        groups = self._land.cell_groups(block.row, block.column, block.height, block.width)
+        return groups != NO_SUBSET if self._fold is None else groups == self._fold
 
 
 class _CellwiseEnsemble(Ensemble):
@@ -72,6 +79,81 @@ def predict_fold(
         contextlib.closing(compute_tiles(stack, work, plan, progress)) as tiles,
     ):
         write_tiles(tiles, {MEAN: raster}, work, stack.grid)
+
+
+class _OneModelForEach(_CellwiseEnsemble):
+    """A model of all land as several networks of the same shape, each for cells that it did not see."""
+
+    def __init__(self, stack: Stack, model: TrainedModel, networks: Sequence[Any]) -> None:
+        super().__init__(stack, [model], ["of all land"], 0, NullProgress())
+        self._of_folds = [dataclasses.replace(model, network=network) for network in networks]
+
+    def setup(self, device: torch.device, dtype: torch.dtype) -> ComputeSetup:
+        """Prepare the network of each fold."""
+        engines = [make_engine(one, self._tables[0], device, dtype) for one in self._of_folds]
+        return ComputeSetup(device, [dtype], engines)
+
+
+class _WorkByFold(TileWork):
+    """Computes the part of a tile in each fold with the engine of that fold: each cell once, whatever their number."""
+
+    def __init__(self, land: DividedLand, *given: Any) -> None:
+        super().__init__(*given)
+        self._land = land
+
+    def _predict_piece(
+        self, setup: ComputeSetup, tile: Tile, piece: Tile, tiles: list[CompactTile], step: Step
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        core, align = piece.core, self.tiling.align
+        mean = np.full((core.height, core.width), np.nan, dtype=np.float32)
+        for fold, part in self._land.rectangles(core):
+            top, left = part.row // align * align, part.column // align * align
+            aligned = Block(top, left, part.row + part.height - top, part.column + part.width - left)
+            of_fold = dataclasses.replace(setup, engines=[setup.engines[fold]])
+            values, _ = super()._predict_piece(of_fold, tile, self.tiling.around(aligned), tiles, step)
+            row, column = part.row - core.row, part.column - core.column
+            inner = values[part.row - top :, part.column - left :]
+            mean[row : row + part.height, column : column + part.width] = inner
+        return mean, None
+
+
+def predict_every_fold(
+    stack: Stack,
+    model: TrainedModel,
+    networks: Sequence[Any],
+    land: DividedLand,
+    output: str | os.PathLike,
+    band: str,
+    tags: Mapping[str, str],
+    evidence: Evidence,
+    progress: Progress,
+) -> None:
+    """Write the out-of-fold map of a model: each cell by the network of the fold that holds it out.
+
+    Cells that no fold holds out are nodata. It takes as long as one map.
+
+    Args:
+        model: of all land, on the device to use; factors, encoding and calibration of the networks are its own.
+        networks: of each fold.
+        land: the fold of each cell.
+        band: description of the band.
+        tags: metadata of the map, to which the evidence is added, with the range of the map's values.
+
+    Raises:
+        OutputNotWritable: the file cannot be written.
+    """
+    ensemble = _OneModelForEach(stack, model, networks)
+    setup = ensemble.setup(model.device, model.dtype)
+    plan = make_plan(stack.grid, ensemble, setup)
+    work = _WorkByFold(land, ensemble, setup, plan.tiling, FoldMask(land), [MEAN], progress)
+    with (
+        full_precision_fp32(model.device),
+        create_raster(output, stack.grid, "float32", np.nan, [band], tags=tags) as raster,
+        contextlib.closing(compute_tiles(stack, work, plan, progress)) as tiles,
+    ):
+        totals = write_tiles(tiles, {MEAN: raster}, work, stack.grid)
+        low, high = totals.histogram.values_at([0.05, 0.95])
+        raster.update_tags(**dataclasses.replace(evidence, low_value=low, high_value=high).tags())
 
 
 def merge_folds(

@@ -16,7 +16,7 @@ from ..progress import Progress, SubProgress, WarningLog
 from ..statistics import MIN_REPEATS
 from ..texts import join_names
 from . import settings
-from .map_layers import MapLayers, Scope
+from .map_layers import HeldOutLayers, MapLayers, Scope
 from .sampling import Draws, Frame, LandslideBuffers, MapStatistics, Sample, draw_cells, sample_layer
 from .settings import ALL, MIN_LANDSLIDES, REGION_PREFIX, SUBSET_CODES, EvaluationLayers, EvaluationOptions
 from .spatial_blocks import BlockResamples, SpatialBlocks, least_side, metric_positions
@@ -48,8 +48,8 @@ class ValidationData:
         return self.stable is None
 
     def subset_counts(self) -> dict[str, int]:
-        """Return the landslides by subset; nothing without windows."""
-        if self.layers.subsets is None:
+        """Return the landslides by subset; nothing without windows, or where windows do not tell fit from test."""
+        if self.layers.subsets is None or self.layers.held_out or self.layers.seen:
             return {}
         return {name: int((self.landslides.cell_values.subset == code).sum()) for name, code in SUBSET_CODES.items()}
 
@@ -151,14 +151,17 @@ def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, log: Warn
     if layers.subsets is not None:
         for name, code in SUBSET_CODES.items():
             scope = _subset_scope(name)
+            if name != main.name and (layers.held_out or layers.seen):
+                continue
             number = int(landslides.cell_values.in_scope(scope).sum())
             if number >= MIN_LANDSLIDES:
                 scopes.append(scope)
             elif name == main.name:
-                raise LayerEmpty(
-                    f"{number} landslides lie in {name} windows, too few for a validation. Set SUBSET to "
-                    "all, or train with larger windows or another SEED."
-                )
+                remedy = "Set SUBSET to all, or train with larger windows or another SEED."
+                if layers.seen:
+                    remedy = "All land trained the model, so there is none for test. Set SUBSET to all, and "
+                    remedy += "use OUT_OF_FOLD." if not layers.held_out else "OUT_OF_FOLD tells what was not seen."
+                raise LayerEmpty(f"{number} landslides lie in {name} windows, too few for a validation. {remedy}")
             elif code in layers.subsets.codes:
                 log.warn(f"{number} landslides lie in {name} windows, so there are no numbers for them.")
     if layers.regions is not None:
@@ -295,6 +298,8 @@ class ScopeSample:
 def estimate_blocks(data: ValidationData, statistics: Mapping[str, MapStatistics], progress: Progress) -> SpatialBlocks:
     """Return the blocks for all scopes, from all landslides: the widest of any map or difference of two."""
     grid, placements = data.layers.grid, statistics[ALL].placements
+    if isinstance(data.layers, HeldOutLayers):
+        placements = placements[:1]
     sample = data.landslides.in_scope(Scope(ALL))
     x, y = metric_positions(grid, sample.rows, sample.columns)
     values = [one.result() for one in placements]

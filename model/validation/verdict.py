@@ -146,6 +146,13 @@ class Evidence:
         numbers: dict[str, Any] = {"auc": test.auc.value, "auc_low": low, "auc_high": high, "auc_train": auc_train}
         return dataclasses.replace(known, **numbers, blocks=test.independent_blocks)
 
+    def of_held_out(self, whole: ScopeResult) -> Evidence:
+        """Return it with the AUC of values out of fold on the whole map, and of the map itself as that of training."""
+        low, high = (whole.auc.low, whole.auc.high) if whole.auc.has_interval else (None, None)
+        train = self.auc_train if whole.auc_fit is None else whole.auc_fit
+        numbers: dict[str, Any] = {"auc": whole.auc.value, "auc_low": low, "auc_high": high, "auc_train": train}
+        return dataclasses.replace(self, **numbers, blocks=whole.independent_blocks)
+
     def tags(self) -> dict[str, str]:
         """Return the tags of a map or of zones: verdict, reasons and evidence."""
         verdict = judge(self)

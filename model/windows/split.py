@@ -89,6 +89,22 @@ class DividedLand:
         table = table[np.ix_(np.clip(down, 0, most_down - 1), np.clip(across, 0, most_across - 1))]
         return np.where(inside, table, np.uint8(NO_SUBSET))
 
+    def rectangles(self, cells: Block) -> Iterator[tuple[int, Block]]:
+        """Yield rectangles that divide one of cells within the grid, each in neighbouring blocks of one subset, with
+        the subset; none for unused blocks.
+        """
+        rows, columns = self.blocks.rows, self.blocks.columns
+        bottom, right = cells.row + cells.height, cells.column + cells.width
+        for down in range(cells.row // rows, -(-bottom // rows)):
+            first = cells.column // columns
+            of_row = self.subsets[down, first : -(-right // columns)]
+            ends = [*np.flatnonzero(np.diff(of_row)) + 1, len(of_row)]
+            top, height = max(down * rows, cells.row), min((down + 1) * rows, bottom)
+            for start, end in zip([0, *ends], ends):
+                left, last = max((first + start) * columns, cells.column), min((first + end) * columns, right)
+                if of_row[start] != NO_SUBSET:
+                    yield int(of_row[start]), Block(top, left, height - top, last - left)
+
 
 @dataclass(frozen=True)
 class BlockSplit(DividedLand):

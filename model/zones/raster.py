@@ -225,14 +225,8 @@ def read_breaks(path: str | os.PathLike) -> list[float]:
     except (OSError, ValueError, csv.Error) as error:
         message = f"BREAKS_FROM: {source} cannot be read: {error}. Choose the file as Scarp wrote it."
         raise InputCorrupt(message) from error
-    try:
-        # Nine digits name a float32; read back as one, the breaks are those of that run to the bit.
-        with np.errstate(over="ignore"):
-            breaks = [float(np.float32(float(value))) for value in found]
-    except (TypeError, ValueError, OverflowError):
-        breaks = []
-    rising = all(low <= high for low, high in zip(breaks, breaks[1:]))
-    if not 1 <= len(breaks) < MAX_ZONES or not all(map(math.isfinite, breaks)) or not rising:
+    breaks = _valid_breaks(found)
+    if not breaks:
         name = source.stem if source.suffix == ".tif" else "zones"
         raise InputCorrupt(
             f"BREAKS_FROM: {source} holds no breaks of {ALGORITHM}. Choose a zone raster that it made, the run record "
@@ -241,10 +235,31 @@ def read_breaks(path: str | os.PathLike) -> list[float]:
     return breaks
 
 
+def stated_breaks(dataset: rasterio.DatasetReader) -> list[float]:
+    """Return the breaks in the tags of an open zone raster; none if it does not state them."""
+    return _valid_breaks(_breaks_in_tags(dataset))
+
+
+def _valid_breaks(found: Sequence[Any]) -> list[float]:
+    """Return breaks as they were compared with the cells; none if they cannot be breaks."""
+    try:
+        # Nine digits name a float32; read back as one, the breaks are those of that run to the bit.
+        with np.errstate(over="ignore"):
+            breaks = [float(np.float32(float(value))) for value in found]
+    except (TypeError, ValueError, OverflowError):
+        return []
+    rising = all(low <= high for low, high in zip(breaks, breaks[1:]))
+    return breaks if 1 <= len(breaks) < MAX_ZONES and all(map(math.isfinite, breaks)) and rising else []
+
+
+def _breaks_in_tags(dataset: rasterio.DatasetReader) -> list[str]:
+    return [entry for entry in dataset.tags().get("BREAKS", "").split(",") if entry.strip()]
+
+
 def _breaks_from_raster(source: Path) -> list[Any]:
     # The raster states its breaks itself, so its record is not needed.
     with open_raster(source, "zone") as dataset:
-        return [entry for entry in dataset.tags().get("BREAKS", "").split(",") if entry.strip()]
+        return list(_breaks_in_tags(dataset))
 
 
 def _breaks_from_csv(source: Path) -> list[Any]:
