@@ -49,8 +49,9 @@ class TrainPcum(ScarpAlgorithm):
         "SAFETY_FACTOR": 'Raster from "Build rain index", or a factor of safety, on the stack\'s grid. '
         "Without it the model is trained without the physics constraint.",
         "START_FROM": "A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors "
-        "are matched by name and classes by label. Network and normalisation come from the model, so leave WIDTH, "
-        "DEPTH, ENCODING and DROPOUT empty. The learning rate is a tenth of the usual one unless given.",
+        "are matched by name and classes by label. Method, network and normalisation come from the model, so leave "
+        "WIDTH, DEPTH, ENCODING and DROPOUT empty. By cross-fitting it is changed as far as spatial folds show that "
+        "it pays; on windows the learning rate is a tenth of the usual one unless given.",
         "CHECKPOINT": "File that keeps the state of the training. If it exists and fits, training resumes from it; "
         "otherwise it is created. Leave it empty for a fresh start.",
         "OUTPUT": "One .safetensors file with the network, its factors, settings, history and metrics.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..progress import Progress, SubProgress
 from ..provenance import records
 from ..stack import open_stack
 from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, fit_cross_fitted
+from ..training.fine_tuning import StartModel, adapt_cells
 from ..training.fit import FittedNetwork
 from ..training.settings import TrainingSettings
 from ..validation.out_of_fold import predict_every_fold
@@ -112,6 +114,7 @@ def train_by_cross_fitting(
     settings: TrainingSettings,
     progress: Progress,
     checkpoint: str | os.PathLike | None = None,
+    start: StartModel | None = None,
 ) -> CrossFittedRun:
     """Sample all land, choose by folds and fit; see :mod:`..training.cross_fitted`. Raises ``TooFewData`` if landslides
     are too few for two folds.
@@ -125,7 +128,11 @@ def train_by_cross_fitting(
         f"{len(cells.roles)} folds of blocks of {settings.block_side:.0f} m. {cells.landslides:,.0f} landslides in "
         f"{number.get(LANDSLIDE, 0):,} cells, each landslide weighing one, against {number.get(0, 0):,} stable cells.",
     )
-    result = fit_cross_fitted(cells, rasters.factors, settings, SubProgress(progress, 0.3, 1.0), checkpoint)
+    factors: Sequence[Any] = rasters.factors
+    if start is not None:
+        values, factors = adapt_cells(start, cells.values, factors, progress)
+        cells = dataclasses.replace(cells, values=values)
+    result = fit_cross_fitted(cells, factors, settings, SubProgress(progress, 0.3, 1.0), checkpoint, start)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
     if len(np.unique(cells.labels[labelled])) < 2:
         raise TooFewData("The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.")

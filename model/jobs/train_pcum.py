@@ -60,8 +60,8 @@ def train_pcum(
         labels: label raster on the stack's grid: 1 landslide, 0 stable, 255 unknown.
         output: the model file, ``.safetensors``.
         safety_factor: on the stack's grid; without it the network is trained without physics, with a warning.
-        start_from: a model of kind ``pcum`` or ``unet`` to fine-tune; its network and encoding stay, and the learning
-            rate is a tenth of the settings'.
+        start_from: a model of kind ``pcum`` or ``unet`` to fine-tune; its method, network and encoding stay, and on
+            windows the learning rate is a tenth of the settings'.
         given: names of the settings that the user gave; it is an error if ``start_from`` would change one.
         checkpoint: file for the state of the run; if it exists, the run resumes from it.
         output_html: report with the training curves.
@@ -84,10 +84,10 @@ def train_pcum(
         names = ("kind", "architecture", "encoding", "factors", "network", "pixel_size")
         values = {name: getattr(model, name) for name in names}
         run.start = start = StartModel(Path(start_from).name, sha256(start_from), **values)
-        settings = fine_tune_settings(start, settings, given)
-        text = f"Fine-tuning the model {start.name}, with a learning rate of {settings.learning_rate:g}."
-        run.progress.report(0.0, text)
+        method, settings = settings.method, fine_tune_settings(start, settings, given)
+        run.progress.report(0.0, _fine_tuning_line(start, method, settings))
     if settings.method == training_settings.CROSS_FITTED:
+        run.settings = settings
         return _train_by_cross_fitting(run)
     if outputs.pop("OUTPUT_OUT_OF_FOLD") is not None:
         run.progress.warn(
@@ -115,9 +115,18 @@ def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
             run.inputs["STACK"] or "", run.inputs["LABELS"] or "", None, run.progress
         ) as rasters:
             grid, part = rasters.grid, SubProgress(run.progress, 0.0, 0.95)
-            collected = train_by_cross_fitting(rasters, run.settings, part, run.checkpoint)
+            if run.start is not None:
+                check_pixel_size(run.start, grid.cell_size(), run.progress)
+            collected = train_by_cross_fitting(rasters, run.settings, part, run.checkpoint, run.start)
         run.settings = collected.settings
         return run.finish(collected.result.fitted, collected, grid, log)
+
+
+def _fine_tuning_line(start: StartModel, method: str, settings: TrainingSettings) -> str:
+    if start.is_cross_fitted:
+        return f"Fine-tuning the model {start.name}, as far as spatial folds show that it pays."
+    why = "" if settings.method == method else " It was trained on windows, and so is this one (PRESET=windows)."
+    return f"Fine-tuning the model {start.name}, with a learning rate of {settings.learning_rate:g}.{why}"
 
 
 class TrainingRun:
@@ -135,7 +144,6 @@ class TrainingRun:
         self.settings_of_folds = settings  # an automatic class weight is automatic in each fold
         self.fit_end = 0.22 if settings.probability else 0.97  # share of the run after which the network is fitted
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
-        training_settings.check_cross_fitting(settings, inputs.get("START_FROM"))
         training_settings.check_probability(settings, inputs.get("START_FROM"))
         check_writable(*outputs.values(), checkpoint)
         training_precision(settings.precision, choose_device(settings.device))

@@ -21,12 +21,14 @@ from ..networks.unet import Curves
 SHARES = (0.005, 0.02, *np.linspace(0.02, 0.98, 8)[1:-1].tolist(), 0.98, 0.995)
 """Quantiles at which the knots of a factor lie. Linear terms end at the outer ones, curves at the next."""
 KNOTS = len(SHARES)
-_HATS = KNOTS - 2
 MIN_KNOT_STEP = 1e-3  # between two knots, in standard deviations: many cells may share a value
 LINEAR_ONLY = 1e4  # penalty of the curves with which they are flat
 PENALTIES = ((LINEAR_ONLY, 30.0), (LINEAR_ONLY, 3.0), (100.0, 30.0), (10.0, 30.0), (10.0, 3.0))
 """Penalties of the curves and of the linear terms and classes that are tried. Each class weighs the number of
 landslides, so they mean less where there are more."""
+UNCHANGED = 1e9  # penalty of a candidate that leaves a model to fine-tune as it is
+START_PENALTIES = ((UNCHANGED, UNCHANGED), (LINEAR_ONLY, 1e4), (LINEAR_ONLY, 300.0), *PENALTIES)
+"""The same for fine-tuning, where they pull towards the given model. The second changes little but the constant."""
 _BEND, _HEIGHT = 4.0, 0.1  # weights of squared second differences and of squared heights of a curve
 _STEPS, _TOLERANCE = 50, 1e-7  # of Newton's method; the tolerance is a share of the sum of the weights
 
@@ -54,29 +56,31 @@ def basis(image: np.ndarray, knots: np.ndarray) -> np.ndarray:
     The continuous channels come first; a curve has a hat function for each knot but the outer ones. Float32.
     """
     continuous = len(knots)
-    columns = np.empty((len(image), 1 + image.shape[1] + continuous * _HATS), dtype=np.float32)
+    count = knots.shape[1] - 2
+    columns = np.empty((len(image), 1 + image.shape[1] + continuous * count), dtype=np.float32)
     columns[:, 0] = 1
     columns[:, 1 : 1 + continuous] = np.clip(image[:, :continuous], knots[:, 0], knots[:, -1])
     columns[:, 1 + continuous : 1 + image.shape[1]] = image[:, continuous:]
-    hats = np.eye(_HATS)
+    hats = np.eye(count)
     first = 1 + image.shape[1]
     for factor in range(continuous):
-        for number in range(_HATS):
+        for number in range(count):
             # Beyond its outer knots a curve is level, as np.interp is.
-            place = first + factor * _HATS + number
+            place = first + factor * count + number
             columns[:, place] = np.interp(image[:, factor], knots[factor, 1:-1], hats[number])
     return columns
 
 
-def penalty(channels: int, continuous: int, curves: float, linear: float) -> np.ndarray:
+def penalty(channels: int, continuous: int, curves: float, linear: float, knots: int = KNOTS) -> np.ndarray:
     """Return the matrix P of the penalty ½ βᵀPβ on the coefficients of a basis, float64."""
-    size = 1 + channels + continuous * _HATS
+    hats = knots - 2
+    size = 1 + channels + continuous * hats
     result = np.zeros((size, size))
     result[range(1, 1 + channels), range(1, 1 + channels)] = linear
-    bends = np.diff(np.eye(_HATS), 2, axis=0)
-    block = curves * (_BEND * bends.T @ bends + _HEIGHT * np.eye(_HATS))
-    for first in range(1 + channels, size, _HATS):
-        result[first : first + _HATS, first : first + _HATS] = block
+    bends = np.diff(np.eye(hats), 2, axis=0)
+    block = curves * (_BEND * bends.T @ bends + _HEIGHT * np.eye(hats))
+    for first in range(1 + channels, size, hats):
+        result[first : first + hats, first : first + hats] = block
     return result
 
 
@@ -87,14 +91,23 @@ def fit(
     penalties: np.ndarray,
     check: Callable[[], None],
     start: Additive | None = None,
+    centre: np.ndarray | None = None,
+    offset: np.ndarray | None = None,
 ) -> Additive:
-    """Minimise Σ w · log loss + ½ βᵀPβ with Newton's method.
+    """Minimise Σ w · log loss + ½ (β − centre)ᵀP(β − centre) with Newton's method; the centre is 0 by default.
 
-    ``columns`` are float32 (cells, columns), ``labels`` 1 or 0; ``check`` is called before each step and may raise to
-    stop. The minimum is unique, so that ``start`` only saves steps.
+    ``columns`` are float32 (cells, columns), ``labels`` 1 or 0; ``offset`` is a part of each cell's logit that stays;
+    ``check`` is called before each step and may raise to stop. The minimum is unique, so that ``start`` only saves
+    steps.
     """
+    if centre is not None:
+        # The same problem for the difference from the centre.
+        offset = columns @ centre if offset is None else offset + columns @ centre
+        start = None if start is None else Additive(start.coefficients - centre)
+        return Additive(centre + fit(columns, labels, weights, penalties, check, start, None, offset).coefficients)
+    fixed = np.zeros(len(columns)) if offset is None else offset
     coefficients = np.zeros(columns.shape[1]) if start is None else start.coefficients
-    value, logit = _objective(columns, labels, weights, penalties, coefficients)
+    value, logit = _objective(columns, labels, weights, penalties, fixed, coefficients)
     for _ in range(_STEPS):
         check()
         probability = expit(logit)
@@ -108,7 +121,7 @@ def fit(
         decrement, length = float(gradient @ step), 1.0
         while length > 1e-4:
             tried = coefficients - length * step
-            reached, new = _objective(columns, labels, weights, penalties, tried)
+            reached, new = _objective(columns, labels, weights, penalties, fixed, tried)
             if reached <= value:
                 coefficients, value, logit = tried, reached, new
                 break
@@ -119,9 +132,14 @@ def fit(
 
 
 def _objective(
-    columns: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalties: np.ndarray, coefficients: np.ndarray
+    columns: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    penalties: np.ndarray,
+    fixed: np.ndarray,
+    coefficients: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    logit = (columns @ coefficients.astype(np.float32)).astype(np.float64)
+    logit = fixed + (columns @ coefficients.astype(np.float32)).astype(np.float64)
     loss = weights @ np.logaddexp(0, np.where(labels == 1, -logit, logit))
     return float(loss + coefficients @ penalties @ coefficients / 2), logit
 
@@ -136,6 +154,16 @@ def write_curves(fitted: Additive, knots: np.ndarray, curves: Curves) -> None:
         curves.linear.weight[1, :, 0, 0] = torch.from_numpy(linear).float()
         bias: Any = curves.linear.bias
         bias[1] = float(constant[0])
-        inner = torch.from_numpy(heights.reshape(len(knots), _HATS)).float()
+        inner = torch.from_numpy(heights.reshape(len(knots), -1)).float()
         curves.heights[:, 1, 1:-1] = inner
         curves.heights[:, 1, 0], curves.heights[:, 1, -1] = inner[:, 0], inner[:, -1]
+
+
+def read_curves(curves: Curves) -> tuple[Additive, np.ndarray]:
+    """Return what :func:`write_curves` wrote into the curves of a network: the fitted additive part, and its knots."""
+    with torch.no_grad():
+        bias: Any = curves.linear.bias
+        constant = (bias[1] - bias[0]).reshape(1)
+        linear = (curves.linear.weight[1] - curves.linear.weight[0]).reshape(-1)
+        heights = (curves.heights[:, 1, 1:-1] - curves.heights[:, 0, 1:-1]).reshape(-1)
+        return Additive(torch.cat([constant, linear, heights]).double().numpy()), curves.knots.numpy().copy()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from . import additive_fit, pointwise_fit
 from .additive_fit import Additive
 from .checkpoint import CheckpointFile, SavedParts, fingerprint_of
 from .devices import choose_device, deterministic_torch, device_errors_explained
+from .fine_tuning import StartModel, fine_tune_network
 from .fit import FittedNetwork
 from .fold_problem import FoldProblem
 from .pointwise_fit import PointwiseFit
@@ -55,16 +56,37 @@ class Choice:
     auc: float  # the same with the network
     penalties: list[list[float]] = field(default_factory=list)  # penalty of curves, of linear terms, loss
     residuals: list[list[float]] = field(default_factory=list)  # steps, shrinkage, loss
+    start: str = ""  # name of the model of START_FROM
+    auc_start: float | None = None  # of that model, unchanged
 
     @property
     def text(self) -> str:
         """What the parts are worth, as a sentence."""
+        if self.auc_start is not None:
+            start = f"Out of fold, the model {self.start} has an AUC of {self.auc_start:.3f} against stable land"
+            return f"{start}; {self._tuned}"
         kind = "a penalised logistic regression" if self.curves >= additive_fit.LINEAR_ONLY else "curves of the factors"
         start = f"Out of fold, {kind} alone has an AUC of {self.auc_additive:.3f} against stable land"
         if not self.steps:
             return f"{start}; the network adds nothing and is left out."
-        gain = f"the network adds {self.auc - self.auc_additive:+.3f}".replace("+", "").replace("-", "−")
+        gain = f"the network adds {_signed(self.auc - self.auc_additive)}"
         return f"{start}; {gain} AUC ({self.steps} steps, {100 * self.shrink:.0f} % of it)."
+
+    @property
+    def _tuned(self) -> str:
+        if self.curves >= additive_fit.UNCHANGED and not self.steps:
+            return "no change makes it better here, so it stays as it is."
+        parts = []
+        if self.curves < additive_fit.UNCHANGED:
+            parts.append(f"fitting its curves to this area adds {_signed(self.auc_additive - (self.auc_start or 0))}")
+        if self.steps:
+            how = f"{self.steps} steps, {100 * self.shrink:.0f} % of the change"
+            parts.append(f"training its network further adds {_signed(self.auc - self.auc_additive)} ({how})")
+        return f"{', and '.join(parts)}."
+
+
+def _signed(difference: float) -> str:
+    return f"{difference:.3f}".replace("-", "−")
 
 
 @dataclass
@@ -92,15 +114,17 @@ def one_thread() -> Iterator[None]:
 
 def fit_cross_fitted(
     cells: FoldedCells,
-    factors: list[Any],
+    factors: Sequence[Any],
     settings: TrainingSettings,
     progress: Progress,
     checkpoint: str | os.PathLike | None = None,
+    start: StartModel | None = None,
 ) -> CrossFitted:
     """Choose, fit and predict; ``factors`` are the stack's, in the order of the values.
 
     Metrics of the result are what was chosen. Of the settings, seed, encoding of the classes and device matter; the
-    precision is always fp32. ``checkpoint`` is the file for the state of the run.
+    precision is always fp32. ``checkpoint`` is the file for the state of the run. With a model to fine-tune, cells and
+    ``factors`` are from :func:`~.fine_tuning.adapt_cells`.
 
     Raises:
         DeviceUnavailable: there is no such device, or it fails.
@@ -108,21 +132,28 @@ def fit_cross_fitted(
     """
     device, file = choose_device(settings.device), None
     if checkpoint is not None:
-        file = CheckpointFile(checkpoint, _fingerprint(cells, settings), progress)
+        file = CheckpointFile(checkpoint, _fingerprint(cells, settings, start), progress)
     saved = SavedParts(file)
     with one_thread(), device_errors_explained(device, checkpoint), deterministic_torch():
-        specs, knots = _statistics(cells, factors, settings)
+        origin: Any = None
+        if start is None:
+            specs, knots = _statistics(cells, factors, settings)
+        else:
+            specs = list(factors)
+            origin, architecture = fine_tune_network(start, specs, settings.seed)
+            knots = additive_fit.read_curves(origin.curves)[1]
         for spec in specs:
             if spec.std == 0:
                 progress.warn(f'The factor "{spec.name}" is constant in all cells, so the model cannot use it.')
         encoding = Encoding(specs, settings.encoding)
+        if start is None:
+            architecture = _architecture(encoding, knots)
         image, _ = encoding.encode(np.ascontiguousarray(cells.values.T)[:, :, None])
         image = np.ascontiguousarray(image[:, :, 0].T)
-        problem = FoldProblem(cells, image, knots, settings.seed)
+        problem = FoldProblem(cells, image, knots, settings.seed, origin)
         penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.0, 0.4), saved)
-        networks = PointwiseFit(problem, additive, settings.seed, device)
+        networks = PointwiseFit(problem, additive, settings.seed, device, origin)
         steps, shrink, tried = networks.choose(SubProgress(progress, 0.4, 0.98), saved)
-        before = problem.out_of_fold([one.logit(problem.columns) for one in additive])
         parts = networks.logits(steps, shrink)
         after = problem.out_of_fold(parts)
         choice = Choice(
@@ -131,20 +162,14 @@ def fit_cross_fitted(
             shrink,
             len(cells.roles),
             round(cells.landslides),
-            problem.auc(before),
+            problem.auc(problem.out_of_fold(networks.logits(0, 0.0))),
             problem.auc(after),
             losses,
             tried,
         )
-        architecture = {
-            "type": "additive_pointwise",
-            "channels": encoding.channels,
-            "width": pointwise_fit.WIDTH,
-            "dropout": pointwise_fit.DROPOUT,
-            "channel_dropout": pointwise_fit.CHANNEL_DROPOUT,
-            "continuous": len(knots),
-            "knots": additive_fit.KNOTS,
-        }
+        if start is not None:
+            unchanged = problem.logits([additive_fit.read_curves(origin.curves)[0]] * problem.folds)
+            choice.start, choice.auc_start = start.name, problem.auc(problem.out_of_fold(unchanged))
 
         def network_of(model: int) -> Any:
             network: Any = build_network(architecture)
@@ -155,13 +180,27 @@ def fit_cross_fitted(
 
         *of_folds, network = [network_of(model) for model in range(len(additive))]
     progress.report(1.0, choice.text)
-    names = ("curves", "linear", "steps", "shrink", "folds", "auc_additive")
+    names = ["curves", "linear", "steps", "shrink", "folds", "auc_additive"]
+    if start is not None:
+        names.append("auc_start")
     metrics: dict[str, Any] = {f"chosen_{name}": getattr(choice, name) for name in names}
     fitted = FittedNetwork(network, architecture, specs, [], 0, metrics, str(device), "fp32")
     return CrossFitted(fitted, choice, after, parts[-1], of_folds)
 
 
-def _fingerprint(cells: FoldedCells, settings: TrainingSettings) -> str:
+def _architecture(encoding: Encoding, knots: np.ndarray) -> dict[str, Any]:
+    return {
+        "type": "additive_pointwise",
+        "channels": encoding.channels,
+        "width": pointwise_fit.WIDTH,
+        "dropout": pointwise_fit.DROPOUT,
+        "channel_dropout": pointwise_fit.CHANNEL_DROPOUT,
+        "continuous": len(knots),
+        "knots": knots.shape[1],
+    }
+
+
+def _fingerprint(cells: FoldedCells, settings: TrainingSettings, start: StartModel | None) -> str:
     """Return a hash of everything that determines a run."""
     constants = [
         {
@@ -172,11 +211,12 @@ def _fingerprint(cells: FoldedCells, settings: TrainingSettings) -> str:
         for module in (additive_fit, pointwise_fit)
     ]
     arrays = cells.values, cells.labels, cells.places, cells.counts, cells.shares, cells.roles
-    return fingerprint_of({"settings": settings.as_dict(), "constants": constants}, arrays)
+    plain = {"settings": settings.as_dict(), "constants": constants, "start": start.sha256 if start else ""}
+    return fingerprint_of(plain, arrays)
 
 
 def _statistics(
-    cells: FoldedCells, factors: list[Any], settings: TrainingSettings
+    cells: FoldedCells, factors: Sequence[Any], settings: TrainingSettings
 ) -> tuple[list[FactorSpec], np.ndarray]:
     """Return the factors with means and deviations of all land within the outer knots, and the knots of the curves."""
     specs = fit_factors(factors, [cells.values.T])
@@ -201,16 +241,20 @@ def _choose_penalties(
     problem: FoldProblem, progress: Progress, saved: SavedParts
 ) -> tuple[tuple[float, float], list[Additive], list[list[float]]]:
     """Return the penalties with the lowest loss, the fits of each fold and of all land, and all losses."""
-    channels, continuous = problem.image.shape[1], len(problem.knots)
-    total, done = len(additive_fit.PENALTIES) * problem.folds + 1, 0
+    channels, (continuous, knots) = problem.image.shape[1], problem.knots.shape
+    tried = additive_fit.PENALTIES if problem.centre is None else additive_fit.START_PENALTIES
+    total, done = len(tried) * problem.folds + 1, 0
 
     def fit(model: int, chosen: tuple[float, float], start: Additive | None) -> Additive:
         nonlocal done
-        weights = problem.training_weights(model)
-        rows = np.flatnonzero(weights)
-        matrix = additive_fit.penalty(channels, continuous, *chosen)
-        data = problem.columns[rows], problem.slide[rows].astype(np.float64), weights[rows], matrix
-        found = additive_fit.fit(*data, lambda: stop_if_cancelled(progress), start)
+        weights, check = problem.training_weights(model), lambda: stop_if_cancelled(progress)
+        if problem.centre is not None and chosen[0] >= additive_fit.UNCHANGED:
+            found = Additive(problem.centre)
+        else:
+            rows = np.flatnonzero(weights)
+            matrix = additive_fit.penalty(channels, continuous, *chosen, knots)
+            data = problem.columns[rows], problem.slide[rows].astype(np.float64), weights[rows], matrix
+            found = additive_fit.fit(*data, check, start, problem.centre, problem.offset[rows])
         done += 1
         progress.report(done / total)
         return found
@@ -223,13 +267,13 @@ def _choose_penalties(
             losses = [list(row) for row in found[0]]
             fits = [[Additive(one) for one in found[1][str(number)].numpy()] for number in range(len(losses))]
         done = len(fits) * problem.folds
-    for number, chosen in enumerate(additive_fit.PENALTIES[len(fits) :], len(fits)):
+    for number, chosen in enumerate(tried[len(fits) :], len(fits)):
         fits.append([fit(fold, chosen, fits[-1][fold] if number else None) for fold in range(problem.folds)])
-        loss = problem.loss(problem.out_of_fold([one.logit(problem.columns) for one in fits[-1]]))
+        loss = problem.loss(problem.out_of_fold(problem.logits(fits[-1])))
         losses.append([*chosen, loss])
         saved.put(_PART, [*losses], lambda: {str(place): _stacked(own) for place, own in enumerate(fits)})
     best = int(np.argmin([row[-1] for row in losses]))
-    chosen = additive_fit.PENALTIES[best]
+    chosen = tried[best]
     return chosen, [*fits[best], fit(problem.folds, chosen, fits[best][0])], losses
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +21,12 @@ from ..stack import match_names
 from ..texts import join_names
 from ..windows.collection import WindowSet
 from ..windows.split import TRAIN
-from .settings import PCUM, UNET, TrainingSettings
+from .settings import CROSS_FITTED, PCUM, UNET, TrainingSettings, on_windows
 
 FINE_TUNABLE_KINDS = (PCUM, UNET)
-FINE_TUNABLE_NETWORKS = ("unet", "additive_unet")  # checked too, because a model file may state any kind
+CROSS_FITTED_NETWORKS = ("additive_pointwise",)
+FINE_TUNABLE_NETWORKS = ("unet", "additive_unet", *CROSS_FITTED_NETWORKS)
+"""Checked too, because a model file may state any kind."""
 LEARNING_RATE_FACTOR = 0.1  # of the learning rate, because a trained network needs small steps
 PIXEL_TOLERANCE = 0.01  # relative difference between cell sizes above which there is a warning
 
@@ -43,35 +45,44 @@ class StartModel:
     pixel_size: float = 0.0  # in metres; 0 if not known
 
     def __post_init__(self) -> None:
-        if self.architecture.get("type") == "additive_pointwise":
-            raise ParameterInvalid(
-                f"START_FROM is a model of cross-fitting ({self.name}), which cannot be fine-tuned. Choose one "
-                "that was trained with another PRESET, or leave START_FROM empty."
-            )
         if self.kind not in FINE_TUNABLE_KINDS or self.architecture.get("type") not in FINE_TUNABLE_NETWORKS:
             raise ParameterInvalid(
                 f"START_FROM is a model of kind {self.kind} ({self.name}), but only {' and '.join(FINE_TUNABLE_KINDS)} "
                 "can be fine-tuned. Choose another model, or leave START_FROM empty."
             )
 
+    @property
+    def is_cross_fitted(self) -> bool:
+        """Whether it was trained by cross-fitting, and is fine-tuned so."""
+        return self.architecture["type"] in CROSS_FITTED_NETWORKS
+
 
 def fine_tune_settings(start: StartModel, settings: TrainingSettings, given: Collection[str] = ()) -> TrainingSettings:
-    """Return settings with the network of the start model and a smaller learning rate.
+    """Return settings with the method and the network of the start model and, for windows, a smaller learning rate.
 
     Raises:
-        ParameterInvalid: the user gave a width, depth, dropout or encoding (in ``given``) that is not the start's.
+        ParameterInvalid: the user gave a width, depth, dropout or encoding (in ``given``) that is not the start's, or
+            settings of a training on windows for a model of cross-fitting.
     """
     names = TrainingSettings.__dataclass_fields__
-    # The description of a U-Net without curves has no knots.
-    own: dict[str, Any] = {"encoding": start.encoding, "knots": 0}
-    own.update({name: value for name, value in start.architecture.items() if name in names})
+    own: dict[str, Any] = {"encoding": start.encoding}
+    if not start.is_cross_fitted:
+        # The description of a U-Net without curves has no knots.
+        own["knots"] = 0
+        own.update({name: value for name, value in start.architecture.items() if name in names})
+        settings = on_windows(settings, given)
+    elif settings.method != CROSS_FITTED:
+        raise ParameterInvalid(
+            f"START_FROM is a model of cross-fitting ({start.name}), which is fine-tuned by cross-fitting. Leave "
+            "PRESET, and settings of a training on windows such as WINDOW and EPOCHS, empty, or choose another model."
+        )
     for name, value in own.items():
         if name in given and getattr(settings, name) != value:
             raise ParameterInvalid(
                 f"{parameter_name(name)} is {getattr(settings, name)}, but the model {start.name} of START_FROM has "
                 f"{value}, which cannot be changed. Leave {parameter_name(name)} empty."
             )
-    if "learning_rate" not in given:
+    if not start.is_cross_fitted and "learning_rate" not in given:
         own["learning_rate"] = max(LEARNING_RATE_FACTOR * settings.learning_rate, 1e-8)
     return dataclasses.replace(settings, **own)
 
@@ -100,21 +111,21 @@ def adapt_windows(
         FactorMissing: the new stack lacks a factor of the start.
         ParameterInvalid: a factor is of another kind, or has too many classes.
     """
-    places = _factor_indices(start, factors, progress)
-    mine = [factors[place] for place in places]
-    specs = start.factors
-    if start.encoding == ONE_HOT:
-        specs = [_add_labels(spec, factor) for spec, factor in zip(specs, mine)]
-    matcher = ClassMatcher(specs, mine)
-    if matcher.translated:
-        names = join_names(matcher.translated)
-        text = f"Class codes of {names} differ between the stack and the model {start.name}; they are matched by label."
-        progress.report(0.0, text)
+    places, specs, matcher = _matched(start, factors, progress)
     values = np.empty((len(windows), len(places), *windows.factors.shape[2:]), dtype=np.float32)
     for index, raw in enumerate(windows.factors):
         values[index] = matcher.apply(raw[places])
     result = dataclasses.replace(windows, factors=values)
-    return result, _extend_specs(start, specs, result, matcher.unknown, progress)
+    return result, _extend_specs(start, specs, result.training_cells(TRAIN), matcher.unknown, progress)
+
+
+def adapt_cells(
+    start: StartModel, values: np.ndarray, factors: Sequence[Any], progress: Progress
+) -> tuple[np.ndarray, list[FactorSpec]]:
+    """Do the same with cells, float32 (cells, factors)."""
+    places, specs, matcher = _matched(start, factors, progress)
+    raw = matcher.apply(np.ascontiguousarray(values.T[places])[:, :, None])[:, :, 0]
+    return np.ascontiguousarray(raw.T), _extend_specs(start, specs, [raw], matcher.unknown, progress)
 
 
 def fine_tune_network(start: StartModel, specs: Sequence[FactorSpec], seed: int) -> tuple[nn.Module, dict[str, Any]]:
@@ -139,6 +150,23 @@ def fine_tune_network(start: StartModel, specs: Sequence[FactorSpec], seed: int)
             else:
                 value.copy_(before[name])
     return network, architecture
+
+
+def _matched(
+    start: StartModel, factors: Sequence[Any], progress: Progress
+) -> tuple[list[int], list[FactorSpec], ClassMatcher]:
+    """Return the places of the start's factors in the stack, their specs with new labels, and how codes translate."""
+    places = _factor_indices(start, factors, progress)
+    mine = [factors[place] for place in places]
+    specs = start.factors
+    if start.encoding == ONE_HOT:
+        specs = [_add_labels(spec, factor) for spec, factor in zip(specs, mine)]
+    matcher = ClassMatcher(specs, mine)
+    if matcher.translated:
+        names = join_names(matcher.translated)
+        text = f"Class codes of {names} differ between the stack and the model {start.name}; they are matched by label."
+        progress.report(0.0, text)
+    return places, specs, matcher
 
 
 def _factor_indices(start: StartModel, factors: Sequence[Any], progress: Progress) -> list[int]:
@@ -198,14 +226,15 @@ def _add_labels(spec: FactorSpec, factor: Any) -> FactorSpec:
 def _extend_specs(
     start: StartModel,
     specs: Sequence[FactorSpec],
-    windows: WindowSet,
+    batches: Iterable[np.ndarray],
     unknown: Mapping[str, Sequence[str]],
     progress: Progress,
 ) -> list[FactorSpec]:
+    """Return specs with the ranges and classes of cells, in batches of shape (factors, cells)."""
     low, high = np.full(len(specs), np.inf), np.full(len(specs), -np.inf)
     found: list[set[int]] = [set() for _ in specs]
     categorical = [index for index, spec in enumerate(specs) if spec.is_categorical]
-    for cells in windows.training_cells(TRAIN):
+    for cells in batches:
         if cells.shape[1]:
             low, high = np.minimum(low, cells.min(axis=1)), np.maximum(high, cells.max(axis=1))
             for index in categorical:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import torch
 from sklearn.metrics import roc_auc_score
 
 from ..labels import LANDSLIDE, STABLE
 from ..windows.folded_cells import FoldedCells
 from ..windows.split import TEST, TRAIN
 from . import additive_fit
+from .additive_fit import Additive
 
 STABLE_CELLS, MIN_STABLE, MAX_STABLE = 8, 5_000, 12_000  # to train on: for each landslide, at least, at most
 MAX_LANDSLIDE_CELLS = 12_000  # to train on
@@ -17,9 +22,17 @@ MAX_LANDSLIDE_CELLS = 12_000  # to train on
 class FoldProblem:
     """Cells, their weights in training and in judging, for each fold and for all land."""
 
-    def __init__(self, cells: FoldedCells, image: np.ndarray, knots: np.ndarray, seed: int) -> None:
+    def __init__(self, cells: FoldedCells, image: np.ndarray, knots: np.ndarray, seed: int, origin: Any = None) -> None:
+        """Weigh the cells, whose channels are ``image`` (cells, channels); ``origin`` is a network to fine-tune."""
         self.image, self.knots = image, knots
         self.columns = additive_fit.basis(image, knots)
+        self.centre: np.ndarray | None = None  # of the coefficients of the additive part
+        self.offset = np.zeros(len(image))  # part of the logit beside the additive part
+        if origin is not None:
+            self.centre = additive_fit.read_curves(origin.curves)[0].coefficients
+            with torch.inference_mode():
+                cell_image = torch.from_numpy(np.ascontiguousarray(image.T))[None, :, :, None]
+                self.offset += origin.eval().residual(cell_image)[0, 0, :, 0].double().numpy()
         self.slide, self.folds = cells.labels == LANDSLIDE, len(cells.roles)
         self.held_out = cells.roles == TEST  # bool (folds, cells)
         stable = cells.labels == STABLE
@@ -46,6 +59,10 @@ class FoldProblem:
     def training_weights(self, model: int) -> np.ndarray:
         """Return the weights of the cells of the model of a fold, or of all land, 0 for the others."""
         return self._balanced(self.train[model])
+
+    def logits(self, additive: Sequence[Additive]) -> list[np.ndarray]:
+        """Return the logits of all cells by each additive part, with the network to fine-tune, if any."""
+        return [self.offset + one.logit(self.columns) for one in additive]
 
     def out_of_fold(self, logits: list[np.ndarray]) -> np.ndarray:
         """Return for each cell the logit of the model of the fold that holds it out; NaN where no fold does."""

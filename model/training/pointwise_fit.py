@@ -11,6 +11,7 @@ from torch.nn import functional
 from ..progress import Progress, stop_if_cancelled
 from .additive_fit import Additive
 from .checkpoint import SavedParts, moments_of, restore_moments
+from .fine_tuning import LEARNING_RATE_FACTOR
 from .fold_problem import FoldProblem
 
 WIDTH, DROPOUT, CHANNEL_DROPOUT = 64, 0.3, 0.2
@@ -27,8 +28,12 @@ _PART = "network"  # of a checkpoint
 class PointwiseFit:
     """Networks of single cells, one for each fold and the last for all land, whose logit is added to a fixed one."""
 
-    def __init__(self, problem: FoldProblem, additive: list[Additive], seed: int, device: torch.device) -> None:
+    def __init__(
+        self, problem: FoldProblem, additive: list[Additive], seed: int, device: torch.device, origin: Any = None
+    ) -> None:
+        """Start from zero, or from the network of ``origin``, a model to fine-tune."""
         self._problem, self._count, self._device = problem, len(additive), device
+        self._tuned = origin is not None and origin.has_residual
         self._additive = [one.logit(problem.columns) for one in additive]
         self._base = torch.from_numpy(np.stack(self._additive).astype(np.float32)).to(device)
         image, continuous = problem.image.copy(), len(problem.knots)
@@ -36,15 +41,11 @@ class PointwiseFit:
         self._image = torch.from_numpy(image).to(device)
         # All random numbers are drawn on the CPU, so that a GPU trains the same networks up to rounding.
         self._generator = torch.Generator().manual_seed(seed)
-        self._parameters: list[torch.Tensor] = []
-        for inputs, outputs in ((image.shape[1], WIDTH), (WIDTH, WIDTH), (WIDTH, 1)):
-            # As torch starts convolutions; the last layer is zero, so that the network adds nothing at first.
-            bound = 0.0 if outputs == 1 else inputs**-0.5
-            for shape in ((inputs, outputs), (1, outputs)):
-                one = (2 * torch.rand(shape, generator=self._generator) - 1) * bound
-                self._parameters.append(one.repeat(self._count, 1, 1).to(device).requires_grad_())
+        first = _of_module(origin) if self._tuned else _new_network(image.shape[1], self._generator)
+        self._rates = [drop.rate for drop in origin.drops] if self._tuned else [CHANNEL_DROPOUT, DROPOUT, DROPOUT]
+        self._parameters = [one.repeat(self._count, 1, 1).to(device).requires_grad_() for one in first]
         self._average = [one.detach().clone() for one in self._parameters]
-        self._kept: dict[int, list[torch.Tensor]] = {}  # averages by steps
+        self._kept = {0: [one.detach().clone() for one in self._parameters]}  # averages by steps
         draws = [problem.training_weights(model) for model in range(self._count)]
         self._draws = [
             (rows, torch.from_numpy(np.stack([weights[rows] for weights in draws])))
@@ -53,8 +54,9 @@ class PointwiseFit:
 
     def choose(self, progress: Progress, saved: SavedParts) -> tuple[int, float, list[list[float]]]:
         """Train as long as it pays; return steps and shrinkage with the lowest loss, and all losses."""
-        problem, tried = self._problem, [[0.0, 0.0, self._loss(0, 0.0)]]
-        optimiser = torch.optim.AdamW(self._parameters, lr=LEARNING_RATE, weight_decay=DECAY)
+        tried = [[0.0, 0.0, self._loss(self._added(0, 0.0))]]
+        rate = LEARNING_RATE * (LEARNING_RATE_FACTOR if self._tuned else 1.0)
+        optimiser = torch.optim.AdamW(self._parameters, lr=rate, weight_decay=DECAY)
         step, best_place = 0, 0
         found = saved.get(_PART)
         if found:
@@ -73,10 +75,7 @@ class PointwiseFit:
             if checkpoint not in self._kept:
                 lowest = min(row[-1] for row in tried)
                 self._kept[checkpoint] = [one.clone() for one in self._average]
-                added = self.logits(checkpoint, 1.0)
-                for shrink in SHRINKAGE:
-                    parts = [old + shrink * (new - old) for old, new in zip(self._additive, added)]
-                    tried.append([float(checkpoint), shrink, problem.loss(problem.out_of_fold(parts))])
+                tried += [[float(checkpoint), *found] for found in self._losses(checkpoint)]
                 if min(row[-1] for row in tried[-len(SHRINKAGE) :]) < lowest:
                     best_place = place
                 self._save(saved, step, best_place, tried, optimiser)
@@ -113,35 +112,63 @@ class PointwiseFit:
         with torch.no_grad():
             for target, value in zip([*self._parameters, *self._average], [*group("parameters"), *group("average")]):
                 target.copy_(value)
-        self._kept = {steps: group(f"kept{steps}") for steps in CHECKPOINTS if f"kept{steps}/0" in tensors}
+        self._kept.update({steps: group(f"kept{steps}") for steps in CHECKPOINTS if f"kept{steps}/0" in tensors})
         self._generator.set_state(tensors["generator"])
         restore_moments(optimiser, tensors)
         return step, int(numbers["best_place"]), list(numbers["tried"])
 
     def logits(self, steps: int, shrink: float) -> list[np.ndarray]:
         """Return the logits of all cells by each model, the last that of all land."""
-        if not steps or not shrink:
+        if not self._tuned and not (steps and shrink):
             return self._additive
         with torch.inference_mode():
             parts = []
             for model, additive in enumerate(self._additive):
-                weights = [one[model : model + 1] for one in self._kept[steps]]
-                parts.append(additive + shrink * _forward(self._image[None], weights)[0].cpu().double().numpy())
+                weights = self._weights(steps, shrink, model)
+                parts.append(additive + _forward(self._image[None], weights, self._rates)[0].cpu().double().numpy())
         return parts
 
     def write(self, network: Any, steps: int, shrink: float, model: int) -> None:
         """Write the network of a fold or of all land, shrunk, into the layers of a module."""
+        weights = self._weights(steps, shrink, model)
         with torch.no_grad():
             for number, layer in enumerate(network.layers):
-                share = shrink if number == len(network.layers) - 1 else 1.0
                 for place, target in enumerate((layer.weight, layer.bias)):
-                    target.zero_()
-                    if steps:
-                        value = self._kept[steps][2 * number + place][model]
-                        target.copy_(share * (value.t()[:, :, None, None] if place == 0 else value[0]))
+                    value = weights[2 * number + place][0]
+                    target.copy_(value.t()[:, :, None, None] if place == 0 else value[0])
+                    if not (self._tuned or steps):
+                        target.zero_()
 
-    def _loss(self, steps: int, shrink: float) -> float:
-        return self._problem.loss(self._problem.out_of_fold(self.logits(steps, shrink)))
+    def _weights(self, steps: int, shrink: float, model: int) -> list[torch.Tensor]:
+        """Return the parameters of one model: shrunk towards zero, or towards the network to fine-tune."""
+        found = [one[model : model + 1] for one in self._kept[steps]]
+        if self._tuned:
+            # Between the weights before and after lie networks that are between both (Wortsman et al. 2022).
+            return [old[model : model + 1].lerp(new, shrink) for old, new in zip(self._kept[0], found)]
+        return [*found[:-2], *(shrink * one for one in found[-2:])]
+
+    def _losses(self, steps: int) -> list[tuple[float, float]]:
+        """Return shrinkages and their losses out of fold."""
+        if self._tuned:
+            return [(shrink, self._loss(self._added(steps, shrink))) for shrink in SHRINKAGE]
+        added = self._added(steps, 1.0)
+        return [(shrink, self._loss(shrink * added)) for shrink in SHRINKAGE]
+
+    def _loss(self, added: np.ndarray) -> float:
+        return self._problem.loss(self._problem.out_of_fold(self._additive) + added)
+
+    def _added(self, steps: int, shrink: float) -> np.ndarray:
+        """Return what the network of the fold that holds it out adds to each cell that is judged, else 0."""
+        result = np.zeros(len(self._image))
+        if not self._tuned and not steps:
+            return result
+        with torch.inference_mode():
+            for model, mine in enumerate(self._problem.held_out):
+                rows = np.flatnonzero(mine & (self._problem.weights > 0))
+                image = self._image[torch.from_numpy(rows).to(self._device)]
+                found = _forward(image[None], self._weights(steps, shrink, model), self._rates)[0]
+                result[rows] = found.cpu().double().numpy()
+        return result
 
     def _draw(self, steps: int) -> torch.Tensor:
         """Return rows of cells, (steps, models, 2 × BATCH): landslides by their weight, then stable cells evenly."""
@@ -153,7 +180,7 @@ class PointwiseFit:
 
     def _step(self, rows: torch.Tensor, optimiser: torch.optim.Optimizer, step: int) -> None:
         rows = rows.to(self._device)
-        logit = _forward(self._image[rows], self._parameters, self._generator)
+        logit = _forward(self._image[rows], self._parameters, self._rates, self._generator)
         logit = logit + torch.gather(self._base, 1, rows)
         sign = torch.ones(2 * BATCH, device=self._device)
         sign[:BATCH] = -1
@@ -168,9 +195,27 @@ class PointwiseFit:
                 average.lerp_(one, 1 - decay)
 
 
-def _forward(image: torch.Tensor, parameters: list[torch.Tensor], dropout: torch.Generator | None = None) -> Any:
+def _new_network(channels: int, generator: torch.Generator) -> list[torch.Tensor]:
+    """Return the parameters of a network that adds nothing yet, each (1, inputs, outputs)."""
+    sizes = [(channels, WIDTH), (WIDTH, WIDTH), (WIDTH, 1)]
+    shapes = [(rows, outputs, inputs) for inputs, outputs in sizes for rows in (inputs, 1)]
+    # As torch starts convolutions; the last layer is zero.
+    return [
+        (2 * torch.rand((1, rows, outputs), generator=generator) - 1) * (0.0 if outputs == 1 else inputs**-0.5)
+        for rows, outputs, inputs in shapes
+    ]
+
+
+def _of_module(network: Any) -> list[torch.Tensor]:
+    """Return the same of the layers of a module."""
+    parts = [(layer.weight[:, :, 0, 0].t(), layer.bias[None]) for layer in network.layers]
+    return [one.detach().clone()[None] for pair in parts for one in pair]
+
+
+def _forward(
+    image: torch.Tensor, parameters: list[torch.Tensor], rates: list[float], dropout: torch.Generator | None = None
+) -> Any:
     """Return the logits of cells, (models, cells), of images (models, cells, channels)."""
-    rates = (CHANNEL_DROPOUT, DROPOUT, DROPOUT)
     for number, rate in enumerate(rates):
         if dropout is not None:
             keep = (torch.rand(image.shape, generator=dropout) >= rate).to(image.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -367,15 +367,12 @@ def training_method(settings: Mapping[str, Any]) -> str:
     return CROSS_FITTED if settings.get("method") == CROSS_FITTED else WINDOWS
 
 
-def check_cross_fitting(settings: TrainingSettings, start_from: Any) -> None:
-    """Raise ``ParameterInvalid`` if an input cannot be used with cross-fitting."""
-    if settings.method != CROSS_FITTED:
-        return
-    if start_from is not None:
-        raise ParameterInvalid(
-            "START_FROM cannot be combined with PRESET=recommended, which fits all its parts to the new area. Choose "
-            "PRESET=windows to fine-tune a model, or leave START_FROM empty."
-        )
+def on_windows(settings: TrainingSettings, given: Collection[str]) -> TrainingSettings:
+    """Return settings of a training on windows: those of the preset ``windows``, but for the ``given`` ones."""
+    if settings.method == WINDOWS:
+        return settings
+    own = {name: preset_value(WINDOWS, name) for name in _VALUES[RECOMMENDED] if name not in given}
+    return dataclasses.replace(settings, **{**own, "method": WINDOWS})
 
 
 def check_probability(settings: TrainingSettings, start_from: Any) -> None:

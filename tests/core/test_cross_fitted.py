@@ -11,7 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from scarp.model.artifact import load_model, save_model
-from scarp.model.errors import Cancelled, ModelFileInvalid, ParameterInvalid, TooFewData
+from scarp.model.errors import Cancelled, ModelFileInvalid, TooFewData
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.jobs.train_pcum import train_pcum
@@ -238,16 +238,6 @@ def test_cross_validation_chooses_without_the_fold(study, tmp_path):
     assert result.auc > 0.6 and len(seen) == 3
     assert not set.intersection(*seen) - set.union(*seen) and all(len(one) < len(set.union(*seen)) for one in seen)
     assert np.isfinite(read_band(tmp_path / "map.tif")).mean() > 0.95
-
-
-def test_what_cannot_be_combined_is_refused(study):
-    folder, _, _, _ = study
-    with pytest.raises(ParameterInvalid, match="PRESET=recommended"):
-        train(folder, "refused.safetensors", start_from=folder / "model.safetensors")
-    with pytest.raises(ParameterInvalid, match="cannot be fine-tuned"):
-        start = {"settings": preset_settings("windows", {}), "start_from": folder / "model.safetensors"}
-        train_pcum(folder / "stack.tif", folder / "labels.tif", folder / "refused.safetensors", **start, **QUIET)
-    assert not (folder / "refused.safetensors").exists()
 
 
 def test_landslides_in_one_block_are_refused(tmp_path):
