@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.labels.radii import DEFAULT_RADII
 from ..model.labels.settings import LabelOptions
 from ..model.tables import read_pairs
 from .base import parameters as p
 from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
 from .base.arguments import Arguments
-
-RADII = [entry for name, metres in DEFAULT_RADII.items() for entry in (name, int(metres))]
-"""The paper's radii as the rows of a table."""
 
 
 class BuildBufferedLabels(ScarpAlgorithm):
@@ -26,9 +22,10 @@ class BuildBufferedLabels(ScarpAlgorithm):
         "Turns a landslide inventory into training labels: a raster with 1 for landslide, 0 for stable ground and 255 "
         "for unknown cells.\n"
         "An inventory of points states where a landslide is but not its extent, so all cells within a radius are "
-        "labelled landslide. The radius depends on the recorded size; the defaults are those of the paper, for large "
-        "landslides on a 30 m grid. If your landslides are small (a few thousand square metres), choose radii that "
-        "fit them, some 30 to 150 m, or half the map becomes landslide. Polygons are used as they are."
+        "labelled landslide. The radius is automatic: the mapped size of the landslide, 15 m or 1.5 cells at most, and "
+        "the cell of the point alone where no size is known. Wider labels mix the slope that failed with those beside "
+        "it. PRESET=paper has the paper's radii, for large landslides on a 30 m grid. Polygons are used as they are.\n"
+        "A ring of two cells around each landslide is left out of the training, because its edge is not known exactly."
     )
     NUMBERS = {
         "LANDSLIDE_CELLS": "landslide cells",
@@ -40,9 +37,12 @@ class BuildBufferedLabels(ScarpAlgorithm):
         "LANDSLIDES": "The inventory: points or polygons, in any coordinate reference system.",
         "SCALE_FIELD": "Field with the size of each landslide, in words (giant, large, medium, small; also in "
         "Chinese) or in codes of your own that RADII lists. Without it all landslides are unrecorded.",
+        "AREA_FIELD": "Field with the area of each landslide point in m². The automatic radius is that of a circle of "
+        "this area, up to the limit. Where it is empty, SCALE_FIELD counts.",
         "RADII": "One row per size: its name or code, and the radius in metres. As text: giant,600,large,500. The row "
-        '"unrecorded" is for landslides without a size. For polygons the radius is a buffer around them, which is '
-        "only applied when you change this table.",
+        '"unrecorded" is for landslides without a size. For polygons the radius is a buffer around them. Empty: '
+        "automatic, or with PRESET=paper 600 m for giant, 500 m for large, 400 m for medium and 300 m for all other "
+        "landslides; around polygons no buffer.",
         "REFERENCE": "Raster with the grid of the labels, normally the factor stack. Cells without data in it become "
         "255.",
         "AREA": "Polygons of the area in which landslides were mapped. Cells outside become 255, so that unmapped "
@@ -53,7 +53,9 @@ class BuildBufferedLabels(ScarpAlgorithm):
     def define(self) -> None:
         self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON))
         self.declare(p.field("SCALE_FIELD", "Size field", "LANDSLIDES"))
-        self.declare(p.table("RADII", "Radius by size (m)", ["Size", "Radius (m)"], RADII))
+        self.declare(p.field("AREA_FIELD", "Area field", "LANDSLIDES"))
+        self.declare_options(LabelOptions, "preset")
+        self.declare(p.table("RADII", "Radius by size (m)", ["Size", "Radius (m)"]))
         self.declare_options(LabelOptions, "ring")
         self.declare(p.raster("REFERENCE", "Reference raster"))
         self.declare(p.vector("AREA", "Mapped area", p.POLYGON, optional=True))
@@ -65,10 +67,12 @@ class BuildBufferedLabels(ScarpAlgorithm):
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         reference = str(arguments.raster("REFERENCE"))
         crs = arguments.grid_crs(reference, "reference")
-        field = arguments.field("SCALE_FIELD")
+        scale, size = arguments.field("SCALE_FIELD"), arguments.field("AREA_FIELD")
         radii = read_pairs(arguments.table("RADII"), "RADII", 0, unit="m")
-        landslides, area = arguments.landslides("LANDSLIDES", crs, [field]), arguments.polygons("AREA", crs)
-        options = arguments.options(LabelOptions, scale_field=field, radii=radii)
+        landslides, area = arguments.landslides("LANDSLIDES", crs, [scale, size]), arguments.polygons("AREA", crs)
+        preset = arguments.choice("PRESET") if arguments.given("PRESET") else LabelOptions.option("preset").default
+        fields = {"scale_field": scale, "area_field": size}
+        options = arguments.options(LabelOptions, **fields, preset=preset, radii=radii)
         summary = self.call(arguments, "build_buffered_labels", landslides, reference, options=options, area=area)
         cells = {name: getattr(summary, name.lower()) for name in self.NUMBERS if name.endswith("_CELLS")}
         return {**cells, "LANDSLIDES_USED": summary.used}

@@ -21,6 +21,7 @@ UNITS = {
     "°C": re.compile(r"(?:°|º|deg\.?|degrees?)?\s*c(?:elsius)?|℃|摄氏度|度", re.IGNORECASE),
     "days": re.compile(r"d|days?|天|日", re.IGNORECASE),
     "m": re.compile(rf"(?:m|met(?:er|re)s?|米){_A_YEAR}", re.IGNORECASE),
+    "m²": re.compile(r"m2|m²|m\^2|sq\.?\s?m|qm|square met(?:er|re)s?|平方米", re.IGNORECASE),
     "1/mm": re.compile(r"(?:1\s*)?/\s*mm|mm\s*(?:-|\^-)1", re.IGNORECASE),
 }
 """What may follow a number, by the unit that the number should have."""

@@ -284,7 +284,7 @@ def _check_counts(counts: LabelCounts) -> Iterator[Finding]:
         return
     if counts.stable_used == 0:
         message = f"No cell with data is labelled stable (0){_declared(counts, STABLE)}."
-        remedy = _redeclare(counts, STABLE) or "Use smaller RADII or RING, or a larger mapped area."
+        remedy = _redeclare(counts, STABLE) or "Leave RADII and RING empty, use smaller ones, or a larger mapped area."
         yield Finding(ERROR, "no stable cells", "labels", message, remedy, 0, counts.cells)
     if lost:
         severity = ERROR if lost == counts.landslide else WARNING if lost > 0.05 * counts.landslide else NOTE
@@ -293,7 +293,7 @@ def _check_counts(counts: LabelCounts) -> Iterator[Finding]:
         yield Finding(severity, "landslides lost", "labels", message, remedy, lost, counts.landslide)
     if used > counts.stable_used > 0:
         message = "More than half of the labelled cells are landslide; the buffers are probably too wide."
-        remedy = "Use smaller RADII, in keeping with the true size of the landslides."
+        remedy = "Leave RADII empty, or use smaller ones, in keeping with the true size of the landslides."
         yield Finding(WARNING, "landslides everywhere", "labels", message, remedy, used, labelled)
 
 

@@ -21,6 +21,12 @@ _QUANTITY_WORDS = {
 _UNIT_PATTERN = re.compile(r"percent|pct|prozent|rad|kelvin|fahrenheit|month|monthly|daily|day|week|inch|百分|弧度")
 
 
+_AREA_UNIT_PATTERN = re.compile(
+    r"(?:^|[^a-z])(km2|km²|km_?2|sq_?km|ha|hectares?|acres?|ft2|sq_?ft)(?:$|[^a-z0-9²])|(公顷|平方公里|平方千米|亩)"
+)
+MIN_MEDIAN_AREA = 10.0  # m²; no inventory consists of smaller landslides
+
+
 def quantity_from_name(name: str) -> str:
     """Return the factor that a layer's name stands for; the name itself if there is none, or if it states its unit."""
     words = re.split(r"[\W_\d]+", name.lower())
@@ -83,6 +89,20 @@ def suspect_value_unit(factor: str, lowest: float, highest: float) -> str:
         if lowest >= 0 and 0.05 < highest < 1.6:
             return f"{nowhere_above} radians, or a tangent, and not in degrees?"
     return ""
+
+
+def suspect_area_unit(field: str, median: float) -> str:
+    """Return a question about areas of landslides that look like another unit than m², by the name of their field and
+    their median; empty when they do not.
+    """
+    unit = _AREA_UNIT_PATTERN.search(field.lower())
+    question = ""
+    if unit:
+        question = f'Is the field "{field}" in {unit[1] or unit[2]}, as its name says?'
+    elif median < MIN_MEDIAN_AREA:
+        small = f'Half of the landslides have less than {median:.3g} in the field "{field}"'
+        question = f"{small}: is it in hectares, in km² or in square degrees?"
+    return f"{question} AREA_FIELD takes m²; the field calculator computes them." if question else ""
 
 
 def suspect_distance_unit(parameter: str, metres: float, cell_size: float) -> str:

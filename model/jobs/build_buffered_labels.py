@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Union
 
@@ -15,12 +14,11 @@ from ..errors import LayerEmpty, TooFewData
 from ..factors.polygons import AreaMask
 from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
-from ..inputs.unit_checks import suspect_distance_unit
-from ..inputs.vectors import Landslides, PointsAndPolygons, Polygons
+from ..inputs.vectors import Landslides, Polygons
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..labels.buffers import Buffers, landslide_buffers
 from ..labels.discs import NAMESPACE, LandslideDiscs
-from ..labels.radii import DEFAULT_RADII, UNRECORDED, assign_radii
+from ..labels.extents import find_extents
 from ..labels.settings import LabelOptions
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
@@ -45,7 +43,7 @@ class LabelSummary:
     duplicates: int  # landslides that coincide with an earlier one
     same_cell: int  # landslides in the cell of an earlier one, duplicates included
     small_polygons: int  # landslide polygons without a cell centre inside, which got one cell each
-    used_by_scale: dict[str, int]  # landslides by row of RADII, over the whole layer
+    used_by_scale: dict[str, int]  # landslides by row of RADII, and by ``area``, over the whole layer
     metres_by_scale: dict[str, float]  # radius by row of RADII
     landslide_cells: int
     stable_cells: int
@@ -67,8 +65,8 @@ def build_buffered_labels(
     """Write the label raster: 1 landslide, 0 stable, 255 unknown.
 
     Cells whose centre lies within the radius of a landslide are 1, and so is the cell that contains the landslide.
-    Cells farther away but nearer than ``ring`` are 255, the others 0. Outside ``area`` and where a band of the
-    reference has no data everything is 255 (Zhang & Deng 2026, section 3.1.2; ring and area are Scarp's).
+    Cells farther away but in the ring are 255, the others 0. Outside ``area`` and where a band of the reference has no
+    data everything is 255 (Zhang & Deng 2026, section 3.1.2; ring, area and automatic radii are Scarp's).
 
     Args:
         landslides: points; or polygons, which are used as they are with the radii as a buffer around them; or both, of
@@ -76,50 +74,21 @@ def build_buffered_labels(
         reference: raster with the grid and the cells with data, such as the factor stack.
         area: polygons of the area that was mapped; ``None`` for everywhere.
 
-    Raises ``LayerEmpty`` if there is no landslide, or none inside the grid; ``ParameterInvalid`` if RADII cannot be
-    used; ``TooFewData`` if no cell is left with a landslide label.
+    Raises ``LayerEmpty`` if there is no landslide, or none inside the grid; ``ParameterInvalid`` if RADII or
+    areas cannot be used; ``TooFewData`` if no cell is left with a landslide label.
     """
     progress = warning_log = WarningLog(progress)
     check_writable(output)
     if not len(landslides):
         raise LayerEmpty(f'The landslide layer "{landslides.name}" has no feature. Choose the layer of the inventory.')
-    is_polygons = isinstance(landslides, Polygons)
-    field, table = options.scale_field, _choose_radii(options.radii, is_polygons, progress)
-    # Without any buffer the sizes do not matter, so codes that RADII does not list are no error then.
-    values = landslides.column(field) if field and any(table.values()) else None
-    outlines = 0
-    if isinstance(landslides, PointsAndPolygons):
-        outlines = len(landslides.polygons)
-        values = values[: len(landslides.points)] if values else None
-        progress.report(
-            0.0,
-            f'"{landslides.name}" holds {len(landslides.points):,} points and {outlines:,} polygons: '
-            "points get the radius of RADII, polygons are used as they are.",
-        )
-    assigned = assign_radii(values, len(landslides) - outlines, table, field or "", progress)
-    metres = np.array([*assigned.radius, *[0.0] * outlines], dtype=np.float64)
-    rows = [f"{name} {radius:g} m ({assigned.counts[name]})" for name, radius in assigned.metres.items()]
-    if not is_polygons or any(assigned.metres.values()):
-        progress.report(0.02, f"{'Buffers' if is_polygons else 'Radii'} (landslides): {', '.join(rows)}.")
-    ring = options.ring
-    wide = [name for name, number in assigned.counts.items() if number and assigned.metres[name] >= ring]
-    if ring and wide:
-        short = f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get no ring"
-        progress.warn(f"{short}. RING is measured from the landslide, not from the edge of its buffer.")
     sources = sources_of(landslides=landslides, reference=reference, area=area)
-    record = RunRecord("buildbufferedlabels", {**options.record(), "RADII": table}, sources)
-    warn_stale_inputs({"reference raster": reference}, progress)
     with open_raster(reference, "reference") as dataset:
         grid = Grid.from_dataset(dataset, "reference")
-        questions = [suspect_distance_unit("RING", ring, grid.cell_size())]
-        if not is_polygons:
-            # Around outlines a narrow buffer may be intended.
-            largest = max((radius for name, radius in assigned.metres.items() if assigned.counts[name]), default=0.0)
-            questions.insert(0, suspect_distance_unit("The largest radius of RADII", largest, grid.cell_size()))
-        for question in filter(None, questions):
-            progress.warn(question)
+        extents = find_extents(landslides, options, grid.cell_size(), progress)
+        record = RunRecord("buildbufferedlabels", {**options.record(), **extents.settings}, sources)
+        warn_stale_inputs({"reference raster": reference}, progress)
         mask = AreaMask(grid, area)
-        buffers, points, small = landslide_buffers(grid, landslides, metres, ring, progress)
+        buffers, points, small = landslide_buffers(grid, landslides, extents.radius, extents.ring, progress)
         row, column, inside = grid.cell_indices(points)
         if not inside.any():
             none = f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the reference raster'
@@ -127,9 +96,16 @@ def build_buffered_labels(
         row, column = row[inside], column[inside]
         part = SubProgress(progress, 0.05, 0.97)
         # Polygons have no discs; of a mixed layer the points come first.
-        round_ones = 0 if is_polygons else len(landslides) - outlines
-        largest = float(metres.max(initial=0.0))
-        discs = LandslideDiscs.of_points(grid, points[:round_ones], metres[:round_ones], ring, largest)
+        outlines = landslides if isinstance(landslides, Polygons) else getattr(landslides, "polygons", ())
+        round_ones = len(landslides) - len(outlines)
+        discs = LandslideDiscs.of_points(
+            grid,
+            points[:round_ones],
+            extents.radius[:round_ones],
+            ring=float(extents.ring.max()),
+            largest=float(extents.radius.max()),
+            beyond=extents.beyond,
+        )
         counts, area_m2, on_unknown = _write(dataset, buffers, discs, mask, (row, column), output, part)
     cells = row * grid.width + column
     summary = LabelSummary(
@@ -140,8 +116,8 @@ def build_buffered_labels(
         duplicates=len(points) - len(np.unique(points, axis=0)),
         same_cell=len(cells) - len(np.unique(cells)),
         small_polygons=small,
-        used_by_scale=assigned.counts,
-        metres_by_scale=assigned.metres,
+        used_by_scale=extents.counts,
+        metres_by_scale=extents.table,
         landslide_cells=counts[LANDSLIDE],
         stable_cells=counts[STABLE],
         unknown_cells=counts[UNKNOWN],
@@ -150,22 +126,10 @@ def build_buffered_labels(
         ratio=counts[STABLE] / counts[LANDSLIDE],
     )
     _report(summary, landslides.name, progress)
-    record.write({"OUTPUT": output}, summary=asdict(summary), warnings=warning_log.warnings)
+    found = {"automatic": extents.automatic, "warnings": warning_log.warnings}
+    record.write({"OUTPUT": output}, summary=asdict(summary), **found)
     progress.report(1.0)
     return summary
-
-
-def _choose_radii(radii: Mapping[str, float], is_polygons: bool, progress: Progress) -> dict[str, float]:
-    """Return the table to use; the paper's radii are for landslides drawn as points, not for outlines."""
-    given = {name: float(metres) for name, metres in radii.items()}
-    if not is_polygons:
-        return given or dict(DEFAULT_RADII)
-    if given and given != DEFAULT_RADII:
-        return given
-    if given:
-        default = "The landslides are polygons and RADII has its default: the polygons are used without a buffer"
-        progress.report(0.0, f"{default}. Change RADII to put a buffer around them.")
-    return {UNRECORDED: 0.0}
 
 
 def _write(
@@ -228,9 +192,9 @@ def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
     share = summary.landslide_cells / (summary.landslide_cells + summary.stable_cells)
     if not summary.stable_cells:
         progress.warn(
-            "No stable cell is left, so no model can be trained on these labels. Use smaller RADII or a "
-            "smaller RING, or a larger AREA."
+            "No stable cell is left, so no model can be trained on these labels. Leave RADII and RING "
+            "empty or use smaller ones, or give a larger AREA."
         )
     elif share > MAX_LANDSLIDE_SHARE:
         large = f"{share:.0%} of the mapped cells are labelled landslide: the radii are large for this inventory"
-        progress.warn(f"{large}. Use RADII near the landslides' own size.")
+        progress.warn(f"{large}. Leave RADII empty, or use radii near the landslides' own size.")

@@ -16,7 +16,7 @@ from ..grid import Block
 from ..progress import NullProgress, Progress, SubProgress
 from ..training.settings import TrainingSettings, learns_from_cells
 from ..validation import out_of_fold as oof
-from ..validation.probability import MappedCells, ProbabilityCounts
+from ..validation.probability import ProbabilityCounts, count_mapped
 from ..windows import collection
 from ..windows import split as splits
 from ..windows.ownership import find_ownership
@@ -49,15 +49,15 @@ def out_of_fold_counts(run: CalibrationRun, progress: Progress) -> ProbabilityCo
     others and predicts it. Raises ``TooFewData`` if there are too few blocks with landslides; errors as training does.
     """
     with splits.open_training_rasters(run.stack, run.labels, run.safety_factor, NullProgress()) as rasters:
-        study, grid = _study(run, rasters), rasters.grid
+        study = _study(run, rasters)
     fields = {field.name: getattr(study, field.name) for field in dataclasses.fields(study)}
-    mapped, counts = MappedCells(run.labels, grid), ProbabilityCounts()
+    counts = ProbabilityCounts()
     for fold in range(FOLDS):
         part = SubProgress(progress, fold / FOLDS, (fold + 0.95) / FOLDS)
         progress.report(fold / FOLDS, f"Calibration: training without fold {fold + 1} of {FOLDS}.")
         cross_validate_fold(fields, fold, threads=None, progress=part)
         part = SubProgress(progress, (fold + 0.95) / FOLDS, (fold + 1) / FOLDS)
-        mapped.count(study.map(fold), _strangers(run.split), counts, part)
+        count_mapped(run.labels, study.map(fold), _strangers(run.split), counts, part)
         study.map(fold).unlink()
     counts.require_both("in the land for training and validation")
     return counts
@@ -88,13 +88,12 @@ def count_test_land(run: CalibrationRun, model: TrainedModel, progress: Progress
     """Count the land for test by the logit that a trained model gives it."""
     path = run.folder / "test.tif"
     with splits.open_training_rasters(run.stack, run.labels, run.safety_factor, NullProgress()) as rasters:
-        grid = rasters.grid
         land: Any = splits.DividedLand(run.split.blocks, run.split.subsets)
         model.to(run.settings.device)
         oof.predict_fold(rasters.stack, model, land, splits.TEST, path, SubProgress(progress, 0.0, 0.9))
         model.to("cpu")
     counts, part = ProbabilityCounts(), SubProgress(progress, 0.9, 1.0)
-    counts = MappedCells(run.labels, grid).count(path, _strangers(run.split), counts, part)
+    counts = count_mapped(run.labels, path, _strangers(run.split), counts, part)
     path.unlink()
     return counts
 

@@ -26,22 +26,24 @@ MAX_SPANS = 1 << 21  # rows of discs that are computed at once; bounds the memor
 class PointBuffers:
     """Discs around points (map coordinates, shape (points, 2)); those outside the grid count where discs intersect it.
 
-    ``radius`` is in metres, one per point; the ring reaches from it to ``ring`` metres from the point, 0 for none.
+    ``radius`` is in metres, one per point; the ring reaches from it to ``ring`` metres from the point, one per point or
+    one for all, 0 for none.
     """
 
-    def __init__(self, grid: Grid, xy: np.ndarray, radius: np.ndarray, ring: float) -> None:
+    def __init__(self, grid: Grid, xy: np.ndarray, radius: np.ndarray, ring: np.ndarray | float) -> None:
         self._grid = grid
         columns = (xy[:, 0] - grid.transform.c) / grid.transform.a
         rows = (xy[:, 1] - grid.transform.f) / grid.transform.e
         # Points farther outside reach no cell, and would only make the table of cell sizes long.
         height = grid.spacing(0, grid.height)[1]
-        farthest = max(float(radius.max(initial=0.0)), ring)
+        ring = np.broadcast_to(ring, radius.shape)
+        farthest = float(np.maximum(radius, ring).max(initial=0.0))
         margin = math.ceil(farthest / float(height.min()) * 1.01) + 2
         with np.errstate(invalid="ignore"):
             near = (rows >= -margin) & (rows <= grid.height + margin)
         self._row, self._column = rows[near], columns[near]
         self._radius = radius[near].astype(np.float64)
-        self._ring = float(ring)
+        self._ring = ring[near].astype(np.float64)
         self._margin = 2 * margin + 2
         self._width, self._height = grid.spacing(-self._margin, grid.height + 2 * self._margin)
         reach = np.maximum(self._radius, self._ring)
@@ -65,9 +67,9 @@ class PointBuffers:
         inside = self._discs(block, chosen, self._radius)
         _, own = block.locate(*(np.floor(index[chosen]).astype(np.int64) for index in (self._row, self._column)))
         inside[own] = True
-        if not self._ring:
+        if not self._ring.any():
             return inside, np.zeros_like(inside)
-        return inside, self._discs(block, chosen, np.full(len(self._radius), self._ring))
+        return inside, self._discs(block, chosen[self._ring[chosen] > 0], self._ring)
 
     def _discs(self, block: Block, chosen: np.ndarray, radius: np.ndarray) -> np.ndarray:
         """Fill discs row by row: a disc is a span of columns in each row, and spans are summed along the row."""
@@ -107,11 +109,14 @@ class PolygonBuffers:
 
     A cell is in a polygon when its centre is. A polygon too small to contain a centre gets the cell of an interior
     point. The buffer (``radius``, metres, one per polygon) is measured from the centres of a polygon's cells, and the
-    ring reaches from it to ``ring`` metres; 0 for none. The polygons are in the CRS of the grid.
+    ring reaches from it to ``ring`` metres, one per polygon or one for all; 0 for none. The polygons are in the CRS of
+    the grid.
     """
 
-    def __init__(self, grid: Grid, polygons: Polygons, radius: np.ndarray, ring: float, progress: Progress) -> None:
-        self._grid, self._radius, self._ring = grid, radius, float(ring)
+    def __init__(
+        self, grid: Grid, polygons: Polygons, radius: np.ndarray, ring: np.ndarray | float, progress: Progress
+    ) -> None:
+        self._grid, self._reach = grid, np.stack([radius, np.broadcast_to(ring, radius.shape)], axis=1)
         self._burner = PolygonBurner(polygons, grid)
         self.points = landslide_points(polygons)  # a point inside each polygon, map coordinates, shape (polygons, 2)
         self._small = self._polygons_without_centre(progress)
@@ -124,10 +129,11 @@ class PolygonBuffers:
         inside, near = np.zeros((2, *block.shape), dtype=bool)
         width, height = self._grid.spacing(block.row, block.height)
         sampling = float(height[len(height) // 2]), float(width[len(width) // 2])
-        for radius in np.unique(self._radius):
-            reach = max(float(radius), self._ring)
+        for pair in np.unique(self._reach, axis=0):
+            radius, ring = map(float, pair)
+            reach = max(radius, ring)
             halo = math.ceil(reach / min(width.min(), height.min())) + 1 if reach else 0
-            core = self._polygon_cells(block.padded(halo), self._radius == radius)
+            core = self._polygon_cells(block.padded(halo), (self._reach == pair).all(axis=1))
             if core is None:
                 continue
             middle = (slice(halo, halo + block.height), slice(halo, halo + block.width))
@@ -135,8 +141,8 @@ class PolygonBuffers:
             if halo:
                 distance = distance_transform_edt(~core, sampling=sampling)[middle]
                 inside |= distance <= radius + RADIUS_TOLERANCE * sampling[0]
-                if self._ring:
-                    near |= distance <= self._ring + RADIUS_TOLERANCE * sampling[0]
+                if ring:
+                    near |= distance <= ring + RADIUS_TOLERANCE * sampling[0]
         return inside, near
 
     def _polygon_cells(self, block: Block, group: np.ndarray) -> np.ndarray | None:
@@ -189,20 +195,22 @@ Buffers = Union[PointBuffers, PolygonBuffers, MixedBuffers]
 
 
 def landslide_buffers(
-    grid: Grid, landslides: Landslides, radius: np.ndarray, ring: float, progress: Progress
+    grid: Grid, landslides: Landslides, radius: np.ndarray, ring: np.ndarray | float, progress: Progress
 ) -> tuple[Buffers, np.ndarray, int]:
     """Return the buffers of landslides, a point of each, and how many polygons contain no cell centre.
 
-    ``radius`` is in metres, one per landslide; the ring reaches from it to ``ring`` metres, 0 for none.
+    ``radius`` is in metres, one per landslide; the ring reaches from it to ``ring`` metres, one per landslide or one
+    for all, 0 for none.
     """
+    ring = np.broadcast_to(ring, radius.shape)
     if isinstance(landslides, Points):
         return PointBuffers(grid, landslides.xy, radius, ring), landslides.xy, 0
     if isinstance(landslides, Polygons):
         polygons = PolygonBuffers(grid, landslides, radius, ring, progress)
         return polygons, polygons.points, polygons.small
     xy = landslides.points.xy
-    polygons = PolygonBuffers(grid, landslides.polygons, radius[len(xy) :], ring, progress)
-    points = PointBuffers(grid, xy, radius[: len(xy)], ring)
+    polygons = PolygonBuffers(grid, landslides.polygons, radius[len(xy) :], ring[len(xy) :], progress)
+    points = PointBuffers(grid, xy, radius[: len(xy)], ring[: len(xy)])
     return MixedBuffers(points, polygons), np.concatenate([xy, polygons.points]), polygons.small
 
 

@@ -32,27 +32,29 @@ class LandslideDiscs:
     column: np.ndarray  # float64 (points,)
     radius: np.ndarray  # float64 (points,), metres
     largest: float  # largest radius of the labels in metres, of polygons too
-    ring: float  # metres from the landslide, 0 for none
+    ring: float  # metres from the landslide to the outer edge of its ring, the largest; 0 for none
+    beyond: float = 0.0  # metres beyond the radius of each landslide to that edge; 0 where it is ``ring`` for all
 
     @classmethod
     def of_points(
-        cls, grid: Grid, xy: np.ndarray, radius: np.ndarray, ring: float, largest: float = 0.0
+        cls, grid: Grid, xy: np.ndarray, radius: np.ndarray, ring: float, largest: float = 0.0, beyond: float = 0.0
     ) -> LandslideDiscs:
         """Return the discs of points in map coordinates, shape (points, 2); those that are no numbers are left out."""
         column, row = ~grid.transform * (xy[:, 0], xy[:, 1])
         finite = np.isfinite(row) & np.isfinite(column)
         largest = max(largest, float(radius.max(initial=0.0)))
-        return cls(row[finite], column[finite], radius[finite].astype(np.float64), largest, float(ring))
+        return cls(row[finite], column[finite], radius[finite].astype(np.float64), largest, float(ring), beyond)
 
     def __len__(self) -> int:
         return len(self.row)
 
-    def buffers(self, grid: Grid, chosen: np.ndarray | None = None) -> PointBuffers:
-        """Return the discs, without rings, of all points or of those with some indices."""
+    def buffers(self, grid: Grid, chosen: np.ndarray | None = None, rings: bool = False) -> PointBuffers:
+        """Return the discs of all points or of those with some indices, with or without their rings."""
         some = slice(None) if chosen is None else chosen
         x, y = grid.transform * (self.column[some], self.row[some])  # type: ignore[operator]  # not in its annotations
         xy = np.stack([x, y], axis=1)
-        return PointBuffers(grid, xy, self.radius[some], 0.0)
+        ring = self.radius[some] + self.beyond if self.beyond else self.ring
+        return PointBuffers(grid, xy, self.radius[some], ring if rings else 0.0)
 
     def tags(self, grid: Grid) -> dict[str, str]:
         """Return the metadata items for a label raster on a grid."""
@@ -61,6 +63,7 @@ class LandslideDiscs:
         )
         packed = base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
         numbers = {"COUNT": str(len(self)), "RADIUS": repr(self.largest), "RING": repr(self.ring)}
+        numbers["BEYOND"] = repr(self.beyond)
         return {"GRID": _grid_text(grid), **numbers, "POINTS": packed}
 
 
@@ -72,7 +75,8 @@ def read_discs(dataset: rasterio.DatasetReader, grid: Grid) -> LandslideDiscs | 
         if tags["GRID"] != _grid_text(grid):
             return None
         count, largest, ring = int(tags["COUNT"]), float(tags["RADIUS"]), float(tags["RING"])
-        if not (0 <= count <= _MAX_POINTS and 0 <= ring < math.inf and 0 <= largest < math.inf):
+        beyond = float(tags.get("BEYOND", "0"))  # not in labels of earlier versions
+        if not (0 <= count <= _MAX_POINTS and all(0 <= metres < math.inf for metres in (ring, largest, beyond))):
             return None
         packed, stream = base64.b64decode(tags["POINTS"], validate=True), zlib.decompressobj()
         # Damaged data must not fill the memory.
@@ -88,7 +92,7 @@ def read_discs(dataset: rasterio.DatasetReader, grid: Grid) -> LandslideDiscs | 
     row, column, radius = arrays
     if not (all(np.isfinite(array).all() for array in arrays) and (radius >= 0).all()):
         return None
-    return LandslideDiscs(row, column, radius, largest, ring)
+    return LandslideDiscs(row, column, radius, largest, ring, beyond)
 
 
 def _grid_text(grid: Grid) -> str:

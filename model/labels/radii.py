@@ -49,13 +49,19 @@ class RadiusAssignment:
 
 
 def assign_radii(
-    values: Sequence[Any] | None, count: int, radii: Mapping[str, float], field: str, progress: Progress
+    values: Sequence[Any] | None,
+    count: int,
+    radii: Mapping[str, float],
+    field: str,
+    progress: Progress,
+    automatic: bool = False,
 ) -> RadiusAssignment:
     """Assign every landslide its radius.
 
     A value (``None`` for an inventory without sizes) is looked up in ``radii``, metres by size, by its text (case,
     white space and a trailing ``.0`` are ignored), then by its synonyms. Other values use the row ``unrecorded``, with
-    a warning. ``field`` is the name of the field, for messages.
+    a warning. ``field`` is the name of the field, for messages. With ``automatic`` the table is not the user's: codes
+    then count as no size, with a warning.
 
     Raises:
         ParameterInvalid: the table is empty or has a negative radius, or the field holds numeric codes that the table
@@ -73,9 +79,15 @@ def assign_radii(
         raise ParameterInvalid(
             f'The field "{field}" looks like a measure rather than a size class: it holds {len(measures):,} different '
             f"numbers that RADII does not list ({join_names(measures)}). Choose the field with the size in words or "
-            "codes, or leave SCALE_FIELD empty."
+            "codes, or leave SCALE_FIELD empty. A field with the area in m² can be given as AREA_FIELD."
         )
-    if codes:
+    if codes and automatic:
+        progress.warn(
+            f'The field "{field}" holds the codes {join_names(codes)}, whose meaning is not known: landslides with a '
+            "code count as those without a size. AREA_FIELD or a row of RADII for each code says how large they are."
+        )
+        found = [UNRECORDED if row is None and _is_code(value) else row for value, row in zip(values, found)]
+    elif codes:
         raise ParameterInvalid(
             f'The field "{field}" holds the codes {join_names(codes)}, and RADII does not say how many metres each is. '
             "Codes have no common order: 1 is the largest landslide in some inventories and the smallest in others. "
@@ -88,7 +100,7 @@ def assign_radii(
         )
     fallback = table.get(UNRECORDED, "")
     if None in found or any(row == UNRECORDED and UNRECORDED not in rows for row in found):
-        fallback = _fallback(values, found, rows, field, progress)
+        fallback = _fallback(values, found, rows, field, progress, automatic)
     names = [fallback if row is None or row not in rows else row for row in found]
     counted = Counter(names)
     return RadiusAssignment([rows[name] for name in names], {name: counted.get(name, 0) for name in rows}, dict(rows))
@@ -138,17 +150,24 @@ def _match_row(value: Any, table: Mapping[str, str]) -> str | None:
 
 
 def _fallback(
-    values: Sequence[Any], found: Sequence[str | None], rows: Mapping[str, float], field: str, progress: Progress
+    values: Sequence[Any],
+    found: Sequence[str | None],
+    rows: Mapping[str, float],
+    field: str,
+    progress: Progress,
+    automatic: bool,
 ) -> str:
     """Return the row for landslides whose size is not in the table, and warn about it."""
     row = UNRECORDED if UNRECORDED in rows else min(rows, key=lambda name: rows[name])
     unknown = Counter(str(value) for value, name in zip(values, found) if name is None)
     if unknown:
         listed = join_names([f'"{shorten(value)}" ({times})' for value, times in unknown.most_common()])
-        progress.warn(
-            f'{sum(unknown.values())} landslides have a size in "{field}" that RADII does not list: '
-            f'{listed}. They get the {rows[row]:g} m of "{row}". Add rows to RADII if that is wrong.'
-        )
+        sizes = f'{sum(unknown.values())} landslides have a size in "{field}" that'
+        if automatic:
+            progress.warn(f"{sizes} is not known: {listed}. They count as those without a size.")
+        else:
+            rule = f'They get the {rows[row]:g} m of "{row}". Add rows to RADII if that is wrong.'
+            progress.warn(f"{sizes} RADII does not list: {listed}. {rule}")
     without = sum(name == UNRECORDED for name in found)
     if without and row != UNRECORDED:
         unrecorded = f'{without} landslides have no size and RADII has no row "{UNRECORDED}"'

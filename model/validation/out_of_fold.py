@@ -23,7 +23,7 @@ from ..inputs.bands import open_band
 from ..inputs.rasters import create_raster, open_raster, read_block
 from ..inputs.vectors import Landslides, Polygons
 from ..labels import STABLE, UNKNOWN
-from ..labels.buffers import Buffers, landslide_buffers, landslide_points
+from ..labels.buffers import landslide_points
 from ..prediction.engines import CompactTile, ComputeSetup, make_engine
 from ..prediction.ensemble import Ensemble, full_precision_fp32
 from ..prediction.pipeline import compute_tiles, make_plan, write_tiles
@@ -33,6 +33,7 @@ from ..prediction.unet_inference import Step
 from ..progress import NullProgress, Progress
 from ..stack import Stack
 from ..statistics import SusceptibilityHistogram, bin_index
+from ..windows.mapped import RingCells
 from ..windows.split import NO_SUBSET, DividedLand, Folds, read_labels
 from ..windows.unused_cells import SparseCells
 from ..zones.raster import values_of_cells
@@ -236,26 +237,18 @@ def landslide_cells(
 class MappedLand:
     """Where landslides were looked for: labelled land and the ring around landslides, but not land outside AREA."""
 
-    def __init__(
-        self, labels: rasterio.DatasetReader, grid: Grid, landslides: Landslides, ring: float, progress: Progress
-    ) -> None:
-        """``ring``: metres around landslides in which labels are unknown, although the land was mapped."""
-        self._labels = labels
+    def __init__(self, labels: rasterio.DatasetReader, grid: Grid, landslides: Landslides, ring: float) -> None:
+        """``ring``: of the labels, see :class:`RingCells`."""
+        self._labels, self._ring = labels, RingCells(labels, grid, ring)
         row, column, inside = grid.cell_indices(landslide_points(landslides))
         self._points = row[inside], column[inside]
         polygons = getattr(landslides, "polygons", landslides)
         self._polygons = PolygonBurner(polygons, grid) if isinstance(polygons, Polygons) else None
-        self._ring: Buffers | None = None
-        if ring:
-            radius = np.full(len(landslides), ring)
-            self._ring = landslide_buffers(grid, landslides, radius, 0.0, progress)[0]
 
     def read(self, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return whether each cell is mapped, whether it holds a landslide (both bool), and its label."""
         labels = read_labels(self._labels, block)
-        mapped, slide = labels != UNKNOWN, np.zeros(block.shape, dtype=bool)
-        if self._ring is not None:
-            mapped |= self._ring.read(block)[0]
+        mapped, slide = (labels != UNKNOWN) | self._ring.read(block), np.zeros(block.shape, dtype=bool)
         if self._polygons is not None and len(near := self._polygons.intersecting(block)):
             slide |= self._polygons.covers(block, near)
         slide[block.locate(*self._points)[1]] = True
@@ -281,7 +274,7 @@ def draw_sample(
         labels: label raster.
         landslides: the inventory; no cell that holds one is other land.
         cells: of the landslides that count, from :func:`landslide_cells`.
-        ring: of the labels, see :class:`MappedLand`.
+        ring: metres around landslide cells, for labels that do not tell their ring.
         folds: number of them, for the number of cells.
         seed: of the draw.
         progress: of one pass over the map.
@@ -302,7 +295,7 @@ def draw_sample(
     ranking, found = SusceptibilityHistogram(), np.full(len(cells), np.nan, dtype=np.float32)
     with open_raster(susceptibility, "susceptibility") as raster, open_band(labels, "label", NullProgress()) as given:
         grid = Grid.from_dataset(raster, "susceptibility")
-        mapped_land = MappedLand(given, grid, landslides, ring, progress)
+        mapped_land = MappedLand(given, grid, landslides, ring)
         for block in grid.blocks_with_progress(progress):
             values = read_block(raster, block)
             mapped, slide, label = mapped_land.read(block)

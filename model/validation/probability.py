@@ -19,9 +19,8 @@ from ..grid import Block, Grid
 from ..inputs.bands import open_band
 from ..inputs.rasters import open_raster, read_block
 from ..labels import LANDSLIDE, UNKNOWN
-from ..labels.buffers import PointBuffers
-from ..labels.discs import read_discs
 from ..progress import NullProgress, Progress
+from ..windows.mapped import RingCells
 from ..windows.split import read_labels
 
 MAX_LOGIT = 18.0  # float32 comes no closer to 0 and 1
@@ -139,40 +138,24 @@ class ProbabilityCounts:
         return rows
 
 
-class MappedCells:
-    """Which cells of a label raster were mapped, and which are landslide cells; land outside AREA was not mapped."""
+def count_mapped(
+    labels: str | os.PathLike,
+    susceptibility: str | os.PathLike,
+    excluded: Callable[[Block], np.ndarray] | None,
+    counts: ProbabilityCounts,
+    progress: Progress,
+) -> ProbabilityCounts:
+    """Add the mapped cells with a value in a map: labelled ones, and others in the ring around landslides.
 
-    def __init__(self, labels: str | os.PathLike, grid: Grid) -> None:
-        self._labels = labels
-        with open_band(labels, "label", NullProgress()) as dataset:
-            discs = read_discs(dataset, grid)
-        self._ring: PointBuffers | None = None
-        if discs is not None and discs.ring and len(discs):
-            x, y = grid.transform * (discs.column, discs.row)  # type: ignore[operator]  # not in its annotations
-            self._ring = PointBuffers(grid, np.stack([x, y], axis=1), np.full(len(discs), discs.ring), 0.0)
-
-    def count(
-        self,
-        susceptibility: str | os.PathLike,
-        excluded: Callable[[Block], np.ndarray] | None,
-        counts: ProbabilityCounts,
-        progress: Progress,
-    ) -> ProbabilityCounts:
-        """Add the mapped cells with a value in a map: labelled ones, and others in the ring around landslides.
-
-        ``excluded`` says which cells of a block do not count, bool.
-        """
-        with (
-            open_raster(susceptibility, "susceptibility") as raster,
-            open_band(self._labels, "label", NullProgress()) as given,
-        ):
-            for block in Grid.from_dataset(raster, "susceptibility").blocks_with_progress(progress):
-                values, labels = read_block(raster, block), read_labels(given, block)
-                mapped = labels != UNKNOWN
-                if self._ring is not None:
-                    mapped |= self._ring.read(block)[0]
-                mapped &= np.isfinite(values)
-                if excluded is not None:
-                    mapped &= ~excluded(block)
-                counts.add(values[mapped], labels[mapped] == LANDSLIDE)
-        return counts
+    ``excluded`` says which cells of a block do not count, bool.
+    """
+    with open_raster(susceptibility, "susceptibility") as raster, open_band(labels, "label", NullProgress()) as given:
+        grid = Grid.from_dataset(raster, "susceptibility")
+        rings = RingCells(given, grid)
+        for block in grid.blocks_with_progress(progress):
+            values, known = read_block(raster, block), read_labels(given, block)
+            mapped = ((known != UNKNOWN) | rings.read(block)) & np.isfinite(values)
+            if excluded is not None:
+                mapped &= ~excluded(block)
+            counts.add(values[mapped], known[mapped] == LANDSLIDE)
+    return counts

@@ -10,20 +10,23 @@ from scipy.ndimage import distance_transform_edt
 
 from ..grid import Block, Grid
 from ..labels import LANDSLIDE, UNKNOWN
+from ..labels.buffers import RADIUS_TOLERANCE
 from ..labels.discs import read_discs
 from .split import read_labels
 
 
 class RingCells:
-    """Unknown cells within RING metres of a landslide cell; other unknown cells count as not mapped.
+    """Unknown cells in the ring of a landslide; other unknown cells count as not mapped.
 
-    The width of the ring comes from the metadata of the labels; without them no unknown cell counts as mapped.
+    The ring comes from the metadata of the labels, which have that of each disc. Around landslide cells of no disc it
+    reaches as far as the widest of the labels. Without metadata it is ``ring`` metres around all landslide cells.
     """
 
-    def __init__(self, labels: rasterio.DatasetReader, grid: Grid) -> None:
+    def __init__(self, labels: rasterio.DatasetReader, grid: Grid, ring: float = 0.0) -> None:
         discs = read_discs(labels, grid)
         self.is_known = discs is not None  # whether the labels tell how wide their ring is
-        self._labels, self._ring = labels, 0.0 if discs is None else discs.ring
+        self._labels, self._ring = labels, ring if discs is None else discs.ring
+        self._discs = discs.buffers(grid, rings=True) if discs is not None and len(discs) and discs.ring else None
         self._width, self._height = grid.spacing()
 
     def read(self, block: Block) -> np.ndarray:
@@ -34,9 +37,17 @@ class RingCells:
         middle = min(max(block.row + block.height // 2, 0), len(self._width) - 1)
         sampling = float(self._height[middle]), float(self._width[middle])
         halo = math.ceil(self._ring / min(sampling)) + 1
-        labels = read_labels(self._labels, block.padded(halo))
+        padded = block.padded(halo)
+        labels = read_labels(self._labels, padded)
         unknown = labels[halo:-halo, halo:-halo] == UNKNOWN
-        slide = labels == LANDSLIDE
-        if not slide.any() or not unknown.any():
+        slide, near = labels == LANDSLIDE, nothing
+        if not unknown.any():
             return nothing
-        return unknown & (distance_transform_edt(~slide, sampling)[halo:-halo, halo:-halo] <= self._ring)
+        if self._discs is not None:
+            inside, ring = self._discs.read(padded)
+            slide &= ~inside
+            near = (inside | ring)[halo:-halo, halo:-halo]
+        if slide.any():
+            distance = distance_transform_edt(~slide, sampling)[halo:-halo, halo:-halo]
+            near = near | (distance <= self._ring + RADIUS_TOLERANCE * sampling[0])
+        return unknown & near

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+from scipy.ndimage import distance_transform_edt
 
 from scarp.model.errors import Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData
 from scarp.model.factors.polygons import AreaMask
@@ -16,8 +17,10 @@ from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points, PointsAndPolygons, Polygons
 from scarp.model.labels import LANDSLIDE, STABLE, UNKNOWN
 from scarp.model.labels.buffers import PointBuffers, PolygonBuffers, interior_point, landslide_buffers, landslide_points
+from scarp.model.labels.discs import read_discs
 from scarp.model.labels.radii import DEFAULT_RADII, assign_radii
 from scarp.model.progress import NullProgress
+from scarp.model.windows.mapped import RingCells
 from scarp.tests.core.conftest import (
     Listener,
     at_cells,
@@ -173,7 +176,7 @@ def test_failures_say_why_and_leave_no_file(tmp_path, landslides, settings, erro
 
 
 def test_radii_too_large_and_a_ring_within_the_radius_are_warned_about(tmp_path):
-    said = warnings_of(build, tmp_path, slides(random_points(UTM, 40, 1, 0.0)))
+    said = warnings_of(build, tmp_path, slides(random_points(UTM, 40, 1, 0.0)), preset="paper")
     assert any("radii are large" in text or "No stable cell" in text for text in said)
     points, progress = slides(random_points(UTM, 2, 1, 0.0)), NullProgress()
     summary = build(tmp_path, points, radii={"unrecorded": 90.0}, ring=80.0, progress=progress)
@@ -235,6 +238,104 @@ def test_tables_that_cannot_be_used(radii):
         assign_radii(["large"], 1, radii, "scale", NullProgress())
 
 
+def areas_of(radius):
+    """Areas of circles in m², as text for some: inventories store numbers as text."""
+    return [None if metres is None else f"{np.pi * metres**2:.6f} m²" for metres in radius]
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_automatic_labels_follow_size_and_cells(tmp_path, name):
+    """Each landslide by brute force: its radius up to the limit or its own cell, and two cells of ring around it."""
+    grid, cell = GRIDS[name], GRIDS[name].cell_size()
+    xy = random_points(grid, 24, 7, margin=-0.1)
+    sizes = [None, 0.0, 0.3 * cell, cell, 1.4 * cell, 40 * cell] * 4
+    points = slides(xy, area=areas_of(sizes), scale=["large", *[None] * 23])
+    write_raster(tmp_path / "r.tif", np.ones(grid.shape, np.float32), grid)
+    summary = build(tmp_path, points, area_field="area", scale_field="scale")
+    limit = max(15.0, 1.5 * cell)
+    radius = np.array([limit, *[min(metres or 0.0, limit) for metres in sizes[1:]]])[:, None, None]
+    away, found, slack = distances(grid, xy), read_band(tmp_path / "labels.tif"), 0.01
+    own = np.zeros(grid.shape, dtype=bool)
+    row, column, _ = grid.cell_indices(xy)
+    own[row, column] = True
+    edges = [radius, radius + 2 * cell]
+    clear = own | ~np.any([(np.abs(away - edge) < slack).any(axis=0) for edge in edges], axis=0)
+    core, near = (own | (away <= radius).any(axis=0)), (away <= radius + 2 * cell).any(axis=0)
+    expected = np.where(core, LANDSLIDE, np.where(near, UNKNOWN, STABLE))
+    assert np.array_equal(found[clear], expected[clear]) and clear.mean() > 0.9
+    assert summary.used_by_scale["area"] == 16 and sum(summary.used_by_scale.values()) == 24
+    record = json.loads((tmp_path / "labels.tif.run.json").read_text())
+    chosen, used = record["automatic"], record["parameters"]
+    assert used["RING"] == pytest.approx(limit + 2 * cell) and chosen.keys() == {"RADII", "RING"}
+    assert "17 landslides" in chosen["RADII"] and f"{2 * cell:.3g} m" in chosen["RING"]
+    with rasterio.open(tmp_path / "labels.tif") as dataset:
+        discs, rings = read_discs(dataset, grid), RingCells(dataset, grid)
+        again, ring = by_blocks(grid, discs.buffers(grid, rings=True).read, 17)
+        assert np.array_equal(np.where(again, LANDSLIDE, np.where(ring, UNKNOWN, STABLE)), found)
+        assert np.array_equal(by_blocks(grid, rings.read, 13), found == UNKNOWN), "the whole ring is mapped land"
+
+
+def test_presets_and_given_values(tmp_path):
+    """A given table or ring wins; the paper's preset is its table without a ring."""
+    points = slides(random_points(UTM, 4, 2, 0.0), scale=["large", "small", "giant", None])
+
+    def labels(**settings):
+        build(tmp_path, points, **{"scale_field": "scale", **settings})
+        return read_band(tmp_path / "labels.tif"), json.loads((tmp_path / "labels.tif.run.json").read_text())
+
+    given, record = labels(radii=DEFAULT_RADII, ring=0.0)
+    paper, of_paper = labels(preset="paper")
+    assert np.array_equal(given, paper) and not {**record["automatic"], **of_paper["automatic"]}
+    assert record["parameters"] == {**of_paper["parameters"], "PRESET": "recommended"}
+    ringed, record = labels(radii=DEFAULT_RADII)
+    assert np.array_equal(ringed == LANDSLIDE, paper == LANDSLIDE) and (ringed == UNKNOWN).any()
+    assert record["parameters"]["RING"] == 660.0 and list(record["automatic"]) == ["RING"]
+    automatic, _ = labels()
+    bare, record = labels(ring=0.0)
+    assert not (bare == UNKNOWN).any() and np.array_equal(bare == LANDSLIDE, automatic == LANDSLIDE)
+    assert list(record["automatic"]) == ["RADII"]
+
+
+def test_codes_and_unknown_words_have_their_own_cell(tmp_path):
+    xy = at_cells(UTM, [5, 15, 25, 35], [5, 15, 25, 35])
+    progress = NullProgress()
+    summary = build(tmp_path, slides(xy, scale=[1, "3", "rockfall", "small"]), scale_field="scale", progress=progress)
+    assert summary.landslide_cells == 3 + 9 and summary.used_by_scale["unrecorded"] == 3
+    assert any("codes 1, 3" in text for text in progress.warnings)
+    assert any('"rockfall" (1). They count as' in text for text in progress.warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "areas", "text"),
+    [
+        ("size", [500.0, -9999.0, 800.0], "negative areas, -9999 in 1 landslides"),
+        ("size", [0.02, 0.5, 90.0], "Half of the landslides have less than 0.5 .* in hectares"),
+        ("area_ha", [500.0, 900.0, None], "in ha, as its name says"),
+        ("Area_KM2", [500.0, 900.0, None], "in km2, as its name says"),
+        ("size", ["500 ha", None, None], "numbers in m²"),
+        ("none", [1, 2, 3], "no field"),
+    ],
+)
+def test_areas_in_another_unit_are_refused(tmp_path, name, areas, text):
+    points = slides(random_points(UTM, 3, 2, 0.0), **({} if name == "none" else {name: areas}))
+    with pytest.raises((ParameterInvalid, FieldUnusable), match=text):
+        build(tmp_path, points, area_field=name)
+
+
+def test_polygons_have_a_ring_of_two_cells_and_no_buffer(tmp_path):
+    progress, shape = NullProgress(), cell_box(UTM, 20, 30, 6, 5)
+    landslides = Polygons("p", fields={"area": [900.0]}, geometries=[shape])
+    build(tmp_path, landslides, area_field="area", progress=progress)
+    core = np.zeros(UTM.shape, dtype=bool)
+    core[20:26, 30:35] = True
+    far = distance_transform_edt(~core)
+    expected = np.where(core, LANDSLIDE, np.where(far <= 2, UNKNOWN, STABLE))
+    assert np.array_equal(read_band(tmp_path / "labels.tif"), expected)
+    with rasterio.open(tmp_path / "labels.tif") as dataset:
+        assert np.array_equal(by_blocks(UTM, RingCells(dataset, UTM).read, 13), expected == UNKNOWN)
+    assert progress.warnings == ["AREA_FIELD is not used: polygons show their own size."]
+
+
 def even_odd(grid: Grid, rings: list) -> np.ndarray:
     """Cells whose centre is in a polygon, by counting crossings of a ray."""
     t = grid.transform
@@ -279,7 +380,7 @@ def test_polygons_smaller_than_a_cell_are_not_lost(tmp_path):
     cells = ((3, 4), (20, 30), (49, 69))
     tiny = [cell_box(UTM, row + 0.1, column + 0.1, 0.2, 0.2) for row, column in cells]
     hidden = cell_box(UTM, 9, 9, 4, 4)
-    summary = build(tmp_path, polygons(*tiny, hidden, hidden), radii=DEFAULT_RADII)
+    summary = build(tmp_path, polygons(*tiny, hidden, hidden), radii=DEFAULT_RADII, ring=0.0)
     expected = np.zeros(UTM.shape)
     expected[tuple(zip(*cells))] = expected[9:13, 9:13] = 1
     assert np.array_equal(read_band(tmp_path / "labels.tif"), expected)

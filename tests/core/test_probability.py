@@ -25,7 +25,7 @@ from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, open_stack
 from scarp.model.training.settings import check_probability, settings_of_kind
-from scarp.model.validation.probability import MappedCells, ProbabilityCounts
+from scarp.model.validation.probability import ProbabilityCounts, count_mapped
 from scarp.model.validation.settings import EvaluationLayers, ValidationOptions
 from scarp.tests.core.conftest import Listener, read_band, utm_grid, write_raster, write_stack
 from scarp.tests.core.prediction_models import model, predict, stack, values
@@ -189,9 +189,8 @@ def test_the_ring_is_mapped_land_and_land_outside_the_area_is_not(area, tmp_path
         if told:
             with rasterio.open(tmp_path / "labels.tif", "r+") as dataset:
                 dataset.update_tags(ns=NAMESPACE, **discs.tags(GRID))
-        counts = MappedCells(tmp_path / "labels.tif", GRID).count(
-            tmp_path / "map.tif", None, ProbabilityCounts(), NullProgress()
-        )
+        files = tmp_path / "labels.tif", tmp_path / "map.tif"
+        counts = count_mapped(*files, None, ProbabilityCounts(), NullProgress())
         assert (counts.counts.sum(), counts.counts[1].sum()) == (expected, (labels == 1).sum())
 
 
