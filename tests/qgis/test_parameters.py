@@ -48,7 +48,7 @@ FROZEN = dict(row.split(": ") for row in FROZEN.replace("\n    ", " ").strip().s
 CHOICES = """
 buildfactorstack TERRAIN: none elevation direction curvature position relief mean_slope roughness mean_curvature flow
 buildsafetyfactor PRESET: recommended paper
-trainpcum PRESET: recommended paper cross_fitted
+trainpcum PRESET: recommended windows paper
 trainpcum PHYSICS: hinge indicator none
 trainpcum SPLIT: spatial_blocks random
 trainpcum ENCODING: codes one_hot
