@@ -21,6 +21,7 @@ from ..translation import tr
 _TERRAIN_KEYWORDS = "landform, terrain, topography, geomorphology, 地貌, 地形"
 _KEYWORDS = {
     "SCALE_FIELD": "scale, size, magnitude, 规模, 滑坡规模, 灾害规模, 等级, 级别",
+    "AREA_FIELD": "area m2, area sqm, 面积 m2, 面积平方米",  # only with the unit: an area may be in any
     "LITHOLOGY_FIELD": "lithology, rock, rock type, litho, lith, formation, 岩性, 岩石, 岩组, 地层",
     "LANDFORM_FIELD": _TERRAIN_KEYWORDS,
     "TOPOGRAPHY_FIELD": _TERRAIN_KEYWORDS,

@@ -23,7 +23,7 @@ cp "$data/landslides.gpkg" "$folder/landslides.gpkg"
 
 # One model for all regions. Its zones give the values at which the maps of the regions are cut.
 step factorstozones "${layers[@]}" LANDSLIDES="$data/landslides.gpkg" SCALE_FIELD=scale \
-    RADII="giant,300,large,250,medium,200,small,150,unrecorded,150" SEED=1 DISTANCE=300 EPOCHS="${EPOCHS:-}" \
+    SEED=1 DISTANCE=300 EPOCHS="${EPOCHS:-}" \
     stack:STACK="$folder/training_factors.tif" labels:LABELS="$folder/labels.tif" \
     safety:SAFETY_FACTOR="$folder/safety.tif" training:MODEL="$folder/model.safetensors" \
     training:WINDOWS="$folder/windows.gpkg" map:SUSCEPTIBILITY="$folder/training_map.tif" \

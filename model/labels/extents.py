@@ -79,7 +79,7 @@ def _find_radii(landslides: Landslides, options: LabelOptions, cell_size: float,
     automatic = not given and options.preset != PAPER
     if options.area_field and not (automatic and points):
         reason = "RADII is given" if given else "PRESET is paper" if points else "polygons show their own size"
-        progress.warn(f"AREA_FIELD is not used: {reason}.")
+        progress.report(0.0, f"AREA_FIELD is not used: {reason}.")
     if not points:
         if given:
             default = "The landslides are polygons and RADII has its default: the polygons are used without a buffer"

@@ -14,7 +14,6 @@ DEMO_FILES = (
     "dem.tif study_area.gpkg landform.gpkg rivers.gpkg precipitation.tif temperature.tif faults.gpkg lithology.gpkg "
     "seismic.gpkg landslides.gpkg climate.gpkg"
 )
-RADII = ["giant", 300, "large", 250, "medium", 200, "small", 150, "unrecorded", 150]
 
 
 def steps(files):
@@ -28,7 +27,7 @@ def steps(files):
     lithology = {"LITHOLOGY": of["lithology.gpkg"], "LITHOLOGY_FIELD": "lithology"}
     seismic = {"SEISMIC": of["seismic.gpkg"], "SEISMIC_FIELD": "intensity"}
     area = {"DEM": of["dem.tif"], "AREA": of["study_area.gpkg"]}
-    inventory = {"LANDSLIDES": of["landslides.gpkg"], "SCALE_FIELD": "scale", "RADII": RADII}
+    inventory = {"LANDSLIDES": of["landslides.gpkg"], "SCALE_FIELD": "scale"}
     rain = {"PRECIPITATION": of["precipitation.tif"], "CLIMATE": of["climate.gpkg"], "RAINY_DAYS_FIELD": "rainy_days"}
     terrain = {"TOPOGRAPHY": of["landform.gpkg"], "TOPOGRAPHY_FIELD": "landform"}
     physics = {"REFERENCE": files["factors"], **rain, "ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", **terrain}
