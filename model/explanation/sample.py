@@ -16,10 +16,13 @@ from ..factors.polygons import AreaMask
 from ..grid import BLOCK, Block, Grid
 from ..inputs.rasters import raster_path
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..windows.split import missing_label, read_labels
 from .explained_model import ExplainedModel
 
+BLOCK_SIDE = 2000.0  # metres, of an automatic block
+WANTED_BLOCKS = 60  # with labels; an automatic block is smaller where there are fewer
+LEAST_SIDE, _SHRINK = 5, 0.8  # cells of an automatic block; from one side that is tried to the next
 MIN_BLOCKS = 8  # fewer blocks can neither be permuted nor resampled in a useful way
 MAX_TILE_BYTES = 400e6  # memory that the tiles may take
 MAX_CELLWISE_SIDE = 24
@@ -49,6 +52,11 @@ class LabelBlocks:
     landslide: np.ndarray
     stable: np.ndarray
 
+    @property
+    def labelled(self) -> int:
+        """Number of blocks with labels."""
+        return int((self.landslide + self.stable > 0).sum())
+
 
 @dataclass(frozen=True)
 class BlockSample:
@@ -71,6 +79,20 @@ def block_side_cells(grid: Grid, metres: float, align: int) -> int:
             f"BLOCK is {metres:g} m, which cuts the area into {count:,} blocks. Set it to one or two kilometres."
         )
     return side
+
+
+def automatic_blocks(area: LabelledArea, align: int, progress: Progress) -> LabelBlocks:
+    """Return the labels in blocks of a side that suits the area, and tell it; raises as :func:`count_labels`."""
+    size, least = area.grid.cell_size(), -(-LEAST_SIDE // align) * align
+    metres, done = BLOCK_SIDE, 0.0
+    while True:
+        part, done = SubProgress(progress, done, (1 + done) / 2), (1 + done) / 2
+        counts = count_labels(area, max(block_side_cells(area.grid, metres, align), least), part)
+        if counts.labelled >= WANTED_BLOCKS or counts.side == least:
+            break
+        metres = min(_SHRINK * metres, (counts.side - align) * size)
+    progress.report(1.0, f"BLOCK is automatic: {counts.side * size:.4g} m; {counts.labelled:,} blocks have labels.")
+    return counts
 
 
 def count_labels(area: LabelledArea, side: int, progress: Progress) -> LabelBlocks:

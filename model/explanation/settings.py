@@ -15,7 +15,8 @@ DRAWS = 400  # resamples of the blocks for an interval
 
 _BLOCK = (
     "Side of the blocks that are permuted and resampled as a whole. Neighbouring cells are similar, so permuting "
-    "single cells would say little; a few times the length of a slope is sensible."
+    "single cells would say little; a few times the length of a slope is sensible. Automatic: 2 km, and smaller where "
+    "fewer than 60 such blocks have labels."
 )
 _BLOCKS = "How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer."
 _REFERENCES = (
@@ -30,11 +31,11 @@ class ExplanationOptions(Options):
     """What a user can set about an explanation.
 
     The defaults take a few minutes on one processor core with the default network. Landslides and most factors are
-    similar over some hundred metres, so blocks of 2 km are nearly independent of each other. On the demo the dominant
-    factor with 8 baselines was that with 64 in 89 % of the cells.
+    similar over some hundred metres, so blocks of 2 km are nearly independent of each other; a small area has too few
+    of them. On the demo the dominant factor with 8 baselines was that with 64 in 89 % of the cells.
     """
 
-    block: float = number(2000.0, 1.0, 1e6, "Block (m)", _BLOCK, decimals=1, advanced=True)
+    block: float | None = number(None, 1.0, 1e6, "Block (m)", _BLOCK, decimals=1, advanced=True)
     blocks: int = number(120, 8, 10000, "Maximum number of blocks", _BLOCKS, advanced=True)
     repeats: int = number(10, 2, 1000, "Repeats", "Number of permutations of each factor.", advanced=True)
     references: int = number(8, 1, 1000, "Baselines", _REFERENCES, advanced=True)

@@ -110,6 +110,7 @@ def explain_susceptibility(
         stop_if_cancelled(progress)
         if output_html is not None:
             settings = {**options.record(), **{key: str(value) for key, value in sources.items() if value is not None}}
+            settings["BLOCK"] = round(explanation.sample["side"], 1)
             settings |= {"Model kind": trained.kind, "Computed on": str(trained.device)}
             stack_name = os.path.basename(str(inputs.stack))
             explanation_page(explanation, stack_name, settings, progress).write(output_html)
@@ -135,8 +136,12 @@ def _explain(
     area: LabelledArea, options: ExplanationOptions, output: str | os.PathLike | None, progress: Progress
 ) -> Explanation:
     explained, grid, seed = area.explained, area.grid, options.seed
-    side = sampling.block_side_cells(grid, options.block, explained.model.align)
-    counts = sampling.count_labels(area, side, SubProgress(progress, 0.0, 0.03))
+    align, part = explained.model.align, SubProgress(progress, 0.0, 0.03)
+    if options.block is None:
+        counts = sampling.automatic_blocks(area, align, part)
+    else:
+        counts = sampling.count_labels(area, sampling.block_side_cells(grid, options.block, align), part)
+    side = counts.side
     sample = sampling.sample_blocks(counts, sampling.max_tiles(explained, side, options.blocks), seed)
     tiles = sampling.read_tiles(area, sample, seed, SubProgress(progress, 0.03, 0.06))
     more_blocks = sampling.sample_blocks(counts, max(sampling.CELL_BLOCKS, len(sample.blocks)), seed)

@@ -431,3 +431,14 @@ def test_cancel_leaves_nothing(case, tmp_path):
         with pytest.raises(Cancelled):
             explain(case, tmp_path / "out", progress=Listener(cancel_after=after))
         assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(("wanted", "cells"), [(9, 53), (60, 17), (10_000, 5)])
+def test_an_automatic_block_is_as_large_as_enough_blocks_allow(case, tmp_path, monkeypatch, wanted, cells):
+    monkeypatch.setattr(sample, "WANTED_BLOCKS", wanted)
+    progress = Listener()
+    summary = explain(case, tmp_path, leading=False, progress=progress, block=None, repeats=2, references=1)
+    assert progress.fractions == sorted(progress.fractions)
+    (text,) = [text for text in progress.texts if "BLOCK is automatic" in text]
+    blocks = -(-120 // cells) * -(-160 // cells)
+    assert f" {30 * cells} m; {blocks} blocks have labels" in text and 8 <= summary.blocks <= min(blocks, 60)
