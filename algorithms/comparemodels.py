@@ -33,7 +33,8 @@ class CompareModels(ScarpAlgorithm):
         "including classes. Measures at a threshold are only given for maps from 0 to 1.\nMaps of several regions "
         "count as one: give all rasters of a model the same name in NAMES, and the summary table has one row a region. "
         "One model alone is enough for that.\nA map looks better on the landslides it was trained on. Give the "
-        "training windows and look at the test windows, or take landslides that none of the maps has seen."
+        "training windows and look at the test windows, take landslides that none of the maps has seen, or compare "
+        "out-of-fold maps."
     )
     NUMBERS = {
         "AUC": "area under the ROC curve of the best map, landslides against all other land",

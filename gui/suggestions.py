@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -96,6 +98,7 @@ class LayerInfo:
     geometry: str = ""
     bands: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    written: float = 0.0  # when its file was, of rasters of one band; 0 if there is none
 
 
 def guess_layer(parameter: str, layers: Sequence[LayerInfo]) -> str | None:
@@ -108,6 +111,9 @@ def guess_layer(parameter: str, layers: Sequence[LayerInfo]) -> str | None:
     found = [layer for layer in layers if matches(layer) and not is_other_product(parameter, layer)]
     if parameter == "LANDSLIDES":
         found = [layer for layer in found if not _is_stable(layer.name)]
+    if len(found) > 1 and parameter == "OUT_OF_FOLD":
+        # Each training leaves one; its name tells nothing.
+        found = [max(found, key=lambda layer: layer.written)]
     if len(found) > 1:
         words = _LAYER_KEYWORDS.get(parameter, ())
         found = [layer for layer in found if any(_matches_whole_name(_words(layer.name), _words(one)) for one in words)]
@@ -174,6 +180,7 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "SAFETY_FACTOR": _band("rain index", "safety factor"),
     "SUSCEPTIBILITY": _band("relative landslide susceptibility", "landslide susceptibility", "landslide probability"),
     "ZONES": _band("susceptibility zone"),
+    "OUT_OF_FOLD": _band("out-of-fold susceptibility of a model", "out-of-fold landslide probability of a model"),
     "WINDOWS": _is_windows,
     "CLIMATE": lambda layer: layer.geometry == POLYGON and {"alpha", "beta"} <= set(map(str.lower, layer.fields)),
     "DEM": _named(*_LAYER_KEYWORDS["DEM"], raster=True),
@@ -189,7 +196,7 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "SEISMIC": _named(*_LAYER_KEYWORDS["SEISMIC"], geometries=(POLYGON,), raster=True),
     "REGIONS": _named(*_LAYER_KEYWORDS["REGIONS"], geometries=(POLYGON,)),
 }
-_SCARP_PRODUCTS = ("STACK", "LABELS", "SAFETY_FACTOR", "SUSCEPTIBILITY", "ZONES", "WINDOWS")
+_SCARP_PRODUCTS = ("STACK", "LABELS", "SAFETY_FACTOR", "SUSCEPTIBILITY", "ZONES", "OUT_OF_FOLD", "WINDOWS")
 SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES"}
 """Optional inputs that are filled in: those that improve a result, not those that change its subject."""
 
@@ -212,7 +219,10 @@ def describe_layer(layer: core.QgsMapLayer) -> LayerInfo:
         names = (layer.bandName(number) for number in range(1, count + 1))
         # QGIS writes "Band 1: slope" or "Band 1: slope (Gray)"; without a description only "Band 1".
         bands = tuple(re.sub(r" \(\w+\)$", "", name.partition(": ")[2]) for name in names)
-        return LayerInfo(layer.id(), layer.name(), bands=bands)
+        written = 0.0
+        with contextlib.suppress(OSError):
+            written = os.path.getmtime(layer.source()) if count == 1 else 0.0
+        return LayerInfo(layer.id(), layer.name(), bands=bands, written=written)
     geometry = "other"
     if isinstance(layer, core.QgsVectorLayer):
         geometry = _GEOMETRIES.get(layer.geometryType(), geometry)

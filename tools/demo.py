@@ -113,7 +113,7 @@ def main(folder: Path) -> None:
         OUTPUT=safety,
         OUTPUT_TABLE=folder / "safety_factor.csv",
     )
-    trained = chain.run(
+    chain.run(
         "trainpcum",
         STACK=stack,
         LABELS=labels,
@@ -124,6 +124,7 @@ def main(folder: Path) -> None:
         OUTPUT=model,
         OUTPUT_WINDOWS=folder / "windows.gpkg",
         OUTPUT_HTML=folder / "training.html",
+        OUTPUT_OUT_OF_FOLD=folder / "out_of_fold.tif",
     )
     chain.run(
         "predictsusceptibility",
@@ -140,7 +141,7 @@ def main(folder: Path) -> None:
         ZONES=zones,
         REGIONS=data / "regions.gpkg",
         REGION_FIELD="name",
-        WINDOWS=folder / "windows.gpkg",
+        OUT_OF_FOLD=folder / "out_of_fold.tif",
         SEED=SEED,
         OUTPUT_HTML=folder / "report.html",
         OUTPUT_TABLE=folder / "validation.csv",
@@ -154,14 +155,14 @@ def main(folder: Path) -> None:
     if project.returncode:
         sys.exit(f"The project and the picture could not be made:\n{project.stderr}")
     chain.seconds["project and picture"] = time.perf_counter() - started
-    print_table(folder, chain, trained, validation)
+    print_table(folder, chain, validation)
 
 
-def print_table(folder: Path, chain: Chain, trained: dict, validation: dict) -> None:
+def print_table(folder: Path, chain: Chain, validation: dict) -> None:
     """Print the results and the paths of the files."""
     print()
     print(
-        f"  AUC {validation['AUC']:.3f} of all points, {trained['AUC']:.3f} on land that the model did not see   "
+        f"  AUC {validation['AUC']:.3f} on land not seen, {validation['AUC_FIT']:.3f} of the map itself (a fit)   "
         f"recall {validation['RECALL']:.3f}   kappa {validation['KAPPA']:.3f}"
     )
     correlation = truth_correlation(folder / "susceptibility.tif", folder / "data" / "true_probability.tif")
@@ -177,7 +178,7 @@ def print_table(folder: Path, chain: Chain, trained: dict, validation: dict) -> 
     print()
     for name, what in (
         ("report.html", "validation report"),
-        ("training.html", "training curves"),
+        ("training.html", "training report"),
         ("factors.html", "check of the factors"),
         ("map.pdf", "map sheet to print"),
         ("map.png", "map with legend"),

@@ -21,7 +21,7 @@ CLASSES = ("LANDFORM", "LANDFORM_FIELD", "LITHOLOGY", "LITHOLOGY_FIELD", "SEISMI
 LAYERS = (*DENSITIES, *CLASSES, "EXTRA_CONTINUOUS", "EXTRA_CATEGORICAL")
 LABELS = ("LANDSLIDES", "SCALE_FIELD", "AREA_FIELD", "RADII", "RING")
 RAIN = ("ALPHA", "BETA", "RAINY_DAYS", "CLIMATE", "ALPHA_FIELD", "BETA_FIELD", "RAINY_DAYS_FIELD")
-TRAINING = ("PHYSICS", "SPLIT", "WINDOW", "BLOCK", "EPOCHS", "WIDTH", "DEPTH", "BATCH", "DEVICE")
+TRAINING = ("PHYSICS", "BLOCK", "DEVICE")  # none of a training on windows, which has no out-of-fold map
 
 FACTORS_COLOUR, LABELS_COLOUR, TRAIN_COLOUR = "#e8f1e4", "#f6ecd9", "#e3ecf7"
 MAP_COLOUR, CHECK_COLOUR = "#f7e4e1", "#ece6f4"
@@ -106,8 +106,9 @@ def run_up_to_training(builder: ModelBuilder) -> None:
             "OUTPUT": ("MODEL", "Trained model"),
             "OUTPUT_WINDOWS": ("WINDOWS", "Windows"),
             "OUTPUT_HTML": ("TRAINING_REPORT", "Training report"),
+            "OUTPUT_OUT_OF_FOLD": ("OUT_OF_FOLD", "Out-of-fold map"),
         },
-        needed=("WINDOWS",),
+        needed=("OUT_OF_FOLD",),
     )
 
 
@@ -149,7 +150,7 @@ def cut_and_validate(builder: ModelBuilder, zones: Group, validation: Group, reg
             **same("LANDSLIDES", "DISTANCE", "SEED", *(("REGIONS", "REGION_FIELD") if regions else ())),
             "SUSCEPTIBILITY": ("map", "OUTPUT"),
             "ZONES": ("zones", "OUTPUT"),
-            "WINDOWS": ("training", "OUTPUT_WINDOWS"),
+            "OUT_OF_FOLD": ("training", "OUTPUT_OUT_OF_FOLD"),
         },
         {
             "OUTPUT_HTML": ("REPORT", "Validation report"),
@@ -165,8 +166,8 @@ def factors_to_zones() -> ModelBuilder:
         "Runs the whole workflow in one go: factor stack, landslide labels, rain index, training of PCUM, "
         "susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual "
         "precipitation; each further layer adds a factor. Settings that are not shown here have their defaults; to "
-        "change them, run the steps one by one. Read the report before you use the map: it states the metrics of the "
-        "test windows separately from those of all points."
+        "change them, run the steps one by one. Read the report before you use the map: in it every place is judged by "
+        "a model that has not seen it."
     )
     builder = ModelBuilder("Landslide susceptibility, from factors to zones", GROUP, {"ALG_DESC": summary})
     take_chain_inputs(builder)
@@ -184,17 +185,19 @@ COMPARED = (
     ("ratio", "frequency_ratio", "frequency ratio"),
 )
 """Steps of the comparison models: id, KIND, and the name in reports."""
+JUDGE = COMPARED[0][0]  # step whose test windows are those of all comparison models
 
 
 def chain_with_comparisons() -> ModelBuilder:
     """Return the model of the workflow with three other kinds of model, all evaluated on the same points."""
     summary = (
         "Runs the whole workflow and compares PCUM with well-known models: a random forest, logistic regression and "
-        "the frequency ratio, trained on the same labels and tested on the same spatial blocks. The comparison states "
-        "which map is better, whether the difference is significant, and where the maps differ; zones and validation "
-        "are those of PCUM. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. "
-        "With regions, all metrics are given by region, and the summary has a row for each. Look at the test windows: "
-        "a map always fits the landslides it was trained on."
+        "the frequency ratio, trained on the same labels. PCUM is compared by its out-of-fold map, and all on the land "
+        "for test of the others, so that no map has seen it. The comparison states which map is better, whether the "
+        "difference is significant, and where the maps differ; zones and validation are those of PCUM. Give the DEM, "
+        "the landslides and annual precipitation; each further layer adds a factor. With regions, all metrics are "
+        "given by region, and the summary has a row for each. Look at the test windows: elsewhere the maps of the "
+        "other models fit the landslides that they were trained on."
     )
     builder = ModelBuilder("Landslide susceptibility, beside comparison models", GROUP, {"ALG_DESC": summary})
     take_chain_inputs(builder)
@@ -207,6 +210,7 @@ def chain_with_comparisons() -> ModelBuilder:
         "8 Comparison and validation", (2720, 0), ("REGIONS", "REGION_FIELD", "DISTANCE"), 1, CHECK_COLOUR
     )
     predict(builder, maps, "map", "training", ("SUSCEPTIBILITY", "Susceptibility"), "Predict with PCUM")
+    windows = {"OUTPUT_WINDOWS": ("WINDOWS_COMPARED", "Windows of the comparison models")}
     for child, kind, name in COMPARED:
         title = name.capitalize()
         builder.run(
@@ -219,7 +223,8 @@ def chain_with_comparisons() -> ModelBuilder:
                 "STACK": ("stack", "OUTPUT"),
                 "LABELS": ("labels", "OUTPUT"),
             },
-            {"OUTPUT": (f"MODEL_{child.upper()}", f"Trained model, {name}")},
+            {"OUTPUT": (f"MODEL_{child.upper()}", f"Trained model, {name}"), **(windows if child == JUDGE else {})},
+            needed=("WINDOWS_COMPARED",),
             title=title,
         )
         predict(
@@ -236,9 +241,12 @@ def chain_with_comparisons() -> ModelBuilder:
         checks,
         {
             **same("LANDSLIDES", "REGIONS", "REGION_FIELD", "DISTANCE", "SEED"),
-            "SUSCEPTIBILITY": [("map", "OUTPUT"), *((f"map_{child}", "OUTPUT") for child, _, _ in COMPARED)],
+            "SUSCEPTIBILITY": [
+                ("training", "OUTPUT_OUT_OF_FOLD"),
+                *((f"map_{child}", "OUTPUT") for child, _, _ in COMPARED),
+            ],
             "NAMES": Literal(["PCUM", *(name for _, _, name in COMPARED)]),
-            "WINDOWS": ("training", "OUTPUT_WINDOWS"),
+            "WINDOWS": (JUDGE, "OUTPUT_WINDOWS"),
         },
         {
             "OUTPUT_HTML": ("COMPARISON", "Comparison report"),

@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..statistics import MIN_REPEATS, Estimate, z_value
+from ..texts import join_names
 from ..validation.measures import ScopeResult, evaluate_scope
 from ..validation.metrics import difference_variance
 from ..validation.preparation import ScopeDraws, ScopeSample, ValidationData, estimate_blocks, sample_scope
@@ -96,6 +97,8 @@ class Comparison:
     results: dict[str, list[ScopeResult]] = field(default_factory=dict)  # by scope, one of each map
     tests: dict[str, list[PairTest]] = field(default_factory=dict)  # by scope, one of each pair of maps
     agreements: list[Agreement] = field(default_factory=list)
+    held_out: list[bool] = field(default_factory=list)  # by map, whether it is an out-of-fold map
+    seen: list[bool] = field(default_factory=list)  # by map, whether all landslides trained its model
 
     @property
     def names(self) -> list[str]:
@@ -213,11 +216,20 @@ def warn_about_results(comparison: Comparison) -> None:
     """Warn of fits taken for tests, of few landslides, and of maps that are no use."""
     data, main, warn = comparison.data, comparison.data.main.name, comparison.data.warning_log.warn
     trained = data.subset_counts().get("train", 0)
-    if data.layers.subsets is None:
+    if any(comparison.seen):
+        names = join_names([f'"{name}"' for name, seen in zip(comparison.names, comparison.seen) if seen])
+        warn(
+            f"All landslides trained the model of {names}: the map shows a fit, not a test, and is not to be compared "
+            'with maps that have not seen these landslides. Compare the out-of-fold map in its place: "Train PCUM" '
+            'writes it as OUTPUT_OUT_OF_FOLD, and "Cross-validate" makes one of any kind of model.'
+        )
+    if data.layers.held_out:
+        pass
+    elif data.layers.subsets is None:
         warn(
             "No window layer was given, so Scarp cannot tell which landslides the models were trained on. A "
             "map looks better on its own training landslides: the comparison is only fair if none of the maps "
-            "has seen these landslides, or all of them have."
+            "has seen these landslides, as out-of-fold maps have not, or all of them have."
         )
     else:
         if main == ALL and trained:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,14 +21,14 @@ from ..inputs.survey import ROUNDING
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
-from ..provenance.records import read_warnings, warn_stale_inputs
+from ..provenance.records import is_out_of_fold, read_warnings, trained_on_all_land, warn_stale_inputs
 from ..report.comparison import comparison_page
 from ..statistics import Estimate
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, Regions, SubsetMap
 from ..validation.measures import ScopeResult
 from ..validation.preparation import draw_for_scopes, prepare_validation, require_on_map, require_windows
-from ..validation.settings import EvaluationLayers
+from ..validation.settings import ALL, EvaluationLayers
 from ..validation.verdict import Evidence, judge, weakest
 from ..zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme, zone_names
 from . import sources_of
@@ -120,6 +121,9 @@ def compare_models(
         if vectors.regions is not None:
             regions = RegionMap(grid, vectors.regions, vectors.region_field)
         layers = JointLayers(resampled, grid, zone_labels, subsets, regions)
+        tags = [[piece.dataset.tags() for piece in one.pieces] for one in maps]
+        held_out = [all(map(is_out_of_fold, one)) for one in tags]
+        layers.held_out = all(held_out)
         try:
             data = prepare_validation(layers, vectors, options, warning_log, SubProgress(progress, 0.03, 0.08))
         except LayerEmpty:
@@ -138,6 +142,7 @@ def compare_models(
         probabilities = [ranks.minimum >= -ROUNDING and ranks.maximum <= 1 + ROUNDING for ranks in scan.ranks]
         labels = dict(enumerate(zone_labels, 1))
         comparison = Comparison(maps, reference, data, scan, zones, labels, probabilities)
+        comparison.held_out, comparison.seen = held_out, [any(map(trained_on_all_land, one)) for one in tags]
         draws = draw_for_scopes(data, scan.parts, SubProgress(progress, 0.4, 0.55))
         paired_tests.evaluate_maps(comparison, draws, SubProgress(progress, 0.55, 0.7))
         del draws
@@ -145,12 +150,7 @@ def compare_models(
         for source in sources:
             for text in read_warnings(source.dataset.tags()):
                 warning_log.warn(f'When the map "{source.name}" was made: {text}')
-        verdicts = {}
-        for number, of_map in enumerate(maps):
-            found = {scope: of_maps[number] for scope, of_maps in comparison.results.items()}
-            of_pieces = [Evidence.of_map(piece.dataset.tags(), found) for piece in of_map.pieces]
-            verdicts[of_map.name] = verdict = judge(weakest(of_pieces))
-            progress.report(0.85, f'"{of_map.name}": {verdict.text}')
+        verdicts = _verdicts(comparison, tags, progress)
         paired_tests.warn_about_inputs(comparison)
         paired_tests.warn_about_zones(comparison, np.diff([0.0, *scheme.shares, 1.0]))
         paired_tests.warn_about_results(comparison)
@@ -173,6 +173,21 @@ def compare_models(
     more = {"verdicts": {name: one.as_dict() for name, one in verdicts.items()}, "warnings": warning_log.warnings}
     record.write(outputs, metrics=as_metrics(rows), **more)
     return _summarise(comparison, progress)
+
+
+def _verdicts(
+    comparison: Comparison, tags: Sequence[Sequence[Mapping[str, str]]], progress: Progress
+) -> dict[str, Any]:
+    """Return and report the verdict on each map; ``tags`` are those of its pieces."""
+    verdicts = {}
+    for number, name in enumerate(comparison.names):
+        found = {scope: of_maps[number] for scope, of_maps in comparison.results.items()}
+        of_pieces = [Evidence.of_map(one, found) for one in tags[number]]
+        if comparison.held_out[number]:
+            of_pieces = [one.of_held_out(found[ALL]) for one in of_pieces]
+        verdicts[name] = verdict = judge(weakest(of_pieces))
+        progress.report(0.85, f'"{name}": {verdict.text}')
+    return verdicts
 
 
 def _summarise(comparison: Comparison, progress: Progress) -> ComparisonSummary:

@@ -20,6 +20,7 @@ from . import charts
 from .charts import escape_mathtext, shorten
 from .comparison_maps import comparison_images, difference_map, zone_panels
 from .page import (
+    HELD_OUT,
     MISSING,
     Page,
     blocks_text,
@@ -62,6 +63,8 @@ def comparison_page(
         page.key_numbers([*_numbers_of_unseen(comparison), *numbers])
         rows = [[name, one.level, " ".join(one.reasons)] for name, one in verdicts.items()]
         page.table("Verdict", ["Map", "Verdict", "Reasons"], rows)
+        if comparison.data.layers.held_out:
+            page.text("", HELD_OUT)
         _add_auc(page, comparison)
         _add_region_summary(page, comparison)
         if several:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ..validation.measures import ScopeResult
 
 
+HELD_OUT = "Every place is judged by a model that has not seen it."  # of numbers from out-of-fold maps
+
+
 def subset_phrase(name: str) -> str:
     """Return the scope of the main numbers in words."""
     return "All of the map" if name == ALL else f"Only the {name} windows"

@@ -23,6 +23,7 @@ from ..zones.schemes import zone_colours
 from . import charts, maps
 from .maps import MAX_SIDE, Bounds, MapImage, Relief, add_hillshade, clip_to_geometries, read_map
 from .page import (
+    HELD_OUT,
     MISSING,
     Page,
     blocks_text,
@@ -86,7 +87,7 @@ class ValidationReportInput:
     @property
     def held_out(self) -> str:
         """That no place is judged by a model that has seen it, as a sentence; empty where that is not so."""
-        return "Every place is judged by a model that has not seen it." if self.data.layers.held_out else ""
+        return HELD_OUT if self.data.layers.held_out else ""
 
     @property
     def fit(self) -> str:

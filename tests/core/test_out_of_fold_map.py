@@ -11,10 +11,12 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from scarp.model.artifact import load_model
+from scarp.model.comparison.settings import ComparisonOptions
 from scarp.model.errors import Cancelled, GridMismatch, LayerEmpty, OutputNotWritable, ParameterInvalid
 from scarp.model.grid import Block
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.classify_zones import classify_zones
+from scarp.model.jobs.compare_models import compare_models
 from scarp.model.jobs.train_pcum import train_pcum
 from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.outputs.run_record import sha256
@@ -267,6 +269,23 @@ def test_by_itself_it_is_judged_as_land_not_seen(mapped):
     alone = validate(folder, landslides, out_of_fold=None, susceptibility="model.safetensors.tif")
     assert alone.auc == pytest.approx(validate(folder, landslides).auc)
     assert not [one for one in alone.warnings if "fit" in one or "trained" in one]
+
+
+def compare(folder, landslides, report, *names):
+    vectors, options = EvaluationLayers(landslides), ComparisonOptions(distance=60.0, repeats=25)
+    rasters = [folder / f"{name}.tif" for name in names]
+    return compare_models(rasters, vectors, report, None, options, progress=NullProgress())
+
+
+def test_a_comparison_asks_for_out_of_fold_maps(study, mapped, tmp_path):
+    folder, landslides = mapped
+    fit = " ".join(compare(folder, landslides, None, "map", "model.safetensors").warnings)
+    assert 'All landslides trained the model of "map": the map shows a fit' in fit and "OUTPUT_OUT_OF_FOLD" in fit
+    train(folder, "other.safetensors", seed=2)
+    both = compare(folder, landslides, tmp_path / "report.html", "model.safetensors", "other.safetensors")
+    assert not [one for one in both.warnings if "fit" in one or "trained" in one]
+    assert both.auc.value >= validate(folder, landslides).auc - 0.02
+    assert "Every place is judged by a model that has not seen it." in (tmp_path / "report.html").read_text("utf-8")
 
 
 def test_a_map_of_another_model_is_refused(mapped, tmp_path):

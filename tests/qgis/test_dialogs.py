@@ -321,6 +321,7 @@ PROJECT = [
     raster("safety", "safety factor"),
     raster("map", "relative landslide susceptibility", name="anything"),
     raster("zones", "susceptibility zone"),
+    raster("held_out", "out-of-fold susceptibility of a model"),
     raster("ground", "", name="dem_30m"),
     LayerInfo("slides", "Landslides 2020", POINT, fields=("fid", "scale")),
     LayerInfo("rivers", "rivers", LINE),
@@ -332,7 +333,7 @@ PROJECT = [
 
 EXPECTED = """
 STACK stack, REFERENCE stack, LABELS labels, SAFETY_FACTOR safety, SUSCEPTIBILITY map, ZONES zones, DEM ground,
-LANDSLIDES slides, RIVERS rivers, LITHOLOGY rocks, WINDOWS windows, CLIMATE climate
+OUT_OF_FOLD held_out, LANDSLIDES slides, RIVERS rivers, LITHOLOGY rocks, WINDOWS windows, CLIMATE climate
 """
 EXPECTED = dict(pair.split() for pair in EXPECTED.split(","))
 EXPECTED |= dict.fromkeys(["FAULTS", "REGIONS", "AREA", "STABLE", "UNKNOWN"])
@@ -345,8 +346,13 @@ def test_layers_are_found_by_their_contents(parameter):
 
 def test_products_of_scarp_are_recognised_as_other_inputs():
     another = {item.key for item in PROJECT if suggestions.is_other_product("PRECIPITATION", item)}
-    assert another == {"stack", "labels", "safety", "map", "zones", "windows"}
+    assert another == {"stack", "labels", "safety", "map", "zones", "held_out", "windows"}
     assert not any(suggestions.is_other_product("UNKNOWN", item) for item in PROJECT)
+
+
+def test_of_several_out_of_fold_maps_the_last_is_meant():
+    maps = [LayerInfo(str(day), "map", bands=("out-of-fold susceptibility of a model",), written=day) for day in (2, 3)]
+    assert guess_layer("OUT_OF_FOLD", maps) == guess_layer("OUT_OF_FOLD", maps[::-1]) == "3"
 
 
 OUTCOMES = LayerInfo("outcomes", "Points by outcome", POINT, fields=("kind", "outcome", "susceptibility", "zone"))
