@@ -98,6 +98,11 @@ class CrossFittedRun:
             band, meaning = records.OUT_OF_FOLD_PROBABILITY, records.PROBABILITY_MEANING
             tags[records.PROBABILITY_TAG] = repr(model.calibration.share)
         tags[records.MEANING_TAG] = f"{meaning}; {records.OUT_OF_FOLD_MEANING}"
+        if run.start is not None:
+            start = f"If the model {run.start.name} (START_FROM) was trained on this land"
+            text = f"{start}, the out-of-fold map is not of land not seen."
+            run.progress.warn(text)
+            tags |= records.warning_tags([text])
         evidence = Evidence.of_training(model.kind, model.metrics, model.settings)
         left_out = len(land.strangers or ())
         text = f", {left_out:,} landslide cells in it belong to a landslide of another fold and have no value"

@@ -20,6 +20,7 @@ from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.records import (
     PROBABILITY_TAG,
     is_out_of_fold,
+    read_warnings,
     require_out_of_fold_of,
     trained_on_all_land,
     warn_inconsistent_layers,
@@ -212,6 +213,8 @@ def _layers(
     require_out_of_fold_of(name, held_out.tags(), map_name, dataset.tags())
     what = "susceptibility map", "raster given as OUT_OF_FOLD"
     grid.require_same(Grid.from_dataset(held_out, "out-of-fold map"), *what)
+    for text in read_warnings(held_out.tags()):
+        progress.warn(f"When the out-of-fold map was made: {text}")
     return HeldOutLayers(dataset, held_out, grid, zones.by_breaks(dataset, grid, progress), subsets, regions)
 
 

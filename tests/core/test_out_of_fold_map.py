@@ -35,11 +35,11 @@ from scarp.tests.core.prediction_models import predict
 from scarp.tests.core.test_cross_fitted import FACTORS, GRID, SIZE, area, collect, few_steps  # noqa: F401
 
 
-def train(folder, name="model.safetensors", progress=None, block=200.0, **given):
+def train(folder, name="model.safetensors", progress=None, block=200.0, start_from=None, **given):
     settings = preset_settings("recommended", {"block": block, **given})
     files = folder / "stack.tif", folder / "labels.tif", folder / name
-    more = {"output_out_of_fold": folder / f"{name}.tif", "progress": progress or NullProgress()}
-    return train_pcum(*files, settings=settings, **more)
+    more = {"start_from": start_from, "progress": progress or NullProgress()}
+    return train_pcum(*files, settings=settings, output_out_of_fold=folder / f"{name}.tif", **more)
 
 
 def validate(folder, landslides, report=None, out_of_fold=True, susceptibility="map.tif", progress=None, **given):
@@ -163,6 +163,15 @@ def test_with_probability_it_has_the_calibration_of_the_map(study):
     assert np.allclose(values[cells.places][known], expit(model.calibration(fit.out_of_fold[known])), atol=1e-5)
     with rasterio.open(folder / "calibrated.safetensors.tif") as dataset:
         assert float(dataset.tags()[records.PROBABILITY_TAG]) == pytest.approx(model.calibration.share)
+
+
+def test_of_a_fine_tuned_model_it_warns_that_the_start_may_have_seen_the_land(study):
+    folder, landslides = study[0], Points(name="slides", source="slides.gpkg", xy=np.load(study[0] / "xy.npy"))
+    result = train(folder, "tuned.safetensors", start_from=folder / "model.safetensors")
+    predict(folder / "stack.tif", [folder / "tuned.safetensors"], folder / "tuned.tif")
+    validated = validate(folder, landslides, out_of_fold=folder / "tuned.safetensors.tif", susceptibility="tuned.tif")
+    for warnings in (result.warnings, validated.warnings):
+        assert "If the model model.safetensors (START_FROM) was trained on this land" in " ".join(warnings)
 
 
 def test_a_map_that_cannot_be_written_leaves_the_model(study, monkeypatch):
