@@ -26,8 +26,8 @@ class TrainPcum(ScarpAlgorithm):
         "land trains the model. Its AUC is that of the folds: it says how well landslide cells rank above all other "
         "mapped land, by models that did not see them.\n"
         "With the preset windows or paper a U-Net is trained on windows of a part of the area, and evaluated on test "
-        "windows that are held out. A physics constraint can help: where the rain index says that a wet week exceeds "
-        "the threshold of the landform, the model is penalised for predicting low susceptibility.\n"
+        "windows that are held out. With either, a physics constraint can help: where the rain index says that a wet "
+        "week exceeds the threshold of the landform, the model is penalised for predicting low susceptibility.\n"
         "All settings have defaults that need no knowledge of machine learning. The same seed on the same machine "
         "gives the same model."
     )

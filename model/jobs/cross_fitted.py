@@ -31,6 +31,7 @@ from ..windows.cells import CellSet
 from ..windows.collection import WindowFeature
 from ..windows.folded_cells import FoldedCells, automatic_block, collect_folded_cells, collect_outside
 from ..windows.split import TEST, Folds, TrainingRasters
+from .physics import require_known, tell_warned
 
 if TYPE_CHECKING:
     from .train_pcum import TrainingRun
@@ -133,6 +134,9 @@ def train_by_cross_fitting(
         f"{len(cells.roles)} folds of blocks of {settings.block_side:.0f} m. {cells.landslides:,.0f} landslides in "
         f"{number.get(LANDSLIDE, 0):,} cells, each landslide weighing one, against {number.get(0, 0):,} stable cells.",
     )
+    if cells.safety is not None:
+        require_known(cells.safety, "cell")
+        tell_warned(cells.safety, settings, 0.3, progress, cells.counts)
     factors: Sequence[Any] = rasters.factors
     if start is not None:
         values, factors = adapt_cells(start, cells.values, factors, progress)
@@ -143,7 +147,7 @@ def train_by_cross_fitting(
         raise TooFewData("The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.")
     logits = torch.from_numpy(result.out_of_fold[labelled])
     numbers = cell_metrics(logits, cells.labels[labelled], cells.counts[labelled], settings)
-    result.fitted.metrics.update(numbers)
+    result.fitted.metrics.update(numbers, violation_rate=result.choice.violation)
     return CrossFittedRun(cells, result, settings)
 
 

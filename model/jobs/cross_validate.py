@@ -53,6 +53,7 @@ from . import sources_of
 from . import train_pcum as shared
 from .cross_fitted import with_block
 from .cross_validate_fold import FoldStudy, cross_validate_fold, cross_validate_remotely
+from .physics import with_physics_setting
 
 SPATIAL, TEMPORAL, RANDOM, GAP = "spatial", "temporal", "random", "gap"
 SLOPE, SAFETY_FACTOR = "slope", "safety_factor"
@@ -193,10 +194,7 @@ def cross_validate(
     log = WarningLog(progress)
     warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, log)
     if kind == PCUM:
-        if settings.method == CROSS_FITTED:
-            settings = shared.without_physics(settings, None, log)
-        else:
-            settings = shared.with_physics_setting(settings, safety_factor, log)
+        settings = with_physics_setting(settings, safety_factor, log)
     held_out = _HeldOut(landslides, regions)
     if options.temporal:
         earlier, later = later_landslides(landslides, options, log)
@@ -211,13 +209,7 @@ def cross_validate(
         if settings.method == CROSS_FITTED:
             settings = with_block(rasters, settings, SubProgress(log, 0.0, 0.02))
         cells = oof.landslide_cells(grid, landslides, log, held_out.later)
-        files = (
-            stack,
-            labels,
-            safety_factor if kind == PCUM and settings.method != CROSS_FITTED else None,
-            output,
-            folder,
-        )
+        files = (stack, labels, safety_factor if kind == PCUM else None, output, folder)
         # The same on every machine of a cluster, whatever it has.
         fixed = dataclasses.replace(settings, device=str(device), precision=precision)
         study = _study(rasters, options, fixed, held_out, files, SubProgress(log, 0.0, 0.05))

@@ -29,6 +29,7 @@ from ..windows.ownership import Ownership, report_unused
 from ..windows.unused_cells import SparseCells
 from . import train_pcum as shared
 from .cross_fitted import fit_outside
+from .physics import training_safety
 from .trained_on import describe_windows
 
 
@@ -173,7 +174,7 @@ def _fit(
     windows = collection.read_windows(rasters, origins, work.side, plan, None, part, assign_subsets=False)
     windows = label_patches(collection.split_windows(windows, split), patch_cells(kind, cell))
     if windows.safety is not None:
-        shared.training_safety(windows)
+        training_safety(windows)
     settings = shared.with_class_weight(settings, describe_windows(windows)[splits.TRAIN], NullProgress())
     part = SubProgress(progress, 0.05, 1.0)
     return fit_network(windows, factors, settings, part, kind=kind, cell=cell, log=log), settings

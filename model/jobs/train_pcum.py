@@ -13,13 +13,11 @@ import numpy as np
 
 from ..artifact import TrainedModel, load_model, save_model
 from ..artifact_header import is_storable
-from ..errors import OutputNotWritable, ParameterInvalid
+from ..errors import OutputNotWritable
 from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
 from ..inputs.rasters import open_raster
-from ..inputs.survey import ROUNDING
 from ..labels.discs import read_discs
-from ..networks.unet import NONE
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, read_record, sha256, versions
 from ..outputs.transaction import commit_partial
@@ -32,12 +30,12 @@ from ..training.fit import FittedNetwork, TrainingResult, fit_network
 from ..training.settings import PCUM, TrainingSettings, patch_cells
 from ..validation import unseen_land
 from ..validation.verdict import Evidence, judge, tell
-from ..windows.collection import CellCollection, WindowCollection, WindowPlan, WindowSet, collect_windows
+from ..windows.collection import CellCollection, WindowCollection, WindowPlan, collect_windows
 from ..windows.split import TEST, TRAIN, open_training_rasters
+from .physics import tell_warned, training_safety, with_physics_setting
 from .trained_on import OnWindows, TrainedOn
 
 Files = Mapping[str, Union[str, os.PathLike, None]]  # by parameter
-MUCH_WARNED = 50.0  # per cent of the training cells under warning, above which the physics constraint tells little
 
 
 def train_pcum(
@@ -109,11 +107,11 @@ def train_pcum(
 def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
     from .cross_fitted import train_by_cross_fitting
 
-    run.settings = without_physics(run.settings, run.inputs["SAFETY_FACTOR"], run.progress)
+    safety_factor = run.inputs["SAFETY_FACTOR"]
+    run.settings = with_physics_setting(run.settings, safety_factor, run.progress)
     with run.start_log() as log:
-        with open_training_rasters(
-            run.inputs["STACK"] or "", run.inputs["LABELS"] or "", None, run.progress
-        ) as rasters:
+        files = run.inputs["STACK"] or "", run.inputs["LABELS"] or "", safety_factor
+        with open_training_rasters(*files, run.progress) as rasters:
             grid, part = rasters.grid, SubProgress(run.progress, 0.0, 0.95)
             if run.start is not None:
                 check_pixel_size(run.start, grid.cell_size(), run.progress)
@@ -178,28 +176,7 @@ class TrainingRun:
             self.progress.report(0.08, f"The {training_settings.TITLES[self.kind]} predicts one value per {side}.")
         warn_random_split(collected, self.progress)
         if windows.safety is not None:
-            safety, critical = training_safety(windows), self.settings.fs_critical
-            with np.errstate(invalid="ignore"):
-                warned = (safety < critical).sum()
-            share = 100 * warned / np.isfinite(safety).sum()
-            text = f"The safety factor or rain index is below {critical:g} in {share:.1f} % of the training cells."
-            self.progress.report(0.08, text)
-            highest = float(np.nanmax(safety))
-            if highest > 1 + ROUNDING:
-                self.progress.warn(
-                    f"The safety factor runs from {np.nanmin(safety):.4g} to {highest:.4g}, but the rain index of "
-                    f'"Build rain index" lies between 0 and 1, and FS_CRITICAL is {critical:g}. If it comes from slope '
-                    "stability, where 1 is critical, set FS_CRITICAL to 1; if it is in percent, divide it by 100."
-                )
-            if share > MUCH_WARNED and self.settings.physics != NONE:
-                self.progress.warn(
-                    f"{share:.0f} % of the training cells are under warning, so the physics constraint asks for a "
-                    "susceptibility of P_LOW nearly everywhere and tells little. A rain index with a low PERCENTILE is "
-                    "made for warnings: take one with a higher PERCENTILE, or PHYSICS=none."
-                )
-            if not warned and self.settings.physics != NONE:
-                none = f"No training cell has a safety factor or rain index below {critical:g}"
-                self.progress.warn(f"{none}, so the physics constraint has no effect.")
+            tell_warned(training_safety(windows), self.settings, 0.08, self.progress)
         self.progress.report(0.08, f"Settings: {training_settings.settings_line(self.settings)}.")
         part = SubProgress(self.progress, 0.08, self.fit_end)
         data = windows, factors, self.settings, part
@@ -304,27 +281,6 @@ def start_training_log(
     return begin_history(RunInfo(kind, os.path.abspath(output), *limits, html, part, stoppable=not part), progress.warn)
 
 
-def with_physics_setting(settings: TrainingSettings, safety_factor: Any, progress: Progress) -> TrainingSettings:
-    """Turn the physics term off, with a warning, if there is no safety factor."""
-    if safety_factor is not None or settings.physics == NONE:
-        return settings
-    progress.warn(
-        f"PHYSICS is {settings.physics}, but no SAFETY_FACTOR was given, so the model is trained without the physics "
-        "constraint, as a plain U-Net with these weights. Build a rain index first, or choose PHYSICS=none."
-    )
-    return dataclasses.replace(settings, physics=NONE)
-
-
-def without_physics(settings: TrainingSettings, safety_factor: Any, progress: Progress) -> TrainingSettings:
-    """Turn the physics term off for cross-fitting, with a warning if it was asked for."""
-    if safety_factor is not None or settings.physics != NONE:
-        progress.warn(
-            "PRESET=recommended trains without the physics constraint, so SAFETY_FACTOR and PHYSICS have no effect. "
-            "Choose PRESET=windows to train with it."
-        )
-    return dataclasses.replace(settings, physics=NONE)
-
-
 def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
     """Replace an automatic weight of landslide cells by one that balances the classes of the training windows."""
     if settings.weight_landslide > 0:
@@ -343,18 +299,6 @@ def warn_random_split(collected: WindowCollection | CellCollection, progress: Pr
             "SPLIT is random, as published: training and test cells are neighbours, so the metrics are better than "
             "they would be in another area. Use SPLIT=spatial_blocks for an unbiased estimate."
         )
-
-
-def training_safety(windows: WindowSet) -> np.ndarray:
-    """Return the safety factor of the training windows, float32 (windows, height, width). Raises ``ParameterInvalid``
-    if it has no data at all.
-    """
-    safety = np.empty(0) if windows.safety is None else windows.safety[windows.indices_of(TRAIN)]
-    if not np.isfinite(safety).any():
-        raise ParameterInvalid(
-            "The safety factor has no data in any training window. Check that it covers the area of the labels."
-        )
-    return safety
 
 
 def label_settings(labels: str | os.PathLike) -> dict[str, Any]:

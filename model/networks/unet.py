@@ -270,14 +270,24 @@ class PcumLoss:
         terms = LossTerms(*sums, hits.sum())
         if safety is None:
             return terms
-        known = torch.isfinite(safety)
-        fs = torch.where(known, safety.float(), torch.full_like(difference, torch.inf))
-        constrained = fs < self.fs_critical
-        low = constrained & (probability < self.p_low)
-        terms.safety_known, terms.constrained, terms.violations = known.sum(), constrained.sum(), low.sum()
-        if self.physics == INDICATOR:
-            terms.physics = self.physics_weight * (low * torch.sigmoid(1 - fs)).sum()
-        elif self.physics == HINGE:
-            shortfall = torch.relu(self.p_low - probability) / self.p_low
-            terms.physics = self.physics_weight * (constrained * torch.sigmoid(1 - fs) * shortfall).sum()
+        term, constrained, low = constraint(self.physics, probability, safety, self.p_low, self.fs_critical)
+        terms.safety_known, terms.constrained = torch.isfinite(safety).sum(), constrained.sum()
+        terms.violations, terms.physics = low.sum(), self.physics_weight * term.sum()
         return terms
+
+
+def constraint(
+    physics: str, probability: torch.Tensor, safety: torch.Tensor, p_low: float, critical: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the physics term of each cell without λ, where the constraint holds, and where it is violated.
+
+    The safety factor is NaN where it is unknown; for the terms see :class:`PcumLoss`.
+    """
+    fs = torch.where(torch.isfinite(safety), safety.to(probability.dtype), torch.full_like(probability, torch.inf))
+    constrained = fs < critical
+    low = constrained & (probability < p_low)
+    if physics == INDICATOR:
+        return low * torch.sigmoid(1 - fs), constrained, low
+    if physics == HINGE:
+        return constrained * torch.sigmoid(1 - fs) * (torch.relu(p_low - probability) / p_low), constrained, low
+    return torch.zeros_like(probability), constrained, low

@@ -224,10 +224,11 @@ def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> N
         [list(row) for row in choice["penalties"]],
         f"{choice['text']} {choice['note']} A penalty of 10,000 makes the curves straight lines.",
     )
+    tried = [list(row) for row in choice["residuals"]]
     page.table(
         "Network",
-        ["Steps", "Share of it that is added", "Log loss out of fold"],
-        [list(row) for row in choice["residuals"]],
+        ["Steps", "Share of it that is added", "Log loss out of fold", "With the physics term"][: len(tried[0])],
+        tried,
         f"Chosen: {choice['steps']} steps and a share of {choice['shrink']:g}. 0 is the additive part alone.",
     )
     curves = learned.additive_curves(model.network.curves, model.encoder)

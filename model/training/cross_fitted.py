@@ -55,13 +55,23 @@ class Choice:
     auc_additive: float  # out of fold, landslides against stable land, each landslide once
     auc: float  # the same with the network
     penalties: list[list[float]] = field(default_factory=list)  # penalty of curves, of linear terms, loss
-    residuals: list[list[float]] = field(default_factory=list)  # steps, shrinkage, loss
+    residuals: list[list[float]] = field(default_factory=list)
+    """Steps, shrinkage, log loss and, with a constraint to learn, last the sum with its term, which decides."""
+    violation: float | None = None  # share of the land under warning with a low susceptibility, out of fold
+    violation_additive: float | None = None  # the same without the network
     start: str = ""  # name of the model of START_FROM
     auc_start: float | None = None  # of that model, unchanged
 
     @property
     def text(self) -> str:
-        """What the parts are worth, as a sentence."""
+        """What the parts are worth, in sentences."""
+        if self.violation is None or self.violation_additive is None:
+            return self._worth
+        alone = f", {100 * self.violation_additive:.1f} % without the network" if self.steps else ""
+        return f"{self._worth} Of the land under warning {100 * self.violation:.1f} % is called safe{alone}."
+
+    @property
+    def _worth(self) -> str:
         if self.auc_start is not None:
             start = f"Out of fold, the model {self.start} has an AUC of {self.auc_start:.3f} against stable land"
             return f"{start}; {self._tuned}"
@@ -122,9 +132,9 @@ def fit_cross_fitted(
 ) -> CrossFitted:
     """Choose, fit and predict; ``factors`` are the stack's, in the order of the values.
 
-    Metrics of the result are what was chosen. Of the settings, seed, encoding of the classes and device matter; the
-    precision is always fp32. ``checkpoint`` is the file for the state of the run. With a model to fine-tune, cells and
-    ``factors`` are from :func:`~.fine_tuning.adapt_cells`.
+    Metrics of the result are what was chosen. Of the settings, those of the physics, seed, encoding of the classes and
+    device matter; the precision is always fp32. ``checkpoint`` is the file for the state of the run. With a model to
+    fine-tune, cells and ``factors`` are from :func:`~.fine_tuning.adapt_cells`.
 
     Raises:
         DeviceUnavailable: there is no such device, or it fails.
@@ -150,23 +160,26 @@ def fit_cross_fitted(
             architecture = _architecture(encoding, knots)
         image, _ = encoding.encode(np.ascontiguousarray(cells.values.T)[:, :, None])
         image = np.ascontiguousarray(image[:, :, 0].T)
-        problem = FoldProblem(cells, image, knots, settings.seed, origin)
+        problem = FoldProblem(cells, image, knots, settings, origin)
         penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.0, 0.4), saved)
         networks = PointwiseFit(problem, additive, settings.seed, device, origin)
         steps, shrink, tried = networks.choose(SubProgress(progress, 0.4, 0.98), saved)
         parts = networks.logits(steps, shrink)
-        after = problem.out_of_fold(parts)
+        after, before = problem.out_of_fold(parts), problem.out_of_fold(networks.logits(0, 0.0))
         choice = Choice(
             *penalties,
             steps,
             shrink,
             len(cells.roles),
             round(cells.landslides),
-            problem.auc(problem.out_of_fold(networks.logits(0, 0.0))),
+            problem.auc(before),
             problem.auc(after),
             losses,
             tried,
         )
+        if problem.constraint is not None:
+            choice.violation = problem.constraint.violation_rate(after)
+            choice.violation_additive = problem.constraint.violation_rate(before)
         if start is not None:
             unchanged = problem.logits([additive_fit.read_curves(origin.curves)[0]] * problem.folds)
             choice.start, choice.auc_start = start.name, problem.auc(problem.out_of_fold(unchanged))
@@ -210,7 +223,7 @@ def _fingerprint(cells: FoldedCells, settings: TrainingSettings, start: StartMod
         }
         for module in (additive_fit, pointwise_fit)
     ]
-    arrays = cells.values, cells.labels, cells.places, cells.counts, cells.shares, cells.roles
+    arrays = cells.values, cells.labels, cells.places, cells.counts, cells.shares, cells.roles, cells.safety
     plain = {"settings": settings.as_dict(), "constants": constants, "start": start.sha256 if start else ""}
     return fingerprint_of(plain, arrays)
 

@@ -14,6 +14,8 @@ from ..windows.folded_cells import FoldedCells
 from ..windows.split import TEST, TRAIN
 from . import additive_fit
 from .additive_fit import Additive
+from .cell_constraint import CellConstraint
+from .settings import TrainingSettings
 
 STABLE_CELLS, MIN_STABLE, MAX_STABLE = 8, 5_000, 12_000  # to train on: for each landslide, at least, at most
 MAX_LANDSLIDE_CELLS = 12_000  # to train on
@@ -22,7 +24,9 @@ MAX_LANDSLIDE_CELLS = 12_000  # to train on
 class FoldProblem:
     """Cells, their weights in training and in judging, for each fold and for all land."""
 
-    def __init__(self, cells: FoldedCells, image: np.ndarray, knots: np.ndarray, seed: int, origin: Any = None) -> None:
+    def __init__(
+        self, cells: FoldedCells, image: np.ndarray, knots: np.ndarray, settings: TrainingSettings, origin: Any = None
+    ) -> None:
         """Weigh the cells, whose channels are ``image`` (cells, channels); ``origin`` is a network to fine-tune."""
         self.image, self.knots = image, knots
         self.columns = additive_fit.basis(image, knots)
@@ -36,17 +40,23 @@ class FoldProblem:
         self.slide, self.folds = cells.labels == LANDSLIDE, len(cells.roles)
         self.held_out = cells.roles == TEST  # bool (folds, cells)
         stable = cells.labels == STABLE
-        generator, number = np.random.default_rng([seed, 21]), cells.landslides
+        generator, number = np.random.default_rng([settings.seed, 21]), cells.landslides
         most = int(min(max(STABLE_CELLS * number, MIN_STABLE), MAX_STABLE))
         chosen = np.zeros(len(cells.labels), dtype=bool)
         for some, count in ((self.slide, MAX_LANDSLIDE_CELLS), (stable, most)):
             rows = np.flatnonzero(some)
             chosen[rows if len(rows) <= count else generator.choice(rows, count, replace=False)] = True
-        self.train = np.concatenate([cells.roles == TRAIN, np.ones((1, len(chosen)), dtype=bool)]) & chosen
-        """Cells that the model of each fold, and last that of all land, is trained on, bool (folds + 1, cells)."""
         self._shares = cells.shares
         known = self.held_out.any(axis=0)
         self.weights = self._balanced(known & (self.slide | stable))  # of cells in the loss out of fold
+        self.constraint = CellConstraint.of(cells, settings)
+        self.judged = self.weights > 0  # cells whose logit out of fold is needed
+        if self.constraint is not None:
+            self.judged |= known & self.constraint.known
+        self.inside = np.concatenate([cells.roles == TRAIN, np.ones((1, len(known)), dtype=bool)])
+        """Cells of the land that each model may learn from, bool (folds + 1, cells)."""
+        self.train = self.inside & chosen
+        """Cells that the model of each fold, and last that of all land, is trained on."""
         self._shares = cells.shares * (number / max(cells.shares[chosen].sum(), 1e-9))
 
     def _balanced(self, some: np.ndarray) -> np.ndarray:
@@ -76,6 +86,13 @@ class FoldProblem:
         some = self.weights > 0
         signed = np.where(self.slide, -logit, logit)[some]
         return float(np.average(np.logaddexp(0, signed), weights=self.weights[some]))
+
+    def losses(self, logit: np.ndarray) -> list[float]:
+        """Return the mean log loss out of fold and, if there is a constraint to learn, the same with its term."""
+        loss = self.loss(logit)
+        if self.constraint is None or not self.constraint.has_gradient:
+            return [loss]
+        return [loss, loss + self.constraint.weight * self.constraint.mean_term(logit)]
 
     def auc(self, logit: np.ndarray) -> float:
         """Return the AUC of logits out of fold, each landslide once."""

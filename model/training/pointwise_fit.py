@@ -51,10 +51,26 @@ class PointwiseFit:
             (rows, torch.from_numpy(np.stack([weights[rows] for weights in draws])))
             for rows in (np.flatnonzero(problem.train[-1] & some) for some in (problem.slide, ~problem.slide))
         ]
+        self._warned_share = torch.zeros(self._count, device=device)  # of the land of each model with a safety factor
+        constraint = problem.constraint
+        self._constraint = constraint if constraint is not None and constraint.has_gradient else None
+        if self._constraint is not None and self._constraint.warned.any():
+            rows, area = np.flatnonzero(self._constraint.warned), self._constraint.area
+            warned, known = problem.inside[:, rows] * area[rows], problem.inside @ area
+            self._warned_share = torch.from_numpy(warned.sum(axis=1) / np.maximum(known, 1e-9)).float().to(device)
+            # Where no land of a model is under warning, the share is 0, and any cell will do.
+            warned[warned.sum(axis=1) == 0] = 1
+            self._draws.append((rows, torch.from_numpy(warned)))
+            self._safety = torch.from_numpy(self._constraint.safety).to(device)
+        else:
+            self._constraint = None
 
     def choose(self, progress: Progress, saved: SavedParts) -> tuple[int, float, list[list[float]]]:
-        """Train as long as it pays; return steps and shrinkage with the lowest loss, and all losses."""
-        tried = [[0.0, 0.0, self._loss(self._added(0, 0.0))]]
+        """Train as long as it pays; return steps and shrinkage with the lowest loss, and for all of them the losses.
+
+        These are the log loss and, with a constraint to learn, last the sum with its term, which decides.
+        """
+        tried = [[0.0, 0.0, *self._judge(self._added(0, 0.0))]]
         rate = LEARNING_RATE * (LEARNING_RATE_FACTOR if self._tuned else 1.0)
         optimiser = torch.optim.AdamW(self._parameters, lr=rate, weight_decay=DECAY)
         step, best_place = 0, 0
@@ -75,14 +91,14 @@ class PointwiseFit:
             if checkpoint not in self._kept:
                 lowest = min(row[-1] for row in tried)
                 self._kept[checkpoint] = [one.clone() for one in self._average]
-                tried += [[float(checkpoint), *found] for found in self._losses(checkpoint)]
+                tried += [[float(checkpoint), *losses] for losses in self._losses(checkpoint)]
                 if min(row[-1] for row in tried[-len(SHRINKAGE) :]) < lowest:
                     best_place = place
                 self._save(saved, step, best_place, tried, optimiser)
             if place - best_place >= PATIENCE:
                 break
         self._save(saved, step, best_place, tried, optimiser, last=True)
-        steps, shrink, _ = min(tried, key=lambda row: row[-1])
+        steps, shrink, *_ = min(tried, key=lambda row: row[-1])
         return int(steps), shrink, tried
 
     def _save(
@@ -147,15 +163,15 @@ class PointwiseFit:
             return [old[model : model + 1].lerp(new, shrink) for old, new in zip(self._kept[0], found)]
         return [*found[:-2], *(shrink * one for one in found[-2:])]
 
-    def _losses(self, steps: int) -> list[tuple[float, float]]:
+    def _losses(self, steps: int) -> list[list[float]]:
         """Return shrinkages and their losses out of fold."""
         if self._tuned:
-            return [(shrink, self._loss(self._added(steps, shrink))) for shrink in SHRINKAGE]
+            return [[shrink, *self._judge(self._added(steps, shrink))] for shrink in SHRINKAGE]
         added = self._added(steps, 1.0)
-        return [(shrink, self._loss(shrink * added)) for shrink in SHRINKAGE]
+        return [[shrink, *self._judge(shrink * added)] for shrink in SHRINKAGE]
 
-    def _loss(self, added: np.ndarray) -> float:
-        return self._problem.loss(self._problem.out_of_fold(self._additive) + added)
+    def _judge(self, added: np.ndarray) -> list[float]:
+        return self._problem.losses(self._problem.out_of_fold(self._additive) + added)
 
     def _added(self, steps: int, shrink: float) -> np.ndarray:
         """Return what the network of the fold that holds it out adds to each cell that is judged, else 0."""
@@ -164,14 +180,16 @@ class PointwiseFit:
             return result
         with torch.inference_mode():
             for model, mine in enumerate(self._problem.held_out):
-                rows = np.flatnonzero(mine & (self._problem.weights > 0))
+                rows = np.flatnonzero(mine & self._problem.judged)
                 image = self._image[torch.from_numpy(rows).to(self._device)]
                 found = _forward(image[None], self._weights(steps, shrink, model), self._rates)[0]
                 result[rows] = found.cpu().double().numpy()
         return result
 
     def _draw(self, steps: int) -> torch.Tensor:
-        """Return rows of cells, (steps, models, 2 × BATCH): landslides by their weight, then stable cells evenly."""
+        """Return rows of cells, (steps, models, cells): BATCH landslide ones by weight, as many stable ones evenly, and
+        with a constraint as many under warning by area.
+        """
         parts = []
         for rows, weights in self._draws:
             drawn = torch.multinomial(weights, steps * BATCH, replacement=True, generator=self._generator)
@@ -184,8 +202,12 @@ class PointwiseFit:
         logit = logit + torch.gather(self._base, 1, rows)
         sign = torch.ones(2 * BATCH, device=self._device)
         sign[:BATCH] = -1
+        loss = functional.softplus(sign * logit[:, : 2 * BATCH]).mean(dim=1)
+        if self._constraint is not None:
+            terms = self._constraint.terms(logit[:, 2 * BATCH :], self._safety[rows[:, 2 * BATCH :]])
+            loss = loss + self._constraint.weight * self._warned_share * terms.mean(dim=1)
         # The models share nothing, so that the gradient of the sum is that of each.
-        loss = functional.softplus(sign * logit).mean(dim=1).sum()
+        loss = loss.sum()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -171,7 +171,7 @@ have their defaults."""
 
 
 _VALUES: dict[str, dict[str, Any]] = {
-    RECOMMENDED: {"method": CROSS_FITTED, "block": None, "physics": "none"},
+    RECOMMENDED: {"method": CROSS_FITTED, "block": None},
     WINDOWS: {},
     PAPER: PAPER_VALUES,
 }

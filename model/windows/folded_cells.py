@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from ..errors import TooFewData
 from ..grid import Grid
+from ..inputs.rasters import read_window
 from ..labels import LANDSLIDE, STABLE
 from ..labels.discs import LandslideDiscs, read_discs
 from ..progress import NullProgress, Progress, SubProgress, stop_if_cancelled
@@ -52,6 +53,7 @@ class FoldedCells:
     """The fold that holds out each cell, with none for unused land and for cells of a landslide of another fold."""
     landslide: np.ndarray  # landslide cells of each block
     labelled: np.ndarray  # labelled cells of each block
+    safety: np.ndarray | None = None  # safety factor, float32 (cells,), NaN where unknown
 
     @property
     def landslides(self) -> float:
@@ -169,8 +171,24 @@ def _sample(rasters: TrainingRasters, folds: Folds, land: BlockSplit, seed: int,
                 )
     table = np.where(used, table, np.uint8(NO_SUBSET))
     held_out = BlockSplit(folds.blocks, table, SparseCells(np.sort(np.concatenate(strangers)), rasters.grid.width))
-    counted = held_out, landslide, labelled
+    safety = _safety_at(rasters, places, SubProgress(progress, 0.9, 1.0))
+    counted = held_out, landslide, labelled, safety
     return FoldedCells(values, labels, places, np.concatenate(counts), shares, np.stack(roles), *counted)
+
+
+def _safety_at(rasters: TrainingRasters, places: np.ndarray, progress: Progress) -> np.ndarray | None:
+    """Return the safety factor at cells, float32 (cells,), NaN where unknown; ``None`` if there is no raster of it."""
+    if rasters.safety is None:
+        return None
+    result = np.full(len(places), np.nan, dtype=np.float32)
+    rows, columns = places // rasters.grid.width, places % rasters.grid.width
+    for block in rasters.grid.blocks_with_progress(progress):
+        row, column = rows - block.row, columns - block.column
+        some = np.flatnonzero((row >= 0) & (row < block.height) & (column >= 0) & (column < block.width))
+        if len(some):
+            values = read_window(rasters.safety, block.row, block.column, *block.shape, bands=[1])[0]
+            result[some] = values[row[some], column[some]]
+    return result
 
 
 def _fold_table(folds: Folds, landslide: np.ndarray, labelled: np.ndarray, number: int, seed: int) -> np.ndarray:

@@ -85,11 +85,12 @@ def collect(folder, block=200.0, buffer=None):
         return folded_cells.collect_folded_cells(rasters, block, buffer, 1, NullProgress())
 
 
-def train(folder, name="model.safetensors", progress=None, checkpoint=None, start_from=None, **given):
-    settings = preset_settings("recommended", given)
-    files = folder / "stack.tif", folder / "labels.tif", folder / name
-    more = {"checkpoint": checkpoint, "start_from": start_from, "output_html": folder / f"{name}.html"}
-    return train_pcum(*files, settings=settings, **more, progress=progress or NullProgress())
+def train(folder, name="model.safetensors", progress=None, **given):
+    """Train on an area; ``given`` are settings and other files of the job."""
+    files = {key: given.pop(key, None) for key in ("checkpoint", "start_from", "safety_factor")}
+    settings, rasters = preset_settings("recommended", given), (folder / "stack.tif", folder / "labels.tif")
+    files.update(output_html=folder / f"{name}.html", progress=progress or NullProgress())
+    return train_pcum(*rasters, folder / name, settings=settings, **files)
 
 
 def random_cells(count=400, channels=5, continuous=3):
