@@ -75,25 +75,28 @@ def is_complete(path: str | os.PathLike) -> bool:
     GDAL writes cached blocks only when the file is closed, and then reports no error: on a full disk libtiff just
     prints a line to the console. Looking up the offset of a block takes some microseconds; no cell is read.
 
-    The GeoTIFF must not be sparse.
-
-    Raises:
-        RasterioError: not even its header is complete.
+    The GeoTIFF must not be sparse. One that cannot be opened is not complete.
     """
-    size = os.path.getsize(path)
-    with rasterio.open(path) as dataset:
-        for band in dataset.indexes:
-            block_height, block_width = dataset.block_shapes[band - 1]
-            for level, factor in [(None, 1), *enumerate(dataset.overviews(band))]:
-                rows, columns = -(-dataset.height // factor), -(-dataset.width // factor)
-                for y, x in itertools.product(range(-(-rows // block_height)), range(-(-columns // block_width))):
-                    # GDAL knows no offset of a block that was never written.
-                    first, length = (
-                        int(dataset.get_tag_item(f"{item}_{x}_{y}", "TIFF", bidx=band, ovr=level) or 0)
-                        for item in ("BLOCK_OFFSET", "BLOCK_SIZE")
-                    )
-                    if not (first and 0 < length <= size - first):
-                        return False
+    try:
+        with rasterio.open(path) as dataset:
+            return _has_all_blocks(dataset, os.path.getsize(path))
+    except GDAL_ERRORS:
+        return False  # not even its header reached the disk
+
+
+def _has_all_blocks(dataset: rasterio.DatasetReader, size: int) -> bool:
+    for band in dataset.indexes:
+        block_height, block_width = dataset.block_shapes[band - 1]
+        for level, factor in [(None, 1), *enumerate(dataset.overviews(band))]:
+            rows, columns = -(-dataset.height // factor), -(-dataset.width // factor)
+            for y, x in itertools.product(range(-(-rows // block_height)), range(-(-columns // block_width))):
+                # GDAL knows no offset of a block that was never written.
+                first, length = (
+                    int(dataset.get_tag_item(f"{item}_{x}_{y}", "TIFF", bidx=band, ovr=level) or 0)
+                    for item in ("BLOCK_OFFSET", "BLOCK_SIZE")
+                )
+                if not (first and 0 < length <= size - first):
+                    return False
     return True
 
 
@@ -458,7 +461,7 @@ def create_raster(
                     _fill_overviews(thinning)
                 elif overviews is not None:
                     _add_overviews(temporary, overviews)
-                whole = _is_whole(temporary)
+                whole = is_complete(temporary)
         except GDAL_ERRORS as error:
             raise _write_error(path, str(error)) from error
         if not whole:
@@ -472,13 +475,6 @@ def _open_writer(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWr
     except incomplete as error:
         # The file was just created: it is empty or truncated because the disk is full.
         raise RasterioError(_INCOMPLETE) from error
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        return is_complete(path)
-    except GDAL_ERRORS:
-        return False  # not even its header reached the disk
 
 
 def _fill_overviews(thinning: ThinningWriter) -> None:

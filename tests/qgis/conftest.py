@@ -6,9 +6,11 @@ import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scarp.running.process import SubprocessCore
 from scarp.tests.qgis.study import Runner, completed, load_plugin, make_chain, runner
 from scarp.tests.qgis.tiny import make_area
 
@@ -60,3 +62,18 @@ def step(plugin, run, area, chain, tmp_path) -> Runner:
         return run(algorithm, feedback, **completed(definition, values, area, chain, tmp_path))
 
     return run_step
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[SubprocessCore]:
+    """The processes that were started, all with the Python of the tests."""
+    made: list[SubprocessCore] = []
+    original = SubprocessCore.__init__
+
+    def note(self: SubprocessCore, *values: Any) -> None:
+        original(self, *values)
+        made.append(self)
+
+    monkeypatch.setenv("SCARP_PYTHON", sys.executable)
+    monkeypatch.setattr(SubprocessCore, "__init__", note)
+    return made

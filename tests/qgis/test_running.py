@@ -39,20 +39,6 @@ def in_a_process(monkeypatch) -> None:
     monkeypatch.setenv("SCARP_PYTHON", sys.executable)
 
 
-@pytest.fixture
-def started(monkeypatch) -> list[SubprocessCore]:
-    """The processes that were started."""
-    made: list[SubprocessCore] = []
-    original = SubprocessCore.__init__
-
-    def note(self: SubprocessCore, *values: Any) -> None:
-        original(self, *values)
-        made.append(self)
-
-    monkeypatch.setattr(SubprocessCore, "__init__", note)
-    return made
-
-
 def runtime(name: str, missing_packages: tuple[str, ...] = ()) -> Runtime:
     command = () if name == "inside" else (name,)
     return Runtime(lambda modules: [module for module in modules if module in missing_packages], command)

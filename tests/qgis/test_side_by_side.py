@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,6 @@ from qgis.core import QgsProcessingException, QgsVectorLayer
 from scarp.running import core
 from scarp.running.process import SubprocessCore
 from scarp.tests.qgis.tiny import TRAINING, Listener
-
-
-@pytest.fixture
-def started(monkeypatch) -> list[SubprocessCore]:
-    """The processes that were started, all with the Python of the tests."""
-    made: list[SubprocessCore] = []
-    original = SubprocessCore.__init__
-
-    def note(self: SubprocessCore, *values: Any) -> None:
-        original(self, *values)
-        made.append(self)
-
-    monkeypatch.setenv("SCARP_PYTHON", sys.executable)
-    monkeypatch.setattr(SubprocessCore, "__init__", note)
-    return made
 
 
 def ended(processes: list[SubprocessCore]) -> bool:
