@@ -48,15 +48,15 @@ class RainfallWarning(ScarpAlgorithm):
         "rasters are smoothed onto the map.",
         "MORE_RAIN": "Further rasters that are added to RAIN, for daily rain: one day as RAIN, the other six here. "
         "Cells without data in one of them are not assessed.",
-        "TOPOGRAPHY": 'Polygons or a raster of class numbers, as for "Build rain index"; each class has its own '
+        "TOPOGRAPHY": 'Polygons or a raster of class numbers, as for "Build safety factor"; each class has its own '
         "threshold. Needed when there is neither K nor SAFETY_FACTOR.",
         "TOPOGRAPHY_FIELD": "Field with the terrain class of each polygon. Needed for polygons only.",
         "K_TABLE": "One row per class: its name and k, for instance from past weeks of rain with landslides. It "
         "overrides SAFETY_FACTOR. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the "
         "paper's table applies, where the names match.",
-        "SAFETY_FACTOR": 'Raster from "Build rain index": the thresholds and their hit rate are taken from it, not its '
-        "values. With thresholds by terrain class TOPOGRAPHY needs the same classes. A threshold from climatological "
-        "weeks is another quantity than the rain of a real week, and the log says so.",
+        "SAFETY_FACTOR": 'Rain index from "Build safety factor": the thresholds and their hit rate are taken from it, '
+        "not its values. With thresholds by terrain class TOPOGRAPHY needs the same classes. A threshold from "
+        "climatological weeks is another quantity than the rain of a real week, and the log says so.",
         "ZONES": 'Raster from "Classify zones" on the map\'s grid, for the table. Without it the map is cut into '
         "five zones by area shares.",
         "REGIONS": "Polygons, districts for instance, for each of which the table has the areas.",

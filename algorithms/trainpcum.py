@@ -46,8 +46,9 @@ class TrainPcum(ScarpAlgorithm):
         "VIOLATION_RATE": "share of cells held out and under warning that the model calls safe",
     }
     HELP = {
-        "SAFETY_FACTOR": 'Raster from "Build rain index", or a factor of safety, on the stack\'s grid. '
-        "Without it the model is trained without the physics constraint.",
+        "SAFETY_FACTOR": 'Rain index or factor of safety, from "Build safety factor" or another program, on the grid '
+        "of the stack; for a factor of safety set FS_CRITICAL to 1. Without it the model is trained without the "
+        "physics constraint.",
         "START_FROM": "A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors "
         "are matched by name and classes by label. Method, network and normalisation come from the model, so leave "
         "WIDTH, DEPTH, ENCODING and DROPOUT empty. By cross-fitting it is changed as far as spatial folds show that "

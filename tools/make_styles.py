@@ -105,6 +105,7 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
         "warning",
         "labels",
         "safety_factor",
+        "factor_of_safety",
         "rainfall",
         "uncertainty",
         "applicability",
@@ -133,6 +134,18 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
             (0.5, "#f7f7f7", "0.5, at the threshold"),
             (0.75, "#92c5de", "0.75"),
             (1.0, "#2166ac", "1, no rain"),
+        ],
+    )
+    # The classes of SINMAP's stability index.
+    stops(
+        layers["factor_of_safety"],
+        [
+            (0.5, "#67001f", "0.5 and less, fails"),
+            (0.9999, "#f4a582", ""),
+            (1.0, "#f7f7f7", "1, on the point of failing"),
+            (1.25, "#d1e5f0", "1.25"),
+            (1.5, "#92c5de", "1.5"),
+            (3.0, "#2166ac", "3 and more, stands"),
         ],
     )
     ramp(layers["rainfall"], BLUES, 0, 250, " mm")

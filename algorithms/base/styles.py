@@ -33,6 +33,7 @@ from qgis.PyQt.QtCore import QThread
 from qgis.utils import iface
 
 from ...model.provenance.records import MEANING_TAG, PROBABILITY_TAG, read_warnings
+from ...model.safety.kinds import FACTOR_OF_SAFETY_MEANING
 from ...model.validation.verdict import Evidence, verdict_of_tags
 from ...processing_provider import settings
 from ...translation import tr
@@ -40,7 +41,8 @@ from .parameters import absolute_path, file_of
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"  # stands for the QML file that the core wrote beside a raster of classes
-_INPUTS, _MAPS = "stack rainfall safety_factor labels", "applicability uncertainty susceptibility difference zones"
+_INPUTS = "stack rainfall safety_factor factor_of_safety labels"
+_MAPS = "applicability uncertainty susceptibility difference zones"
 ORDER = (*_INPUTS.split(), *_MAPS.split(), SIDECAR_STYLE, "warning", "folds", "windows", "points")
 """Styles from the bottom of a layer group to its top: inputs, results, and vector layers above both."""
 
@@ -59,7 +61,10 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
         """Style and move the layer; called in the main thread when it is loaded."""
         if self._style:
             sidecar = Path(file_of(layer.source())).with_suffix(".qml")
-            path = sidecar if self._style == SIDECAR_STYLE else STYLES / f"{self._style}.qml"
+            style = self._style
+            if style == "safety_factor" and _tags(layer).get(MEANING_TAG) == FACTOR_OF_SAFETY_MEANING:
+                style = "factor_of_safety"
+            path = sidecar if style == SIDECAR_STYLE else STYLES / f"{style}.qml"
             message, done = layer.loadNamedStyle(str(path))
             if not done:
                 text = tr('The layer "{name}" could not be styled: {reason}')

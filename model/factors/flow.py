@@ -21,8 +21,11 @@ DRAINAGE_AREA = 500_000.0  # square metres; cells with a larger contributing are
 MIN_SLOPE = 0.1  # degrees; on flatter ground the wetness index would grow without bound
 
 
-def require_flow(grid: Grid) -> ModuleType:
-    """Return pyflwdir.
+_CHOSEN = "TERRAIN has flow", "leave flow out of TERRAIN"
+
+
+def require_flow(grid: Grid, why: str = _CHOSEN[0], instead: str = _CHOSEN[1]) -> ModuleType:
+    """Return pyflwdir; ``why`` it is needed and what can be done ``instead`` are for messages.
 
     Raises:
         LibraryMissing: it is not installed.
@@ -31,15 +34,15 @@ def require_flow(grid: Grid) -> ModuleType:
     if grid.width * grid.height > MAX_CELLS:
         cells = f"The DEM has {grid.width:,} × {grid.height:,} cells"
         raise GridUnsupported(
-            f"{cells}; flow routing holds all of them in memory and takes up to {MAX_CELLS:,}. Leave flow out of "
-            "TERRAIN, or make these factors from a coarser DEM and give them as EXTRA_CONTINUOUS."
+            f"{cells}; flow routing holds all of them in memory and takes up to {MAX_CELLS:,}. "
+            f"{instead[0].upper()}{instead[1:]}, or take a coarser DEM."
         )
     try:
         import pyflwdir
     except ImportError as error:
         raise LibraryMissing(
-            f"TERRAIN has flow, but the Python that runs Scarp has no package pyflwdir ({error}). Install it "
-            "(python3 -m pip install pyflwdir), or leave flow out of TERRAIN: the other factors do not need it."
+            f"{why}, but the Python that runs Scarp has no package pyflwdir ({error}). Install it "
+            f"(python3 -m pip install pyflwdir), or {instead}: nothing else needs it."
         ) from error
     return pyflwdir
 
@@ -52,15 +55,16 @@ class FlowFactors(FactorReader):
         self._values = values
 
     @classmethod
-    def compute(cls, source: SourceRaster, grid: Grid, method: str, progress: Progress) -> FlowFactors:
+    def compute(cls, source: SourceRaster, grid: Grid, method: str, progress: Progress, *messages: str) -> FlowFactors:
         """Fill depressions, lead water to the lowest neighbour, and add up what flows through each cell.
 
         Water leaves at the border of the data. Depressions are filled to where they spill (Wang and Liu 2006). The
         values are the common logarithm of the contributing area in m², the natural logarithm of specific contributing
         area over the tangent of the slope (Beven and Kirkby 1979), and the height above the cell where the flow reaches
-        drainage or leaves (Nobre et al. 2011). ``method`` is that of the slope. Errors as in :func:`require_flow`.
+        drainage or leaves (Nobre et al. 2011). ``method`` is that of the slope. Errors and ``messages`` as in
+        :func:`require_flow`.
         """
-        pyflwdir = require_flow(grid)
+        pyflwdir = require_flow(grid, *messages)
         progress.report(0, "Routing the flow of water over the whole DEM.")
         elevation, slope = (np.empty(grid.shape, dtype=np.float32) for _ in range(2))
         with TerrainFactors.open(source, grid, method, ("elevation",)) as reader:

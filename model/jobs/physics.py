@@ -47,10 +47,10 @@ def tell_warned(
     text = f"The safety factor or rain index is below {critical:g} in {share:.1f} % of the training cells."
     progress.report(done, text)
     highest = float(np.nanmax(safety))
-    if highest > 1 + ROUNDING:
+    if highest > 1 + ROUNDING and critical < 1:
         progress.warn(
             f"The safety factor runs from {np.nanmin(safety):.4g} to {highest:.4g}, but the rain index of "
-            f'"Build rain index" lies between 0 and 1, and FS_CRITICAL is {critical:g}. If it comes from slope '
+            f'"Build safety factor" lies between 0 and 1, and FS_CRITICAL is {critical:g}. If it comes from slope '
             "stability, where 1 is critical, set FS_CRITICAL to 1; if it is in percent, divide it by 100."
         )
     if share > MUCH_WARNED and settings.physics != NONE:

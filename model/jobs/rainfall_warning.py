@@ -25,7 +25,8 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs, warning_tags
-from ..safety.rasters import BAND_NAME, open_landform
+from ..safety.kinds import RAIN_INDEX
+from ..safety.rasters import open_landform
 from ..safety.settings import CLIMATOLOGICAL, UNKNOWN
 from ..safety.thresholds import (
     CRITICAL_SAFETY_FACTOR,
@@ -138,7 +139,7 @@ def rainfall_warning(
         )
         more: contextlib.AbstractContextManager[rasterio.io.DatasetWriter | None] = contextlib.nullcontext()
         if output_safety_factor is not None:
-            more = create_raster(output_safety_factor, grid, "float32", np.nan, [BAND_NAME])
+            more = create_raster(output_safety_factor, grid, "float32", np.nan, [RAIN_INDEX])
         with raster as target, more as safety:
             part = SubProgress(progress, 0.3, 0.95)
             _write_blocks(layers, options, zones, region_map, statistics, target, safety, part)
@@ -201,7 +202,7 @@ def _evidence(
     if hit_rate is None:
         progress.warn(
             "The hit rate of the threshold is unknown: nobody knows how many past landslides it would have caught, so "
-            'land below it is not called safe. Give a rain index that "Build rain index" made with LANDSLIDES as '
+            'land below it is not called safe. Give a rain index that "Build safety factor" made with LANDSLIDES as '
             "SAFETY_FACTOR, or HIT_RATE."
         )
     else:
@@ -212,7 +213,7 @@ def _evidence(
         progress.warn(
             "The thresholds come from climatological weeks (annual rain times constants), but are compared with a real "
             "week: two different quantities. Thresholds from real weeks need the rain before each landslide: "
-            'EVENT_RAIN_FIELD of "Build rain index".'
+            'EVENT_RAIN_FIELD of "Build safety factor".'
         )
     return hit_rate, weeks
 

@@ -1,1 +1,1 @@
-"""The rain index of the physics constraint, from seven-day rainfall and rainfall thresholds."""
+"""The rain index, from seven-day rainfall and thresholds, and the factor of safety of an infinite slope."""

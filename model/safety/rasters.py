@@ -20,6 +20,7 @@ from ..inputs.rasters import create_raster, read_window
 from ..inputs.vectors import Landslides
 from ..labels.buffers import landslide_points
 from ..progress import Progress
+from .kinds import RAIN_INDEX
 from .settings import CLIMATOLOGICAL, REAL
 from .thresholds import (
     CRITICAL_SAFETY_FACTOR,
@@ -31,7 +32,6 @@ from .thresholds import (
     under_warning,
 )
 
-BAND_NAME = "rain index"  # description of the band of a rain index
 MEANING = (
     f"rain index 1 / (1 + k R7) of Zhang and Deng, below {CRITICAL_SAFETY_FACTOR:g} where the rain exceeds the "
     "threshold 1/k; no factor of safety of a slope"
@@ -213,7 +213,7 @@ def write_layers(
     meaning = {"MEANING": MEANING, "RAIN": "climatological week: annual rain times constants, not a real week", **tags}
     storage = layers.grid, "float32", np.nan
     with contextlib.ExitStack() as opened:
-        target = opened.enter_context(create_raster(output, *storage, [BAND_NAME], tags=meaning))
+        target = opened.enter_context(create_raster(output, *storage, [RAIN_INDEX], tags=meaning))
         rain_target = None
         if output_rainfall is not None:
             rain = create_raster(output_rainfall, *storage, ["seven-day rainfall"], [{"unit": "mm"}])

@@ -23,6 +23,7 @@ from ..inputs.vectors import Polygons
 from ..progress import NullProgress, Progress
 from ..safe_json import parse_json
 from ..texts import clean_label, join_names
+from .kinds import FACTOR_OF_SAFETY_MEANING
 from .settings import CLIMATOLOGICAL, RECOMMENDED_PERCENTILE, UNKNOWN, SafetyOptions
 
 ZONE_LIMITS = {"alpha": 1.0, "beta": 1000.0, "rainy_days": 366.0}  # largest values in the fields of climate zones
@@ -375,13 +376,18 @@ class Thresholds:
     @classmethod
     def from_tags(cls, tags: Mapping[str, str], name: str) -> Thresholds:
         """Read the tags of a raster; raises ``ParameterInvalid`` if it has none."""
+        if tags.get("MEANING") == FACTOR_OF_SAFETY_MEANING:
+            raise ParameterInvalid(
+                f"SAFETY_FACTOR: the raster {name} is a factor of safety of a slope, which has no rain threshold. Give "
+                "a rain index, or K or K_TABLE instead."
+            )
         try:
             table = {str(label): float(k) for label, k in parse_json(tags["THRESHOLDS"]).items()}
             hit_rate = None if tags["HIT_RATE"] == UNKNOWN else float(tags["HIT_RATE"])
             return cls(table, hit_rate, tags["THRESHOLD_WEEKS"])
         except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise ParameterInvalid(
-                f'SAFETY_FACTOR: the raster {name} holds no thresholds. Give a rain index of "Build rain index" of '
+                f'SAFETY_FACTOR: the raster {name} holds no thresholds. Give a rain index of "Build safety factor" of '
                 "this version of Scarp, or K or K_TABLE instead."
             ) from error
 

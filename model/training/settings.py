@@ -19,7 +19,9 @@ _PHYSICS = (
     "the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the "
     "model. none: a plain U-Net."
 )
-_FS_CRITICAL = "Below it a cell is under warning. At 0.5 rain exceeds the threshold."
+_FS_CRITICAL = (
+    "Below it a cell is under warning. At 0.5 rain exceeds the threshold of a rain index; a slope fails below 1."
+)
 _WEIGHT = (
     "Weight of a landslide cell in the cross-entropy. 0 balances landslide and stable cells, whatever their numbers. "
     "The paper's 5 is for five stable cells per landslide cell."

@@ -41,14 +41,15 @@ from ..inputs.vectors import Lines, Points, PointsAndPolygons, Polygons
 from ..labels.settings import LabelOptions
 from ..prediction.settings import PredictionOptions
 from ..safety.settings import SafetyInputs, SafetyOptions
+from ..safety.stability_settings import StabilityInputs, StabilityOptions
 from ..training.settings import CrossValidationOptions, TrainingSettings
 from ..validation.settings import EvaluationLayers, ValidationOptions
 from ..warning.classes import WarningInputs, WarningOptions
 from ..zones.schemes import ZoneOptions
 
 _LAYERS = (Points, Lines, Polygons, PointsAndPolygons, CategoricalInput, StationPoints)
-_LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, WarningInputs, ExplanationInputs, EvaluationLayers)
-_FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions)
+_LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, StabilityInputs, WarningInputs, ExplanationInputs, EvaluationLayers)
+_FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions, StabilityOptions)
 _MODEL_OPTIONS = (TrainingSettings, CrossValidationOptions, PredictionOptions, ExplanationOptions)
 _MAP_OPTIONS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions)
 INPUTS: dict[str, Any] = {

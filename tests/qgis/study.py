@@ -90,6 +90,9 @@ def completed(algorithm: Any, values: dict[str, Any], area: Path, chain: dict[st
     known = {name.upper(): path for name, path in chain.items()}
     known.update({name.upper(): area / f"{name}.tif" for name in ("dem", "precipitation")})
     known.update(REFERENCE=chain["stack"], RAIN=area / "precipitation.tif", LANDSLIDES=area / "landslides.gpkg")
+    if algorithm.name() == "buildsafetyfactor" and values.get("METHOD") != "infinite_slope":
+        # Optional for the other method.
+        values.setdefault("PRECIPITATION", known["PRECIPITATION"])
     for item in algorithm.parameterDefinitions():
         if item.name() in values or item.flags() & item.Flag.FlagOptional:
             continue

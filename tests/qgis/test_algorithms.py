@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import QgsProcessingException, QgsRasterLayer, QgsVectorLayer
+from qgis.core import QgsProcessingContext, QgsProcessingException, QgsRasterLayer, QgsVectorLayer
 
+from scarp.algorithms.base.styles import Styler
 from scarp.model.artifact import load_model
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.factors.settings import DEFAULT_TERRAIN
@@ -71,6 +72,33 @@ def test_climate_zones_with_numbers_as_text(step, area, tmp_path):
     west, east = 0.8 * 2.5 * 7 / 100, 0.9 * 2.0 * 7 / 80
     annual = read_band(tmp_path / "rain.tif").data / np.where(np.arange(SIZE) < SIZE // 2, west, east)[None, :]
     assert 550 < np.nanmin(annual) <= np.nanmax(annual) < 1050 and (tmp_path / "table.csv").stat().st_size
+
+
+STABLE = {"METHOD": "infinite_slope", "SATURATION": "0.2-0.9"}
+
+
+def test_factor_of_safety_by_class_with_ranges_and_in_the_training(step, chain, area, tmp_path):
+    labels = {str(label) for label in values_of(QgsVectorLayer(str(area / "lithology.gpkg")), "rock")}
+    soil = {
+        "FRICTION": "; ".join(f"{label}: {20 + 5 * n}" for n, label in enumerate(sorted(labels))),
+        "COHESION": "0-6",
+    }
+    files = {"OUTPUT": tmp_path / "fs.tif", "OUTPUT_PROBABILITY": tmp_path / "p.tif"}
+    result, log = step("buildsafetyfactor", **STABLE, **soil, SOIL_DEPTH="1-3", **files), Listener()
+    factor, chance = read_band(tmp_path / "fs.tif"), read_band(tmp_path / "p.tif")
+    assert 0 < result["WARNED_SHARE"] == pytest.approx((factor < 1).mean(), abs=1e-6)
+    # The geometric mean is below 1 about where half of the draws are.
+    assert 0 <= chance.min() < chance.max() <= 1 and ((factor < 1) == (chance > 0.5)).mean() > 0.95
+    call = record_of(tmp_path / "fs.tif")["call"]["parameters"]
+    assert (call["METHOD"], call["COHESION"]) == ("infinite_slope", "0-6")
+    layer = QgsRasterLayer(str(tmp_path / "fs.tif"))
+    Styler("safety_factor").postProcessLayer(layer, QgsProcessingContext(), Listener())
+    assert layer.renderer().classificationMax() == 3 and "factor of safety" in layer.metadata().abstract()
+    given = {"SAFETY_FACTOR": tmp_path / "fs.tif", "PRESET": "windows", **TRAINING}
+    step("trainpcum", log, FS_CRITICAL=1, OUTPUT=tmp_path / "model.safetensors", **given)
+    assert any("is below 1 in" in line for line in log.lines) and not any("FS_CRITICAL" in one for one in log.warnings)
+    with pytest.raises(QgsProcessingException, match="is a factor of safety of a slope, which has no rain threshold"):
+        step("rainfallwarning", RAIN=area / "precipitation.tif", SAFETY_FACTOR=tmp_path / "fs.tif")
 
 
 def test_training_writes_model_windows_and_report(step, chain, tmp_path):

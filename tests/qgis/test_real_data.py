@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio
+from sklearn.metrics import roc_auc_score
 
 from scarp.model.stack import open_stack
 
@@ -53,3 +54,27 @@ def test_chain_on_kaghan(run, kaghan, tmp_path):
     with rasterio.open(zones) as classes:
         counts = np.bincount(classes.read(1).ravel(), minlength=6)[1:]
     np.testing.assert_allclose(counts / counts.sum(), [0.3, 0.2, 0.2, 0.2, 0.1], atol=1e-3)
+
+
+MEASURED = {"SOIL_DEPTH": "soil_depth_m", "COHESION": "cohesion_kpa", "FRICTION": "friction_deg"}
+MEASURED |= {"UNIT_WEIGHT": "unit_weight_kn_m3"}
+# By saturation: AUC at the places where landslides of 1990 began, per cent of the cells and of these places below 1,
+# computed by others with a formula of their own.
+ARENOSA = {"0": (0.537, 32, 36), "0.5": (0.530, 58, 62), "1": (0.518, 78, 83)}
+
+
+@pytest.mark.parametrize("saturation", ARENOSA)
+def test_measured_soil_of_la_arenosa(run, real_data, tmp_path, saturation):
+    folder = real_data / "arenosa_co"
+    if not (folder / "dem.tif").is_file():
+        pytest.skip(f"{folder} has no dem.tif.")
+    soil = {f"{name}_RASTER": folder / f"{file}.tif" for name, file in MEASURED.items()}
+    more = {"METHOD": "infinite_slope", "SATURATION": saturation, "SLOPE": folder / "slope_deg.tif"}
+    run("buildsafetyfactor", REFERENCE=folder / "landslide_sources.tif", OUTPUT=tmp_path / "fs.tif", **soil, **more)
+    with rasterio.open(tmp_path / "fs.tif") as factor, rasterio.open(folder / "landslide_sources.tif") as sources:
+        found, places = factor.read(1), sources.read(1)
+    known = (places != 255) & np.isfinite(found)
+    found, began = found[known], places[known] == 1
+    auc, cells, at_places = ARENOSA[saturation]
+    assert (len(found), began.sum()) == (6059, 387) and roc_auc_score(began, -found) == pytest.approx(auc, abs=0.001)
+    assert [100 * (found < 1).mean(), 100 * (found[began] < 1).mean()] == pytest.approx([cells, at_places], abs=0.6)

@@ -41,7 +41,7 @@ def steps(files):
         ("Create demo data", {"SIZE": SIZE, "OUTPUT": str(demo)}),
         ("Build factor stack", {**inputs, "OUTPUT": files["factors"]}),
         ("Build landslide labels", {**inventory, "REFERENCE": files["factors"], "OUTPUT": files["labels"]}),
-        ("Build rain index", {**physics, "OUTPUT": files["safety_factor"]}),
+        ("Build safety factor", {**physics, "OUTPUT": files["safety_factor"]}),
         ("Train PCUM", {**factors, **training, **pages, **TRAINING}),
         ("Predict susceptibility", {**factors, "MODEL": files["model"], "OUTPUT": files["susceptibility"]}),
         ("Classify zones", {**susceptibility, **zones}),

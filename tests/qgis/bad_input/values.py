@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from scarp.tests.qgis.bad_input.case import Case
+import numpy as np
+
+from scarp.tests.qgis.bad_input.case import Case, Workplace
+from scarp.tests.qgis.tiny import SIZE, write_raster
 
 _NAN = float("nan")
 
@@ -26,6 +29,20 @@ _predict = _of("predictsusceptibility")
 _validate = _of("validatewithpoints")
 _explain = _of("explainsusceptibility")
 _compare = _of("comparemodels")
+
+
+_INFINITE = {"METHOD": "infinite_slope", "SATURATION": "0.5", "OUTPUT_RAINFALL": None, "OUTPUT_TABLE": None}
+
+
+def _slides(name: str, given: str, values: dict[str, Any], error: str = "", **more: Any) -> Case:
+    """A case of METHOD=infinite_slope, with what it takes beside what is given."""
+    return _safety(name, given, lambda at: {**_INFINITE, **values}, error, **more)
+
+
+def _radians(at: Workplace) -> dict[str, Any]:
+    values = np.full((SIZE, SIZE), 0.6, dtype=np.float32)
+    return {**_INFINITE, "FRICTION_RASTER": write_raster(at.folder / "friction.tif", values)}
+
 
 CASES = (
     _demo("demo-too-small", "SIZE 10", _is(SIZE=10), r"SIZE .*is \"10\".*from 64 to 4096"),
@@ -73,6 +90,35 @@ CASES = (
     _safety("k-table-word", "K_TABLE all,much", _is(K_TABLE="all,much"), r"K_TABLE.*\"much\""),
     _safety("k-table-zero", "K_TABLE all,0", _is(K_TABLE="all,0"), r"K_TABLE"),
     _safety("k-table-nan", "K_TABLE all,nan", _is(K_TABLE="all,nan"), r"K_TABLE.*nan"),
+    _safety("method-unknown-safety", "METHOD bishop", _is(METHOD="bishop"), r"METHOD .*bishop.*infinite_slope"),
+    _safety("rain-missing", "No PRECIPITATION", _is(PRECIPITATION=None), r"PRECIPITATION .*is missing. Give a raster"),
+    _safety(
+        "probability-of-rain",
+        "OUTPUT_PROBABILITY of the rain index",
+        lambda at: {"OUTPUT_PROBABILITY": at.out / "p.tif"},
+        r"OUTPUT_PROBABILITY is not written by METHOD=rain_threshold",
+    ),
+    _slides(
+        "slope-table", "OUTPUT_TABLE of a factor of safety", {"OUTPUT_TABLE": "t.csv"}, r"OUTPUT_TABLE is not writ"
+    ),
+    _slides(
+        "friction-radians", "FRICTION 0.6, a tangent or radians", {"FRICTION": "0.6"}, r"FRICTION is 0\.6\. Is it in r"
+    ),
+    _slides("cohesion-pascal", "COHESION 4000, in Pa", {"COHESION": "4000"}, r"COHESION is 4000\. Is it in Pa\?"),
+    _slides("weight-density", "UNIT_WEIGHT 1.9, in t/m³", {"UNIT_WEIGHT": "1.9"}, r"UNIT_WEIGHT is 1\.9.*t/m³"),
+    _slides("saturation-percent", "SATURATION 50, in percent", {"SATURATION": "50"}, r"SATURATION is 50.*percent"),
+    _slides(
+        "range-falls", "COHESION 8-2", {"COHESION": "8-2"}, r"COHESION has the range \"8-2\".*smaller number first"
+    ),
+    _slides("range-word", "COHESION low", {"COHESION": "low"}, r"COHESION has \"low\".*number or a range in kPa"),
+    _slides("range-comma", "COHESION 2,5-8", {"COHESION": "2,5-8"}, works="The decimal comma is read."),
+    _slides(
+        "table-unknown-class",
+        "FRICTION by a class that is not there",
+        {"FRICTION": "cheese: 30; all: 35"},
+        r"FRICTION has rows for cheese.*Name classes .*lithology",
+    ),
+    _safety("friction-raster", "A raster of friction in radians", _radians, r"FRICTION, the raster .* radians"),
     _zones("shares-short", "SHARES 30,20", _is(SHARES="30,20"), r"SHARES.*100"),
     _zones("shares-word", "SHARES 30,twenty,50", _is(SHARES="30,twenty,50"), r"SHARES.*\"twenty\""),
     _zones("shares-negative", "SHARES 120,-20", _is(SHARES="120,-20"), r"SHARES"),
