@@ -26,6 +26,7 @@ def number(
     open_limits: bool = False,
     decimals: int | None = None,
     advanced: bool = False,
+    automatic: bool = False,
 ) -> Value:
     """Declare a number; it is whole if its field is annotated ``int`` or ``int | None``.
 
@@ -38,8 +39,9 @@ def number(
         open_limits: the value must differ from both limits.
         decimals: shown in the dialog; QGIS's default without.
         advanced: folded away in the dialog.
+        automatic: ``None`` stands for a value that follows from the data, see ``training.automatic``.
     """
-    more = {"limits": (lowest, highest), "open_limits": open_limits, "decimals": decimals}
+    more = {"limits": (lowest, highest), "open_limits": open_limits, "decimals": decimals, "automatic": automatic}
     return _option(default, label, help_text, advanced, **more)
 
 
@@ -120,7 +122,8 @@ class Option:
     decimals: int | None = None
     choices: tuple[str, ...] | None = None
     is_integer: bool = False  # whether the value is a whole number
-    is_optional: bool = False  # whether it may be ``None``, which stands for an automatic value
+    is_optional: bool = False  # whether it may be ``None``
+    automatic: bool = False  # whether ``None`` stands for a value that follows from the data
 
     @property
     def several(self) -> bool:

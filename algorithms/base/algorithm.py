@@ -99,7 +99,8 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     ) -> None:
         """Add the parameters of options, such as ``threshold``, with their label and help; see :meth:`declare`."""
         for option in map(options.option, names):
-            self.declare(parameters.option(option, without_default), option.help, option.advanced, ending)
+            more = _preset(format_value(None), None) if option.automatic and not ending else ending
+            self.declare(parameters.option(option, without_default), option.help, option.advanced, more)
 
     def declare_regions(self) -> None:
         """Add REGIONS, polygons that get numbers of their own, and REGION_FIELD."""
@@ -284,6 +285,7 @@ def _default(value: str) -> str:
 
 
 def _preset(usual: str, paper: str | None) -> str:
+    usual = tr("automatic") if usual == format_value(None) else usual
     if paper is None:
         return tr(" When not given: {usual}.").format(usual=usual)
     return tr(" When not given: {usual}, or {paper} with PRESET=paper.").format(usual=usual, paper=paper)

@@ -103,12 +103,12 @@ def encoded(encoding: Encoding, values: np.ndarray) -> np.ndarray:
 def sample_weights(labels: np.ndarray, area: np.ndarray, settings: TrainingSettings) -> np.ndarray:
     """Return the weight of each cell, float64 (cells,), from labels and the cells of the area that each represents.
 
-    A ``weight_landslide`` of 0 balances the classes; else each cell of the area has its class's weight.
+    Without a ``weight_landslide`` the classes are balanced; else each cell of the area has its class's weight.
     """
     weights = area.astype(np.float64).copy()
     slide = labels == 1
     stable_sum, slide_sum = weights[~slide].sum(), weights[slide].sum()
-    weights[slide] *= settings.weight_landslide / settings.weight_stable or stable_sum / slide_sum
+    weights[slide] *= (settings.weight_landslide or 0.0) / settings.weight_stable or stable_sum / slide_sum
     return weights / weights.mean()
 
 

@@ -16,8 +16,9 @@ from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress, stop_if_cancelled
 from ..report.factor_checks import build_page
 from ..tables import write_table
-from ..training.settings import default
-from ..windows.folded_cells import automatic_block, collect_folded_cells
+from ..training import automatic
+from ..training.settings import PCUM, RECOMMENDED, settings_of_kind
+from ..windows.folded_cells import collect_folded_cells
 from ..windows.split import open_training_rasters
 
 
@@ -83,11 +84,12 @@ def check_factors(
 
 def _try_training(stack: RasterPath, labels: RasterPath, progress: Progress) -> list[Finding]:
     """Do what a training with defaults does before it fits a model, and report why it would not start."""
-    seed, quiet = default("seed"), NullProgress()
+    usual = settings_of_kind(PCUM, RECOMMENDED, {})
     try:
-        with open_training_rasters(stack, labels, None, quiet) as rasters:
-            block = automatic_block(rasters, seed, SubProgress(progress, 0.0, 0.3))
-            cells = collect_folded_cells(rasters, block, default("buffer"), seed, SubProgress(progress, 0.3, 1.0))
+        with open_training_rasters(stack, labels, None, NullProgress()) as rasters:
+            settings = automatic.complete(usual, PCUM, rasters, SubProgress(progress, 0.0, 0.3))
+            part = SubProgress(progress, 0.3, 1.0)
+            cells = collect_folded_cells(rasters, settings.block_side, settings.buffer, settings.seed, part)
     except Cancelled:
         raise
     except ScarpError as error:

@@ -29,7 +29,7 @@ from ..validation.unseen_land import SLOPE, ScoredCells
 from ..validation.verdict import Evidence
 from ..windows.cells import CellSet
 from ..windows.collection import WindowFeature
-from ..windows.folded_cells import FoldedCells, automatic_block, collect_folded_cells, collect_outside
+from ..windows.folded_cells import FoldedCells, collect_folded_cells, collect_outside
 from ..windows.split import TEST, Folds, TrainingRasters
 from .physics import require_known, tell_warned
 
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass
 class CrossFittedRun:
-    """Cells, fitted model and settings in use of a training."""
+    """Cells, fitted model and settings of a training."""
 
     cells: FoldedCells
     result: CrossFitted
-    settings: TrainingSettings  # with the side of a block
+    settings: TrainingSettings
     where, note = "Out of fold", CHOSEN_NOTE
     sample: CellSet | None = None
 
@@ -125,7 +125,7 @@ def train_by_cross_fitting(
     """Sample all land, choose by folds and fit; see :mod:`..training.cross_fitted`. Raises ``TooFewData`` if landslides
     are too few for two folds.
     """
-    settings, part = with_block(rasters, settings, SubProgress(progress, 0.0, 0.1)), SubProgress(progress, 0.1, 0.3)
+    part = SubProgress(progress, 0.0, 0.3)
     cells = collect_folded_cells(rasters, settings.block_side, settings.buffer, settings.seed, part)
     counts = np.unique(cells.labels, return_counts=True)
     number = dict(zip(counts[0].tolist(), counts[1].tolist()))
@@ -157,12 +157,3 @@ def fit_outside(
     """Fit on the land outside a fold of a cross validation; everything is chosen there."""
     cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
     return fit_cross_fitted(cells, rasters.factors, settings, SubProgress(progress, 0.2, 1.0)).fitted
-
-
-def with_block(rasters: TrainingRasters, settings: TrainingSettings, progress: Progress) -> TrainingSettings:
-    """Return settings with the side of a block; where none is given it follows from the area."""
-    if settings.block is not None:
-        return settings
-    side = float(f"{automatic_block(rasters, settings.seed, progress):.3g}")
-    progress.report(1.0, f"BLOCK is automatic: {side:g} m.")
-    return dataclasses.replace(settings, block=side)

@@ -29,17 +29,11 @@ from ..progress import NullProgress, Progress, SubProgress, WarningLog
 from ..provenance.records import MEANING, MEANING_TAG, OUT_OF_FOLD_MEANING, warn_stale_inputs
 from ..statistics import Estimate, weighted_quantiles
 from ..tables import write_table
+from ..training import automatic
 from ..training import settings as training_settings
+from ..training.automatic import automatic_values
 from ..training.devices import PRECISION_NAMES, choose_device, training_precision
-from ..training.settings import (
-    CROSS_FITTED,
-    PCUM,
-    TITLES,
-    CrossValidationOptions,
-    TrainingSettings,
-    learns_from_cells,
-    patch_cells,
-)
+from ..training.settings import PCUM, TITLES, CrossValidationOptions, TrainingSettings, learns_from_cells, patch_cells
 from ..validation import out_of_fold as oof
 from ..validation.fold_scores import MEAN, FoldResult, Resampling, SplitScores, optimism, roc_of, score_split
 from ..validation.held_out import assign_regions, cells_to_hide, counts_of, later_landslides, region_blocks
@@ -47,11 +41,11 @@ from ..validation.metrics import Curve
 from ..validation.verdict import Evidence, judge, tell
 from ..windows import collection
 from ..windows import split as splits
+from ..windows.folded_cells import FEW_FOLDS
 from ..windows.ownership import find_ownership
 from ..zones.raster import scan_cells, values_of_cells
 from . import sources_of
 from . import train_pcum as shared
-from .cross_fitted import with_block
 from .cross_validate_fold import FoldStudy, cross_validate_fold, cross_validate_remotely
 from .physics import with_physics_setting
 
@@ -206,13 +200,17 @@ def cross_validate(
         connect(options.scheduler, log, reads, Path(output).absolute().parent) as cluster,
     ):
         grid = rasters.grid
-        if settings.method == CROSS_FITTED:
-            settings = with_block(rasters, settings, SubProgress(log, 0.0, 0.02))
+        asked: tuple[TrainingSettings, CrossValidationOptions] = settings, options
+        folds = options.folds or FEW_FOLDS
+        settings = automatic.complete(settings, kind, rasters, SubProgress(log, 0.0, 0.02), folds)
         cells = oof.landslide_cells(grid, landslides, log, held_out.later)
         files = (stack, labels, safety_factor if kind == PCUM else None, output, folder)
         # The same on every machine of a cluster, whatever it has.
         fixed = dataclasses.replace(settings, device=str(device), precision=precision)
-        study = _study(rasters, options, fixed, held_out, files, SubProgress(log, 0.0, 0.05))
+        with automatic.advice(asked[0], kind, rasters, folds):
+            study = _study(rasters, options, fixed, held_out, files, SubProgress(log, 0.02, 0.05))
+        if not held_out.given:
+            options = dataclasses.replace(options, folds=study.count)
         run = _Run(study, rasters, options, run_jobs, cluster, log)
         progress.report(0.05, f"{TITLES[kind]}: {_plan_line(study)}")
         main, compare = study.split, options.random_split and not options.temporal
@@ -266,7 +264,11 @@ def cross_validate(
     numbers = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
     metrics = {**numbers, "auc_random": result.random, "gap": result.gap, "auc_slope": result.auc_slope}
     outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_HTML": output_html}
-    record.write(outputs, seed=settings.seed, metrics=metrics, verdict=result.verdict, warnings=log.warnings)
+    used = {
+        "settings_used": {**options.as_dict(), **settings.as_dict()},
+        "automatic": {**automatic_values(asked[0], settings), **automatic_values(asked[1], options)},
+    }
+    record.write(outputs, seed=settings.seed, metrics=metrics, verdict=result.verdict, warnings=log.warnings, **used)
     progress.report(1.0)
     return result
 
@@ -302,7 +304,8 @@ def _study(
         counts, names = (scan.landslide - less, scan.labelled - less), ["later landslides"]
         folds = splits.Folds(blocks, np.zeros(blocks.shape, np.uint8), *counts, 1, ownership)
     else:
-        folds = splits.make_folds(blocks, scan.landslide, scan.labelled, options.folds, seed)
+        number = options.folds or automatic.number_of_folds(scan.landslide, SubProgress(progress, 1.0, 1.0))
+        folds = splits.make_folds(blocks, scan.landslide, scan.labelled, number, seed)
         names = [str(fold + 1) for fold in range(folds.count)]
         folds = dataclasses.replace(folds, ownership=ownership)
     for fold, name in enumerate(names if held_out.given else ()):

@@ -19,6 +19,7 @@ from ..cluster.tasks import cached
 from ..grid import Grid
 from ..history.writing import TrainingLog
 from ..progress import NullProgress, Progress, SubProgress
+from ..training.automatic import with_class_weight
 from ..training.fit import FittedNetwork, fit_network, label_patches
 from ..training.settings import CELL_KINDS, CROSS_FITTED, TrainingSettings, patch_cells
 from ..validation import out_of_fold as oof
@@ -175,6 +176,7 @@ def _fit(
     windows = label_patches(collection.split_windows(windows, split), patch_cells(kind, cell))
     if windows.safety is not None:
         training_safety(windows)
-    settings = shared.with_class_weight(settings, describe_windows(windows)[splits.TRAIN], NullProgress())
+    train = describe_windows(windows)[splits.TRAIN]
+    settings = with_class_weight(settings, train["stable_cells"], train["landslide_cells"], NullProgress())
     part = SubProgress(progress, 0.05, 1.0)
     return fit_network(windows, factors, settings, part, kind=kind, cell=cell, log=log), settings

@@ -39,8 +39,10 @@ def train_comparison_model(
     with run.start_log() as log:
         with open_training_rasters(stack, labels, progress=run.progress) as rasters:
             grid, factors, part = rasters.grid, rasters.factors, SubProgress(run.progress, 0.0, 0.08)
-            plan = window_plan(kind, settings, grid.cell_size())
-            collected = (collect_cells if kind in CELL_KINDS else collect_windows)(rasters, plan, part)
+            with run.complete_settings(rasters, SubProgress(part, 0.0, 0.2)):
+                plan = window_plan(kind, run.settings, grid.cell_size())
+                collect = collect_cells if kind in CELL_KINDS else collect_windows
+                collected = collect(rasters, plan, SubProgress(part, 0.2, 1.0))
         if isinstance(collected, CellCollection):
             cells = collected.cells
             rows = cells.rows(TRAIN, VALIDATION)
@@ -48,7 +50,8 @@ def train_comparison_model(
             text = f"{len(rows):,} cells to learn from, {landslide:,} of them landslide; {test:,} to test on."
             run.progress.report(0.08, text)
             warn_random_split(collected, run.progress)
-            fitted = fit_cell_model(kind, cells, factors, settings, SubProgress(run.progress, 0.08, run.fit_end))
-            return run.finish(fitted, OnCells(collected, encoding=settings.encoding), grid, log)
-        fitted, data = run.fit_windows(collected, factors, grid.cell_size(), log)
-        return run.finish(fitted, data, grid, log)
+            data = OnCells(collected, encoding=settings.encoding)
+            run.balance_classes(*data.subsets()[:2])
+            part = SubProgress(run.progress, 0.08, run.fit_end)
+            return run.finish(fit_cell_model(kind, cells, factors, run.settings, part), data, grid, log)
+        return run.finish(*run.fit_windows(collected, factors, grid.cell_size(), log), grid, log)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Union
-
-import numpy as np
 
 from ..artifact import TrainedModel, load_model, save_model
 from ..artifact_header import is_storable
@@ -23,6 +21,7 @@ from ..outputs.run_record import RunRecord, read_record, sha256, versions
 from ..outputs.transaction import commit_partial
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
+from ..training import automatic
 from ..training import settings as training_settings
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
@@ -31,7 +30,7 @@ from ..training.settings import PCUM, TrainingSettings, patch_cells
 from ..validation import unseen_land
 from ..validation.verdict import Evidence, judge, tell
 from ..windows.collection import CellCollection, WindowCollection, WindowPlan, collect_windows
-from ..windows.split import TEST, TRAIN, open_training_rasters
+from ..windows.split import TEST, TRAIN, TrainingRasters, open_training_rasters
 from .physics import tell_warned, training_safety, with_physics_setting
 from .trained_on import OnWindows, TrainedOn
 
@@ -96,8 +95,9 @@ def train_pcum(
     with run.start_log() as log:
         with open_training_rasters(stack, labels, safety_factor, run.progress) as rasters:
             grid, factors = rasters.grid, rasters.factors
-            plan = window_plan(PCUM, run.settings, grid.cell_size())
-            collected = collect_windows(rasters, plan, SubProgress(run.progress, 0.0, 0.08))
+            with run.complete_settings(rasters, SubProgress(run.progress, 0.0, 0.02)):
+                plan = window_plan(PCUM, run.settings, grid.cell_size())
+                collected = collect_windows(rasters, plan, SubProgress(run.progress, 0.02, 0.08))
         if run.start is not None:
             check_pixel_size(run.start, grid.cell_size(), run.progress)
         fitted, data = run.fit_windows(collected, factors, grid.cell_size(), log)
@@ -112,11 +112,11 @@ def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
     with run.start_log() as log:
         files = run.inputs["STACK"] or "", run.inputs["LABELS"] or "", safety_factor
         with open_training_rasters(*files, run.progress) as rasters:
-            grid, part = rasters.grid, SubProgress(run.progress, 0.0, 0.95)
+            grid, part = rasters.grid, SubProgress(run.progress, 0.1, 0.95)
             if run.start is not None:
                 check_pixel_size(run.start, grid.cell_size(), run.progress)
-            collected = train_by_cross_fitting(rasters, run.settings, part, run.checkpoint, run.start)
-        run.settings = collected.settings
+            with run.complete_settings(rasters, SubProgress(run.progress, 0.0, 0.1)):
+                collected = train_by_cross_fitting(rasters, run.settings, part, run.checkpoint, run.start)
         return run.finish(collected.result.fitted, collected, grid, log)
 
 
@@ -139,7 +139,7 @@ class TrainingRun:
         self, kind: str, settings: TrainingSettings, inputs: Files, outputs: Files, checkpoint: Any, progress: Progress
     ) -> None:
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
-        self.settings_of_folds = settings  # an automatic class weight is automatic in each fold
+        self._asked = self.settings_of_folds = settings  # an automatic class weight is automatic in each fold
         self.fit_end = 0.22 if settings.probability else 0.97  # share of the run after which the network is fitted
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
         training_settings.check_probability(settings, inputs.get("START_FROM"))
@@ -157,6 +157,21 @@ class TrainingRun:
         """Begin the history."""
         return start_training_log(self.kind, self.output, self.settings, self.progress, self.outputs["OUTPUT_HTML"])
 
+    @contextlib.contextmanager
+    def complete_settings(self, rasters: TrainingRasters, progress: Progress) -> Iterator[None]:
+        """Give automatic settings their values for the work within; its errors name values that would do."""
+        given = self.settings
+        self.settings = automatic.complete(given, self.kind, rasters, progress)
+        with automatic.advice(given, self.kind, rasters):
+            yield
+
+    def balance_classes(self, *subsets: dict[str, Any]) -> None:
+        """Give an automatic weight of landslide cells its value, from what is known of subsets."""
+        self.settings_of_folds = self.settings
+        stable, landslide = (sum(subset[name] for subset in subsets) for name in ("stable_cells", "landslide_cells"))
+        part = SubProgress(self.progress, 0.08, 0.08)
+        self.settings = automatic.with_class_weight(self.settings, stable, landslide, part)
+
     def fit_windows(
         self, collected: WindowCollection, factors: list[Any], cell: float, log: TrainingLog
     ) -> tuple[FittedNetwork, OnWindows]:
@@ -165,8 +180,7 @@ class TrainingRun:
         # Weights and counts are those of the labels that the network sees: one per patch.
         trained_on = OnWindows(collected, factors=factors, patch=patch)
         subsets = trained_on.subsets()
-        self.settings_of_folds = self.settings
-        self.settings = with_class_weight(self.settings, subsets[TRAIN], self.progress)
+        self.balance_classes(subsets[TRAIN])
         counts = ", ".join(f"{item['windows']} {item['name']}" for item in subsets)
         what, share = "patches" if patch > 1 else "cells", 100 * subsets[TRAIN]["landslide_share"]
         text = f"{len(windows)} windows of {windows.side} × {windows.side} cells: {counts}. Landslide {what} are "
@@ -186,7 +200,9 @@ class TrainingRun:
         """Test the model; write model file, report and run record, and return the result."""
         settings, subsets = self.settings, data.subsets()
         fitted.metrics.update(self._test(fitted, data, grid))
+        chosen = automatic.automatic_values(self._asked, settings)
         training: dict[str, Any] = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
+        training["automatic"] = chosen
         training.update(data.describe())
         training.update(training_inputs(self.record.inputs(), grid))
         verdict = judge(Evidence.of_training(self.kind, fitted.metrics, settings.as_dict()))
@@ -226,6 +242,7 @@ class TrainingRun:
             "verdict": verdict.as_dict(),
             "windows": subsets,
             "settings_used": settings.as_dict(),
+            "automatic": chosen,
         }
         ran = {name: getattr(result, name) for name in ("device", "precision", "ended", "warnings")}
         self.record.write(self.outputs, **used, seed=settings.seed, **ran)
@@ -264,7 +281,7 @@ def window_plan(kind: str, settings: TrainingSettings, cell: float) -> WindowPla
     align = training_settings.window_alignment(kind, settings, cell)
     least = 1 if kind in training_settings.PATCH_KINDS else 2
     spatial = settings.split != "random"
-    return WindowPlan(settings.window, settings.block_side, spatial, align, least, settings.seed, settings.buffer)
+    return WindowPlan(settings.window, settings.block, spatial, align, least, settings.seed, settings.buffer)
 
 
 def start_training_log(
@@ -279,17 +296,6 @@ def start_training_log(
         return TrainingLog()
     html, limits = "" if report is None else os.path.abspath(report), (settings.epochs, settings.patience)
     return begin_history(RunInfo(kind, os.path.abspath(output), *limits, html, part, stoppable=not part), progress.warn)
-
-
-def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
-    """Replace an automatic weight of landslide cells by one that balances the classes of the training windows."""
-    if settings.weight_landslide > 0:
-        return settings
-    _, highest = TrainingSettings.option("weight_landslide").limits or (0.0, np.inf)
-    weight = settings.weight_stable * train["stable_cells"] / train["landslide_cells"]
-    weight = min(float(f"{weight:.3g}"), highest)
-    progress.report(0.08, f"WEIGHT_LANDSLIDE is automatic: {weight:g}, which balances landslide and stable cells.")
-    return dataclasses.replace(settings, weight_landslide=weight)
 
 
 def warn_random_split(collected: WindowCollection | CellCollection, progress: Progress) -> None:

@@ -168,7 +168,7 @@ def fit_network(
     if start is None:
         specs = fit_factors(factors, windows.training_cells())
         encoding = Encoding(specs, settings.encoding)
-        cell = cell or settings.window / windows.side
+        cell = cell or (settings.window or windows.side) / windows.side
         architecture = network_architecture(kind, encoding.channels, settings, cell, len(encoding.continuous))
         windows = label_patches(windows, architecture.get("patch", 1))
         network = build_network(architecture, settings.seed)
@@ -187,7 +187,7 @@ def fit_network(
     _report_statistics(specs, windows, progress)
     origin = start.sha256 if start else ""
     key = fingerprint(windows, settings, architecture, str(dtype), origin) if checkpoint else ""
-    weights = settings.weight_landslide, settings.weight_stable
+    weights = settings.weight_landslide or 1.0, settings.weight_stable
     loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical, *weights)
     with device_errors_explained(device, checkpoint), deterministic_torch(), retain_freed_memory():
         network.to(device)

@@ -23,8 +23,12 @@ _FS_CRITICAL = (
     "Below it a cell is under warning. At 0.5 rain exceeds the threshold of a rain index; a slope fails below 1."
 )
 _WEIGHT = (
-    "Weight of a landslide cell in the cross-entropy. 0 balances landslide and stable cells, whatever their numbers. "
-    "The paper's 5 is for five stable cells per landslide cell."
+    "Weight of a landslide cell in the cross-entropy. Automatic, also by 0: it balances landslide and stable cells, "
+    "whatever their numbers. The paper's 5 is for five stable cells per landslide cell."
+)
+_WINDOW = (
+    "Side of a training window in metres (paper: 1500, 50 cells of 30 m). Automatic: 26 cells, and at most a third of "
+    "BLOCK or half the area."
 )
 _SPLIT = (
     "How windows are divided into training, validation and test. spatial_blocks: whole blocks are held out for "
@@ -32,13 +36,14 @@ _SPLIT = (
     "better numbers because neighbours are alike."
 )
 _BLOCK = (
-    "Side of a block of the spatial split in metres; several windows wide. With PRESET=recommended it follows from "
-    "the area unless given."
+    "Side of a block of the spatial split in metres. Automatic: as many blocks as the labelled land and the number and "
+    "places of the landslides allow, at least ten cells or twice the label radius wide and at most 5 km."
 )
 _BUFFER = (
     "Cells nearer than this to the blocks held out for test are used neither for training nor for validation, so that "
-    "the test does not ask about land that the model saw next door. Empty: the largest radius of the landslide labels; "
-    "RING if they have no radius; no buffer if the labels tell neither. Not used with SPLIT=random."
+    "the test does not ask about land that the model saw next door. Automatic: the largest radius of the landslide "
+    "labels, RING if they have no radius, no buffer if the labels tell neither; at most a quarter of BLOCK. Not used "
+    "with SPLIT=random."
 )
 _PATIENCE = (
     "Early stopping: training ends after this many epochs without a lower validation loss. 0 never stops early. The "
@@ -93,16 +98,18 @@ class TrainingSettings(Options):
         0.15, 0.001, 1.0, "Low susceptibility", "Below it a cell under warning violates the constraint.", decimals=4
     )
     fs_critical: float = _number(0.5, 0.0, 10.0, "Critical safety factor", _FS_CRITICAL, decimals=4)
-    weight_landslide: float = _number(0.0, 0.0, 10000.0, "Weight of landslide cells", _WEIGHT, decimals=3)
+    weight_landslide: float | None = _number(
+        None, 0.0, 10000.0, "Weight of landslide cells", _WEIGHT, decimals=3, automatic=True
+    )
     weight_stable: float = _number(
         1.0, 0.01, 10000.0, "Weight of stable cells", "Weight of a stable cell in the cross-entropy.", decimals=3
     )
-    window: float = _number(
-        750.0, 1.0, 1000000.0, "Window (m)", "Side of a training window in metres (paper: 1500, 50 cells of 30 m)."
-    )
+    window: float | None = _number(None, 1.0, 1000000.0, "Window (m)", _WINDOW, automatic=True)
     split: str = _choice("spatial_blocks", ("spatial_blocks", "random"), "Split", _SPLIT)
-    block: float | None = _number(4000.0, 1.0, 10000000.0, "Block (m)", _BLOCK)
-    buffer: float | None = _number(None, 0.0, 1e6, "Buffer around the test area (m)", _BUFFER, decimals=1)
+    block: float | None = _number(None, 1.0, 10000000.0, "Block (m)", _BLOCK, automatic=True)
+    buffer: float | None = _number(
+        None, 0.0, 1e6, "Buffer around the test area (m)", _BUFFER, decimals=1, automatic=True
+    )
     epochs: int = number(
         100, 1, 100000, "Maximum epochs", "Passes over the training windows, unless early stopping ends training first."
     )
@@ -130,8 +137,10 @@ class TrainingSettings(Options):
 
     @property
     def block_side(self) -> float:
-        """Side of a block in metres where it does not follow from the area."""
-        return default("block") if self.block is None else self.block
+        """BLOCK once it has a value, see :mod:`.automatic`; raises ``ValueError`` before."""
+        if self.block is None:
+            raise ValueError("BLOCK has no value yet")
+        return self.block
 
 
 def default(name: str) -> Any:
@@ -172,11 +181,7 @@ PAPER_VALUES = {**_PAPER_PHYSICS, **_PAPER_DATA, **_PAPER_WEIGHTS, **_PAPER_TRAI
 have their defaults."""
 
 
-_VALUES: dict[str, dict[str, Any]] = {
-    RECOMMENDED: {"method": CROSS_FITTED, "block": None},
-    WINDOWS: {},
-    PAPER: PAPER_VALUES,
-}
+_VALUES: dict[str, dict[str, Any]] = {RECOMMENDED: {"method": CROSS_FITTED}, WINDOWS: {}, PAPER: PAPER_VALUES}
 
 
 def in_preset(name: str) -> bool:
@@ -279,6 +284,10 @@ _PROCESSES = (
     "Folds that are computed side by side, each in a process of its own. 0: as many as there are cores and memory for. "
     "The result is the same whatever their number. Without effect with SCHEDULER."
 )
+_FOLDS = (
+    "Number of groups into which the blocks are divided. Automatic: 5, or as many as there are blocks with landslides, "
+    "at least 3."
+)
 _SPLIT_DATE = (
     "A year or a date such as 2005-06-30, with DATE_FIELD: the model is trained on the landslides before it and tested "
     "on those from it on, on the same land."
@@ -317,7 +326,7 @@ class CrossValidationOptions(Options):
     """What cross validation has beside the training settings."""
 
     kind: str = choice(PCUM, KINDS, "Kind of model", _KIND)
-    folds: int = number(5, 2, 50, "Folds", "Number of groups into which the blocks are divided.")
+    folds: int | None = number(None, 2, 50, "Folds", _FOLDS, automatic=True)
     random_split: bool = flag(True, "Compare with a random split", _RANDOM_SPLIT, advanced=True)
     processes: int = number(0, 0, 1000, "Processes", _PROCESSES, advanced=True)
     scheduler: str = scheduler()
@@ -400,7 +409,7 @@ def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSett
     fixed: dict[str, Any] = {}
     if kind != PCUM:
         # Cross-fitting is one of PCUM.
-        fixed = {"physics": "none", "method": WINDOWS, "block": settings.block_side}
+        fixed = {"physics": "none", "method": WINDOWS}
     if kind in (*TABLE_KINDS, GAM):
         fixed["encoding"] = "one_hot"
     return dataclasses.replace(settings, **fixed)

@@ -42,8 +42,8 @@ TWO_CLASSES = ((LANDSLIDE, "landslide"), (STABLE, "stable"))
 class WindowPlan:
     """How windows are cut and split."""
 
-    window: float  # side in metres
-    block: float  # side in metres of the blocks of the spatial split
+    window: float | None  # side in metres; ``None`` for single cells
+    block: float | None  # side in metres of the blocks of the spatial split; ``None`` without one
     spatial: bool = True  # split by blocks; else windows are split at random, and neighbours overlap
     align: int = 1  # number of cells of which padded sides must be a multiple
     min_multiple: int = 2
@@ -377,7 +377,7 @@ def window_capacity(grid: Grid, factors: int, plan: WindowPlan, copies: int = 1)
     """Return the side of a window in cells, and the number of windows that fit into memory, each in some copies. Raises
     ``ParameterInvalid`` if the window is too small, larger than the raster, or too large for the memory.
     """
-    window, size = plan.window, grid.cell_size()
+    window, size = plan.window or 0.0, grid.cell_size()
     smallest, side = plan.align if plan.min_multiple == 1 else MIN_SIDE, round(window / size)
     if side < smallest:
         raise ParameterInvalid(
@@ -413,10 +413,11 @@ def collect_windows(rasters: TrainingRasters, plan: WindowPlan, progress: Progre
         TooFewData: too few landslides for three subsets.
     """
     side, max_count = window_capacity(rasters.grid, len(rasters.factors), plan)
-    if plan.spatial and plan.block < plan.window:
+    block, window = plan.block or 0.0, plan.window or 0.0
+    if plan.spatial and block < window:
         raise ParameterInvalid(
-            f"BLOCK is {plan.block:g} m, smaller than WINDOW ({plan.window:g} m), so no window would fit into a block. "
-            "Make BLOCK at least twice WINDOW."
+            f"BLOCK is {block:g} m, smaller than WINDOW ({window:g} m), so no window would fit into a block. Make "
+            f"BLOCK at least twice WINDOW, {2 * window:g} m."
         )
     fine = fine_blocks(rasters.grid, side)
     scan, split = _scan_and_split(rasters, plan, fine, SubProgress(progress, 0.0, 0.4))
@@ -439,7 +440,9 @@ def collect_cells(
 def _scan_and_split(
     rasters: TrainingRasters, plan: WindowPlan, fine: Blocks | None, progress: Progress
 ) -> tuple[LabelScan, BlockSplit | None]:
-    blocks = Blocks.for_grid(rasters.grid, plan.block)
+    blocks = Blocks.of_cells(rasters.grid, *rasters.grid.shape)
+    if plan.spatial and plan.block is not None:
+        blocks = Blocks.for_grid(rasters.grid, plan.block)
     scan = scan_labels(rasters, blocks, fine or blocks, plan.seed, SubProgress(progress, 0.0, 0.6))
     if not plan.spatial:
         return scan, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +32,6 @@ from .split import (
 from .unused_cells import SparseCells
 
 FOLDS, FEW_FOLDS, FEW_LANDSLIDES = 5, 3, 50  # with fewer landslides each fold would hold too few to choose by
-BLOCKS_PER_FOLD = 8
-MIN_BLOCK_CELLS, MAX_BLOCK = 10, 5000.0  # cells and metres along the side of an automatic block
 _REACH = 0.75  # cells beyond its radius in which a cell counts for a disc: the own cell always does
 _POINTS_AT_ONCE = 2000
 
@@ -86,33 +83,6 @@ class FoldedCells:
                 }
             )
         return result
-
-
-def automatic_block(rasters: TrainingRasters, seed: int, progress: Progress) -> float:
-    """Return the side of a block in metres that suits the area and the number of landslides.
-
-    The side gives each fold about eight blocks of labelled land. It is between ten cells, or twice the radius of the
-    labels, and 5 km; and smaller where landslides would lie in fewer than two blocks a fold. Raises as
-    :func:`~.split.scan_labels`.
-    """
-    grid, size = rasters.grid, rasters.grid.cell_size()
-    fine = Blocks.of_cells(grid, MIN_BLOCK_CELLS, MIN_BLOCK_CELLS)
-    scan, discs = scan_labels(rasters, fine, fine, seed, progress), read_discs(rasters.labels, grid)
-    count = touching_patches(np.sort(scan.cells[:, 0] * grid.width + scan.cells[:, 1]), grid)[0]
-    if discs is not None and len(discs):
-        count = len(discs)
-    folds = FOLDS if count >= FEW_LANDSLIDES else FEW_FOLDS
-    least = MIN_BLOCK_CELLS * size
-    radius = 0.0 if discs is None else discs.largest
-    side = math.sqrt(scan.labelled.sum() * size**2 / (BLOCKS_PER_FOLD * folds))
-    side = max(min(side, MAX_BLOCK), 2 * radius, least)
-    row, column = np.nonzero(scan.landslide)
-    while side > least:
-        group = max(1, round(side / least))
-        if len(np.unique((row // group) * grid.width + column // group)) >= 2 * folds:
-            break
-        side = max(0.8 * side, least)
-    return side
 
 
 def collect_folded_cells(
