@@ -18,6 +18,7 @@ from ..comparison.settings import TABLE_COLUMNS, ComparisonOptions, map_names
 from ..comparison.summary import as_metrics, summary_columns, summary_rows, table_rows
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
 from ..inputs.survey import ROUNDING
+from ..options import automatic_values
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
@@ -27,7 +28,13 @@ from ..statistics import Estimate
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, Regions, SubsetMap
 from ..validation.measures import ScopeResult
-from ..validation.preparation import draw_for_scopes, prepare_validation, require_on_map, require_windows
+from ..validation.preparation import (
+    complete_options,
+    draw_for_scopes,
+    prepare_validation,
+    require_on_map,
+    require_windows,
+)
 from ..validation.settings import ALL, EvaluationLayers
 from ..validation.verdict import Evidence, judge, weakest
 from ..zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme, zone_names
@@ -113,6 +120,7 @@ def compare_models(
         reference = mosaic.finest(maps)
         grid = maps[reference].grid
         resampled = [ResampledMosaic(one, grid, stack) for one in maps]
+        asked, options = options, complete_options(options, susceptibility, grid, warning_log)
         require_on_map(vectors.landslides, grid)
         mosaic.check_piece_overlap(resampled, grid, warning_log, SubProgress(progress, 0.0, 0.03))
         zone_labels = zone_names(scheme.zones)
@@ -157,7 +165,7 @@ def compare_models(
         by_rank = None if all(probabilities[:2]) or len(maps) < 2 else (scan.ranks[0], scan.ranks[1])
         page = None
         if output_html is not None:
-            settings = {**parameters, "Repeats made": data.repeats, **inputs}
+            settings = {**parameters, "DISTANCE": options.metres, "Repeats made": data.repeats, **inputs}
             page = comparison_page(comparison, by_rank, vectors.landslides.name, settings, verdicts)
         stop_if_cancelled(progress)
         if output_difference is not None:
@@ -171,6 +179,7 @@ def compare_models(
     if output_summary is not None:
         write_table(output_summary, summary_columns(comparison), summary_rows(comparison))
     more = {"verdicts": {name: one.as_dict() for name, one in verdicts.items()}, "warnings": warning_log.warnings}
+    more["automatic"] = automatic_values(asked, options)
     record.write(outputs, metrics=as_metrics(rows), **more)
     return _summarise(comparison, progress)
 

@@ -23,6 +23,7 @@ from ..inputs.rasters import open_raster
 from ..inputs.vectors import Landslides, Polygons
 from ..labels.discs import read_discs
 from ..memory import available_memory
+from ..options import automatic_values
 from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress, WarningLog
@@ -31,7 +32,6 @@ from ..statistics import Estimate, weighted_quantiles
 from ..tables import write_table
 from ..training import automatic
 from ..training import settings as training_settings
-from ..training.automatic import automatic_values
 from ..training.devices import PRECISION_NAMES, choose_device, training_precision
 from ..training.settings import PCUM, TITLES, CrossValidationOptions, TrainingSettings, learns_from_cells, patch_cells
 from ..validation import out_of_fold as oof

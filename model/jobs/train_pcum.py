@@ -16,6 +16,7 @@ from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
 from ..inputs.rasters import open_raster
 from ..labels.discs import read_discs
+from ..options import automatic_values
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, read_record, sha256, versions
 from ..outputs.transaction import commit_partial
@@ -200,7 +201,7 @@ class TrainingRun:
         """Test the model; write model file, report and run record, and return the result."""
         settings, subsets = self.settings, data.subsets()
         fitted.metrics.update(self._test(fitted, data, grid))
-        chosen = automatic.automatic_values(self._asked, settings)
+        chosen = automatic_values(self._asked, settings)
         training: dict[str, Any] = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
         training["automatic"] = chosen
         training.update(data.describe())

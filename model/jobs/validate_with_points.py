@@ -14,6 +14,7 @@ from ..grid import Grid
 from ..inputs.bands import open_band
 from ..inputs.rasters import open_raster, region_name
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
+from ..options import automatic_values
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
@@ -131,6 +132,7 @@ def validate_with_points(
                 "DEM of this area, or leave DEM empty."
             )
             relief = None
+        asked, options = options, preparation.complete_options(options, [susceptibility], grid, warning_log)
         preparation.require_on_map(vectors.landslides, grid)
         zone_source = ZoneSource.open(zones, dataset, grid, stack, SubProgress(warning_log, 0.0, 0.1))
         subsets = SubsetMap(grid, vectors.windows) if vectors.windows is not None else None
@@ -165,7 +167,7 @@ def validate_with_points(
         ]
         stop_if_cancelled(progress)
         names = os.path.basename(str(susceptibility)), vectors.landslides.name
-        settings = {**parameters, "Repeats made": data.repeats}
+        settings = {**parameters, "DISTANCE": options.metres, "Repeats made": data.repeats}
         recorded = record.inputs() or {}
         calibrated, used = PROBABILITY_TAG in dataset.tags(), (settings, recorded)
         content = ValidationReportInput(*names, data, results, main, points, *used, verdict, relief, calibrated)
@@ -183,6 +185,7 @@ def validate_with_points(
         cells = [(scope, name, one.value, one.low, one.high, one.interval) for scope, name, one in rows]
         write_table(output_table, *prepend_region(TABLE_COLUMNS, cells, region))
     more = {"verdict": verdict.as_dict(), "warnings": warning_log.warnings}
+    more["automatic"] = automatic_values(asked, options)
     record.write(outputs, metrics=measures.as_metrics(rows), **more)
     for line in content.sentences():
         progress.report(1.0, line)

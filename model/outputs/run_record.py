@@ -88,6 +88,16 @@ def read_record(output: str | os.PathLike) -> dict[str, Any]:
     return content
 
 
+def input_file(output: str | os.PathLike, name: str) -> Path | None:
+    """Return an input that the run record of an output names, at its path or beside the output, if it is there."""
+    try:
+        inputs: Any = {key.lower(): value for key, value in read_record(output)["inputs"].items()}
+        source = Path(inputs[name.lower()]["source"])
+        return next((path for path in (source, Path(output).parent / source.name) if path.is_file()), None)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
 def write_record(output: str | os.PathLike, content: Mapping[str, Any]) -> None:
     """Write the run record of an output beside it; raises ``OutputNotWritable``."""
 

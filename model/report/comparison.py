@@ -387,7 +387,7 @@ def _add_inputs(page: Page, comparison: Comparison) -> None:
     if data.drawn:
         stable = (
             f"Stable points were drawn at random, {main.stable:,} at a time and {main.repeats:,} times over, at "
-            f"least {data.options.distance:g} m away from every landslide, where all maps have data."
+            f"least {data.options.metres:g} m away from every landslide, where all maps have data."
         )
     page.text(
         "",

@@ -13,7 +13,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,7 @@ from ..inputs.bands import choose_band
 from ..inputs.rasters import create_raster, north_up, open_raster, read_reduced, stored_window
 from ..inputs.units import ELEVATION
 from ..inputs.vectors import polygon_parts
-from ..outputs.run_record import read_record
+from ..outputs.run_record import input_file
 from ..progress import NullProgress, Progress
 from ..stack import open_stack
 from ..zones.schemes import zone_colours
@@ -164,13 +163,13 @@ def find_relief(
     """
     if dem is not None:
         return Relief(choose_band(dem, "DEM", progress or NullProgress(), ELEVATION), False)
-    stack = _input_of(susceptibility, "STACK")
+    stack = input_file(susceptibility, "STACK")
     return None if stack is None else relief_of_stack(stack)
 
 
 def relief_of_stack(stack: str | os.PathLike) -> Relief | None:
     """Return the DEM that a factor stack was made from, else its own slope and aspect, ``None`` without either."""
-    found = _input_of(stack, "DEM")
+    found = input_file(stack, "DEM")
     if found is not None:
         with contextlib.suppress(ScarpError), open_raster(found, "DEM"):
             return Relief(str(found), False)
@@ -285,16 +284,6 @@ def _window_within(dataset: rasterio.DatasetReader, crs: CRS, bounds: Bounds) ->
     if last_row <= first_row or last_column <= first_column:
         return None
     return Window(first_column, first_row, last_column - first_column, last_row - first_row)
-
-
-def _input_of(output: str | os.PathLike, name: str) -> Path | None:
-    """Return an input that the run record of an output names, at its path or beside the output, if it is there."""
-    try:
-        inputs: Any = {key.lower(): value for key, value in read_record(output)["inputs"].items()}
-        source = Path(inputs[name.lower()]["source"])
-        return next((path for path in (source, Path(output).parent / source.name) if path.is_file()), None)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None
 
 
 LEGEND, MARGIN = 1.55, 0.22  # inches for the legend beside a map, and for the coordinates around it

@@ -18,6 +18,7 @@ from ..encoding import FactorSpec
 from ..grid import Grid
 from ..options import parameter_name
 from ..progress import Progress
+from ..texts import join_names
 from ..training.fit import TrainingResult
 from ..training.settings import CROSS_FITTED, FREQUENCY_RATIO, GAM, PCUM, REGRESSION, TABLE_KINDS, TITLES
 from ..validation.probability import ProbabilityCounts
@@ -95,6 +96,8 @@ def write_training_page(
     note = f"Trained on {result.device} in {result.precision}{', fine-tuned from ' + start['name'] if start else ''}."
     if model.kind != PCUM:
         note += f" Settings that {TITLES[model.kind]} does not use had no effect."
+    automatic = model.training.get("automatic")
+    note += f" Automatic: {join_names(list(automatic))}." if automatic else ""
     page.settings("Settings", {parameter_name(name): value for name, value in model.settings.items()}, note)
     page.write(path)
 

@@ -180,7 +180,7 @@ def _stable_text(content: ValidationReportInput, main: ScopeResult) -> str:
             "were chosen: points far from landslides, or on flat land, flatter the map."
         )
     return (
-        f"Against stable points at least {content.data.options.distance:g} m away from every landslide the AUC is "
+        f"Against stable points at least {content.data.options.metres:g} m away from every landslide the AUC is "
         f"{main.auc_stable.value:.3f}{interval}. That flatters the map: it leaves out the land next to landslides, "
         "which is the hardest to tell from them. Quote the first number."
     )
@@ -197,7 +197,7 @@ def _add_used_points(page: Page, content: ValidationReportInput) -> None:
     if data.drawn:
         source = (
             f"Stable points were drawn at random, {main.stable:,} at a time and {main.repeats:,} times over, "
-            f"from all cells of the tested part of the map that are at least {data.options.distance:g} m away from "
+            f"from all cells of the tested part of the map that are at least {data.options.metres:g} m away from "
             "every landslide; larger cells have a larger chance. Recall, kappa and the other measures at the threshold "
             "need them. The farther from landslides, the easier that test: compare these measures only between runs "
             "with the same distance. The AUC needs no stable points."

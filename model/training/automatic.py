@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import ParameterInvalid, TooFewData
 from ..grid import Grid
 from ..labels.discs import read_discs
-from ..options import Options, parameter_name
+from ..options import parameter_name
 from ..progress import NullProgress, Progress, SubProgress, stop_if_cancelled
 from ..windows.collection import MIN_SIDE
 from ..windows.folded_cells import FEW_FOLDS, FEW_LANDSLIDES, FOLDS
@@ -89,12 +89,14 @@ class Layout:
         and 5 km; and smaller where fewer than two blocks a fold would hold landslides.
 
         Args:
-            needed: blocks with landslides without which the work cannot start.
+            needed: blocks with landslides without which the work cannot start; of more than three, such as folds that
+                the user wants, twice as many where there are.
             least: metres, such as that of a window.
 
         Raises ``TooFewData`` if no block is small enough for as many as are needed to hold landslides.
         """
         size, folds = self.grid.cell_size(), max(self.folds, needed if needed > FEW_FOLDS else 0)
+        needed = min(needed, FEW_FOLDS)
         floor = max(BLOCK_CELLS * size, 2 * self.radius, least)
         most = max(MAX_BLOCK, WINDOWS_PER_BLOCK * WINDOW_CELLS * size)
         side = max(min(math.sqrt(self.labelled * size**2 / (BLOCKS_PER_FOLD * folds)), most), floor)
@@ -196,12 +198,6 @@ def number_of_folds(landslide: np.ndarray, progress: Progress) -> int:
     why = f", because {holding} blocks hold landslides" if folds < FOLDS else ""
     progress.report(1.0, f"FOLDS is automatic: {folds}{why}.")
     return folds
-
-
-def automatic_values(asked: Options, used: Options) -> dict[str, Any]:
-    """Return the values that were automatic in the options of a run, by parameter name, for its record."""
-    values = ((option, getattr(asked, option.name), getattr(used, option.name)) for option in type(asked).options())
-    return {option.parameter: after for option, before, after in values if option.automatic and not before and after}
 
 
 @contextlib.contextmanager

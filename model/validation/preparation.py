@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-from ..errors import LayerEmpty, ParameterInvalid, TooFewData
+from ..errors import LayerEmpty, ParameterInvalid, ScarpError, TooFewData
 from ..grid import Grid
+from ..inputs.rasters import open_raster
 from ..inputs.unit_checks import suspect_distance_unit
 from ..inputs.vectors import Landslides, Points
 from ..labels.buffers import Buffers, landslide_buffers
+from ..labels.discs import read_discs
+from ..outputs.run_record import input_file
 from ..progress import Progress, SubProgress, WarningLog
 from ..statistics import MIN_REPEATS
 from ..texts import join_names
@@ -22,6 +28,7 @@ from .settings import ALL, MIN_LANDSLIDES, REGION_PREFIX, SUBSET_CODES, Evaluati
 from .spatial_blocks import BlockResamples, SpatialBlocks, least_side, metric_positions
 
 FIRST_REGION_SEED_OFFSET = 10
+Chosen = TypeVar("Chosen", bound=EvaluationOptions)
 MIN_FREE_SHARE = 0.2
 """Share of the cells far enough from landslides below which the stable points say little about the map."""
 
@@ -87,6 +94,30 @@ def require_on_map(landslides: Landslides, grid: Grid) -> None:
         )
 
 
+def complete_options(options: Chosen, maps: Sequence[str | os.PathLike], grid: Grid, progress: Progress) -> Chosen:
+    """Return options with a number for an automatic DISTANCE, and tell it; ``maps`` are the maps that are judged."""
+    if options.distance is not None:
+        return options
+    distance, why = 2 * grid.cell_size(), "two cells"
+    for path in maps:
+        found = _label_reach(path)
+        if found > distance:
+            distance, why = found, f"as far as the labels of the model reach that made {os.path.basename(path)}"
+    distance = float(f"{distance:.4g}")
+    progress.report(0.0, f"DISTANCE is automatic: {distance:g} m, {why}.")
+    return replace(options, distance=distance)
+
+
+def _label_reach(susceptibility: str | os.PathLike) -> float:
+    """Return how many metres the landslides and rings of the labels reach that the records of a map lead to, else 0."""
+    labels = input_file(susceptibility, "LABELS") or input_file(input_file(susceptibility, "MODEL") or "", "LABELS")
+    if labels is not None:
+        with contextlib.suppress(ScarpError), open_raster(labels, "label") as dataset:
+            discs = read_discs(dataset, Grid.from_dataset(dataset, "label"))
+            return 0.0 if discs is None else max(discs.largest, discs.ring)
+    return 0.0
+
+
 def prepare_validation(
     layers: MapLayers, vectors: EvaluationLayers, options: EvaluationOptions, log: WarningLog, progress: Progress
 ) -> ValidationData:
@@ -118,8 +149,8 @@ def prepare_validation(
     held = _buffers(layers.grid, landslides, 0.0, SubProgress(progress, 0.8, 0.9))
     near = None
     if stable is None:
-        near = _buffers(layers.grid, landslides, options.distance, SubProgress(progress, 0.9, 1.0))
-        suspicion = suspect_distance_unit("DISTANCE", options.distance, layers.grid.cell_size())
+        near = _buffers(layers.grid, landslides, options.metres, SubProgress(progress, 0.9, 1.0))
+        suspicion = suspect_distance_unit("DISTANCE", options.metres, layers.grid.cell_size())
         if suspicion:
             log.warn(suspicion)
     main = _subset_scope(options.subset)
@@ -239,7 +270,7 @@ def draw_for_scopes(
             )
         elif data.drawn and not found.frame.cells:
             problem = (
-                f"No cell of {scope_phrase(scope)} is farther than {options.distance:g} m from every landslide, so no "
+                f"No cell of {scope_phrase(scope)} is farther than {options.metres:g} m from every landslide, so no "
                 "stable point can be drawn. Make DISTANCE smaller."
             )
         if problem is not None:
@@ -252,7 +283,7 @@ def draw_for_scopes(
             if found.frame.cells < number:
                 warn(
                     f"Only {found.frame.cells:,} cells of {scope_phrase(scope)} are farther than "
-                    f"{options.distance:g} m from every landslide: there are fewer stable points than landslides "
+                    f"{options.metres:g} m from every landslide: there are fewer stable points than landslides "
                     f"({number:,})."
                 )
             frame = Frame(scope, found.frame, data.buffers.near, number, data.repeats, _STABLE_STREAM)
@@ -261,7 +292,7 @@ def draw_for_scopes(
     share = main.frame.cells / max(main.cells, 1)
     if data.drawn and share < MIN_FREE_SHARE:
         warn(
-            f"Only {share:.1%} of the cells are farther than {options.distance:g} m from every landslide. "
+            f"Only {share:.1%} of the cells are farther than {options.metres:g} m from every landslide. "
             "Stable points from so small a part say little about the map; make DISTANCE smaller."
         )
     drawn = draw_cells(data.layers, frames, options.seed, progress)

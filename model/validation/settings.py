@@ -62,8 +62,9 @@ _THRESHOLD = (
     "landslide cells, which the report of the training has."
 )
 _DISTANCE = (
-    "Stable points are drawn at least this far from every landslide; a good choice is the largest label radius. They "
-    "serve recall, kappa and the second AUC; the main AUC takes all other land."
+    "Stable points are drawn at least this far from every landslide. They serve recall, kappa and the second AUC; the "
+    "main AUC takes all other land. Automatic: as far as the radius or ring of the labels reaches that the map's model "
+    "learned from, where the run records lead to them; at least two cells."
 )
 _REPEATS = "How often blocks of land are resampled and stable points drawn, for intervals and tests."
 _SEED = "Start of the random draw; the same seed gives the same report."
@@ -79,12 +80,21 @@ class EvaluationOptions(Options):
 
     subset: str = choice(ALL, SUBSETS, "Evaluation subset", _SUBSET)
     threshold: float = number(0.5, 0, 1, "Threshold", _THRESHOLD, open_limits=True, decimals=4)
-    distance: float = number(600.0, 0, 1e6, "Distance of stable points (m)", _DISTANCE, decimals=1)
+    distance: float | None = number(
+        None, 0, 1e6, "Distance of stable points (m)", _DISTANCE, decimals=1, automatic=True
+    )
     repeats: int = number(200, 1, 10000, "Repeats", _REPEATS, advanced=True)
     seed: int = number(1, 0, 2147483647, "Seed", _SEED, advanced=True)
     polygon_mode: str = choice(
         "representative", POLYGON_MODES, "Landslide polygons count as", _POLYGON_MODE, advanced=True
     )
+
+    @property
+    def metres(self) -> float:
+        """DISTANCE once it has a value; raises ``ValueError`` before."""
+        if self.distance is None:
+            raise ValueError("DISTANCE has no value yet")
+        return self.distance
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def test_settings_of_each_kind():
         assert (rates, settings_of_kind(kind, "recommended", {}).window) == ([rate, 0.1], 600.0)
     encodings = [settings_of_kind(kind, "paper", {}).encoding for kind in ("frequency_ratio", "random_forest")]
     assert encodings == ["one_hot", "codes"]
-    assert settings_of_kind("pcum", "recommended", {}) == TrainingSettings()
+    assert settings_of_kind("pcum", "windows", {}) == TrainingSettings()
     with pytest.raises(ParameterInvalid, match="KIND"):
         settings.enforce_kind_settings("svm", TrainingSettings())
     with pytest.raises(ParameterInvalid, match="KIND"):
