@@ -223,7 +223,7 @@ def warn_about_results(comparison: Comparison) -> None:
             'with maps that have not seen these landslides. Compare the out-of-fold map in its place: "Train PCUM" '
             'writes it as OUTPUT_OUT_OF_FOLD, and "Cross-validate" makes one of any kind of model.'
         )
-    if data.layers.held_out:
+    if all(map(any, zip(comparison.seen, comparison.held_out))):
         pass
     elif data.layers.subsets is None:
         warn(

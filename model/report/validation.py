@@ -101,6 +101,8 @@ class ValidationReportInput:
 
     def sentences(self) -> list[str]:
         """Return the main numbers as sentences, those of land not seen first."""
+        if self.seen:
+            return [f"A fit, not a test: {self.main.sentence()}"]
         if self.held_out:
             return [f"Land not seen in training: {self.main.sentence()} {self.held_out} {self.fit}".rstrip()]
         unseen = self.unseen
@@ -118,7 +120,9 @@ class ValidationReportInput:
 def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     """Return the report."""
     subset = subset_phrase(content.main.scope.name)
-    subtitle = f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset}."
+    out_of_fold = content.inputs.get("OUT_OF_FOLD", {}).get("source")
+    judged_by = f" Out-of-fold map: {os.path.basename(out_of_fold)}." if out_of_fold else ""
+    subtitle = f"Map: {content.map_name}.{judged_by} Landslides: {content.landslide_name}. {subset}."
     title, warnings = f"Validation of a map of {content.quantity}", content.data.warning_log.warnings
     page = Page(title, subtitle, progress, warnings)
     parts = _add_summary, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_map, _add_confusion
@@ -148,11 +152,15 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
     in_top = f"of the landslides, on {percent(float(area), 0)} of the area."
     title, level, reasons = content.verdict.card()
     if content.seen:
-        reasons, numbers[0] = f"{reasons} {content.seen}", ("AUC, a fit", *numbers[0][1:])
+        # The whole text stands above, among the warnings.
+        reasons, numbers[0] = f"{reasons} {content.seen.split('. ')[0]}.", ("AUC, a fit", *numbers[0][1:])
+    elif content.held_out:
+        numbers[0] = ("AUC on land not seen", *numbers[0][1:])
     page.key_numbers([(title, level, reasons), *numbers, (f"In the {name}", percent(landslides, 0), in_top)])
     where = "" if unseen is None else "In the test windows, which the model did not learn from: "
+    finds = "the out-of-fold map finds" if content.fit else "the map finds"
     text = (
-        f"{where}at a susceptibility of {main.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
+        f"{where}at a susceptibility of {main.threshold:g} {finds} {first.hits:,.0f} of {main.landslides:,} "
         f"{content.unit} and gives a false alarm at {first.false_alarms:,.0f} of {main.stable:,} stable points."
     )
     text = text[0].upper() + text[1:]
@@ -304,8 +312,8 @@ def _add_curves(page: Page, content: ValidationReportInput) -> None:
     main, windows = content.main, content.data.subset_counts()
     chosen = [main, *(result for result in content.split()[0] if result is not main)][:4]
     names = [short_scope_title(one.scope.name) for one in chosen]
-    if content.seen:
-        names = [f"success rate, {name}" for name in names]
+    if content.seen or content.held_out:
+        names = [f"{'success' if content.seen else 'prediction'} rate, {name}" for name in names]
     elif windows:
         kinds = {"training": "success rate, ", ALL: ""}
         names = [f"{kinds.get(name, 'prediction rate, ')}{name}" for name in names]

@@ -149,6 +149,27 @@ def test_comparison_models_make_maps_that_can_be_validated(step, tmp_path, kind)
         assert 0 <= step("validatewithpoints", SUSCEPTIBILITY=tmp_path / "s.tif", **points)["AUC"] <= 1
 
 
+def test_an_out_of_fold_map_judges_the_map_of_all_land(step, chain, tmp_path):
+    model, out_of_fold = tmp_path / "m.safetensors", tmp_path / "oof.tif"
+    trained = step("trainpcum", BLOCK=900, OUTPUT=model, OUTPUT_OUT_OF_FOLD=out_of_fold)
+    assert trained["OUTPUT_OUT_OF_FOLD"] == str(out_of_fold) and "EPOCHS" not in trained
+    assert record_of(out_of_fold)["outputs"]["OUTPUT_OUT_OF_FOLD"]["sha256"] == sha256(out_of_fold)
+    step("predictsusceptibility", MODEL=model, OUTPUT=tmp_path / "map.tif")
+    points = {"SUSCEPTIBILITY": tmp_path / "map.tif", "DISTANCE": 90, "REPEATS": 5}
+    judged = step("validatewithpoints", OUT_OF_FOLD=out_of_fold, **points)
+    fit = step("validatewithpoints", **points)
+    assert judged["AUC"] < judged["AUC_FIT"] == pytest.approx(fit["AUC"], abs=0.02) and "AUC_FIT" not in fit
+    with pytest.raises(QgsProcessingException, match="is not of the model that made the map"):
+        step("validatewithpoints", OUT_OF_FOLD=out_of_fold, **{**points, "SUSCEPTIBILITY": chain["susceptibility"]})
+
+
+def test_a_training_on_windows_has_no_out_of_fold_map(step, tmp_path):
+    log, output = Listener(), tmp_path / "oof.tif"
+    trained = step("trainpcum", log, OUTPUT_OUT_OF_FOLD=output, **{**TRAINING, "EPOCHS": 1})
+    assert trained["OUTPUT_OUT_OF_FOLD"] is None and not output.exists()
+    assert "OUTPUT_OUT_OF_FOLD is left out" in "\n".join(log.warnings)
+
+
 def test_ensemble_and_its_standard_deviation(step, chain, tmp_path):
     first, second = chain["model"], tmp_path / "second.safetensors"
     step("trainpcum", PHYSICS="none", OUTPUT=second, **{**TRAINING, "SEED": 2, "EPOCHS": 1})
