@@ -8,7 +8,14 @@ from qgis.core import QgsProcessingParameterEnum
 
 from ..model.errors import ParameterInvalid, ParameterMissing
 from ..model.safety.settings import SafetyInputs, SafetyOptions
-from ..model.safety.stability_settings import INFINITE_SLOPE, METHOD, QUANTITIES, StabilityInputs, StabilityOptions
+from ..model.safety.stability_settings import (
+    INFINITE_SLOPE,
+    METHOD,
+    QUANTITIES,
+    RAIN_THRESHOLD,
+    StabilityInputs,
+    StabilityOptions,
+)
 from ..model.tables import read_pairs
 from ..translation import tr
 from .base import parameters as p
@@ -29,6 +36,13 @@ class BuildSafetyFactor(ScarpAlgorithm):
         *("slope stability", "factor of safety", "infinite slope", "shalstab", "sinmap", "geotechnical"),
     )
     REQUIRED_MODULES = (*CORE, "scipy")
+    ONLY_WITH = {
+        RAIN_THRESHOLD: (
+            *("PRECIPITATION", "PRECIPITATION_UNIT", "ALPHA", "BETA", "RAINY_DAYS", "CLIMATE", "ALPHA_FIELD"),
+            *("BETA_FIELD", "RAINY_DAYS_FIELD", "K_TABLE", "LANDSLIDES", "EVENT_RAIN_FIELD", "PRESET", "PERCENTILE"),
+        ),
+        INFINITE_SLOPE: ("SLOPE", *(name.upper() for name in _SOIL), "CONTRIBUTING_AREA", "DEM", *_RASTERS),
+    }
     STYLES = {"OUTPUT": "safety_factor", "OUTPUT_RAINFALL": "rainfall", "OUTPUT_PROBABILITY": "susceptibility"}
     SUMMARY = (
         "Computes what the physics constraint of the training needs, by one of two methods: where rain exceeds a "
@@ -138,6 +152,14 @@ class BuildSafetyFactor(ScarpAlgorithm):
             raise ParameterMissing(text.format(title=f"PRECIPITATION ({label})", wanted=tr("a raster")))
         read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0, unit="1/mm")
 
+    def _tell_unused(self, arguments: Arguments) -> None:
+        method = _method(arguments)
+        others = [name for word, names in self.ONLY_WITH.items() if word != method for name in names]
+        given = [name for name in others if arguments.given(name) and not arguments.is_default(name)]
+        if given:
+            text = tr("Not used with METHOD={method}: {names}.")
+            arguments.progress.report(0.0, text.format(method=method, names=", ".join(given)))
+
     @staticmethod
     def _other_outputs(arguments: Arguments) -> tuple[str, ...]:
         """Return the outputs that only the other method writes."""
@@ -149,6 +171,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
         return {name: path for name, path in super().files(arguments).items() if name not in others}
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
+        self._tell_unused(arguments)
         reference = str(arguments.raster("REFERENCE"))
         crs = arguments.grid_crs(reference, "reference")
         if _method(arguments) == INFINITE_SLOPE:

@@ -90,6 +90,7 @@ class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
             parts = (self.algorithm(), panel.wrappers, panel.processing_context, self)
             self._suggestions = Suggestions(*parts)
             self._live_validator = LiveValidator(*parts)
+            show_by_method(self.algorithm(), panel.wrappers)
         except (AttributeError, TypeError) as error:
             # The internals of QGIS's dialog may change; without the additions it is still useful.
             _warn_of_missing_additions(algorithm, error)
@@ -125,6 +126,25 @@ class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
         self._never_shown = False
         if self._live_validator is not None:
             QTimer.singleShot(DEBOUNCE_MS, self._live_validator.open_files)
+
+
+def show_by_method(algorithm: Any, wrappers: dict[str, Any]) -> None:
+    """Show only the inputs that the chosen METHOD uses, now and after each change; the others keep their values."""
+    hidden_by: dict[str, str] = {
+        name: method for method, names in getattr(algorithm, "ONLY_WITH", {}).items() for name in names
+    }
+    if not hidden_by:
+        return
+
+    def show(*_: Any) -> None:
+        chosen = plain(wrappers["METHOD"].parameterValue()) or algorithm.parameterDefinition("METHOD").defaultValue()
+        for name, method in hidden_by.items():
+            for part in (wrappers[name].wrappedWidget(), wrappers[name].wrappedLabel()):
+                if part is not None:
+                    part.setVisible(method == chosen)
+
+    wrappers["METHOD"].widgetValueHasChanged.connect(show)
+    show()
 
 
 class LiveValidator(QObject):

@@ -57,6 +57,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     REQUIRED_MODULES: tuple[str, ...] = CORE  # modules that must be importable
     NUMBERS: Mapping[str, str] = {}  # that are returned, with their labels
     STYLES: Mapping[str, str] = {}  # style of layers that are written, by output; see ``styles.Styler``
+    ONLY_WITH: Mapping[str, Sequence[str]] = {}  # inputs that only one word of METHOD uses; the dialog hides the others
     FOLDER_FILES: Mapping[str, Sequence[str]] = {}  # names of the files that are written into an output folder
     WRITTEN_BY_QGIS: tuple[str, ...] = ()  # files that the core does not write
     _written_outputs: Sequence[str] = ()

@@ -73,6 +73,10 @@ class Arguments:
         """Whether the user gave a value."""
         return is_given(self.parameters.get(name))
 
+    def is_default(self, name: str) -> bool:
+        """Whether the value given is the default, as a dialog gives all of them."""
+        return plain(self.parameters.get(name)) == plain(self.algorithm.parameterDefinition(name).defaultValue())
+
     def number(self, name: str) -> float:
         self._require_number(name)
         return float(self.algorithm.parameterAsDouble(self.parameters, name, self.context))

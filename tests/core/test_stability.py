@@ -19,7 +19,7 @@ from scarp.model.jobs.build_factor_of_safety import build_factor_of_safety
 from scarp.model.progress import NullProgress
 from scarp.model.safety import infinite_slope
 from scarp.model.safety.infinite_slope import draw, factor_of_safety, relative_wetness
-from scarp.model.safety.kinds import FACTOR_OF_SAFETY, kind_of
+from scarp.model.safety.kinds import FACTOR_OF_SAFETY
 from scarp.model.safety.stability_settings import StabilityInputs, StabilityOptions, read_values
 from scarp.model.stack import create_stack
 from scarp.tests.core.conftest import (
@@ -176,7 +176,7 @@ def test_numbers_tables_and_rasters_by_hand(tmp_path):
     assert made.share_warned == pytest.approx((expected[1:] < 1).mean(), abs=1e-6)
     assert "lithology" in made.sources["friction"] and "TOPOGRAPHY" in made.sources["soil_depth"]
     with rasterio.open(tmp_path / "fs.tif") as dataset:
-        assert kind_of(dataset) == FACTOR_OF_SAFETY and "no rain index" in dataset.tags()["MEANING"]
+        assert dataset.descriptions == (FACTOR_OF_SAFETY,) and "no rain index" in dataset.tags()["MEANING"]
 
 
 def test_wetness_from_the_stack_and_from_a_raster_agree_also_in_degrees(tmp_path):

@@ -84,7 +84,9 @@ def test_factor_of_safety_by_class_with_ranges_and_in_the_training(step, chain, 
         "COHESION": "0-6",
     }
     files = {"OUTPUT": tmp_path / "fs.tif", "OUTPUT_PROBABILITY": tmp_path / "p.tif"}
-    result, log = step("buildsafetyfactor", **STABLE, **soil, SOIL_DEPTH="1-3", **files), Listener()
+    log = Listener()
+    result = step("buildsafetyfactor", log, **STABLE, **soil, SOIL_DEPTH="1-3", K_TABLE="all,0.01", ALPHA=0.8, **files)
+    assert "Not used with METHOD=infinite_slope: K_TABLE." in log.lines
     factor, chance = read_band(tmp_path / "fs.tif"), read_band(tmp_path / "p.tif")
     assert 0 < result["WARNED_SHARE"] == pytest.approx((factor < 1).mean(), abs=1e-6)
     # The geometric mean is below 1 about where half of the draws are.
@@ -95,6 +97,7 @@ def test_factor_of_safety_by_class_with_ranges_and_in_the_training(step, chain, 
     Styler("safety_factor").postProcessLayer(layer, QgsProcessingContext(), Listener())
     assert layer.renderer().classificationMax() == 3 and "factor of safety" in layer.metadata().abstract()
     given = {"SAFETY_FACTOR": tmp_path / "fs.tif", "PRESET": "windows", **TRAINING}
+    log = Listener()
     step("trainpcum", log, FS_CRITICAL=1, OUTPUT=tmp_path / "model.safetensors", **given)
     assert any("is below 1 in" in line for line in log.lines) and not any("FS_CRITICAL" in one for one in log.warnings)
     with pytest.raises(QgsProcessingException, match="is a factor of safety of a slope, which has no rain threshold"):

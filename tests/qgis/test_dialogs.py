@@ -110,6 +110,21 @@ def message(window, wait: float = 60.0):
     return checks.label.text()
 
 
+def test_a_dialog_shows_the_inputs_of_the_chosen_method(dialog):
+    window = dialog("buildsafetyfactor")
+    window.show()
+    wrappers = window.mainWidget().wrappers
+
+    def hidden(*names):
+        return [wrappers[name].wrappedWidget().isHidden() for name in names]
+
+    assert hidden("PRECIPITATION", "ALPHA", "COHESION", "SLOPE", "TOPOGRAPHY") == [False, False, True, True, False]
+    for method, expected in (("infinite_slope", [True, True, False]), ("rain_threshold", [False, False, True])):
+        set_value(window, "METHOD", method)
+        assert hidden("PRECIPITATION", "K_TABLE", "COHESION") == expected
+        assert wrappers["COHESION"].wrappedLabel().isHidden() == expected[2] and value_of(window, "COHESION") == "0-5"
+
+
 SUGGESTED = """
 buildfactorstack: DEM dem, PRECIPITATION precipitation, TEMPERATURE temperature, RIVERS rivers, FAULTS faults
 buildfactorstack: LITHOLOGY lithology, LANDFORM landform, AREA -
