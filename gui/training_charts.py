@@ -1,4 +1,4 @@
-"""The four charts of a training in the colours of the window, with the ticks of their axes and a legend."""
+"""The charts of a training in the colours of the window, with the ticks of their axes and a legend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ..model.history.reading import Follower, History
-from ..model.history.writing import NUMBERS, RUNNING
+from ..model.history.writing import AUC, NUMBERS, RUNNING
 from ..translation import tr
 from .function_task import filled
 
@@ -82,13 +82,16 @@ class ChartColours:
 
 
 class LineChart(QLabel):
-    """One measure by epoch: training and validation, the best epoch, and until when a better one may come."""
+    """One measure of training and validation, the best epoch, and until when a better one may come.
+
+    Steps stand for their entries, at equal distances.
+    """
 
     hovered = pyqtSignal(int)  # the epoch under the mouse; 0 for none
 
     def __init__(self, name: str, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.name, self.title, self.share = name, title, name != "loss"
+        self.name, self.title, self.share = name, title, name not in ("loss", AUC)
         self.history: History | None = None
         self.placeholder_text = ""
         self._running, self._hovered_epoch = False, 0
@@ -109,6 +112,14 @@ class LineChart(QLabel):
         """Draw another training, or the new epochs of the same one."""
         self.history, self._running = history, state == RUNNING
         self.update()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether this chart is shown: by steps the AUC always, and the violation rate if there is one."""
+        history = self.history
+        if history is None or not history.head.steps:
+            return self.name != AUC
+        return self.name != "violation_rate" or self._has_data(history)
 
     def show_epoch(self, epoch: int) -> None:
         """Mark an epoch and show its values; 0 marks none."""
@@ -165,7 +176,10 @@ class LineChart(QLabel):
         if self.history is not None and self._has_data(self.history):
             epoch = self._hovered_epoch or self.history.epoch
             for subset, colour in (("validation", colours.validation), ("train", colours.train)):
-                text = value_text(self._series(self.history, subset).value_at(epoch), self.share)
+                series = self._series(self.history, subset)
+                if series.empty:
+                    continue
+                text = value_text(series.value_at(epoch), self.share)
                 right -= painter.fontMetrics().horizontalAdvance(text)
                 painter.setPen(colour)
                 painter.drawText(QPointF(right, baseline), text)
@@ -205,10 +219,11 @@ class LineChart(QLabel):
             painter.setPen(colours.muted)
             x = left - _GAP - metrics.horizontalAdvance(text)
             painter.drawText(QPointF(x, point.y() + metrics.ascent() / 2 - 1), text)
-        most = max(2, int(plot.width() / (1.5 * metrics.horizontalAdvance(str(int(last))) + 8)))
+        widest = metrics.horizontalAdvance(str(history.shown(int(last))))
+        most = max(2, int(plot.width() / (1.5 * widest + 8)))
         painter.setPen(colours.muted)
         for epoch in ticks(first, last, most, whole=True):
-            text = str(int(epoch))
+            text = str(history.shown(int(epoch)))
             x = self._point(epoch).x() - metrics.horizontalAdvance(text) / 2
             painter.drawText(QPointF(x, plot.bottom() + _GAP / 2 + metrics.ascent()), text)
         painter.setFont(self.font())
@@ -262,35 +277,41 @@ class LineChart(QLabel):
 
 
 class TrainingCharts(QWidget):
-    """Loss, accuracy, recall and violation rate of one training by epoch."""
+    """Measures of one training by epoch or by steps of the network: loss, AUC, accuracy, recall, violation rate."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        lowest = tr("The epoch with the lowest loss of the validation windows gives the model its weights.")
         warned = tr("Share of the cells with a low safety factor that the model classifies as stable.")
-        captions = {
-            "loss": (tr("Loss"), tr("What training minimises.") + " " + lowest),
+        self._captions = {
+            "loss": (tr("Loss"), tr("What training minimises.")),
+            AUC: (tr("AUC"), tr("How well landslides are ranked above stable land; 0.5 is chance, 1 is perfect.")),
             "accuracy": (tr("Accuracy"), tr("Share of the cells on the right side of 0.5.")),
             "recall": (tr("Recall"), tr("Share of the landslide cells with a probability of at least 0.5.")),
             "violation_rate": (tr("Violation rate"), warned),
         }
-        self.charts = [LineChart(name, captions[name][0], self) for name in NUMBERS]
+        self.charts = [LineChart(name, self._captions[name][0], self) for name in (*NUMBERS, AUC)]
         for chart in self.charts:
-            chart.setToolTip(captions[chart.name][1])
             chart.hovered.connect(self.show_epoch)
         self.legend = Legend(self)
-        self._grid, self._columns = QGridLayout(), 0
+        self._grid = QGridLayout()
+        self._drawn: tuple[list[LineChart], int] = [], 0
         self._grid.setSpacing(6)
         filled(QVBoxLayout(self), self.legend, (self._grid, 1)).setContentsMargins(0, 0, 0, 0)
-        self._arrange(1)
+        self.show_training(None)
 
     def show_training(self, follower: Follower | None) -> None:
         """Draw the current state of a training; nothing for ``None``."""
         history, state = (None, "") if follower is None else (follower.history, follower.state())
+        steps = history is not None and bool(history.head.steps)
+        lowest = tr("The epoch with the lowest loss of the validation windows gives the model its weights.")
+        if steps:
+            lowest = tr("The model gets the network of the steps with the lowest loss out of fold.")
         for chart in self.charts:
             chart.placeholder_text = "" if history is None else _placeholder(chart.name, history, state)
             chart.show_history(history, state)
-        self.legend.show_state(state == RUNNING and history is not None and history.head.patience > 0)
+            chart.setToolTip(f"{self._captions[chart.name][1]} {lowest if chart.name == 'loss' else ''}".rstrip())
+        self.legend.show_state(state == RUNNING and history is not None and history.head.patience > 0, history)
+        self._arrange()
         if history is None or not history.epoch:
             self.show_epoch(0)
 
@@ -303,17 +324,25 @@ class TrainingCharts(QWidget):
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Arrange the charts in one column or two."""
         super().resizeEvent(event)
-        self._arrange(2 if self.width() >= _MIN_CHART_WIDTH_EM * self.fontMetrics().horizontalAdvance("M") else 1)
+        self._arrange()
 
-    def _arrange(self, columns: int) -> None:
-        if columns != self._columns:
-            self._columns = columns
-            for number, chart in enumerate(self.charts):
-                self._grid.addWidget(chart, number // columns, number % columns)
+    def _arrange(self) -> None:
+        columns = 2 if self.width() >= _MIN_CHART_WIDTH_EM * self.fontMetrics().horizontalAdvance("M") else 1
+        shown = [chart for name in self._captions for chart in self.charts if chart.name == name and chart.is_wanted]
+        if (shown, columns) == self._drawn:
+            return
+        self._drawn = shown, columns
+        for chart in self.charts:
+            self._grid.removeWidget(chart)
+            chart.setVisible(chart in shown)
+        for number, chart in enumerate(shown):
+            self._grid.addWidget(chart, number // columns, number % columns)
 
 
 def _placeholder(name: str, history: History, state: str) -> str:
     if not history.epoch:
+        if history.head.steps:
+            return tr("The curves of the factors are not fitted yet.") if state == RUNNING else tr("There is no step.")
         return tr("The first epoch is not complete yet.") if state == RUNNING else tr("There is no epoch.")
     return tr("There was no safety factor.") if name == "violation_rate" else tr("No values.")
 
@@ -324,15 +353,16 @@ class Legend(QLabel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._patience, self._epoch = False, 0
+        self._history: History | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
         """Return the height of a line of text."""
         return QSize(100, self.fontMetrics().height() + 4)
 
-    def show_state(self, patience: bool) -> None:
-        """Set whether the charts have a band for the remaining patience."""
-        self._patience = patience
+    def show_state(self, patience: bool, history: History | None) -> None:
+        """Set whether the charts have a band for the remaining patience, and whose charts they are."""
+        self._patience, self._history = patience, history
         self.update()
 
     def show_epoch(self, epoch: int) -> None:
@@ -345,15 +375,17 @@ class Legend(QLabel):
         colours, painter = ChartColours(self.palette()), QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         middle, x, metrics = self.height() / 2, 4.0, self.fontMetrics()
+        steps = self._history is not None and bool(self._history.head.steps)
         signs = [
             (QtGui.QPen(colours.train, 1.5), tr("training")),
-            (QtGui.QPen(colours.validation, 2.5), tr("validation")),
-            (QtGui.QPen(colours.muted, 1, Qt.PenStyle.DashLine), tr("best epoch")),
+            (QtGui.QPen(colours.validation, 2.5), tr("out of fold") if steps else tr("validation")),
+            (QtGui.QPen(colours.muted, 1, Qt.PenStyle.DashLine), tr("best step") if steps else tr("best epoch")),
             *([(None, tr("patience"))] if self._patience else []),
         ]
         room = self.width()
-        if self._epoch:
-            text = tr("epoch {n}").format(n=self._epoch)
+        if self._epoch and self._history is not None:
+            text = tr("step {n}") if steps else tr("epoch {n}")
+            text = text.format(n=self._history.shown(self._epoch))
             painter.setPen(colours.text)
             flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(QRectF(self.rect().adjusted(0, 0, -6, 0)), flags, text)

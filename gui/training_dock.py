@@ -17,7 +17,8 @@ from ..model.history.writing import RUNNING, SUFFIX, histories_folder, request_s
 from ..translation import tr
 from .function_task import filled, wrapped_label
 from .training_charts import TrainingCharts
-from .training_list import TrainingList, status_text
+from .training_list import TrainingList
+from .training_texts import status_text
 
 POLL_MS, SOON_MS = 1000, 20  # milliseconds to the next poll of the files, and after one that did not read everything
 

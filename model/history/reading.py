@@ -22,7 +22,7 @@ _RECENT_EPOCHS = 10  # epochs whose mean time predicts that of the next ones
 
 
 class History:
-    """The epochs of a training and its state; ``started`` is in seconds since 1970."""
+    """The epochs of a training, or its entries by steps, and its state; ``started`` is in seconds since 1970."""
 
     def __init__(self, head: RunInfo, started: float) -> None:
         self.head, self.started = head, started
@@ -45,13 +45,28 @@ class History:
         patience = self.head.patience
         return min(self.head.epochs, max(self.best_epoch, 1) + patience) if patience else self.head.epochs
 
+    def position(self, epoch: float) -> float:
+        """Return how far the training is after so many epochs: in steps if it has them, else in epochs."""
+        steps = self.head.steps
+        if not steps:
+            return epoch
+        before = min(max(math.ceil(epoch), 1), len(steps)) - 1
+        share = min(max(epoch - before, 0.0), 1.0)
+        return steps[max(before - 1, 0)] + share * (steps[before] - steps[max(before - 1, 0)])
+
+    def shown(self, epoch: int) -> int:
+        """Return the number that stands for an epoch or entry: the epoch itself, or the steps after which it comes."""
+        return round(self.position(epoch))
+
     def add(self, numbers: Mapping[str, Any]) -> bool:
         """Add the next epoch; return whether the numbers were valid."""
-        values = [_number(numbers.get(name)) for name in writing.SERIES]
+        values = {name: _number(numbers.get(name)) for name in writing.SERIES}
         is_next = numbers.get(writing.EPOCH) == self.epoch + 1 and self.epoch < writing.MAX_EPOCHS
-        if not is_next or None in (values[0], values[4]):
+        if steps := self.head.steps:
+            is_next = is_next and self.epoch < len(steps) and numbers.get(writing.STEPS) == steps[self.epoch]
+        if not is_next or None in (values["train_loss"], values["validation_loss"]):
             return False
-        for name, value in zip(writing.SERIES, values):
+        for name, value in values.items():
             self.series[name].append(value)
         seconds = _number(numbers.get("seconds"))
         self.seconds.append(None if seconds is None else max(seconds, 0.0))
@@ -61,10 +76,19 @@ class History:
             self.best_epoch = self.epoch
         return True
 
-    def seconds_per_epoch(self) -> float | None:
-        """Return the mean time of the last epochs in seconds, if known."""
-        known = [value for value in self.seconds.values[-_RECENT_EPOCHS:] if not math.isnan(value)]
-        return sum(known) / len(known) if known else None
+    def seconds_each(self) -> float | None:
+        """Return the mean time of the last epochs, or of a step in the last entries, in seconds, if known."""
+        first = max(self.epoch - _RECENT_EPOCHS, 0)
+        recent = [(number, value) for number, value in enumerate(self.seconds.values[first:], first + 1)]
+        parts = [(value, self.position(number) - self.position(number - 1)) for number, value in recent]
+        # The entry before the first step is no measure of steps.
+        known = [(value, length) for value, length in parts if length and not math.isnan(value)]
+        return sum(value for value, _ in known) / sum(length for _, length in known) if known else None
+
+    def seconds_to(self, epoch: int) -> float | None:
+        """Return the time until an epoch or entry is over, in seconds, if it can be told."""
+        each, done = self.seconds_each(), self.epoch + self.epoch_share
+        return None if each is None else max(0.0, self.position(epoch) - self.position(done)) * each
 
 
 class Follower:
@@ -180,7 +204,10 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
         raise HistoryInvalid(f"The model {Path(path).name} was not trained in epochs, so it has no curves.")
     settings, ended = header["settings"], header["training"].get("ended")
     epochs, patience = (int(_number(settings.get(name)) or 0) for name in ("epochs", "patience"))
-    head = RunInfo(str(header["kind"]), str(path), epochs, patience, _report_path(path), stoppable=False)
+    steps = _steps([numbers.get(writing.STEPS) for numbers in header["history"]])
+    if steps:
+        epochs, patience = len(steps), 0
+    head = RunInfo(str(header["kind"]), str(path), epochs, patience, _report_path(path), stoppable=False, steps=steps)
     history = History(head, changed)
     for numbers in header["history"]:
         if not history.add(numbers):
@@ -203,8 +230,20 @@ def _parse_head(content: Mapping[str, Any]) -> History | None:
     if not (0 <= epochs <= writing.MAX_EPOCHS and 0 <= patience <= writing.MAX_EPOCHS):
         return None
     texts = {name: _text(content.get(name)) for name in ("kind", "output", "report", "part")}
-    head = RunInfo(epochs=epochs, patience=patience, stoppable=content.get("stoppable") is True, **texts)
+    given = content.get(writing.STEPS)
+    steps = _steps(given)
+    if given and len(steps) != epochs:
+        return None
+    head = RunInfo(epochs=epochs, patience=patience, stoppable=content.get("stoppable") is True, steps=steps, **texts)
     return History(head, _number(content.get("started")) or 0.0)
+
+
+def _steps(value: Any) -> tuple[int, ...]:
+    """Return steps that begin at 0 and increase; empty if they are none."""
+    found = value if isinstance(value, list) else []
+    whole = 0 < len(found) <= writing.MAX_EPOCHS and all(type(item) is int and 0 <= item < 1e12 for item in found)
+    rises = whole and found[0] == 0 and all(one < other for one, other in zip(found, found[1:]))
+    return tuple(found) if rises else ()
 
 
 def _report_path(model: str | os.PathLike) -> str:

@@ -3,6 +3,9 @@
 A history is a text file of JSON lines. The first, the head, describes the training; then there is a line for each epoch
 and for the progress within a slow epoch, and finally one for the outcome. A file without that last line belongs to a
 training that runs, or that was killed: a running training touches its file every few seconds.
+
+A training by cross-fitting has no epochs. Its entries are evaluations out of fold after some steps of the network, the
+first after none; they are numbered as epochs are, and the head says after how many steps each comes.
 """
 
 from __future__ import annotations
@@ -25,8 +28,10 @@ from typing import Any, Callable, TextIO
 from ..errors import Cancelled, ScarpError
 
 NUMBERS = ("loss", "accuracy", "recall", "violation_rate")  # measured in each epoch
+AUC = "auc"  # of steps only
 SUBSETS = ("train", "validation")  # an epoch has ``train_loss`` and so on, ``None`` where there is nothing to divide by
-SERIES = tuple(f"{subset}_{name}" for subset in SUBSETS for name in NUMBERS)
+SERIES = tuple(f"{subset}_{name}" for subset in SUBSETS for name in (*NUMBERS, AUC))
+STEPS = "steps"  # key of an entry and of the head
 
 EPOCHS, PATIENCE, STOPPED, CANCELLED, FAILED = "epochs", "patience", "stopped", "cancelled", "failed"
 ENDS = (EPOCHS, PATIENCE, STOPPED, CANCELLED, FAILED)
@@ -179,6 +184,8 @@ class RunInfo:
     report: str = ""  # HTML file, if any
     part: str = ""  # which of several trainings this is, such as ``fold 2 of 5``
     stoppable: bool = True
+    steps: tuple[int, ...] = ()
+    """Steps after which the entries come, from 0 up; empty for epochs. ``epochs`` and ``patience`` count entries."""
 
 
 class TrainingLog:

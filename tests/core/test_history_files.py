@@ -107,7 +107,7 @@ def test_a_slow_epoch_has_progress(path):
     assert follower.history.epoch_share == 0.4
     append(path, epoch(2))
     follower.poll()
-    assert (follower.history.epoch_share, follower.history.seconds_per_epoch()) == (0, 2.0)
+    assert (follower.history.epoch_share, follower.history.seconds_each()) == (0, 2.0)
 
 
 def test_a_file_that_vanishes_or_is_made_anew(path):

@@ -267,7 +267,7 @@ def _read_history(path: Path) -> None:
     history = follower.history
     assert history is not None and follower.state(0.0)
     assert 0 <= history.best_epoch <= history.epoch and history.last_epoch >= 0
-    assert (history.seconds_per_epoch() or 0) >= 0
+    assert (history.seconds_each() or 0) >= 0
     _check_plain([history.head.output, history.text, history.metrics])
     assert all(len(series) == history.epoch for series in history.series.values())
 
