@@ -15,7 +15,8 @@ from ..artifact import TrainedModel
 from ..classical.fit import cell_metrics
 from ..errors import TooFewData
 from ..grid import Grid
-from ..labels import LANDSLIDE, UNKNOWN
+from ..history.writing import TrainingLog
+from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, SubProgress
 from ..provenance import records
 from ..stack import open_stack
@@ -121,6 +122,7 @@ def train_by_cross_fitting(
     progress: Progress,
     checkpoint: str | os.PathLike | None = None,
     start: StartModel | None = None,
+    log: TrainingLog | None = None,
 ) -> CrossFittedRun:
     """Sample all land, choose by folds and fit; see :mod:`..training.cross_fitted`. Raises ``TooFewData`` if landslides
     are too few for two folds.
@@ -131,8 +133,9 @@ def train_by_cross_fitting(
     number = dict(zip(counts[0].tolist(), counts[1].tolist()))
     progress.report(
         0.3,
-        f"{len(cells.roles)} folds of blocks of {settings.block_side:.0f} m. {cells.landslides:,.0f} landslides in "
-        f"{number.get(LANDSLIDE, 0):,} cells, each landslide weighing one, against {number.get(0, 0):,} stable cells.",
+        f"{cells.landslides:,.0f} landslides in {number.get(LANDSLIDE, 0):,} cells, each landslide weighing one, and "
+        f"{number.get(STABLE, 0):,} stable cells, in {len(cells.roles)} folds of blocks of {settings.block_side:.0f} "
+        'm. "Out of fold" means: each block by a model that did not see it.',
     )
     if cells.safety is not None:
         require_known(cells.safety, "cell")
@@ -141,7 +144,7 @@ def train_by_cross_fitting(
     if start is not None:
         values, factors = adapt_cells(start, cells.values, factors, progress)
         cells = dataclasses.replace(cells, values=values)
-    result = fit_cross_fitted(cells, factors, settings, SubProgress(progress, 0.3, 1.0), checkpoint, start)
+    result = fit_cross_fitted(cells, factors, settings, SubProgress(progress, 0.3, 1.0), checkpoint, start, log)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
     if len(np.unique(cells.labels[labelled])) < 2:
         raise TooFewData("The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.")
@@ -152,8 +155,14 @@ def train_by_cross_fitting(
 
 
 def fit_outside(
-    rasters: TrainingRasters, folds: Folds, fold: int, settings: TrainingSettings, progress: Progress
+    rasters: TrainingRasters,
+    folds: Folds,
+    fold: int,
+    settings: TrainingSettings,
+    progress: Progress,
+    log: TrainingLog | None = None,
 ) -> FittedNetwork:
     """Fit on the land outside a fold of a cross validation; everything is chosen there."""
     cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
-    return fit_cross_fitted(cells, rasters.factors, settings, SubProgress(progress, 0.2, 1.0)).fitted
+    part = SubProgress(progress, 0.2, 1.0)
+    return fit_cross_fitted(cells, rasters.factors, settings, part, log=log).fitted

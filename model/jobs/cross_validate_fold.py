@@ -116,7 +116,7 @@ def cross_validate_fold(
         model = shared.trained_model(work.kind, fitted, settings, rasters.grid, {})
         model.to(settings.device)
         oof.predict_fold(rasters.stack, model, folds, fold, work.map(fold), SubProgress(progress, 0.85, 1.0))
-    return [fitted.best_epoch, len(fitted.history)] if fitted.history else None
+    return [fitted.best_epoch, len(fitted.history)] if fitted.best_epoch else None
 
 
 def cross_validate_remotely(study: SharedObject, fold: int) -> list[int] | None:
@@ -156,7 +156,7 @@ def _fit(
     """Train on the other folds. All that is chosen is chosen there: early stopping, hyperparameters, class weight."""
     kind, settings = work.kind, work.settings
     if settings.method == CROSS_FITTED:
-        return fit_outside(rasters, folds, fold, settings, progress), settings
+        return fit_outside(rasters, folds, fold, settings, progress, log), settings
     split, factors, cell = folds.split_excluding(fold, settings.seed), rasters.factors, rasters.grid.cell_size()
     if folds.hidden is None:
         report_unused(rasters.labels, rasters.grid, split, SubProgress(progress, 0.0, 0.0))

@@ -22,7 +22,7 @@ from ..outputs.run_record import RunRecord, read_record, sha256, versions
 from ..outputs.transaction import commit_partial
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
-from ..training import automatic
+from ..training import automatic, pointwise_fit
 from ..training import settings as training_settings
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
@@ -117,7 +117,7 @@ def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
             if run.start is not None:
                 check_pixel_size(run.start, grid.cell_size(), run.progress)
             with run.complete_settings(rasters, SubProgress(run.progress, 0.0, 0.1)):
-                collected = train_by_cross_fitting(rasters, run.settings, part, run.checkpoint, run.start)
+                collected = train_by_cross_fitting(rasters, run.settings, part, run.checkpoint, run.start, log)
         return run.finish(collected.result.fitted, collected, grid, log)
 
 
@@ -293,10 +293,15 @@ def start_training_log(
     ``output`` and ``report`` are paths of the job's. ``part`` says which of several trainings of the job this is; these
     are compared, so none may be stopped early by hand.
     """
-    if training_settings.learns_from_cells(kind, settings):
+    limits, steps = (settings.epochs, settings.patience), ()
+    if settings.method == training_settings.CROSS_FITTED:
+        steps = (0, *pointwise_fit.CHECKPOINTS)
+        limits = len(steps), pointwise_fit.PATIENCE
+    elif training_settings.learns_from_cells(kind, settings):
         return TrainingLog()
-    html, limits = "" if report is None else os.path.abspath(report), (settings.epochs, settings.patience)
-    return begin_history(RunInfo(kind, os.path.abspath(output), *limits, html, part, stoppable=not part), progress.warn)
+    html = "" if report is None else os.path.abspath(report)
+    head = RunInfo(kind, os.path.abspath(output), *limits, html, part, stoppable=not part, steps=steps)
+    return begin_history(head, progress.warn)
 
 
 def warn_random_split(collected: WindowCollection | CellCollection, progress: Progress) -> None:
@@ -342,15 +347,15 @@ def _result_line(result: TrainingResult, data: TrainedOn) -> str:
     auc, recall, accuracy, violation = (metrics[name] for name in ("auc", "recall", "accuracy", "violation_rate"))
     if auc is None or recall is None or accuracy is None:
         return "Test metrics are not available: the test blocks lack landslide cells or stable cells."
-    text = f"{data.where}: AUC {auc:.3f}"
+    text = f"{data.where}: AUC {auc:.3f} against all other mapped land"
     if metrics["auc_low"] is not None:
-        text += f" ({metrics['auc_low']:.3f} to {metrics['auc_high']:.3f}, {metrics['blocks']} blocks of land)"
-    text += " against all other mapped land"
+        ends = f"{metrics['auc_low']:.3f} to {metrics['auc_high']:.3f}"
+        text += f" (95 % interval {ends} from {metrics['blocks']} independent blocks of land)"
     names = {"auc_stable": "against stable land alone", "auc_slope": "slope alone", "auc_train": "on the training land"}
     more = [f"{name} {metrics[key]:.3f}" for key, name in names.items() if metrics[key] is not None]
-    text += f" ({', '.join(more)}), recall {100 * recall:.0f} %, accuracy {100 * accuracy:.0f} %"
+    text += f"; {', '.join(more)}. Recall {100 * recall:.0f} %, accuracy {100 * accuracy:.0f} %"
     if violation is not None:
         text += f", violation rate {100 * violation:.1f} %"
-    if result.history:
+    if metrics["best_epoch"] is not None:
         text += f"; weights of epoch {metrics['best_epoch']} of {metrics['epochs']}"
     return f"{text}. {data.note}".rstrip()

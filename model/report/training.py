@@ -25,7 +25,7 @@ from ..validation.probability import ProbabilityCounts
 from ..validation.verdict import Evidence, judge
 from ..windows.cells import CellSet
 from ..windows.split import SUBSETS, TEST
-from .charts import BLUE, GREEN, SOFT, VERMILION, new_figure, style
+from .charts import BLUE, DASHES, GREEN, INK, SERIES, SOFT, VERMILION, new_figure, style
 from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
 from .page import Page
 from .probability import add_probability
@@ -161,6 +161,38 @@ def history_figure(history: list[dict[str, Any]], best_epoch: int) -> Figure:
     return figure
 
 
+def steps_figure(choice: Mapping[str, Any], history: list[dict[str, Any]]) -> Figure:
+    """Return the loss out of fold by steps of the network and share of it, and beside it that of training."""
+    rows, alone = choice["residuals"][1:], choice["residuals"][0][-1]
+    steps = sorted({0, *(int(row[0]) for row in rows)})
+    with style():
+        figure = new_figure(2.6)
+        left, right = figure.subplots(1, 2)
+        left.axhline(alone, color=SOFT, linestyle=":", linewidth=1, label="without network")
+        for place, share in enumerate(sorted({row[1] for row in rows})):
+            losses = [alone, *(row[-1] for row in rows if row[1] == share)]
+            dash, colour = DASHES[place % len(DASHES)], SERIES[place % len(SERIES)]
+            left.plot(range(len(losses)), losses, linestyle=dash, color=colour, label=f"{100 * share:.0f} %")
+        lowest = min(choice["residuals"], key=lambda row: row[-1])
+        left.plot(steps.index(int(lowest[0])), lowest[-1], "o", color=INK, label="chosen")
+        left.set(title="Loss out of fold by share")
+        for subset, dash, label in (("train", "-", "training"), ("validation", "--", "out of fold")):
+            losses = [entry[f"{subset}_loss"] for entry in history]
+            right.plot(range(len(losses)), losses, dash, color=_COLOURS[subset], label=label, marker=".")
+        right.set(title="Loss, best share")
+        for axis in (left, right):
+            axis.set(xlabel="Steps of the network")
+            axis.set_xticks(range(len(steps)), [str(step) for step in steps])
+            axis.legend()
+    return figure
+
+
+def _chosen(choice: Mapping[str, Any]) -> str:
+    if not choice["steps"]:
+        return "no network, because none has a lower loss than the additive part alone"
+    return f"{choice['steps']} steps and {100 * choice['shrink']:.0f} %"
+
+
 def curves_figure(curves: list[tuple[FactorSpec, np.ndarray, np.ndarray]]) -> Figure:
     """Return one panel for each factor, its values and what they add to the logit."""
     columns = 3
@@ -227,12 +259,12 @@ def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> N
         [list(row) for row in choice["penalties"]],
         f"{choice['text']} {choice['note']} A penalty of 10,000 makes the curves straight lines.",
     )
-    tried = [list(row) for row in choice["residuals"]]
-    page.table(
+    page.figure(
         "Network",
-        ["Steps", "Share of it that is added", "Log loss out of fold", "With the physics term"][: len(tried[0])],
-        tried,
-        f"Chosen: {choice['steps']} steps and a share of {choice['shrink']:g}. 0 is the additive part alone.",
+        steps_figure(choice, model.history),
+        f"Left: loss out of fold by steps of the network, for each share of it that is added. Chosen: "
+        f"{_chosen(choice)}. Right: the best share of each step; a training loss far below that out of fold shows that "
+        "the network learns what does not hold elsewhere.",
     )
     curves = learned.additive_curves(model.network.curves, model.encoder)
     if curves:

@@ -22,6 +22,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from ..encoding import Encoding, FactorSpec, fit_factors
+from ..history.writing import STEPS, STOPPED, TrainingLog
 from ..networks import build_network
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..windows.folded_cells import FoldedCells
@@ -34,12 +35,11 @@ from .fit import FittedNetwork
 from .fold_problem import FoldProblem
 from .pointwise_fit import PointwiseFit
 from .settings import TrainingSettings
+from .step_history import StepHistory
 
 STATISTIC_CELLS = 20_000  # drawn from all land for means, deviations and knots
 _PART = "additive"  # of a checkpoint
-CHOSEN_NOTE = (
-    "Penalties, steps and shrinkage were chosen on the same folds that the test uses, so the test is a little too good."
-)
+CHOSEN_NOTE = "The model was chosen on the same folds that test it, so these numbers are a little too good."
 
 
 @dataclass
@@ -75,12 +75,21 @@ class Choice:
         if self.auc_start is not None:
             start = f"Out of fold, the model {self.start} has an AUC of {self.auc_start:.3f} against stable land"
             return f"{start}; {self._tuned}"
-        kind = "a penalised logistic regression" if self.curves >= additive_fit.LINEAR_ONLY else "curves of the factors"
-        start = f"Out of fold, {kind} alone has an AUC of {self.auc_additive:.3f} against stable land"
+        start = f"Out of fold, {self.additive_text} against stable land"
         if not self.steps:
             return f"{start}; the network adds nothing and is left out."
-        gain = f"the network adds {_signed(self.auc - self.auc_additive)}"
-        return f"{start}; {gain} AUC ({self.steps} steps, {100 * self.shrink:.0f} % of it)."
+        how, gain = f"{self.steps} steps, {100 * self.shrink:.0f} % of it", self.auc - self.auc_additive
+        if gain < 0.0005:
+            return f"{start}; the network lowers the log loss but not the AUC ({_signed(gain)}; {how})."
+        return f"{start}; the network adds {_signed(gain)} AUC ({how})."
+
+    @property
+    def additive_text(self) -> str:
+        """What the part without the network is worth."""
+        kind = "curves of the factors alone have"
+        if self.curves >= additive_fit.LINEAR_ONLY:
+            kind = "a penalised logistic regression alone has"
+        return f"{kind} an AUC of {self.auc_additive:.3f}"
 
     @property
     def _tuned(self) -> str:
@@ -129,12 +138,14 @@ def fit_cross_fitted(
     progress: Progress,
     checkpoint: str | os.PathLike | None = None,
     start: StartModel | None = None,
+    log: TrainingLog | None = None,
 ) -> CrossFitted:
     """Choose, fit and predict; ``factors`` are the stack's, in the order of the values.
 
     Metrics of the result are what was chosen. Of the settings, those of the physics, seed, encoding of the classes and
     device matter; the precision is always fp32. ``checkpoint`` is the file for the state of the run. With a model to
-    fine-tune, cells and ``factors`` are from :func:`~.fine_tuning.adapt_cells`.
+    fine-tune, cells and ``factors`` are from :func:`~.fine_tuning.adapt_cells`. When ``log`` requests a stop, no more
+    penalties or steps are tried, and the best of those so far are taken.
 
     Raises:
         DeviceUnavailable: there is no such device, or it fails.
@@ -161,9 +172,14 @@ def fit_cross_fitted(
         image, _ = encoding.encode(np.ascontiguousarray(cells.values.T)[:, :, None])
         image = np.ascontiguousarray(image[:, :, 0].T)
         problem = FoldProblem(cells, image, knots, settings, origin)
-        penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.0, 0.4), saved)
+        history = StepHistory(problem, log or TrainingLog())
+        penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.0, 0.4), saved, history)
+        text = (
+            f"Curves of the factors fitted. Best out of fold of {len(losses)} pairs of penalties: {penalties[0]:g} of "
+        )
+        progress.report(0.4, f"{text}the curves, {penalties[1]:g} of linear terms and classes. Next: the network.")
         networks = PointwiseFit(problem, additive, settings.seed, device, origin)
-        steps, shrink, tried = networks.choose(SubProgress(progress, 0.4, 0.98), saved)
+        steps, shrink, tried = networks.choose(SubProgress(progress, 0.4, 0.98), saved, history)
         parts = networks.logits(steps, shrink)
         after, before = problem.out_of_fold(parts), problem.out_of_fold(networks.logits(0, 0.0))
         choice = Choice(
@@ -192,12 +208,18 @@ def fit_cross_fitted(
             return network.eval()
 
         *of_folds, network = [network_of(model) for model in range(len(additive))]
+    if history.ended == STOPPED:
+        progress.warn(
+            "Training was stopped by hand, so fewer penalties of the curves or steps of the network were tried. The "
+            f"model has what was best out of fold up to step {history.entries[-1][STEPS]} of the network."
+        )
     progress.report(1.0, choice.text)
     names = ["curves", "linear", "steps", "shrink", "folds", "auc_additive"]
     if start is not None:
         names.append("auc_start")
     metrics: dict[str, Any] = {f"chosen_{name}": getattr(choice, name) for name in names}
-    fitted = FittedNetwork(network, architecture, specs, [], 0, metrics, str(device), "fp32")
+    found = network, architecture, specs, history.entries, 0, metrics
+    fitted = FittedNetwork(*found, str(device), "fp32", history.ended)
     return CrossFitted(fitted, choice, after, parts[-1], of_folds)
 
 
@@ -251,7 +273,7 @@ def _statistics(
 
 
 def _choose_penalties(
-    problem: FoldProblem, progress: Progress, saved: SavedParts
+    problem: FoldProblem, progress: Progress, saved: SavedParts, history: StepHistory
 ) -> tuple[tuple[float, float], list[Additive], list[list[float]]]:
     """Return the penalties with the lowest loss, the fits of each fold and of all land, and all losses."""
     channels, (continuous, knots) = problem.image.shape[1], problem.knots.shape
@@ -270,6 +292,7 @@ def _choose_penalties(
             found = additive_fit.fit(*data, check, start, problem.centre, problem.offset[rows])
         done += 1
         progress.report(done / total)
+        history.report_share(done / total)
         return found
 
     fits: list[list[Additive]] = []
@@ -281,6 +304,8 @@ def _choose_penalties(
             fits = [[Additive(one) for one in found[1][str(number)].numpy()] for number in range(len(losses))]
         done = len(fits) * problem.folds
     for number, chosen in enumerate(tried[len(fits) :], len(fits)):
+        if fits and history.stop_requested():
+            break
         fits.append([fit(fold, chosen, fits[-1][fold] if number else None) for fold in range(problem.folds)])
         loss = problem.loss(problem.out_of_fold(problem.logits(fits[-1])))
         losses.append([*chosen, loss])

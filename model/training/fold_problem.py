@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ class FoldProblem:
         for some, count in ((self.slide, MAX_LANDSLIDE_CELLS), (stable, most)):
             rows = np.flatnonzero(some)
             chosen[rows if len(rows) <= count else generator.choice(rows, count, replace=False)] = True
-        self._shares = cells.shares
+        self._shares, self._counts = cells.shares, cells.counts
         known = self.held_out.any(axis=0)
         self.weights = self._balanced(known & (self.slide | stable))  # of cells in the loss out of fold
         self.constraint = CellConstraint.of(cells, settings)
@@ -83,13 +83,28 @@ class FoldProblem:
 
     def loss(self, logit: np.ndarray) -> float:
         """Return the mean log loss of logits out of fold."""
-        some = self.weights > 0
+        return self._log_loss(logit, self.weights)
+
+    def _log_loss(self, logit: np.ndarray, weights: np.ndarray) -> float:
+        some = weights > 0
         signed = np.where(self.slide, -logit, logit)[some]
-        return float(np.average(np.logaddexp(0, signed), weights=self.weights[some]))
+        return float(np.average(np.logaddexp(0, signed), weights=weights[some]))
+
+    def training_loss(self, model: int, logit_of: Callable[[np.ndarray], np.ndarray]) -> float:
+        """Return the mean loss of a model on the cells that it is trained on, whose logits a function of rows gives."""
+        weights, logit = self.training_weights(model), np.full(len(self.slide), np.nan)
+        learned = weights > 0
+        if self.constraint is not None and self.constraint.has_gradient:
+            learned = learned | (self.inside[model] & self.constraint.known)
+        rows = np.flatnonzero(learned)
+        logit[rows] = logit_of(rows)
+        return self._with_term(self._log_loss(logit, weights), logit)[-1]
 
     def losses(self, logit: np.ndarray) -> list[float]:
         """Return the mean log loss out of fold and, if there is a constraint to learn, the same with its term."""
-        loss = self.loss(logit)
+        return self._with_term(self.loss(logit), logit)
+
+    def _with_term(self, loss: float, logit: np.ndarray) -> list[float]:
         if self.constraint is None or not self.constraint.has_gradient:
             return [loss]
         return [loss, loss + self.constraint.weight * self.constraint.mean_term(logit)]
@@ -98,3 +113,15 @@ class FoldProblem:
         """Return the AUC of logits out of fold, each landslide once."""
         some = self.weights > 0
         return float(roc_auc_score(self.slide[some], logit[some], sample_weight=self.weights[some]))
+
+    def measures(self, logit: np.ndarray) -> dict[str, float | None]:
+        """Return loss, AUC, accuracy by area, recall and violation rate of logits out of fold."""
+        some = self.weights > 0
+        slide, high, area = self.slide[some], logit[some] >= 0, self._counts[some]
+        return {
+            "loss": self.losses(logit)[-1],
+            "auc": self.auc(logit),
+            "accuracy": float(np.average(high == slide, weights=area)),
+            "recall": float(high[slide].mean()),
+            "violation_rate": self.constraint.violation_rate(logit) if self.constraint is not None else None,
+        }

@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ..history import writing
 from ..progress import Progress, stop_if_cancelled
 from .additive_fit import Additive
 from .checkpoint import SavedParts, moments_of, restore_moments
 from .fine_tuning import LEARNING_RATE_FACTOR
 from .fold_problem import FoldProblem
+from .step_history import StepHistory
 
 WIDTH, DROPOUT, CHANNEL_DROPOUT = 64, 0.3, 0.2
 LEARNING_RATE, DECAY = 3e-3, 0.1
@@ -65,7 +67,9 @@ class PointwiseFit:
         else:
             self._constraint = None
 
-    def choose(self, progress: Progress, saved: SavedParts) -> tuple[int, float, list[list[float]]]:
+    def choose(
+        self, progress: Progress, saved: SavedParts, history: StepHistory
+    ) -> tuple[int, float, list[list[float]]]:
         """Train as long as it pays; return steps and shrinkage with the lowest loss, and for all of them the losses.
 
         These are the log loss and, with a constraint to learn, last the sum with its term, which decides.
@@ -78,28 +82,49 @@ class PointwiseFit:
         if found:
             with saved.restoring():
                 step, best_place, tried = self._restore(*found, optimiser)
-            progress.report(step / CHECKPOINTS[-1], f"Resuming after step {step} of the network from the checkpoint.")
+                history.restore(found[0]["history"])
+            progress.report(0.0, f"Resuming after step {step} of the network from the checkpoint.")
+        else:
+            self._record(history, tried)
         for place, checkpoint in enumerate(CHECKPOINTS, 1):
+            before, end = (0, *CHECKPOINTS)[place - 1], CHECKPOINTS[min(best_place + PATIENCE, len(CHECKPOINTS)) - 1]
             while step < checkpoint:
                 for rows in self._draw(min(_DRAWN_STEPS, checkpoint - step)):
                     stop_if_cancelled(progress)
+                    if history.stop_requested():
+                        # A checkpoint keeps its last state, from which the training goes on as if not stopped.
+                        return _best(tried)
                     step += 1
                     self._step(rows, optimiser, step)
-                progress.report(step / CHECKPOINTS[-1])
+                progress.report(step / end)
+                history.report_share((step - before) / (checkpoint - before))
                 if step < checkpoint:
-                    self._save(saved, step, best_place, tried, optimiser)
+                    self._save(saved, step, best_place, tried, optimiser, history)
             if checkpoint not in self._kept:
                 lowest = min(row[-1] for row in tried)
                 self._kept[checkpoint] = [one.clone() for one in self._average]
                 tried += [[float(checkpoint), *losses] for losses in self._losses(checkpoint)]
                 if min(row[-1] for row in tried[-len(SHRINKAGE) :]) < lowest:
                     best_place = place
-                self._save(saved, step, best_place, tried, optimiser)
+                self._record(history, tried[-len(SHRINKAGE) :])
+                self._save(saved, step, best_place, tried, optimiser, history)
             if place - best_place >= PATIENCE:
+                history.ended = writing.PATIENCE
                 break
-        self._save(saved, step, best_place, tried, optimiser, last=True)
-        steps, shrink, *_ = min(tried, key=lambda row: row[-1])
-        return int(steps), shrink, tried
+        self._save(saved, step, best_place, tried, optimiser, history, last=True)
+        return _best(tried)
+
+    def _record(self, history: StepHistory, tried: list[list[float]]) -> None:
+        """Add the best of some shrinkages to the history."""
+        steps, shrink, _ = _best(tried)
+        losses = [
+            self._problem.training_loss(
+                model, lambda rows: additive[rows] + self._added_to(rows, steps, shrink, model)
+            )
+            for model, additive in enumerate(self._additive)
+        ]
+        logit = self._problem.out_of_fold(self._additive) + self._added(steps, shrink)
+        history.add(steps, float(np.mean(losses)), logit)
 
     def _save(
         self,
@@ -108,6 +133,7 @@ class PointwiseFit:
         best_place: int,
         tried: list[list[float]],
         optimiser: torch.optim.Optimizer,
+        history: StepHistory,
         last: bool = False,
     ) -> None:
         def tensors() -> dict[str, torch.Tensor]:
@@ -116,7 +142,8 @@ class PointwiseFit:
             named = {f"{name}/{place}": one for name, group in groups.items() for place, one in enumerate(group)}
             return {**named, "generator": self._generator.get_state(), **moments_of(optimiser)}
 
-        saved.put(_PART, {"step": step, "best_place": best_place, "tried": [*tried]}, tensors, last)
+        numbers = {"step": step, "best_place": best_place, "tried": [*tried], "history": [*history.entries]}
+        saved.put(_PART, numbers, tensors, last)
 
     def _restore(
         self, numbers: dict[str, Any], tensors: dict[str, torch.Tensor], optimiser: torch.optim.Optimizer
@@ -178,13 +205,17 @@ class PointwiseFit:
         result = np.zeros(len(self._image))
         if not self._tuned and not steps:
             return result
-        with torch.inference_mode():
-            for model, mine in enumerate(self._problem.held_out):
-                rows = np.flatnonzero(mine & self._problem.judged)
-                image = self._image[torch.from_numpy(rows).to(self._device)]
-                found = _forward(image[None], self._weights(steps, shrink, model), self._rates)[0]
-                result[rows] = found.cpu().double().numpy()
+        for model, mine in enumerate(self._problem.held_out):
+            rows = np.flatnonzero(mine & self._problem.judged)
+            result[rows] = self._added_to(rows, steps, shrink, model)
         return result
+
+    def _added_to(self, rows: np.ndarray, steps: int, shrink: float, model: int) -> np.ndarray:
+        """Return what the network of a fold, or of all land, adds to the logits of some cells."""
+        with torch.inference_mode():
+            image = self._image[torch.from_numpy(rows).to(self._device)]
+            found = _forward(image[None], self._weights(steps, shrink, model), self._rates)[0]
+            return found.cpu().double().numpy()
 
     def _draw(self, steps: int) -> torch.Tensor:
         """Return rows of cells, (steps, models, cells): BATCH landslide ones by weight, as many stable ones evenly, and
@@ -215,6 +246,12 @@ class PointwiseFit:
         with torch.no_grad():
             for average, one in zip(self._average, self._parameters):
                 average.lerp_(one, 1 - decay)
+
+
+def _best(tried: list[list[float]]) -> tuple[int, float, list[list[float]]]:
+    """Return steps and shrinkage with the lowest loss, and all that was tried."""
+    steps, shrink, *_ = min(tried, key=lambda row: row[-1])
+    return int(steps), shrink, tried
 
 
 def _new_network(channels: int, generator: torch.Generator) -> list[torch.Tensor]:
