@@ -293,7 +293,8 @@ def start_training_log(
     ``output`` and ``report`` are paths of the job's. ``part`` says which of several trainings of the job this is; these
     are compared, so none may be stopped early by hand.
     """
-    limits, steps = (settings.epochs, settings.patience), ()
+    limits = settings.epochs, settings.patience
+    steps: tuple[int, ...] = ()
     if settings.method == training_settings.CROSS_FITTED:
         steps = (0, *pointwise_fit.CHECKPOINTS)
         limits = len(steps), pointwise_fit.PATIENCE
