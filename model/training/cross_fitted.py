@@ -174,10 +174,9 @@ def fit_cross_fitted(
         problem = FoldProblem(cells, image, knots, settings, origin)
         history = StepHistory(problem, log or TrainingLog())
         penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.0, 0.4), saved, history)
-        text = (
-            f"Curves of the factors fitted. Best out of fold of {len(losses)} pairs of penalties: {penalties[0]:g} of "
-        )
-        progress.report(0.4, f"{text}the curves, {penalties[1]:g} of linear terms and classes. Next: the network.")
+        best = f"{penalties[0]:g} of the curves, {penalties[1]:g} of linear terms and classes"
+        text = f"Curves of the factors fitted. Best out of fold of {len(losses)} pairs of penalties: {best}."
+        progress.report(0.4, f"{text} Next: the network.")
         networks = PointwiseFit(problem, additive, settings.seed, device, origin)
         steps, shrink, tried = networks.choose(SubProgress(progress, 0.4, 0.98), saved, history)
         parts = networks.logits(steps, shrink)

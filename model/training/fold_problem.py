@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,15 +90,18 @@ class FoldProblem:
         signed = np.where(self.slide, -logit, logit)[some]
         return float(np.average(np.logaddexp(0, signed), weights=weights[some]))
 
-    def training_loss(self, model: int, logit_of: Callable[[np.ndarray], np.ndarray]) -> float:
-        """Return the mean loss of a model on the cells that it is trained on, whose logits a function of rows gives."""
-        weights, logit = self.training_weights(model), np.full(len(self.slide), np.nan)
-        learned = weights > 0
+    def learned(self, model: int) -> np.ndarray:
+        """Return the rows of the cells in the loss of a model in training."""
+        rows = self.training_weights(model) > 0
         if self.constraint is not None and self.constraint.has_gradient:
-            learned = learned | (self.inside[model] & self.constraint.known)
-        rows = np.flatnonzero(learned)
-        logit[rows] = logit_of(rows)
-        return self._with_term(self._log_loss(logit, weights), logit)[-1]
+            rows = rows | (self.inside[model] & self.constraint.known)
+        return np.flatnonzero(rows)
+
+    def training_loss(self, model: int, logit: np.ndarray) -> float:
+        """Return the mean loss of a model in training from the logits of :meth:`learned` cells."""
+        whole = np.full(len(self.slide), np.nan)
+        whole[self.learned(model)] = logit
+        return self._with_term(self._log_loss(whole, self.training_weights(model)), whole)[-1]
 
     def losses(self, logit: np.ndarray) -> list[float]:
         """Return the mean log loss out of fold and, if there is a constraint to learn, the same with its term."""

@@ -117,12 +117,11 @@ class PointwiseFit:
     def _record(self, history: StepHistory, tried: list[list[float]]) -> None:
         """Add the best of some shrinkages to the history."""
         steps, shrink, _ = _best(tried)
-        losses = [
-            self._problem.training_loss(
-                model, lambda rows: additive[rows] + self._added_to(rows, steps, shrink, model)
-            )
-            for model, additive in enumerate(self._additive)
-        ]
+        losses = []
+        for model, additive in enumerate(self._additive):
+            rows = self._problem.learned(model)
+            logit = additive[rows] + self._added_to(rows, steps, shrink, model)
+            losses.append(self._problem.training_loss(model, logit))
         logit = self._problem.out_of_fold(self._additive) + self._added(steps, shrink)
         history.add(steps, float(np.mean(losses)), logit)
 
