@@ -143,7 +143,8 @@ class Arguments:
         if option.limits is None:
             return self.text(option.parameter)
         if option.default is None:
-            return self.optional_number(option.parameter)
+            value = self.optional_number(option.parameter)
+            return int(value) if option.is_integer and value is not None else value
         return (self.integer if option.is_integer else self.number)(option.parameter)
 
     def field(self, name: str) -> str | None:
