@@ -102,7 +102,7 @@ def suspect_area_unit(field: str, median: float) -> str:
     elif median < MIN_MEDIAN_AREA:
         small = f'Half of the landslides have less than {median:.3g} in the field "{field}"'
         question = f"{small}: is it in hectares, in km² or in square degrees?"
-    return f"{question} AREA_FIELD takes m²; the field calculator computes them." if question else ""
+    return f"{question} AREA_FIELD takes m²: convert them with the field calculator." if question else ""
 
 
 def suspect_distance_unit(parameter: str, metres: float, cell_size: float) -> str:

@@ -18,7 +18,6 @@ VALUES = Path(__file__).with_name("demo.json")
 SIZE = 240
 REGIONS = 5
 SEED = 1
-RADII = "giant,300,large,250,medium,200,small,150,unrecorded,150"
 WINDOWS = {"WINDOW": 900, "BLOCK": 900, "AUGMENT": False, "SEED": SEED}
 NETWORK = {"WIDTH": 8, "DEPTH": 2, "DROPOUT": 0, "DEVICE": "cpu", "PRECISION": "fp32"}
 TRAINING = {**WINDOWS, **NETWORK, "EPOCHS": 6, "PATIENCE": 0, "BATCH": 64, "LEARNING_RATE": 0.001}
@@ -44,7 +43,7 @@ def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
     dem = {"DEM": data / "dem.tif", "AREA": data / "study_area.gpkg"}
     run("buildfactorstack", TERRAIN="none", **dem, **classes, **lines, **rain, **warmth, OUTPUT=stack)
     found["factors"] = _factors(stack)
-    points = {"LANDSLIDES": data / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII}
+    points = {"LANDSLIDES": data / "landslides.gpkg", "SCALE_FIELD": "scale"}
     run("buildbufferedlabels", **points, REFERENCE=stack, OUTPUT=labels)
     found["labels"] = _classes(labels)
     fields = {"ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", "RAINY_DAYS_FIELD": "rainy_days"}
