@@ -30,5 +30,5 @@ class LabelOptions(Options):
     area_field: str | None = None  # field with the area of each landslide in m², for automatic radii
     radii: Mapping[str, float] = field(default_factory=dict)
     """Metres by size. Empty: the preset's for points, no buffer for polygons."""
-    ring: float | None = number(None, 0, 1e6, "Ring left out around landslides (m)", _RING, decimals=1)
+    ring: float | None = number(None, 0, 1e6, "Ring left out around landslides (m)", _RING, decimals=1, automatic=True)
     """``None``: the preset's."""
