@@ -259,10 +259,11 @@ def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> N
         [list(row) for row in choice["penalties"]],
         f"{choice['text']} {choice['note']} A penalty of 10,000 makes the curves straight lines.",
     )
+    loss = "log loss with the physics term" if len(choice["residuals"][0]) > 3 else "log loss"
     page.figure(
         "Network",
         steps_figure(choice, model.history),
-        f"Left: loss out of fold by steps of the network, for each share of it that is added. Chosen: "
+        f"Left: {loss} out of fold by steps of the network, for each share of it that is added. Chosen: "
         f"{_chosen(choice)}. Right: the best share of each step; a training loss far below that out of fold shows that "
         "the network learns what does not hold elsewhere.",
     )

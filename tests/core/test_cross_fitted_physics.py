@@ -90,7 +90,7 @@ def test_the_job_reports_the_violation_rate(folder):
     assert load_model(folder / "model.safetensors").settings["physics"] == "hinge"
     assert any("Of the land under warning" in text for text in log.texts)
     assert any("is below 0.5 in" in text for text in log.texts) and not log.warnings
-    assert "With the physics term" in (folder / "model.safetensors.html").read_text()
+    assert "with the physics term" in (folder / "model.safetensors.html").read_text()
     without = train(folder, "without.safetensors", block=200.0)
     assert without.metrics["violation_rate"] is None and without.settings.physics == "none"
     assert without.metrics["auc"] == plain.metrics["auc"]
