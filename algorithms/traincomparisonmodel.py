@@ -10,7 +10,7 @@ from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
 from .base.arguments import Arguments
 
-PHYSICS_SETTINGS = {"physics", "lambda_", "p_low", "fs_critical"}  # only PCUM has a physics term
+PCUM_SETTINGS = {"physics", "lambda_", "p_low", "fs_critical", "ensemble"}  # of PCUM alone
 
 
 class TrainComparisonModel(ScarpAlgorithm):
@@ -63,7 +63,7 @@ class TrainComparisonModel(ScarpAlgorithm):
     def define(self) -> None:
         self.declare_options(ComparisonModelOptions, "kind")
         training.declare_rasters(self)
-        training.declare_settings(self, *(name for name in training.SETTINGS if name not in PHYSICS_SETTINGS))
+        training.declare_settings(self, *(name for name in training.SETTINGS if name not in PCUM_SETTINGS))
         self.declare(p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"), advanced=True)
         self.declare(p.file_output("OUTPUT", "Trained model", p.MODEL_FILE))
         self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON, training.FIELDS))

@@ -22,8 +22,8 @@ BINS = (
 DEFAULT_LEAVES, DEFAULT_LEAF_SIZE, DEFAULT_ROUNDS = 8, 20, 50
 LEARNING_RATE = 0.1
 L2 = 1.0  # penalty on the values of the leaves
-_PATIENCE = 30  # rounds without a lower loss on the validation blocks
-_STEP = 50  # rounds between two checks for cancellation
+PATIENCE = 30  # rounds without a lower loss on the validation blocks
+STEP = 50  # rounds between two checks for cancellation
 
 
 def fit_boosting(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, str]:
@@ -43,7 +43,7 @@ def fit_boosting(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, s
                 found.append((*_lowest_loss(cells, *candidate, part), *candidate))
             _, rounds, leaves, size = min(found)
         everything = cells.values, cells.labels, cells.weights
-        boosted = _boost(_classifier(leaves, size, cells.seed), *everything, rounds, SubProgress(progress, 0.8, 1.0))
+        boosted = boost(classifier(leaves, size, cells.seed), *everything, rounds, SubProgress(progress, 0.8, 1.0))
     network, architecture = boosting_to_network(boosted, edges)
     chosen = ", chosen on the validation blocks" if cells.can_choose else ""
     text = f"{rounds} rounds of trees with at most {leaves} leaves of at least {size} cells{chosen}."
@@ -63,13 +63,14 @@ def bin_numbers(values: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
 
 
 def boosting_to_network(
-    boosted: HistGradientBoostingClassifier, edges: list[np.ndarray] | None = None
+    boosted: HistGradientBoostingClassifier, edges: list[np.ndarray] | None = None, rounds: int | None = None
 ) -> tuple[Any, dict]:
     """Return fitted boosted trees of the classes 0 and 1 as an equivalent network, and its architecture.
 
-    With ``edges`` the trees were fitted to numbers of bins, and the network reads values.
+    With ``edges`` the trees were fitted to numbers of bins, and the network reads values. Only the first ``rounds``
+    trees are taken, if given.
     """
-    trees = [tree.nodes for (tree,) in boosted._predictors]
+    trees = [tree.nodes for (tree,) in boosted._predictors[:rounds]]
     sizes, nodes = [len(tree) for tree in trees], np.concatenate(trees)
     architecture = {
         "type": "boosted_trees",
@@ -93,20 +94,21 @@ def boosting_to_network(
 def _lowest_loss(cells: TrainingCells, leaves: int, size: int, progress: Progress) -> tuple[float, int]:
     """Return the lowest loss on the validation cells, and after how many rounds it is reached."""
     known, unseen = ~cells.validation, cells.validation
-    boosted, slide, weights = _classifier(leaves, size, cells.seed), cells.labels[unseen], cells.weights[unseen]
+    boosted, slide, weights = classifier(leaves, size, cells.seed), cells.labels[unseen], cells.weights[unseen]
     train = cells.values[known], cells.labels[known], cells.weights[known]
-    for rounds in range(_STEP, MAX_ROUNDS + 1, _STEP):
-        _boost(boosted, *train, rounds, SubProgress(progress, (rounds - _STEP) / MAX_ROUNDS, rounds / MAX_ROUNDS))
+    for rounds in range(STEP, MAX_ROUNDS + 1, STEP):
+        boost(boosted, *train, rounds, SubProgress(progress, (rounds - STEP) / MAX_ROUNDS, rounds / MAX_ROUNDS))
         # The logistic loss.
         logits = boosted.staged_decision_function(cells.values[unseen])
         losses = [np.average(np.logaddexp(0, logit) - slide * logit, weights=weights) for logit in logits]
         best = int(np.argmin(losses))
-        if best < rounds - _PATIENCE:
+        if best < rounds - PATIENCE:
             break
     return float(losses[best]), best + 1
 
 
-def _classifier(leaves: int, size: int, seed: int) -> HistGradientBoostingClassifier:
+def classifier(leaves: int, size: int, seed: int) -> HistGradientBoostingClassifier:
+    """Return boosted trees of so many leaves, of at least so many cells each, that can be continued."""
     return HistGradientBoostingClassifier(
         learning_rate=LEARNING_RATE,
         max_leaf_nodes=leaves,
@@ -118,7 +120,7 @@ def _classifier(leaves: int, size: int, seed: int) -> HistGradientBoostingClassi
     )
 
 
-def _boost(
+def boost(
     boosted: HistGradientBoostingClassifier,
     values: np.ndarray,
     labels: np.ndarray,
@@ -128,7 +130,7 @@ def _boost(
 ) -> HistGradientBoostingClassifier:
     """Continue up to a number of rounds."""
     done = getattr(boosted, "n_iter_", 0)
-    for count in [*range(done + _STEP, rounds, _STEP), rounds]:
+    for count in [*range(done + STEP, rounds, STEP), rounds]:
         stop_if_cancelled(progress)
         boosted.set_params(max_iter=count).fit(values, labels, sample_weight=weights)
         progress.report(count / rounds)

@@ -12,11 +12,13 @@ import torch
 from scipy.special import expit
 
 from ..artifact import TrainedModel
+from ..classical.boosted_pcum import add_boosting
 from ..classical.fit import cell_metrics
 from ..errors import TooFewData
 from ..grid import Grid
 from ..history.writing import TrainingLog
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
+from ..networks.unet import NONE
 from ..progress import Progress, SubProgress
 from ..provenance import records
 from ..stack import open_stack
@@ -144,7 +146,7 @@ def train_by_cross_fitting(
     if start is not None:
         values, factors = adapt_cells(start, cells.values, factors, progress)
         cells = dataclasses.replace(cells, values=values)
-    result = fit_cross_fitted(cells, factors, settings, SubProgress(progress, 0.3, 1.0), checkpoint, start, log)
+    result = _fit(cells, factors, settings, SubProgress(progress, 0.3, 1.0), checkpoint, start, log)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
     if len(np.unique(cells.labels[labelled])) < 2:
         raise TooFewData("The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.")
@@ -164,5 +166,19 @@ def fit_outside(
 ) -> FittedNetwork:
     """Fit on the land outside a fold of a cross validation; everything is chosen there."""
     cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
-    part = SubProgress(progress, 0.2, 1.0)
-    return fit_cross_fitted(cells, rasters.factors, settings, part, log=log).fitted
+    return _fit(cells, rasters.factors, settings, SubProgress(progress, 0.2, 1.0), log=log).fitted
+
+
+def _fit(
+    cells: FoldedCells,
+    factors: Sequence[Any],
+    settings: TrainingSettings,
+    progress: Progress,
+    checkpoint: str | os.PathLike | None = None,
+    start: StartModel | None = None,
+    log: TrainingLog | None = None,
+) -> CrossFitted:
+    boosting = settings.ensemble != NONE
+    part = SubProgress(progress, 0.0, 0.6 if boosting else 1.0)
+    result = fit_cross_fitted(cells, factors, settings, part, checkpoint, start, log)
+    return add_boosting(result, settings.seed, SubProgress(progress, 0.6, 1.0)) if boosting else result

@@ -16,6 +16,7 @@ from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
 from ..inputs.rasters import open_raster
 from ..labels.discs import read_discs
+from ..networks.unet import NONE
 from ..options import automatic_values
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, read_record, sha256, versions
@@ -92,6 +93,8 @@ def train_pcum(
             "OUTPUT_OUT_OF_FOLD is left out: a training on windows has no folds, but land for test that the model did "
             "not see. Validate there, with OUTPUT_WINDOWS, or train with PRESET=recommended."
         )
+    if settings.ensemble != NONE:
+        run.progress.warn("ENSEMBLE has no effect on a training on windows. Use PRESET=recommended without WINDOW etc.")
     run.settings = with_physics_setting(settings, safety_factor, run.progress)
     with run.start_log() as log:
         with open_training_rasters(stack, labels, safety_factor, run.progress) as rasters:
@@ -123,7 +126,8 @@ def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
 
 def _fine_tuning_line(start: StartModel, method: str, settings: TrainingSettings) -> str:
     if start.is_cross_fitted:
-        return f"Fine-tuning the model {start.name}, as far as spatial folds show that it pays."
+        less = " Its boosted trees and U-Net are left out." if start.is_reduced else ""
+        return f"Fine-tuning the model {start.name}, as far as spatial folds show that it pays.{less}"
     why = "" if settings.method == method else " It was trained on windows, and so is this one (PRESET=windows)."
     return f"Fine-tuning the model {start.name}, with a learning rate of {settings.learning_rate:g}.{why}"
 

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ..errors import ParameterInvalid
+from .parts import PcumParts
 from .patch_classifiers import Bpnn, ResNet
 from .per_cell import Linear, Splines, Tables
 from .pointwise import AdditivePointwise
@@ -25,6 +26,14 @@ from .unet import AdditiveUNet, UNet
 
 _CHANNELS, _PATCH, _WIDTH, _DEPTH, _DROPOUT = (1, 4096), (2, 1024), (1, 256), (1, 6), (0.0, 0.95)
 _UNET = {"channels": _CHANNELS, "width": _WIDTH, "depth": _DEPTH, "dropout": _DROPOUT}
+_POINTWISE: dict[str, tuple[float, float]] = {
+    "channels": _CHANNELS,
+    "width": (1, 4096),
+    "dropout": _DROPOUT,
+    "channel_dropout": _DROPOUT,
+    "continuous": (0, 4096),
+    "knots": (2, 64),
+}
 _TREES: dict[str, tuple[float, float]] = {
     "channels": _CHANNELS,
     "trees": (1, 2000),
@@ -34,15 +43,16 @@ _TREES: dict[str, tuple[float, float]] = {
 NETWORKS: dict[str, tuple[Any, dict[str, tuple[float, float]]]] = {
     "unet": (UNet, _UNET),
     "additive_unet": (AdditiveUNet, {**_UNET, "continuous": (1, 4096), "knots": (2, 64)}),
-    "additive_pointwise": (
-        AdditivePointwise,
+    "additive_pointwise": (AdditivePointwise, _POINTWISE),
+    "pcum_parts": (
+        PcumParts,
         {
-            "channels": _CHANNELS,
-            "width": (1, 4096),
-            "dropout": _DROPOUT,
-            "channel_dropout": _DROPOUT,
-            "continuous": (0, 4096),
-            "knots": (2, 64),
+            **_POINTWISE,
+            "unet_width": _WIDTH,
+            "unet_depth": (0, 6),
+            "trees": (0, 2000),
+            "nodes": (0, 40_000_000),
+            "tree_depth": (0, 64),
         },
     ),
     "bpnn": (Bpnn, {"channels": _CHANNELS, "patch": _PATCH, "width": (1, 4096), "dropout": _DROPOUT}),
@@ -114,5 +124,5 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
             module.reset_parameters()
     if isinstance(network, AdditiveUNet):
         network.reset_to_zero()
-    elif isinstance(network, AdditivePointwise):
+    elif isinstance(network, (AdditivePointwise, PcumParts)):
         network.curves.reset_to_zero()

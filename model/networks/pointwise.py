@@ -26,6 +26,7 @@ class AdditivePointwise(nn.Module):
         super().__init__()
         if continuous > channels:
             raise ParameterInvalid(f"The network has {channels} channels, so {continuous} of them cannot have curves.")
+        self.width = width
         self.curves = Curves(channels, continuous, knots)
         self.drops = nn.ModuleList(
             ChannelDropout(features, rate)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ import torch
 
 from ..artifact import TrainedModel
 from ..encoding import Encoding
+from ..networks.parts import PcumParts
 from ..networks.pointwise import AdditivePointwise
 from ..networks.unet import AdditiveUNet, Curves, UNet, set_sample
 from ..training.devices import lower_precision
@@ -124,7 +126,7 @@ class StripEncoder:
 
 
 # Network types that gain from 16-bit arithmetic; the others look up or add, which 16 bits would only blur.
-REDUCED_PRECISION_NETWORKS = ("unet", "additive_unet", "bpnn", "resnet")
+_REDUCED_PRECISION_NETWORKS = ("unet", "additive_unet", "bpnn", "resnet")
 BYTES_MODULE = 24  # memory for a cell and channel of a strip, for networks that are run as they were trained
 CURVE_CELLS = 8192  # computed at once, so that all pieces of all curves stay in the cache of a processor
 
@@ -157,6 +159,11 @@ class ComputeSetup:
         return str(min(self.dtypes, key=lambda dtype: torch.finfo(dtype).bits)).replace("torch.", "")
 
 
+def gains_from_16_bits(architecture: Mapping[str, Any]) -> bool:
+    """Return whether a network of a description is computed in 16 bits where these are asked for."""
+    return architecture["type"] in _REDUCED_PRECISION_NETWORKS or bool(architecture.get("unet_depth"))
+
+
 def make_engine(model: TrainedModel, tables: ClassTables, device: torch.device, dtype: torch.dtype) -> Engine:
     """Return a model on a device and in a precision; the model itself stays as it is."""
     network = model.network
@@ -167,8 +174,10 @@ def make_engine(model: TrainedModel, tables: ClassTables, device: torch.device, 
     if isinstance(network, UNet):
         return UNetEngine(network, None, StripEncoder(tables, model.encoder, device, dtype), device, dtype)
     if isinstance(network, AdditivePointwise):
-        return PointwiseEngine(model, tables, device)
-    return ModuleEngine(model, tables, device, dtype)
+        return PointwiseEngine(network, tables, model.encoder, device)
+    if isinstance(network, PcumParts):
+        return PartsEngine(network, tables, model.encoder, device, dtype)
+    return ModuleEngine(network, tables, model.encoder, device, dtype)
 
 
 class UNetEngine:
@@ -202,13 +211,14 @@ class UNetEngine:
 class PointwiseEngine:
     """PCUM of curves and a network of single cells, in full precision, in strips."""
 
-    def __init__(self, model: TrainedModel, tables: ClassTables, device: torch.device) -> None:
-        network: Any = model.network
-        self._curves = FastCurves(network.curves, tables, model.encoder, device)
+    def __init__(
+        self, network: AdditivePointwise, tables: ClassTables, encoding: Encoding, device: torch.device
+    ) -> None:
+        self._curves = FastCurves(network.curves, tables, encoding, device)
         self._network = copy.deepcopy(network).eval().to(device) if network.has_residual else None
-        self._encoder = StripEncoder(tables, model.encoder, device, torch.float32)
+        self._encoder = StripEncoder(tables, encoding, device, torch.float32)
         self._device, self._rows = device, rows_of_strip(0, device)
-        features = max(model.encoder.channels, model.architecture["width"])
+        features = max(encoding.channels, network.width)
         self.bytes_per_column = float(self._rows * features * BYTES_MODULE)
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
@@ -231,12 +241,14 @@ class PointwiseEngine:
 class ModuleEngine:
     """Every other kind: the network as it was trained, in strips. None of them sees beyond its patch."""
 
-    def __init__(self, model: TrainedModel, tables: ClassTables, device: torch.device, dtype: torch.dtype) -> None:
-        self._network = copy.deepcopy(model.network).eval().to(device)
-        self._device, self._dtype, self._align = device, dtype, model.align
-        self._encoder = StripEncoder(tables, model.encoder, device, torch.float32)
-        rows = max(rows_of_strip(0, device), model.align)
-        self.bytes_per_column = float(rows * model.encoder.channels * BYTES_MODULE)
+    def __init__(
+        self, network: Any, tables: ClassTables, encoding: Encoding, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._network = copy.deepcopy(network).eval().to(device)
+        self._device, self._dtype, self._align = device, dtype, int(network.align)
+        self._encoder = StripEncoder(tables, encoding, device, torch.float32)
+        rows = max(rows_of_strip(0, device), self._align)
+        self.bytes_per_column = float(rows * encoding.channels * BYTES_MODULE)
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""
@@ -252,6 +264,38 @@ class ModuleEngine:
                 result[first:last] = logits[1] - logits[0]
                 step((last - first) / height)
         return result[core.top : core.bottom, core.left : core.right].cpu().numpy()
+
+
+class PartsEngine:
+    """PCUM with a U-Net or boosted trees beside the network of single cells: each part by an engine of its own."""
+
+    def __init__(
+        self, network: PcumParts, tables: ClassTables, encoding: Encoding, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._network, self._given = network, (tables, encoding, device, dtype)
+        self._engines = self._parts(network)
+        self.bytes_per_column = max(engine.bytes_per_column for engine in self._engines)
+
+    def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
+        """Return the logit; see :class:`Engine`."""
+        # Masks are drawn for the whole network, and set in the parts before their engines are made.
+        engines = self._engines if sample is None else self._parts(_sampled(self._network, sample))
+        share = 1 / len(engines)
+        found = [engine.logit(tile, core, None, lambda done: step(share * done)) for engine in engines]
+        total = found[0]
+        if self._network.unet is not None:
+            total = total + found[1]
+        return total if self._network.trees is None else (total + found[-1]) / 2
+
+    def _parts(self, network: PcumParts) -> list[Engine]:
+        tables, encoding, device, dtype = self._given
+        result: list[Engine] = [PointwiseEngine(network.pointwise, tables, encoding, device)]
+        if network.unet is not None:
+            encoder = StripEncoder(tables, encoding, device, dtype)
+            result.append(UNetEngine(network.unet, None, encoder, device, dtype))
+        if network.trees is not None:
+            result.append(ModuleEngine(network.trees, tables, encoding, device, torch.float32))
+        return result
 
 
 class FastCurves:

@@ -14,7 +14,7 @@ from ..errors import ParameterInvalid
 from ..progress import Progress
 from ..stack import Stack, StackFactor
 from ..texts import join_names, shorten
-from .engines import REDUCED_PRECISION_NETWORKS, ClassTables, CompactTile, ComputeSetup, Engine, make_engine
+from .engines import ClassTables, CompactTile, ComputeSetup, Engine, gains_from_16_bits, make_engine
 from .unet_inference import Span, Step
 
 PIXEL_TOLERANCE = 0.01  # relative difference between the cell sizes of stack and model from which a warning is given
@@ -87,7 +87,7 @@ class Ensemble:
 
     def setup(self, device: torch.device, dtype: torch.dtype) -> ComputeSetup:
         """Prepare all models on a device; those that gain from it in a dtype, the others in float32."""
-        reduced = [model.architecture["type"] in REDUCED_PRECISION_NETWORKS for model in self.models]
+        reduced = [gains_from_16_bits(model.architecture) for model in self.models]
         dtypes = [dtype if gains else torch.float32 for gains in reduced]
         return ComputeSetup(device, dtypes, self.engines(device, dtypes))
 

@@ -61,10 +61,15 @@ class Choice:
     violation_additive: float | None = None  # the same without the network
     start: str = ""  # name of the model of START_FROM
     auc_start: float | None = None  # of that model, unchanged
+    boosting: str = ""  # what boosted trees add, as a sentence
 
     @property
     def text(self) -> str:
         """What the parts are worth, in sentences."""
+        return f"{self._worth_with_violations} {self.boosting}".strip()
+
+    @property
+    def _worth_with_violations(self) -> str:
         if self.violation is None or self.violation_additive is None:
             return self._worth
         alone = f", {100 * self.violation_additive:.1f} % without the network" if self.steps else ""
@@ -80,8 +85,8 @@ class Choice:
             return f"{start}; the network adds nothing and is left out."
         how, gain = f"{self.steps} steps, {100 * self.shrink:.0f} % of it", self.auc - self.auc_additive
         if gain < 0.0005:
-            return f"{start}; the network lowers the log loss but not the AUC ({_signed(gain)}; {how})."
-        return f"{start}; the network adds {_signed(gain)} AUC ({how})."
+            return f"{start}; the network lowers the log loss but not the AUC ({signed(gain)}; {how})."
+        return f"{start}; the network adds {signed(gain)} AUC ({how})."
 
     @property
     def additive_text(self) -> str:
@@ -97,14 +102,15 @@ class Choice:
             return "no change makes it better here, so it stays as it is."
         parts = []
         if self.curves < additive_fit.UNCHANGED:
-            parts.append(f"fitting its curves to this area adds {_signed(self.auc_additive - (self.auc_start or 0))}")
+            parts.append(f"fitting its curves to this area adds {signed(self.auc_additive - (self.auc_start or 0))}")
         if self.steps:
             how = f"{self.steps} steps, {100 * self.shrink:.0f} % of the change"
-            parts.append(f"training its network further adds {_signed(self.auc - self.auc_additive)} ({how})")
+            parts.append(f"training its network further adds {signed(self.auc - self.auc_additive)} ({how})")
         return f"{', and '.join(parts)}."
 
 
-def _signed(difference: float) -> str:
+def signed(difference: float) -> str:
+    """Return a difference of AUCs as text."""
     return f"{difference:.3f}".replace("-", "−")
 
 
@@ -116,6 +122,7 @@ class CrossFitted:
     choice: Choice
     out_of_fold: np.ndarray  # logit of each cell by a model that did not see its fold, float64; NaN where there is none
     on_training: np.ndarray  # logit of each cell by the model itself
+    problem: FoldProblem
     of_folds: list[Any] = field(default_factory=list)  # for each fold the network that did not see it
 
 
@@ -219,7 +226,7 @@ def fit_cross_fitted(
     metrics: dict[str, Any] = {f"chosen_{name}": getattr(choice, name) for name in names}
     found = network, architecture, specs, history.entries, 0, metrics
     fitted = FittedNetwork(*found, str(device), "fp32", history.ended)
-    return CrossFitted(fitted, choice, after, parts[-1], of_folds)
+    return CrossFitted(fitted, choice, after, parts[-1], problem, of_folds)
 
 
 def _architecture(encoding: Encoding, knots: np.ndarray) -> dict[str, Any]:

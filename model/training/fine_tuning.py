@@ -24,7 +24,7 @@ from ..windows.split import TRAIN
 from .settings import CROSS_FITTED, PCUM, UNET, TrainingSettings, on_windows
 
 FINE_TUNABLE_KINDS = (PCUM, UNET)
-CROSS_FITTED_NETWORKS = ("additive_pointwise",)
+CROSS_FITTED_NETWORKS = ("additive_pointwise", "pcum_parts")
 FINE_TUNABLE_NETWORKS = ("unet", "additive_unet", *CROSS_FITTED_NETWORKS)
 """Checked too, because a model file may state any kind."""
 LEARNING_RATE_FACTOR = 0.1  # of the learning rate, because a trained network needs small steps
@@ -43,6 +43,7 @@ class StartModel:
     factors: list[FactorSpec]
     network: nn.Module = field(repr=False)  # on the CPU
     pixel_size: float = 0.0  # in metres; 0 if not known
+    is_reduced: bool = False  # to its curves and network of single cells
 
     def __post_init__(self) -> None:
         if self.kind not in FINE_TUNABLE_KINDS or self.architecture.get("type") not in FINE_TUNABLE_NETWORKS:
@@ -50,6 +51,13 @@ class StartModel:
                 f"START_FROM is a model of kind {self.kind} ({self.name}), but only {' and '.join(FINE_TUNABLE_KINDS)} "
                 "can be fine-tuned. Choose another model, or leave START_FROM empty."
             )
+
+        if self.architecture["type"] == "pcum_parts":
+            # Curves and network of single cells are a model of their own; the parts beside them are fitted anew.
+            network: Any = self.network
+            names = ("channels", "width", "dropout", "channel_dropout", "continuous", "knots")
+            self.architecture = {name: self.architecture[name] for name in names} | {"type": "additive_pointwise"}
+            self.network, self.is_reduced = network.pointwise, True
 
     @property
     def is_cross_fitted(self) -> bool:

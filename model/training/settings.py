@@ -78,6 +78,11 @@ _METHOD = (
     "windows: in epochs over windows of the training land. cross_fitted: curves and a small network of single cells, "
     "as far as spatial folds show that they hold. In QGIS it follows from PRESET and from the settings given."
 )
+_ENSEMBLE = (
+    "gradient_boosting: boosted trees are fitted to the same cells and folds, and the model is the mean of both "
+    "logits, if that is better out of fold; the log says what it adds. The map then takes several times as long. "
+    "Without effect on a training on windows."
+)
 WINDOWS, CROSS_FITTED = "windows", "cross_fitted"
 
 
@@ -130,6 +135,7 @@ class TrainingSettings(Options):
         0.2, 0.0, 0.95, "Dropout", "Share of channels dropped in training, to reduce overfitting.", decimals=3
     )
     method: str = choice(WINDOWS, (WINDOWS, CROSS_FITTED), "Training method", _METHOD)
+    ensemble: str = _choice("none", ("none", "gradient_boosting"), "Ensemble", _ENSEMBLE)
     probability: bool = flag(False, "Calibrate to a probability", _PROBABILITY, advanced=True)
     seed: int = number(1, 0, 2**31 - 1, "Seed", "Random seed. Another seed gives a slightly different model.")
     device: str = device()
@@ -409,7 +415,7 @@ def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSett
     fixed: dict[str, Any] = {}
     if kind != PCUM:
         # Cross-fitting is one of PCUM.
-        fixed = {"physics": "none", "method": WINDOWS}
+        fixed = {"physics": "none", "method": WINDOWS, "ensemble": "none"}
     if kind in (*TABLE_KINDS, GAM):
         fixed["encoding"] = "one_hot"
     return dataclasses.replace(settings, **fixed)

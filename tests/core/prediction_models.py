@@ -33,18 +33,15 @@ SPECS = [
     FactorSpec("slope", "continuous", "degrees", mean=25, std=12, minimum=0, maximum=60),
     FactorSpec("soil", "categorical", classes=SOILS, mean=3, std=1.7, minimum=1, maximum=6, seen=(1, 2, 4, 5, 6)),
 ]
+POINTWISE = {"width": 6, "dropout": 0.3, "channel_dropout": 0.2, "continuous": 2, "knots": 5}
+TREES = {"trees": 2, "nodes": 10, "tree_depth": 2}
 KINDS = {
     "unet1": {"type": "unet", "width": 5, "depth": 1, "dropout": 0.3},
     "unet4": {"type": "unet", "width": 3, "depth": 4, "dropout": 0.3},
     "pcum": {"type": "additive_unet", "width": 5, "depth": 2, "dropout": 0.3, "continuous": 2, "knots": 5},
-    "pointwise": {
-        "type": "additive_pointwise",
-        "width": 6,
-        "dropout": 0.3,
-        "channel_dropout": 0.2,
-        "continuous": 2,
-        "knots": 5,
-    },
+    "pointwise": {**POINTWISE, "type": "additive_pointwise"},
+    "parts": {**POINTWISE, "type": "pcum_parts", "unet_width": 4, "unet_depth": 1, **TREES},
+    "parts_trees": {**POINTWISE, "type": "pcum_parts", "unet_width": 4, "unet_depth": 0, **TREES},
     "bpnn": {"type": "bpnn", "patch": 20, "width": 8, "dropout": 0.3},
     "resnet": {"type": "resnet", "patch": 20, "width": 4, "dropout": 0.3},
     "linear": {"type": "linear"},
@@ -90,8 +87,9 @@ def model(kind: str, encoding: str = "one_hot", seed: int = 1, factors=SPECS, **
             network.edges.copy_(torch.tensor([[-1.0, 0.0, 1.0], [-0.5, 0.2, 0.9]]))
         if architecture["type"] == "splines":
             network.knots.copy_(torch.tensor([[-1.5, -0.5, 0.5, 1.5], [-1.0, 0.0, 1.0, 1.0]]))
-    if isinstance(network, Trees):
-        _grow(network)
+    for part in network.modules():
+        if isinstance(part, Trees):
+            _grow(part)
     return TrainedModel("pcum", architecture, encoding, factors, 30.0, {}, seed, [], {}, {}, {}, network)
 
 

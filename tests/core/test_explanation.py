@@ -98,6 +98,11 @@ def patches() -> TrainedModel:
     return prediction_models.model("bpnn", factors=SPECS, patch=10)
 
 
+def of_parts() -> TrainedModel:
+    """PCUM of curves, a network of single cells, a U-Net and trees."""
+    return prediction_models.model("parts", factors=SPECS, seed=4)
+
+
 def land(height: int = 120, width: int = 160, seed: int = 1, ragged: bool = False) -> np.ndarray:
     """Smooth slopes, rocks in patches, and a temperature that has nothing to do with either."""
     rng = np.random.default_rng(seed)
@@ -177,7 +182,7 @@ def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tm
     assert 0.7 < summary.auc < 0.95 and summary.blocks == 48
 
 
-@pytest.mark.parametrize("make", [unet, stump, boosted, curve, patches])
+@pytest.mark.parametrize("make", [unet, stump, boosted, curve, patches, of_parts])
 def test_any_kind_of_model_can_be_explained(case, tmp_path, make):
     save_model(make(), tmp_path / "k.safetensors")
     summary = explain({**case, "model": str(tmp_path / "k.safetensors")}, tmp_path, blocks=20)

@@ -50,7 +50,7 @@ def test_the_map_does_not_depend_on_the_tiles(tmp_path, kind, height, width):
         assert summary.mean == pytest.approx(np.nanmean(expected), abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["pcum", "pointwise", "unet4", "bpnn"])
+@pytest.mark.parametrize("kind", ["pcum", "pointwise", "parts", "unet4", "bpnn"])
 def test_dropout_samples_do_not_depend_on_the_tiles(tmp_path, kind):
     raw, output, spread = values(150, 170), tmp_path / "p.tif", tmp_path / "u.tif"
     path, trained = stack(tmp_path / "stack.tif", raw), saved(tmp_path / "m.safetensors", kind)
@@ -241,10 +241,10 @@ def test_patches_that_do_not_fit_together(open_with, monkeypatch):
         make_plan(utm_grid(900, 900), opened.ensemble, opened.setup)
 
 
-@pytest.mark.parametrize("kind", ["pcum", "unet1", "bpnn", "forest"])
+@pytest.mark.parametrize("kind", ["pcum", "unet1", "bpnn", "parts", "forest", "pointwise", "parts_trees"])
 def test_bf16_is_used_where_it_gives_the_map_of_fp32(open_with, kind):
-    opened = open_with(kind)
-    assert chosen_setup(opened).name == ("float32" if kind == "forest" else "bfloat16")
+    opened, full = open_with(kind), ("forest", "pointwise", "parts_trees")
+    assert chosen_setup(opened).name == ("float32" if kind in full else "bfloat16")
     assert not opened.progress.warnings
 
 
