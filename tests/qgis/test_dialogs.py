@@ -316,6 +316,7 @@ def test_every_keyword_finds_itself_in_any_case_and_nothing_else_is_chosen(param
 def test_fields_that_fit_alike_leave_the_choice_to_the_user():
     assert guess_field("REGION_FIELD", ["NAME_1", "NAME_2"]) is None
     assert guess_field("REGION_FIELD", ["NAME_1", "NAME_2", "name"]) == "name"
+    assert guess_field("AREA_FIELD", ["Shape_Area", "area_ha"]) is None, "in which unit?"
 
 
 def test_a_short_word_does_not_find_a_longer_one_by_chance():
