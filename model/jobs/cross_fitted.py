@@ -109,7 +109,7 @@ class CrossFittedRun:
             tags |= records.warning_tags([text])
         evidence = Evidence.of_training(model.kind, model.metrics, model.settings)
         left_out = len(land.strangers or ())
-        text = f", {left_out:,} landslide cells in it belong to a landslide of another fold and have no value"
+        text = f"; {left_out:,} landslide cells have no value, because a landslide of another fold covers them"
         what = f"Predicting each cell by the model of the fold that holds it out{text if left_out else ''}."
         run.progress.report(0.98, what)
         model.to(self.settings.device)
