@@ -8,14 +8,7 @@ from qgis.core import QgsProcessingParameterEnum
 
 from ..model.errors import ParameterInvalid, ParameterMissing
 from ..model.safety.settings import SafetyInputs, SafetyOptions
-from ..model.safety.stability_settings import (
-    INFINITE_SLOPE,
-    METHOD,
-    QUANTITIES,
-    RAIN_THRESHOLD,
-    StabilityInputs,
-    StabilityOptions,
-)
+from ..model.safety.stability_settings import INFINITE_SLOPE, METHOD, RAIN_THRESHOLD, StabilityInputs, StabilityOptions
 from ..model.tables import read_pairs
 from ..translation import tr
 from .base import parameters as p
@@ -23,7 +16,16 @@ from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
 from .base.arguments import Arguments
 
 _SOIL = tuple(option.name for option in StabilityOptions.options())
-_RASTERS = {f"{name.upper()}_RASTER": name for name in QUANTITIES}
+_RASTERS = {
+    "SOIL_DEPTH_RASTER": "Infinite slope: raster of soil depth (m)",
+    "COHESION_RASTER": "Infinite slope: raster of cohesion (kPa)",
+    "FRICTION_RASTER": "Infinite slope: raster of friction angle (degrees)",
+    "UNIT_WEIGHT_RASTER": "Infinite slope: raster of unit weight (kN/m³)",
+    "SATURATION_RASTER": "Infinite slope: raster of saturation (0 to 1)",
+    "RECHARGE_RASTER": "Infinite slope: raster of recharge (mm/day)",
+    "TRANSMISSIVITY_RASTER": "Infinite slope: raster of transmissivity (m²/day)",
+    "SEISMIC_COEFFICIENT_RASTER": "Infinite slope: raster of the seismic coefficient",
+}
 _FIELDS = ("alpha_field", "beta_field", "rainy_days_field", "event_rain_field")
 
 
@@ -128,8 +130,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
         self.declare_options(StabilityOptions, *_SOIL)
         self.declare(p.raster("CONTRIBUTING_AREA", "Infinite slope: contributing area (m²)", optional=True))
         self.declare(p.raster("DEM", "Infinite slope: elevation model", optional=True), advanced=True)
-        for name, option in _RASTERS.items():
-            label = f"{StabilityOptions.option(option).label}, raster"
+        for name, label in _RASTERS.items():
             text = "Raster that replaces the parameter of this name without _RASTER, in the same unit, on any grid."
             self.declare(p.raster(name, label, optional=True), text, advanced=True)
         self.declare(p.raster_output("OUTPUT", "Rain index or factor of safety"))
@@ -176,7 +177,8 @@ class BuildSafetyFactor(ScarpAlgorithm):
         crs = arguments.grid_crs(reference, "reference")
         if _method(arguments) == INFINITE_SLOPE:
             layers = {name: arguments.raster(name.upper()) for name in ("slope", "dem", "contributing_area")}
-            rasters = {name: str(arguments.raster(one)) for one, name in _RASTERS.items() if arguments.given(one)}
+            given = {name: f"{name.upper()}_RASTER" for name in _SOIL if arguments.given(f"{name.upper()}_RASTER")}
+            rasters = {name: str(arguments.raster(parameter)) for name, parameter in given.items()}
             classes, soil = arguments.classes("TOPOGRAPHY", crs), arguments.options(StabilityOptions)
             slope = StabilityInputs(reference, **layers, topography=classes, rasters=rasters)
             found = self.call(arguments, "build_factor_of_safety", slope, options=soil)

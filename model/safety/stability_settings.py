@@ -76,44 +76,45 @@ QUANTITIES = {
 }
 """By the name of the option."""
 
-_FORMS = " A number, a range or a table by class."
-_DEPTH = "Vertical depth from the surface to the plane on which the soil slides, in metres."
-_COHESION = "Effective cohesion of the soil and the roots in it, together, in kPa."
-_FRICTION = "Effective angle of internal friction, in degrees."
-_WEIGHT = "Weight of a cubic metre of moist soil, in kN/m³."
+_DEPTH = (
+    "Vertical depth from the surface to the plane on which the soil slides, in metres. A number, a range or a table by "
+    "class."
+)
+_COHESION = (
+    "Effective cohesion of the soil and the roots in it, together, in kPa. A number, a range or a table by class."
+)
+_FRICTION = "Effective angle of internal friction, in degrees. A number, a range or a table by class."
+_WEIGHT = "Weight of a cubic metre of moist soil, in kN/m³. A number, a range or a table by class."
 _SATURATION = (
-    "Share of the soil depth that is below the water table, 0 dry to 1 saturated. Given, it replaces the wetness that "
-    "follows from RECHARGE, TRANSMISSIVITY and the contributing area."
+    "Share of the soil depth that is below the water table, 0 dry to 1 saturated: a number, a range or a table by "
+    "class. Given, it replaces the wetness that follows from RECHARGE, TRANSMISSIVITY and the contributing area."
 )
 _RECHARGE = (
-    "Water that reaches the water table, in mm/day, in the wet spell that is looked at. The saturation is recharge × "
-    "contributing area ÷ (width of the cell × transmissivity × sine of the slope), at most 1."
+    "Water that reaches the water table in a wet spell, in mm/day: a number, a range or a table by class. The "
+    "saturation is recharge × contributing area ÷ (width of the cell × transmissivity × sine of the slope), at most 1."
 )
 _TRANSMISSIVITY = (
-    "Hydraulic conductivity of the saturated soil times its thickness, in m²/day. Only the ratio to RECHARGE matters."
+    "Hydraulic conductivity of the saturated soil times its thickness, in m²/day: a number, a range or a table by "
+    "class. Only its ratio to RECHARGE matters."
 )
 _SEISMIC = (
-    "Horizontal acceleration of an earthquake as part of gravity, such as 0.1; 0 without one. A table by class may "
-    "take the zones of seismic intensity of the stack, such as VII: 0.05; VIII: 0.1."
+    "Horizontal acceleration of an earthquake as part of gravity, such as 0.1; 0 without one. A number, a range or a "
+    "table by class, such as VII: 0.05; VIII: 0.1 for the seismic intensity of the stack."
 )
-
-
-def _soil(default: str, label: str, help_text: str) -> str:
-    return text(default, f"Infinite slope: {label}", help_text + _FORMS)
 
 
 @dataclass(frozen=True)
 class StabilityOptions(Options):
     """Soil and water of an infinite slope, as texts; :meth:`values` reads them. Defaults are SINMAP's."""
 
-    soil_depth: str = _soil("1", "soil depth (m)", _DEPTH)
-    cohesion: str = _soil("0-5", "cohesion with roots (kPa)", _COHESION)
-    friction: str = _soil("30-45", "friction angle (degrees)", _FRICTION)
-    unit_weight: str = _soil("20", "unit weight of the soil (kN/m³)", _WEIGHT)
-    saturation: str = _soil("", "saturation (0 to 1)", _SATURATION)
-    recharge: str = _soil("25", "recharge (mm/day)", _RECHARGE)
-    transmissivity: str = _soil("50-75", "transmissivity (m²/day)", _TRANSMISSIVITY)
-    seismic_coefficient: str = _soil("0", "seismic coefficient", _SEISMIC)
+    soil_depth: str = text("1", "Infinite slope: soil depth (m)", _DEPTH)
+    cohesion: str = text("0-5", "Infinite slope: cohesion with roots (kPa)", _COHESION)
+    friction: str = text("30-45", "Infinite slope: friction angle (degrees)", _FRICTION)
+    unit_weight: str = text("20", "Infinite slope: unit weight of the soil (kN/m³)", _WEIGHT)
+    saturation: str = text("", "Infinite slope: saturation (0 to 1)", _SATURATION)
+    recharge: str = text("25", "Infinite slope: recharge (mm/day)", _RECHARGE)
+    transmissivity: str = text("50-75", "Infinite slope: transmissivity (m²/day)", _TRANSMISSIVITY)
+    seismic_coefficient: str = text("0", "Infinite slope: seismic coefficient", _SEISMIC)
 
     def __post_init__(self) -> None:
         super().__post_init__()
