@@ -114,7 +114,7 @@ def _automatic_radii(
     radius, rest, counts = np.zeros(len(landslides)), np.arange(points), {}
     if options.area_field:
         areas = _areas(landslides, options.area_field, progress)[:points]
-        radius[:points] = np.minimum(np.sqrt(np.nan_to_num(areas) / np.pi), limit)
+        radius[:points] = np.minimum(np.sqrt(areas / np.pi), limit)
         rest = np.flatnonzero(radius[:points] == 0)
         counts = {AREA: points - len(rest)}
     scale, table = options.scale_field, {UNRECORDED: 0.0}
@@ -135,9 +135,10 @@ def _automatic_radii(
 
 
 def _areas(landslides: Landslides, field_name: str, progress: Progress) -> np.ndarray:
-    """Return the area of each landslide in m², NaN where it is not known."""
+    """Return the area of each landslide in m², 0 where it is not known."""
     areas = landslides.numbers(field_name, progress, "m²")
-    known = areas[np.isfinite(areas) & (areas != 0)]
+    areas[~np.isfinite(areas)] = 0
+    known = areas[areas != 0]
     wrong = known[known < 0]
     if len(wrong):
         raise ParameterInvalid(
