@@ -82,6 +82,12 @@ class CompareModels(ScarpAlgorithm):
             rasters = arguments.named_rasters("SUSCEPTIBILITY")
             map_names(read_texts(arguments.table("NAMES")), [name for _, name in rasters])
 
+    def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
+        if not arguments.given("SUSCEPTIBILITY"):
+            return None
+        paths = [path for path, _ in arguments.named_rasters("SUSCEPTIBILITY")]
+        return {"asked": arguments.options(ComparisonOptions), "paths": paths}
+
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         maps = arguments.named_rasters("SUSCEPTIBILITY")
         paths = [path for path, _ in maps]

@@ -83,6 +83,10 @@ class CrossValidate(ScarpAlgorithm):
     def check(self, arguments: Arguments) -> None:
         self._options(arguments)
 
+    def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
+        options, _ = self._options(arguments)
+        return training.automatic_call(arguments, options.kind, options.folds or 3)
+
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack = str(arguments.raster("STACK"))
         crs = arguments.grid_crs(stack, "factor stack")

@@ -72,6 +72,9 @@ class TrainComparisonModel(ScarpAlgorithm):
     def check(self, arguments: Arguments) -> None:
         training.read_settings(arguments, arguments.choice("KIND"))
 
+    def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
+        return training.automatic_call(arguments, arguments.choice("KIND"))
+
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         kind = arguments.choice("KIND")
         common = training.job_arguments(arguments, kind)

@@ -81,6 +81,9 @@ class TrainPcum(ScarpAlgorithm):
     def check(self, arguments: Arguments) -> None:
         training.read_settings(arguments)
 
+    def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
+        return training.automatic_call(arguments)
+
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         common, given = training.job_arguments(arguments), list(training.explicit_settings(arguments))
         crs = arguments.grid_crs(common["stack"], "factor stack")

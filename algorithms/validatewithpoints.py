@@ -96,6 +96,12 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.vector_output("OUTPUT_POINTS", "Validation points", p.POINT, POINT_FIELDS))
         self.declare(p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False))
 
+    def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
+        if not arguments.given("SUSCEPTIBILITY"):
+            return None
+        paths = [arguments.raster("SUSCEPTIBILITY")]
+        return {"asked": arguments.options(ValidationOptions), "paths": paths}
+
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         from .base.map_pdf import has_fonts, write_pdf
 

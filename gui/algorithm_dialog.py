@@ -9,12 +9,13 @@ from typing import Any
 
 from qgis.core import Qgis, QgsApplication, QgsMessageLog
 from qgis.PyQt.QtCore import QObject, QTimer, QUrl
-from qgis.PyQt.QtGui import QShowEvent
+from qgis.PyQt.QtGui import QCloseEvent, QShowEvent
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout, QWidget
 from qgis.utils import iface
 
 from ..algorithms.base.parameters import live_validation_message, plain
 from ..translation import tr
+from .automatic_values import AutomaticValues
 from .function_task import filled
 from .suggestions import Suggestions
 
@@ -81,6 +82,7 @@ class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
     _never_shown = True
     _suggestions: Suggestions | None = None
     _live_validator: LiveValidator | None = None
+    _automatic: AutomaticValues | None = None
 
     def __init__(self, algorithm: Any, parent: QWidget | None = None) -> None:
         super().__init__(algorithm, parent=iface.mainWindow() if iface is not None else parent)
@@ -91,6 +93,7 @@ class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
             self._suggestions = Suggestions(*parts)
             self._live_validator = LiveValidator(*parts)
             show_by_method(self.algorithm(), panel.wrappers)
+            self._automatic = AutomaticValues(*parts)
         except (AttributeError, TypeError) as error:
             # The internals of QGIS's dialog may change; without the additions it is still useful.
             _warn_of_missing_additions(algorithm, error)
@@ -110,6 +113,12 @@ class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
                 self._suggestions.paused = False
             if self._live_validator is not None:
                 self._live_validator.forget()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop computing values that nobody will see."""
+        if self._automatic is not None:
+            self._automatic.stop()
+        super().closeEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Suggest layers and fields when an empty dialog is first shown."""

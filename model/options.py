@@ -218,4 +218,8 @@ def parameter_name(name: str) -> str:
 def automatic_values(asked: Options, used: Options) -> dict[str, Any]:
     """Return the values that automatic options got, by parameter name, for the record of a run."""
     values = ((option, getattr(asked, option.name), getattr(used, option.name)) for option in type(asked).options())
-    return {option.parameter: after for option, before, after in values if option.automatic and not before and after}
+    return {
+        option.parameter: after
+        for option, before, after in values
+        if option.automatic and not before and after not in (None, before)
+    }

@@ -73,6 +73,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Call the core and return numbers, texts and vector layers by output; :meth:`files` are added to them."""
         raise NotImplementedError
 
+    def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
+        """Return the arguments of the job ``automatic_values``, for the dialog; None while inputs are missing."""
+        return None
+
     def files(self, arguments: Arguments) -> dict[str, str | None]:
         """Return the path of each raster, file or folder that is written by output; None for those not wanted."""
         definitions = self.destinationParameterDefinitions()

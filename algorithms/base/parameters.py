@@ -48,6 +48,7 @@ LAYER_TYPES = ("raster", "source", "layer", "multilayer", "vector")
 _OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional  # type: ignore[attr-defined]  # stubs of QGIS 4
 MODEL_SUFFIX = "safetensors"
 VECTOR_FIELDS = "scarp_fields"  # key of the names of the fields of a vector output in the metadata of its definition
+AUTOMATIC = "scarp_automatic"  # key in the metadata of a definition: whether an empty value follows from the data
 Definition = Any  # a ``QgsProcessingParameterDefinition``, whose attributes depend on its type
 _NOT_FILES = ("memory:", "ogr:", "postgis:", "database:", "spatialite:", "mssql:", "oracle:", "hana:")
 """Prefixes of outputs that go to memory or into a database."""
@@ -361,9 +362,11 @@ def option(declared: Option, without_default: bool = False) -> QgsProcessingPara
     kinds = QgsProcessingParameterNumber.Type
     kind = kinds.Integer if declared.is_integer else kinds.Double
     definition = QgsProcessingParameterNumber(name, label, kind, default, optional, *declared.limits)
+    metadata: dict[str, Any] = {AUTOMATIC: declared.automatic}
     if declared.decimals is not None:
         # Those of the input box, which cuts off further ones.
-        definition.setMetadata({"widget_wrapper": {"decimals": declared.decimals}})
+        metadata["widget_wrapper"] = {"decimals": declared.decimals}
+    definition.setMetadata(metadata)
     return definition
 
 

@@ -84,6 +84,14 @@ def _preset(arguments: Arguments) -> str:
     return arguments.choice("PRESET") if arguments.given("PRESET") else RECOMMENDED
 
 
+def automatic_call(arguments: Arguments, kind: str = PCUM, held_out: int = 0) -> dict[str, Any] | None:
+    """Return the arguments of the job ``automatic_values``; None without stack and labels."""
+    if not (arguments.given("STACK") and arguments.given("LABELS")):
+        return None
+    paths = [arguments.raster("STACK"), arguments.raster("LABELS")]
+    return {"asked": read_settings(arguments, kind), "paths": paths, "kind": kind, "held_out": held_out}
+
+
 def job_arguments(arguments: Arguments, kind: str = PCUM) -> dict[str, Any]:
     """Return the arguments that all training jobs of the core take, beside the files to write."""
     log_overrides(arguments, kind)

@@ -6,11 +6,12 @@ import dataclasses
 import re
 import time
 
+import numpy as np
 import pytest
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QIcon, QImage
-from qgis.PyQt.QtWidgets import QTextBrowser
+from qgis.PyQt.QtWidgets import QAbstractSpinBox, QTextBrowser
 
 from scarp.algorithms.base.parameters import rows_of
 from scarp.algorithms.base.training_parameters import SETTINGS
@@ -18,7 +19,12 @@ from scarp.gui import algorithm_dialog, suggestions
 from scarp.gui.algorithm_dialog import PICTURES
 from scarp.gui.suggestions import LINE, POINT, POLYGON, LayerInfo, guess_field, guess_layer, matches_keyword
 from scarp.model.options import parameter_name
-from scarp.model.training.settings import default, in_preset
+from scarp.model.progress import NullProgress
+from scarp.model.stack import StackFactor
+from scarp.model.training.automatic import complete
+from scarp.model.training.settings import default, in_preset, settings_of_kind
+from scarp.model.windows.split import open_training_rasters
+from scarp.tests.core.conftest import utm_grid, write_raster, write_stack
 from scarp.tests.qgis.child import ALGORITHMS
 
 NAMES = [*ALGORITHMS, "factorstozones", "newarea", "chainwithcomparisons"]
@@ -74,6 +80,50 @@ def test_settings_of_a_preset_are_empty_until_given_and_small_numbers_keep_their
         assert value_of(window, name) == (pytest.approx(value) if isinstance(value, float) else value)
         set_value(window, name, None)
         assert value_of(window, name) is None, name
+
+
+def text_of(window, name):
+    """What an empty box shows."""
+    box = window.mainWidget().wrappers[name].wrappedWidget()
+    return box.text() if isinstance(box, QAbstractSpinBox) else box.findChild(QAbstractSpinBox).text()
+
+
+AUTOMATIC = {"trainpcum": "BLOCK BUFFER WINDOW WEIGHT_LANDSLIDE", "crossvalidate": "FOLDS", "comparemodels": "DISTANCE"}
+
+
+def test_empty_boxes_of_automatic_settings_say_so(dialog):
+    for name, boxes in AUTOMATIC.items():
+        window = dialog(name)
+        assert {text_of(window, box) for box in boxes.split()} == {"automatic"}
+        assert {value_of(window, box) for box in boxes.split()} == {None}
+    assert text_of(dialog("trainpcum"), "EPOCHS") not in ("", "automatic")
+
+
+def test_automatic_values_are_shown_once_the_rasters_are_chosen(dialog, started, monkeypatch, tmp_path):
+    grid, values = utm_grid(90, 90, 20.0), np.random.default_rng(2).normal(0, 1, (2, 90, 90)).astype(np.float32)
+    stack = write_stack(tmp_path / "stack.tif", values, [StackFactor(name, "continuous") for name in ("a", "b")], grid)
+    labels = write_raster(tmp_path / "labels.tif", (values[0] > 2.2).astype(np.uint8), grid, nodata=255)
+    monkeypatch.setenv("SCARP_RUN", "process")
+    window = dialog("crossvalidate")
+    window.show()
+    for name, value in (("STACK", stack), ("LABELS", labels), ("KIND", "unet")):
+        set_value(window, name, value)
+    pauses, end = [0.0], time.monotonic() + 240
+    while not text_of(window, "BLOCK").startswith("automatic: ") and time.monotonic() < end:
+        before = time.process_time()
+        QgsApplication.processEvents()
+        pauses.append(time.process_time() - before)
+        time.sleep(0.02)
+    with open_training_rasters(stack, labels) as rasters:
+        used = complete(settings_of_kind("unet", "recommended", {}), "unet", rasters, NullProgress(), 3)
+    shown = [text_of(window, name) for name in ("BLOCK", "WINDOW", "BUFFER", "FOLDS", "WEIGHT_LANDSLIDE")]
+    assert shown[:3] == [f"automatic: {value:g} m" for value in (used.block, used.window, used.buffer)]
+    assert shown[3:] == ["automatic: 5", "automatic"] or used.weight_landslide
+    assert value_of(window, "BLOCK") is None and max(pauses) < 1
+    set_value(window, "BLOCK", 300.0)
+    assert text_of(window, "BLOCK").startswith("300")
+    window.close()
+    assert window._automatic._task is None
 
 
 @pytest.fixture

@@ -1,0 +1,53 @@
+"""Values that automatic settings would get in a run, for the dialogs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ..grid import Grid
+from ..options import automatic_values as values_of
+from ..progress import NullProgress, Progress, SubProgress
+from ..training import automatic
+from ..training.settings import PCUM, TrainingSettings
+from ..validation.preparation import complete_options
+from ..validation.settings import EvaluationOptions
+from ..windows.split import Blocks, open_training_rasters, scan_labels
+
+MAX_VALUES = 300_000_000  # cells × factors of a stack; reading it takes some ten seconds
+
+
+def automatic_values(
+    asked: TrainingSettings | EvaluationOptions,
+    paths: Sequence[str | os.PathLike],
+    *,
+    kind: str = PCUM,
+    held_out: int = 0,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Return the values of automatic settings that can be told before a run, by parameter name.
+
+    Nothing for a stack that takes long to read. Raises errors as the run would.
+
+    Args:
+        asked: settings of a training, or options of a validation or comparison.
+        paths: factor stack and labels, or the maps.
+        kind: of the model that is trained.
+        held_out: as in :func:`~..training.automatic.complete`.
+    """
+    if isinstance(asked, EvaluationOptions):
+        grid = min((Grid.from_file(path, "susceptibility") for path in paths), key=Grid.cell_size)
+        return values_of(asked, complete_options(asked, paths, grid, progress))
+    stack, labels = paths
+    with open_training_rasters(stack, labels, None, NullProgress()) as rasters:
+        grid = rasters.grid
+        if grid.width * grid.height * len(rasters.factors) > MAX_VALUES:
+            return {}
+        used = automatic.complete(asked, kind, rasters, SubProgress(progress, 0.0, 0.6), held_out)
+        found = values_of(asked, used)
+        if held_out:
+            blocks, part = Blocks.for_grid(grid, used.block_side), SubProgress(progress, 0.6, 1.0)
+            landslide = scan_labels(rasters, blocks, blocks, used.seed, part).landslide
+            found["FOLDS"] = automatic.number_of_folds(landslide, NullProgress())
+        return found
