@@ -35,7 +35,7 @@ class ExplanationOptions(Options):
     of them. On the demo the dominant factor with 8 baselines was that with 64 in 89 % of the cells.
     """
 
-    block: float | None = number(None, 1.0, 1e6, "Block (m)", _BLOCK, decimals=1, advanced=True)
+    block: float | None = number(None, 1.0, 1e6, "Block (m)", _BLOCK, decimals=1, advanced=True, automatic=True)
     blocks: int = number(120, 8, 10000, "Maximum number of blocks", _BLOCKS, advanced=True)
     repeats: int = number(10, 2, 1000, "Repeats", "Number of permutations of each factor.", advanced=True)
     references: int = number(8, 1, 1000, "Baselines", _REFERENCES, advanced=True)

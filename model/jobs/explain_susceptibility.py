@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import os
 import time
@@ -20,6 +21,7 @@ from ..inputs.bands import open_band
 from ..inputs.rasters import open_raster
 from ..labels import LANDSLIDE, STABLE
 from ..memory import retain_freed_memory
+from ..options import automatic_values
 from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..prediction.ensemble import full_precision_fp32
@@ -107,10 +109,10 @@ def explain_susceptibility(
             labelled = LabelledArea(explained, stack.grid, labels, AreaMask(stack.grid, area))
             explanation = _explain(labelled, options, raster, warning_log)
         explanation.warnings = [*warning_log.warnings, OPTIMISM_WARNING]
+        used = options if options.block else dataclasses.replace(options, block=round(explanation.sample["side"], 1))
         stop_if_cancelled(progress)
         if output_html is not None:
-            settings = {**options.record(), **{key: str(value) for key, value in sources.items() if value is not None}}
-            settings["BLOCK"] = round(explanation.sample["side"], 1)
+            settings = {**used.record(), **{key: str(value) for key, value in sources.items() if value is not None}}
             settings |= {"Model kind": trained.kind, "Computed on": str(trained.device)}
             stack_name = os.path.basename(str(inputs.stack))
             explanation_page(explanation, stack_name, settings, progress).write(output_html)
@@ -125,7 +127,12 @@ def explain_susceptibility(
         "plausibility": summary.verdicts,
         "leading": summary.dominant_shares,
     }
-    results = {"sample": explanation.sample, "device": str(trained.device), "warnings": explanation.warnings}
+    results = {
+        "sample": explanation.sample,
+        "automatic": automatic_values(options, used),
+        "device": str(trained.device),
+        "warnings": explanation.warnings,
+    }
     record.write(outputs, metrics=metrics, **results)
     best = ", ".join(f"{explanation.title(one)} {format_estimate(one.auc_drop)}" for one in explanation.ranking[:3])
     progress.report(1.0, f"AUC {format_estimate(explanation.skill.auc)}. Largest drops in AUC: {best}.")
