@@ -115,7 +115,7 @@ class TrainingSettings(Options):
     buffer: float | None = _number(
         None, 0.0, 1e6, "Buffer around the test area (m)", _BUFFER, decimals=1, automatic=True
     )
-    epochs: int = number(
+    epochs: int = _number(
         100, 1, 100000, "Maximum epochs", "Passes over the training windows, unless early stopping ends training first."
     )
     patience: int = _number(10, 0, 100000, "Patience (epochs)", _PATIENCE)
