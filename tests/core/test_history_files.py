@@ -182,6 +182,48 @@ def test_untrusted_texts_and_times_are_bounded_and_lone_surrogates_replaced(path
     assert (history.started, history.seconds.value_at(1), history.metrics) == (0, 0, {"recall": 0.5, "?": 0.5})
 
 
+# By steps
+
+
+def step(number, steps, **changes):
+    return epoch(number, steps=steps, **changes)
+
+
+def test_entries_by_steps_have_a_place_and_a_time(path):
+    entries = [step(1, 0, seconds=90.0), step(2, 50, seconds=5.0), step(3, 150, seconds=10.0)]
+    path.write_bytes(bytes_of(head(steps=[0, 50, 150, 350], epochs=4, patience=3), *entries))
+    history = read(path).history
+    assert [history.shown(number) for number in range(5)] == [0, 0, 50, 150, 350]
+    assert history.position(3.25) == 200
+    # The entry before the first step does not tell how long a step takes.
+    assert history.seconds_each() == pytest.approx(0.1) and history.seconds_to(4) == pytest.approx(20.0)
+    append(path, {"in_epoch": 4, "share": 0.5})
+    follower = read(path)
+    assert follower.history.seconds_to(4) == pytest.approx(10.0) and follower.history.seconds_to(2) == 0
+
+
+WRONG_STEPS = [[50, 100], [0, 50, 50], [0, 1.5], [0, "50"], [0, True], "0", {"0": 1}, [0, 50], 3, [0, 10**15, 10**16]]
+
+
+@pytest.mark.parametrize("steps", WRONG_STEPS)
+def test_a_head_with_other_steps_is_no_head(path, steps):
+    path.write_bytes(bytes_of(head(steps=steps, epochs=3), step(1, 0)))
+    assert read(path).not_a_history
+
+
+@pytest.mark.parametrize("steps", [None, [], ()])
+def test_a_head_without_steps_is_of_epochs(path, steps):
+    path.write_bytes(bytes_of(head(steps=steps), epoch(1), epoch(2)))
+    history = read(path).history
+    assert (history.epoch, history.shown(2), history.head.steps) == (2, 2, ())
+
+
+@pytest.mark.parametrize("wrong", [100, None, "50", 50.5])
+def test_an_entry_after_other_steps_is_skipped(path, wrong):
+    path.write_bytes(bytes_of(head(steps=[0, 50], epochs=2), step(1, 0), step(2, wrong), step(2, 50), step(3, 90)))
+    assert read(path).history.epoch == 2
+
+
 # Long histories
 
 

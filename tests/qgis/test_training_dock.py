@@ -141,6 +141,107 @@ def test_a_killed_training_is_marked_lost_and_recovers_if_it_was_suspended(dock,
     assert polled(dock)[0][STATE] == "running" and dock.stop_button.isEnabled()
 
 
+STEPS = [0, 50, 100, 200, 400, 800]
+
+
+def in_steps(folder, name="a", **changes):
+    """A training by cross-fitting, with its first entries still to come."""
+    return Training(folder, name, steps=STEPS, epochs=len(STEPS), patience=3, **changes)
+
+
+def add_steps(training, *losses, **changes):
+    for loss in losses:
+        training.epochs(loss, steps=STEPS[training.done], **changes)
+
+
+def test_a_training_in_steps_is_followed(dock, folder):
+    training = in_steps(folder)
+    assert polled(dock)[0][:4] == ["a (PCUM)", "running", "0 / 800", "–"] and "at most 800 steps" in texts(dock)
+    training.write({"in_epoch": 1, "share": 0.4})
+    dock.poll()
+    assert "Fitting the curves of the factors: 40 % done" in texts(dock)
+    add_steps(training, 0.5, seconds=30.0)
+    assert polled(dock)[0][2:4] == ["0 / 800", "0"] and "The curves of the factors are fitted" in texts(dock)
+    add_steps(training, 0.6, 0.55)
+    assert polled(dock)[0][2:4] == ["100 / 800", "0"]
+    assert "Step 100 of at most 800 is done; so far the network adds nothing out of fold" in texts(dock)
+    # Each entry took 2 s for 50 steps; the one before the first step does not count.
+    assert "4.0 s left without further improvement" not in texts(dock) and "4 s left without" in texts(dock)
+    assert "28 s at most" in texts(dock) and "ends after step 200" in texts(dock)
+    add_steps(training, 0.45)
+    assert polled(dock)[0][2:4] == ["200 / 800", "200"]
+    assert "the network of step 200 is the best out of fold" in texts(dock)
+    training.write({"epoch": 5, **dict.fromkeys(SERIES, 0.4), "steps": 300})
+    assert polled(dock)[0][2] == "200 / 800", "an entry for other steps is none"
+
+
+GAIN = "The model has the network of step 50."
+OUTCOMES_OF_STEPS = {
+    EPOCHS: ("finished", f"Finished after all 100 steps. {GAIN}"),
+    PATIENCE: ("finished", f"Finished after step 100: the loss out of fold fell no more. {GAIN}"),
+    STOPPED: ("stopped", f"Stopped by the user after step 100. {GAIN}"),
+    CANCELLED: ("cancelled", "Cancelled after step 100. There is no model."),
+    FAILED: ("failed", "Failed after step 100: The disk is full."),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES_OF_STEPS)
+def test_every_outcome_of_steps_is_shown(dock, folder, outcome):
+    word, sentence = OUTCOMES_OF_STEPS[outcome]
+    training = in_steps(folder)
+    add_steps(training, 2.0, 1.0, 1.5)
+    training.end(outcome, text="The disk is full.")
+    assert polled(dock)[0][STATE] == word and sentence in texts(dock)
+    assert "Out of fold: AUC 0.812, recall 70 %" in texts(dock) and "epoch" not in texts(dock)
+
+
+@pytest.mark.parametrize(("losses", "words"), [((1.0,), "was not trained"), ((1.0, 2.0), "adds nothing")])
+def test_a_model_without_a_network_says_so(dock, folder, losses, words):
+    training = in_steps(folder)
+    add_steps(training, *losses)
+    training.end(STOPPED)
+    dock.poll()
+    assert words in texts(dock)
+
+
+@pytest.mark.parametrize(
+    ("losses", "words"),
+    [((), "as soon as the curves"), ((1.0, 2.0), "adds nothing so far"), ((1.0, 0.5), "the network of step 50")],
+)
+def test_a_training_in_steps_says_what_a_stop_keeps(dock, folder, losses, words):
+    training = in_steps(folder)
+    add_steps(training, *losses)
+    dock.poll()
+    dock.stop_button.click()
+    assert words in texts(dock) and writing.stop_file(training.path).exists()
+
+
+def test_charts_of_steps_show_the_auc_and_name_the_steps(dock, folder):
+    one, two = in_steps(folder, "steps"), Training(folder, "epochs", started=1.8e9)
+    add_steps(one, 3.0, 2.0, 2.5, train_auc=None, train_violation_rate=None, validation_violation_rate=None)
+    two.epochs(3.0, 2.0)
+    dock.show()
+    dock.poll()
+
+    def shown(training):
+        dock.list.choose(str(training.path))
+        dock.poll()
+        return [chart.name for chart in dock.charts.charts if chart.isVisible()]
+
+    assert shown(one) == ["loss", "accuracy", "recall", "auc"]
+    auc = dock.charts.charts[4]
+    colours = ChartColours(auc.palette())
+    assert drawn(picture(dock, 4), colours.validation) and not drawn(picture(dock, 4), colours.train)
+    hover(auc, 1.0)
+    assert dock.charts.legend._epoch == 3 and auc.history.shown(3) == 100
+    assert "out of fold" in dock.charts.charts[0].toolTip()
+    assert shown(two) == ["loss", "accuracy", "recall", "violation_rate"]
+    assert "validation windows" in dock.charts.charts[0].toolTip()
+    # With a safety factor there is a fifth chart.
+    add_steps(one, 1.0)
+    assert shown(one) == ["loss", "accuracy", "recall", "violation_rate", "auc"]
+
+
 def test_the_newest_is_at_the_top_and_a_started_one_is_selected(dock, folder):
     for number, name in enumerate(("old", "new")):
         training = Training(folder, name, started=1.7e9 + number)
