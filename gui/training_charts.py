@@ -16,6 +16,7 @@ from .function_task import filled
 
 _MIN_CHART_WIDTH_EM = 26  # widths of a letter M from which two charts stand side by side
 _SUBSETS = ("train", "validation")
+_LEAST = 0.02  # height of an axis of shares or of the AUC, at least
 _GAP = 6  # pixels between the parts of a chart
 
 
@@ -204,7 +205,11 @@ class LineChart(QLabel):
         top = 2 * _GAP + QtGui.QFontMetrics(self.font()).height()
         height = self.height() - top - metrics.height() - _GAP
         some = [series for series in (self._series(history, subset) for subset in _SUBSETS) if not series.empty]
-        low, high = value_range(min(item.lowest for item in some), max(item.highest for item in some), self.share)
+        low, high = min(item.lowest for item in some), max(item.highest for item in some)
+        if self.name != "loss":
+            # A change by less than a hundredth is mostly chance, and should not look like more.
+            low, high = min(low, (low + high) / 2 - _LEAST / 2), max(high, (low + high) / 2 + _LEAST / 2)
+        low, high = value_range(low, high, self.share)
         values = ticks(low, high, max(2, int(height / (1.4 * metrics.height()))))
         texts = tick_texts(values, self.share)
         left = _GAP + max((metrics.horizontalAdvance(text) for text in texts), default=0) + _GAP
@@ -222,9 +227,14 @@ class LineChart(QLabel):
         widest = metrics.horizontalAdvance(str(history.shown(int(last))))
         most = max(2, int(plot.width() / (1.5 * widest + 8)))
         painter.setPen(colours.muted)
-        for epoch in ticks(first, last, most, whole=True):
+        marked = ticks(first, last, most, whole=True)
+        if history.head.steps:
+            # From 0 on, so that the additive part is among them.
+            marked = [*range(1, int(last) + 1, -(-int(last) // most))]
+        for epoch in marked:
             text = str(history.shown(int(epoch)))
-            x = self._point(epoch).x() - metrics.horizontalAdvance(text) / 2
+            width = metrics.horizontalAdvance(text)
+            x = min(self._point(epoch).x() - width / 2, self.width() - width - 2.0)
             painter.drawText(QPointF(x, plot.bottom() + _GAP / 2 + metrics.ascent()), text)
         painter.setFont(self.font())
 

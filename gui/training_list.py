@@ -31,7 +31,8 @@ class TrainingList(QTreeWidget):
         super().__init__(parent, rootIsDecorated=False, uniformRowHeights=True, alternatingRowColors=True)
         self._items: dict[str, QTreeWidgetItem] = {}
         self._shown: dict[str, tuple[Any, ...]] = {}
-        self.setHeaderLabels([tr("Training"), tr("State"), tr("Epoch or step"), tr("Best"), tr("Started")])
+        self.setHeaderLabels([tr("Training"), tr("State"), tr("Done"), tr("Best"), tr("Started")])
+        self.headerItem().setToolTip(EPOCH, tr("Epochs, or steps of the network, and how many there are at most"))
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = self.header()
         header.setStretchLastSection(False)

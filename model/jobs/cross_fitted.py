@@ -129,12 +129,12 @@ def train_by_cross_fitting(
     """Sample all land, choose by folds and fit; see :mod:`..training.cross_fitted`. Raises ``TooFewData`` if landslides
     are too few for two folds.
     """
-    part = SubProgress(progress, 0.0, 0.3)
+    part = SubProgress(progress, 0.0, 0.2)
     cells = collect_folded_cells(rasters, settings.block_side, settings.buffer, settings.seed, part)
     counts = np.unique(cells.labels, return_counts=True)
     number = dict(zip(counts[0].tolist(), counts[1].tolist()))
     progress.report(
-        0.3,
+        0.2,
         f"{cells.landslides:,.0f} landslides in {number.get(LANDSLIDE, 0):,} cells, each landslide weighing one, and "
         f"{number.get(STABLE, 0):,} stable cells, in {len(cells.roles)} folds of blocks of {settings.block_side:.0f} "
         'm. "Out of fold" means: each block by a model that did not see it.',
@@ -146,7 +146,7 @@ def train_by_cross_fitting(
     if start is not None:
         values, factors = adapt_cells(start, cells.values, factors, progress)
         cells = dataclasses.replace(cells, values=values)
-    result = _fit(cells, factors, settings, SubProgress(progress, 0.3, 1.0), checkpoint, start, log)
+    result = _fit(cells, factors, settings, SubProgress(progress, 0.2, 1.0), checkpoint, start, log)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
     if len(np.unique(cells.labels[labelled])) < 2:
         raise TooFewData("The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.")

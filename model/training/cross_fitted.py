@@ -180,12 +180,13 @@ def fit_cross_fitted(
         image = np.ascontiguousarray(image[:, :, 0].T)
         problem = FoldProblem(cells, image, knots, settings, origin)
         history = StepHistory(problem, log or TrainingLog())
-        penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.0, 0.4), saved, history)
+        progress.report(0.12)
+        penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.12, 0.5), saved, history)
         best = f"{penalties[0]:g} of the curves, {penalties[1]:g} of linear terms and classes"
         text = f"Curves of the factors fitted. Best out of fold of {len(losses)} pairs of penalties: {best}."
-        progress.report(0.4, f"{text} Next: the network.")
+        progress.report(0.5, f"{text} Next: the network.")
         networks = PointwiseFit(problem, additive, settings.seed, device, origin)
-        steps, shrink, tried = networks.choose(SubProgress(progress, 0.4, 0.98), saved, history)
+        steps, shrink, tried = networks.choose(SubProgress(progress, 0.5, 0.98), saved, history)
         parts = networks.logits(steps, shrink)
         after, before = problem.out_of_fold(parts), problem.out_of_fold(networks.logits(0, 0.0))
         choice = Choice(
