@@ -26,6 +26,9 @@ LINEAR_ONLY = 1e4  # penalty of the curves with which they are flat
 PENALTIES = ((LINEAR_ONLY, 30.0), (LINEAR_ONLY, 3.0), (100.0, 30.0), (10.0, 30.0), (10.0, 3.0))
 """Penalties of the curves and of the linear terms and classes that are tried. Each class weighs the number of
 landslides, so they mean less where there are more."""
+LOSS_SCALE, MIN_WEIGHT = 0.02, 0.01
+"""A fit whose mean loss out of fold is so much above the lowest weighs 1/e of it in the mean of all. Fits below the
+least weight are left out."""
 UNCHANGED = 1e9  # penalty of a candidate that leaves a model to fine-tune as it is
 START_PENALTIES = ((UNCHANGED, UNCHANGED), (LINEAR_ONLY, 1e4), (LINEAR_ONLY, 300.0), *PENALTIES)
 """The same for fine-tuning, where they pull towards the given model. The second changes little but the constant."""
@@ -41,7 +44,8 @@ class Additive:
 
     def logit(self, columns: np.ndarray) -> np.ndarray:
         """Return the logit of landslide, float64 (cells,)."""
-        return columns @ self.coefficients
+        # In the precision of the columns: a copy of all of them in float64 would take most of the time.
+        return (columns @ self.coefficients.astype(columns.dtype)).astype(np.float64)
 
 
 def knots_of(scores: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Training by cross-fitting: PCUM is no more than spatial folds show to hold on land not seen.
 
-1. Curves and class weights are fitted as a convex problem; the penalty with the lowest loss out of fold is taken.
+1. Curves and class weights are fitted as a convex problem with several penalties. Their mean is taken, in which
+   penalties with a low loss out of fold count more.
 2. A small network of single cells is trained on top, from zero. Its steps, and the share of it that is added, are
    chosen by the same loss; none is among the choices, so that it is never worse there than the curves alone.
 3. Both are fitted again on all land with what was chosen.
@@ -282,10 +283,14 @@ def _statistics(
 def _choose_penalties(
     problem: FoldProblem, progress: Progress, saved: SavedParts, history: StepHistory
 ) -> tuple[tuple[float, float], list[Additive], list[list[float]]]:
-    """Return the penalties with the lowest loss, the fits of each fold and of all land, and all losses."""
+    """Return the penalties with the lowest loss, the fits of each fold and of all land, and all losses.
+
+    A fit is the mean of those with all penalties, by their loss: the lowest one may be so by chance. That of a model to
+    fine-tune is the one with the lowest loss, which may leave the model as it is.
+    """
     channels, (continuous, knots) = problem.image.shape[1], problem.knots.shape
     tried = additive_fit.PENALTIES if problem.centre is None else additive_fit.START_PENALTIES
-    total, done = len(tried) * problem.folds + 1, 0
+    total, done = len(tried) * (problem.folds + 1), 0
 
     def fit(model: int, chosen: tuple[float, float], start: Additive | None) -> Additive:
         nonlocal done
@@ -317,9 +322,19 @@ def _choose_penalties(
         loss = problem.loss(problem.out_of_fold(problem.logits(fits[-1])))
         losses.append([*chosen, loss])
         saved.put(_PART, [*losses], lambda: {str(place): _stacked(own) for place, own in enumerate(fits)})
-    best = int(np.argmin([row[-1] for row in losses]))
-    chosen = tried[best]
-    return chosen, [*fits[best], fit(problem.folds, chosen, fits[best][0])], losses
+    found_losses = np.array([row[-1] for row in losses])
+    best = int(np.argmin(found_losses))
+    weights = np.exp((found_losses[best] - found_losses) / additive_fit.LOSS_SCALE)
+    if problem.centre is not None:
+        weights[:] = np.arange(len(weights)) == best
+    weights[weights < additive_fit.MIN_WEIGHT] = 0
+    weights /= weights.sum()
+    means: list[np.ndarray] = [np.zeros(1)] * (problem.folds + 1)
+    for own, chosen, weight in zip(fits, tried, weights):
+        if weight:
+            own = [*own, fit(problem.folds, chosen, own[0])]
+            means = [mean + weight * one.coefficients for mean, one in zip(means, own)]
+    return tried[best], [Additive(one) for one in means], losses
 
 
 def _stacked(fits: list[Additive]) -> torch.Tensor:

@@ -83,7 +83,7 @@ def test_the_loss_is_never_above_that_of_the_start(areas):
     train(few, "tuned.safetensors", block=200.0, start_from=first / "model.safetensors")
     choice = load_model(few / "tuned.safetensors").training["choice"]
     unchanged, chosen = choice["penalties"][0], min(row[-1] for row in choice["residuals"])
-    assert unchanged[:2] == [1e9, 1e9] and chosen <= choice["residuals"][0][-1] <= unchanged[-1]
+    assert unchanged[:2] == [1e9, 1e9] and chosen <= choice["residuals"][0][-1] <= unchanged[-1] + 1e-6  # rounding
 
 
 def test_factors_and_classes_are_matched(areas, tmp_path):
