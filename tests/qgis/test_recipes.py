@@ -34,7 +34,6 @@ SHORTER = {
     '{"SIZE": 400, "SEED": 1,': '{"SIZE": 200, "SEED": 1,',
     "distance = 300": "distance = 150",
     'training = {"SEED": 1}': 'training = {"SEED": 1, "EPOCHS": 3, "WIDTH": 4, "DEPTH": 1, "WINDOW": 600}',
-    "giant,300,large,250,medium,200,small,150,unrecorded,150": "giant,150,large,120,medium,90,small,60,unrecorded,60",
 }
 """What of the page is made smaller: the place of the files, the area, its distances, and the trainings."""
 
