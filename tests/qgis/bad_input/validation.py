@@ -126,6 +126,12 @@ CASES = (
         r'"quiet" given as STABLE has no feature',
     ),
     _judge("stable-polygons", "Polygons as stable points", lambda at: {"STABLE": at.area / "regions.gpkg"}, r"STABLE"),
+    _judge(
+        "out-of-fold-map",
+        "The map itself as its out-of-fold map",
+        lambda at: {"OUT_OF_FOLD": at.chain["susceptibility"]},
+        r"given as OUT_OF_FOLD, is no out-of-fold map",
+    ),
     _judge("map-void", "A map without any value", _map(_void), r"(?i)map|susceptibility"),
     _judge("map-percent", "A map in percent", _map(_percent), r"map\.tif holds values .*It looks like percent. Divide"),
     _judge(
