@@ -65,8 +65,8 @@ class BuildSafetyFactor(ScarpAlgorithm):
         "water as numbers, as ranges such as 2-8, within which every value is equally likely, as rasters, or as tables "
         "by class with rows between semicolons, such as granite: 2-8; schist: 5-12; all: 4. Classes are those of "
         "TOPOGRAPHY, else of a band of the stack, such as its lithology; all is for the others. With ranges the result "
-        "is the geometric mean over 256 draws, and OUTPUT_PROBABILITY the share of them below 1. For training set "
-        "FS_CRITICAL to 1. The defaults are usual values, not those of your area."
+        "is the geometric mean over 256 draws, and OUTPUT_PROBABILITY the share of them below 1. The "
+        "defaults are usual values, not those of your area."
     )
     NUMBERS = {"WARNED_SHARE": "share of the area with a rain index below 0.5, or a factor of safety below 1"}
     HELP = {

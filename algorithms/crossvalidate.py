@@ -45,8 +45,7 @@ class CrossValidate(ScarpAlgorithm):
         "LANDSLIDES": "The inventory from which the labels were made. The folds are evaluated at its points, one cell "
         "per point, against all other mapped land, and again against cells that the labels call stable.",
         "SAFETY_FACTOR": 'Rain index or factor of safety, from "Build safety factor" or another program, on the grid '
-        "of the stack; for a factor of safety set FS_CRITICAL to 1. PCUM learns with it; for every "
-        "kind it is judged alone, as a baseline.",
+        "of the stack. PCUM learns with it; for every kind it is judged alone, as a baseline.",
         "REGIONS": "Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves "
         "the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.",
         "REGION_FIELD": "Field with the name of each region. Without it they are numbered.",

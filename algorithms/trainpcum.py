@@ -47,8 +47,8 @@ class TrainPcum(ScarpAlgorithm):
     }
     HELP = {
         "SAFETY_FACTOR": 'Rain index or factor of safety, from "Build safety factor" or another program, on the grid '
-        "of the stack; for a factor of safety set FS_CRITICAL to 1. Without it the model is trained without the "
-        "physics constraint.",
+        "of the stack; for a factor of safety of another program set FS_CRITICAL to 1. Without it the model is trained "
+        "without the physics constraint.",
         "START_FROM": "A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors "
         "are matched by name and classes by label. Method, network and normalisation come from the model, so leave "
         "WIDTH, DEPTH, ENCODING and DROPOUT empty. By cross-fitting it is changed as far as spatial folds show that "

@@ -150,7 +150,7 @@ def _report(summary: StabilitySummary, progress: Progress) -> None:
     progress.report(
         0.98,
         f"Factor of safety {summary.lowest:.3g} to {summary.highest:.3g}; {summary.share_warned:.1%} of the land is "
-        f"below 1. Mean probability of failure {summary.mean_probability:.3f}. For training set FS_CRITICAL to 1.",
+        f"below 1. Mean probability of failure {summary.mean_probability:.3f}.",
     )
     if summary.share_warned > MUCH:
         progress.warn(

@@ -39,7 +39,7 @@ def tell_warned(
 
     ``safety`` is that of training cells, NaN where unknown, ``area`` what each of them stands for.
     """
-    critical = settings.fs_critical
+    critical = settings.critical
     with np.errstate(invalid="ignore"):
         warned, known = safety < critical, np.isfinite(safety)
     area = np.ones(safety.shape) if area is None else area

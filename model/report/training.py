@@ -119,7 +119,7 @@ def _key_numbers(result: TrainingResult, what: str) -> list[tuple[str, Any, str]
         text = f"{where}: AUC of the slope angle alone, without any model."
         numbers.insert(2, ("AUC of slope alone", metrics["auc_slope"], text))
     if violation is not None:
-        warned = f"cells under warning (safety factor below {settings.fs_critical:g})"
+        warned = f"cells under warning (safety factor below {settings.critical:g})"
         text = f"{where}: share of {warned} with a susceptibility below {settings.p_low:g}."
         numbers.append(("Violation rate", violation, text))
     return numbers

@@ -18,13 +18,14 @@ import numpy as np
 from ..errors import ParameterInvalid, TooFewData
 from ..grid import Grid
 from ..labels.discs import read_discs
-from ..options import parameter_name
+from ..options import NONE, parameter_name
 from ..progress import NullProgress, Progress, SubProgress, stop_if_cancelled
+from ..safety.kinds import CRITICAL, FACTOR_OF_SAFETY
 from ..windows.collection import MIN_SIDE
 from ..windows.folded_cells import FEW_FOLDS, FEW_LANDSLIDES, FOLDS
 from ..windows.ownership import cells_of_no_disc, touching_patches
 from ..windows.split import SUBSETS, Blocks, TrainingRasters, scan_labels
-from .settings import CROSS_FITTED, PATCH_KINDS, TrainingSettings, format_value, learns_from_cells
+from .settings import CROSS_FITTED, PATCH_KINDS, PCUM, TrainingSettings, format_value, learns_from_cells
 
 BLOCKS_PER_FOLD = 8
 BLOCK_CELLS = 10  # cells along the least side of a block, where landslides do not ask for a smaller one
@@ -145,12 +146,13 @@ class Layout:
 def complete(
     settings: TrainingSettings, kind: str, rasters: TrainingRasters, progress: Progress, held_out: int = 0
 ) -> TrainingSettings:
-    """Return settings in which BLOCK, BUFFER and WINDOW have a value where the kind of model uses them, and tell it.
+    """Return settings in which BLOCK, BUFFER, WINDOW and FS_CRITICAL have a value where they are used, and tell it.
 
     WEIGHT_LANDSLIDE follows from the windows, see :func:`with_class_weight`. ``held_out`` is the number of folds of a
     cross validation, at least three; its blocks are divided whatever SPLIT says. Raises ``TooFewData`` if the
     landslides lie in one place, or as :func:`~..windows.split.scan_labels`.
     """
+    settings = _with_critical(settings, kind, rasters, progress)
     spatial, on_cells = bool(held_out) or settings.split != "random", learns_from_cells(kind, settings)
     wanted = {"block": spatial, "buffer": spatial, "window": not on_cells}
     missing = [name for name, used in wanted.items() if used and getattr(settings, name) is None]
@@ -174,6 +176,18 @@ def complete(
         found["buffer"] = layout.buffer(found["block"])
         progress.report(1.0, f"BUFFER is automatic: {found['buffer']:g} m.")
     return dataclasses.replace(settings, **{name: found[name] for name in missing})
+
+
+def _with_critical(
+    settings: TrainingSettings, kind: str, rasters: TrainingRasters, progress: Progress
+) -> TrainingSettings:
+    if settings.fs_critical is not None or rasters.safety is None or kind != PCUM or settings.physics == NONE:
+        return settings
+    found, why = settings.critical, "as for a rain index"
+    if rasters.safety.descriptions[0] == FACTOR_OF_SAFETY:
+        found, why = CRITICAL[FACTOR_OF_SAFETY], "because SAFETY_FACTOR is a factor of safety"
+    progress.report(0.0, f"FS_CRITICAL is automatic: {found:g}, {why}.")
+    return dataclasses.replace(settings, fs_critical=found)
 
 
 def with_class_weight(

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ParameterInvalid
 from ..options import Options, choice, device, flag, number, parameter_name, precision, scheduler, text
+from ..safety.kinds import CRITICAL, RAIN_INDEX
 from ..texts import join_names
 
 _number, _choice = functools.partial(number, advanced=True), functools.partial(choice, advanced=True)
@@ -20,7 +21,8 @@ _PHYSICS = (
     "model. none: a plain U-Net."
 )
 _FS_CRITICAL = (
-    "Below it a cell is under warning. At 0.5 rain exceeds the threshold of a rain index; a slope fails below 1."
+    "Below it a cell is under warning. Automatic: 1, below which a slope fails, where SAFETY_FACTOR says that it is a "
+    "factor of safety; else 0.5, below which rain exceeds the threshold of a rain index."
 )
 _WEIGHT = (
     "Weight of a landslide cell in the cross-entropy. Automatic, also by 0: it balances landslide and stable cells, "
@@ -102,7 +104,9 @@ class TrainingSettings(Options):
     p_low: float = _number(
         0.15, 0.001, 1.0, "Low susceptibility", "Below it a cell under warning violates the constraint.", decimals=4
     )
-    fs_critical: float = _number(0.5, 0.0, 10.0, "Critical safety factor", _FS_CRITICAL, decimals=4)
+    fs_critical: float | None = _number(
+        None, 0.0, 10.0, "Critical safety factor", _FS_CRITICAL, decimals=4, automatic=True
+    )
     weight_landslide: float | None = _number(
         None, 0.0, 10000.0, "Weight of landslide cells", _WEIGHT, decimals=3, automatic=True
     )
@@ -140,6 +144,11 @@ class TrainingSettings(Options):
     seed: int = number(1, 0, 2**31 - 1, "Seed", "Random seed. Another seed gives a slightly different model.")
     device: str = device()
     precision: str = precision()
+
+    @property
+    def critical(self) -> float:
+        """FS_CRITICAL, that of a rain index while it has no value."""
+        return CRITICAL[RAIN_INDEX] if self.fs_critical is None else self.fs_critical
 
     @property
     def block_side(self) -> float:

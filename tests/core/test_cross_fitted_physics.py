@@ -57,7 +57,7 @@ def test_the_term_is_that_of_windows(folder, physics):
     settings = preset_settings("recommended", {"physics": physics, "lambda_": 0.8})
     own = CellConstraint.of(cells, settings)
     logit = np.random.default_rng(2).normal(-2, 1.5, len(cells.labels))
-    loss = PcumLoss(physics, 0.8, settings.p_low, settings.fs_critical, 1.0, 1.0)
+    loss = PcumLoss(physics, 0.8, settings.p_low, settings.critical, 1.0, 1.0)
     image = torch.from_numpy(np.stack([np.zeros(len(logit)), logit])).float()[None, :, None]
     labels, safety = (torch.from_numpy(each)[None, None] for each in (cells.labels, cells.safety))
     terms = loss(image, labels, safety)

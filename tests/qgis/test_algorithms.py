@@ -98,8 +98,12 @@ def test_factor_of_safety_by_class_with_ranges_and_in_the_training(step, chain, 
     assert layer.renderer().classificationMax() == 3 and "factor of safety" in layer.metadata().abstract()
     given = {"SAFETY_FACTOR": tmp_path / "fs.tif", "PRESET": "windows", **TRAINING}
     log = Listener()
-    step("trainpcum", log, FS_CRITICAL=1, OUTPUT=tmp_path / "model.safetensors", **given)
-    assert any("is below 1 in" in line for line in log.lines) and not any("FS_CRITICAL" in one for one in log.warnings)
+    step("trainpcum", log, OUTPUT=tmp_path / "model.safetensors", **given)
+    said = "\n".join(log.lines)
+    assert (
+        "FS_CRITICAL is automatic: 1, because SAFETY_FACTOR is a factor of safety." in said and "is below 1 in" in said
+    )
+    assert not any("FS_CRITICAL" in one for one in log.warnings)
     with pytest.raises(QgsProcessingException, match="is a factor of safety of a slope, which has no rain threshold"):
         step("rainfallwarning", RAIN=area / "precipitation.tif", SAFETY_FACTOR=tmp_path / "fs.tif")
 
