@@ -277,7 +277,8 @@ def test_other_land_is_mapped_land_without_a_landslide(area, monkeypatch):
         outside = land[labels.ravel()[land] == 255]
         assert bool(len(outside)) == bool(ring)
         far = np.hypot(outside[:, None] // WIDTH - rows, outside[:, None] % WIDTH - columns) * cell
-        assert (far.min(axis=1, initial=np.inf) <= ring + cell).all()
+        # Labels without metadata: from the landslide cells, which lie up to 1.41 cells from their point.
+        assert (far.min(axis=1, initial=np.inf) <= ring + 1.42 * cell).all()
     monkeypatch.setattr(out_of_fold, "LAND_CELLS", 400)
     _, few = judged(area)
     assert (few.kind == IS_LAND).sum() == 2000
