@@ -6,7 +6,8 @@
 AREA.json names the files: ``{"stack": …, "labels": …, "landslides": …, "safety": …, "regions": …, "region_field": …,
 "ring": 150.0, "settings": {"block": 4000.0}}``; safety, regions and the ring of the labels in metres may be left out.
 Every run is a cross validation as ``scarp:crossvalidate`` does it: landslides against all other mapped land. Rows that
-are in RESULTS.csv already are not run again.
+are in RESULTS.csv already are not run again. With ``--draw 40`` models are trained on the labels of 40 landslides,
+drawn anew for each seed, and judged at all of them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ from sklearn.metrics import roc_auc_score
 
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points
+from scarp.model.jobs.build_buffered_labels import build_buffered_labels
 from scarp.model.jobs.cross_validate import cross_validate
+from scarp.model.labels import LANDSLIDE
+from scarp.model.labels.settings import LabelOptions
 from scarp.model.progress import NullProgress
 from scarp.model.training.settings import TITLES, CrossValidationOptions, settings_of_kind
 from scarp.model.validation.out_of_fold import IS_LAND, IS_LANDSLIDE, draw_sample, landslide_cells, sample_raster
@@ -64,7 +68,12 @@ PLANS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             *("gradient_boosting", "gam"),
         )
     },
-    "cross_fitted": {"PCUM, cross-fitted": ("pcum", {"preset": "recommended"})},
+    "recommended": {
+        TITLES[kind]: (kind, {})
+        for kind in ("pcum", "logistic_regression", "gam", "random_forest", "gradient_boosting")
+    },
+    "windows": {"PCUM on windows": ("pcum", {"preset": "windows"})},
+    "ensemble": {"PCUM with boosting": ("pcum", {"ensemble": "gradient_boosting"})},
     "encoding": {f"{encoding}": ("pcum", {"encoding": encoding}) for encoding in ("codes", "one_hot")},
 }
 
@@ -88,16 +97,33 @@ def regions_of(area: dict[str, Any], grid: Grid) -> tuple[list[str], np.ndarray]
     return names, rasterize(shapes, out_shape=(grid.height, grid.width), transform=grid.transform, dtype=np.uint8)
 
 
-def run(area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, random_split: bool) -> dict[str, Any]:
+def draw_labels(area: dict[str, Any], landslides: Points, count: int, seed: int, path: Path) -> Path:
+    """Write the labels of some landslides, drawn from those in the mapped land, and return their path."""
+    with rasterio.open(area["labels"]) as dataset:
+        labels, inverse = dataset.read(1), ~dataset.transform
+    columns, rows = np.floor(inverse * landslides.xy.T).astype(int)
+    inside = (rows >= 0) & (rows < labels.shape[0]) & (columns >= 0) & (columns < labels.shape[1])
+    inside[inside] = labels[rows[inside], columns[inside]] == LANDSLIDE
+    chosen = np.random.default_rng(seed).choice(np.flatnonzero(inside), count, replace=False)
+    drawn = Points(landslides.name, xy=landslides.xy[chosen])
+    build_buffered_labels(drawn, area["stack"], path, LabelOptions(), NullProgress())
+    return path
+
+
+def run(
+    area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, random_split: bool, draw: int = 0
+) -> dict[str, Any]:
     """Cross-validate once and return the row's numbers."""
     preset, given = given.get("preset", "recommended"), {key: value for key, value in given.items() if key != "preset"}
     settings = settings_of_kind(kind, preset, {**area.get("settings", {}), **given, "seed": seed})
     landslides, started = points_of(area["landslides"]), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "map.tif")
+        path, labels = Path(folder, "map.tif"), area["labels"]
+        if draw:
+            labels = draw_labels(area, landslides, draw, seed, Path(folder, "labels.tif"))
         result = cross_validate(
             area["stack"],
-            area["labels"],
+            labels,
             landslides,
             path,
             options=CrossValidationOptions(kind, folds=5, random_split=random_split, processes=1),
@@ -181,6 +207,7 @@ def main() -> None:
     arguments.add_argument("--plan", default="kinds", help=f"one or several of {', '.join(PLANS)}, joined by commas")
     arguments.add_argument("--seeds", default="1,2,3")
     arguments.add_argument("--random", action="store_true", help="also with a random split")
+    arguments.add_argument("--draw", type=int, default=0, help="landslides to train on; all by default")
     arguments.add_argument("--table", action="store_true", help="only print what is there")
     given = arguments.parse_args()
     name = Path(given.area).stem
@@ -191,10 +218,15 @@ def main() -> None:
     for seed in given.seeds.split(","):
         for plan in given.plan.split(","):
             for model, (kind, settings) in PLANS[plan].items():
-                key = {"area": name, "plan": plan, "model": model, "seed": seed}
+                key = {
+                    "area": f"{name}, {given.draw}" if given.draw else name,
+                    "plan": plan,
+                    "model": model,
+                    "seed": seed,
+                }
                 if any(all(row.get(column) == value for column, value in key.items()) for row in rows):
                     continue
-                numbers = run(area, kind, settings, int(seed), given.random)
+                numbers = run(area, kind, settings, int(seed), given.random, given.draw)
                 rows.append({**key, **{column: f"{value:.5g}" for column, value in numbers.items()}})
                 write_rows(given.results, rows)
                 print(rows[-1], flush=True)
