@@ -124,5 +124,7 @@ def _with_trees(
     }
     network: Any = build_network(described)
     network.pointwise, network.trees = pointwise, trees
+    if isinstance(pointwise, PcumParts):
+        network.pointwise, network.unet = pointwise.pointwise, pointwise.unet
     network.check()
     return network.eval(), described

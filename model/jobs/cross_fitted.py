@@ -26,10 +26,12 @@ from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, fit_cross_fitted
 from ..training.fine_tuning import StartModel, adapt_cells
 from ..training.fit import FittedNetwork
 from ..training.settings import TrainingSettings
+from ..training.unet_fit import add_unet, window_side
 from ..validation.out_of_fold import predict_every_fold
 from ..validation.probability import ProbabilityCounts
 from ..validation.unseen_land import SLOPE, ScoredCells
 from ..validation.verdict import Evidence
+from ..windows.cell_windows import collect_cell_windows
 from ..windows.cells import CellSet
 from ..windows.collection import WindowFeature
 from ..windows.folded_cells import FoldedCells, collect_folded_cells, collect_outside
@@ -146,7 +148,9 @@ def train_by_cross_fitting(
     if start is not None:
         values, factors = adapt_cells(start, cells.values, factors, progress)
         cells = dataclasses.replace(cells, values=values)
-    result = _fit(cells, factors, settings, SubProgress(progress, 0.2, 1.0), checkpoint, start, log)
+    result = _fit(rasters, cells, factors, settings, SubProgress(progress, 0.2, 1.0), checkpoint, start, log)
+    if result.counts is not None:
+        cells = dataclasses.replace(cells, counts=result.counts)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
     if len(np.unique(cells.labels[labelled])) < 2:
         raise TooFewData("The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.")
@@ -166,10 +170,11 @@ def fit_outside(
 ) -> FittedNetwork:
     """Fit on the land outside a fold of a cross validation; everything is chosen there."""
     cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
-    return _fit(cells, rasters.factors, settings, SubProgress(progress, 0.2, 1.0), log=log).fitted
+    return _fit(rasters, cells, rasters.factors, settings, SubProgress(progress, 0.2, 1.0), log=log).fitted
 
 
 def _fit(
+    rasters: TrainingRasters,
     cells: FoldedCells,
     factors: Sequence[Any],
     settings: TrainingSettings,
@@ -178,7 +183,13 @@ def _fit(
     start: StartModel | None = None,
     log: TrainingLog | None = None,
 ) -> CrossFitted:
-    boosting = settings.ensemble != NONE
-    part = SubProgress(progress, 0.0, 0.6 if boosting else 1.0)
-    result = fit_cross_fitted(cells, factors, settings, part, checkpoint, start, log)
-    return add_boosting(result, settings.seed, SubProgress(progress, 0.6, 1.0)) if boosting else result
+    depths = range(1, settings.depth + 1) if start is None else ()
+    ends = [1.0, 0.6][settings.ensemble != NONE] * (0.4 if depths else 1.0), 0.6 if settings.ensemble != NONE else 1.0
+    result = fit_cross_fitted(cells, factors, settings, SubProgress(progress, 0.0, ends[0]), checkpoint, start, log)
+    if depths:
+        sides, part = [window_side(depth) for depth in depths], SubProgress(progress, ends[0], ends[0])
+        around = [collect_cell_windows(rasters, cells, side, settings.seed, part) for side in sides]
+        result = add_unet(result, cells, around, settings, SubProgress(progress, *ends))
+    if settings.ensemble != NONE:
+        result = add_boosting(result, settings.seed, SubProgress(progress, ends[1], 1.0))
+    return result

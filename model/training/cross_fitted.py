@@ -62,12 +62,15 @@ class Choice:
     violation_additive: float | None = None  # the same without the network
     start: str = ""  # name of the model of START_FROM
     auc_start: float | None = None  # of that model, unchanged
+    depth: int = 0  # of the U-Net, 0 for none
+    unet: str = ""  # what a U-Net adds, as a sentence
+    unets: list[list[float]] = field(default_factory=list)  # depth, steps, shrinkage and losses, of the best depth
     boosting: str = ""  # what boosted trees add, as a sentence
 
     @property
     def text(self) -> str:
         """What the parts are worth, in sentences."""
-        return f"{self._worth_with_violations} {self.boosting}".strip()
+        return f"{self._worth_with_violations} {self.unet} {self.boosting}".replace("  ", " ").strip()
 
     @property
     def _worth_with_violations(self) -> str:
@@ -125,6 +128,8 @@ class CrossFitted:
     on_training: np.ndarray  # logit of each cell by the model itself
     problem: FoldProblem
     of_folds: list[Any] = field(default_factory=list)  # for each fold the network that did not see it
+    counts: np.ndarray | None = None
+    """Cells of the area that each sampled cell stands for, if only some of them have logits."""
 
 
 @contextlib.contextmanager

@@ -47,6 +47,8 @@ def network_architecture(
     common = {"channels": channels, "width": settings.width, "dropout": float(settings.dropout)}
     if kind in PATCH_KINDS:
         return {"type": kind, "patch": patch_cells(kind, cell), **common}
+    if settings.depth < 1:
+        raise ParameterInvalid("DEPTH is 0, but a U-Net on windows needs at least 1. Leave DEPTH empty.")
     if settings.knots == 1:
         raise ParameterInvalid("KNOTS is 1, but a curve needs at least two knots. Choose 0 for no curves.")
     unet = {"depth": settings.depth, **common}

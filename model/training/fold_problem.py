@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,6 +66,13 @@ class FoldProblem:
         stable = some & ~self.slide
         weights[stable] = weights.sum() / max(stable.sum(), 1)
         return weights
+
+    def restricted(self, some: np.ndarray) -> FoldProblem:
+        """Return the problem with some of the cells alone."""
+        result = copy.copy(self)
+        result.train, result.inside, result.judged = self.train & some, self.inside & some, self.judged & some
+        result.weights = self._balanced((self.weights > 0) & some)
+        return result
 
     def training_weights(self, model: int) -> np.ndarray:
         """Return the weights of the cells of the model of a fold, or of all land, 0 for the others."""

@@ -80,6 +80,10 @@ _METHOD = (
     "windows: in epochs over windows of the training land. cross_fitted: curves and a small network of single cells, "
     "as far as spatial folds show that they hold. In QGIS it follows from PRESET and from the settings given."
 )
+_DEPTH = (
+    "How often the U-Net halves the resolution for a wider view. With PRESET=recommended it is the largest depth of a "
+    "U-Net that is tried on top of the network of single cells, and kept if it is better out of fold; 0 tries none."
+)
 _ENSEMBLE = (
     "gradient_boosting: boosted trees are fitted to the same cells and folds, and the model is the mean of both "
     "logits, if that is better out of fold; the log says what it adds. The map then takes several times as long. "
@@ -133,7 +137,7 @@ class TrainingSettings(Options):
     width: int = _number(
         16, 1, 256, "Width of the network", "Channels of the first level. More of them need more landslides and time."
     )
-    depth: int = _number(1, 1, 6, "Depth of the network", "How often it halves the resolution for a wider view.")
+    depth: int = _number(1, 0, 6, "Depth of the network", _DEPTH)
     knots: int = _number(8, 0, 64, "Knots of the curves", _KNOTS)
     dropout: float = _number(
         0.2, 0.0, 0.95, "Dropout", "Share of channels dropped in training, to reduce overfitting.", decimals=3
@@ -182,7 +186,7 @@ PRESETS = (RECOMMENDED, WINDOWS, PAPER)
 """``recommended`` is trained by cross-fitting, ``windows`` is what version 0.1 recommended."""
 _OF_WINDOWS = (
     *("weight_landslide", "weight_stable", "window", "epochs", "patience", "learning_rate", "averaging", "batch"),
-    *("width", "depth", "knots", "dropout"),
+    *("width", "knots", "dropout"),
 )
 """Settings that only a training on windows has. AUGMENT is one too, but a check box always has a value."""
 
@@ -196,7 +200,11 @@ PAPER_VALUES = {**_PAPER_PHYSICS, **_PAPER_DATA, **_PAPER_WEIGHTS, **_PAPER_TRAI
 have their defaults."""
 
 
-_VALUES: dict[str, dict[str, Any]] = {RECOMMENDED: {"method": CROSS_FITTED}, WINDOWS: {}, PAPER: PAPER_VALUES}
+_VALUES: dict[str, dict[str, Any]] = {
+    RECOMMENDED: {"method": CROSS_FITTED, "depth": 0},
+    WINDOWS: {},
+    PAPER: PAPER_VALUES,
+}
 
 
 def in_preset(name: str) -> bool:

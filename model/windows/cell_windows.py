@@ -1,0 +1,50 @@
+"""Small windows around sampled cells, for networks that see the surroundings of a cell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..grid import Block
+from ..inputs.rasters import TILE
+from ..labels import LANDSLIDE, STABLE, UNKNOWN
+from ..progress import Progress, stop_if_cancelled
+from .collection import WindowSet
+from .folded_cells import FoldedCells
+from .split import TrainingRasters
+
+MAX_WINDOWS = 3000  # around landslide cells, around stable cells, and around those of the ring
+MAX_BYTES = 400_000_000  # of factor values
+
+
+def collect_cell_windows(
+    rasters: TrainingRasters, cells: FoldedCells, side: int, seed: int, progress: Progress
+) -> tuple[np.ndarray, WindowSet]:
+    """Read windows of ``side`` cells around some of the sampled cells.
+
+    Landslide cells are drawn by the landslides they stand for, the others evenly. Returns the rows of the cells in the
+    sample, and the windows, in which a cell lies at (``side`` // 2, ``side`` // 2); they have no labels.
+    """
+    factors, generator = len(rasters.factors), np.random.default_rng([seed, 23])
+    most = int(min(MAX_WINDOWS, MAX_BYTES // (3 * 4 * factors * side**2)))
+    chosen = []
+    for label in (LANDSLIDE, STABLE, UNKNOWN):
+        rows = np.flatnonzero(cells.labels == label)
+        weights = cells.shares[rows] if label == LANDSLIDE else np.ones(len(rows))
+        some = weights > 0
+        if some.sum() > most:
+            drawn = generator.choice(len(rows), most, replace=False, p=weights / weights.sum())
+            some = np.isin(np.arange(len(rows)), drawn)
+        chosen.append(rows[some])
+    rows = np.concatenate(chosen)
+    origins = np.stack([cells.places[rows] // rasters.grid.width, cells.places[rows] % rasters.grid.width], axis=1)
+    # In the order of the raster's tiles, each tile is read once or twice and not for every window.
+    order = np.lexsort((origins[:, 1], origins[:, 0] // TILE))
+    rows, origins = rows[order], origins[order] - side // 2
+    values = np.empty((len(rows), factors, side, side), dtype=np.float32)
+    for index, (row, column) in enumerate(origins.tolist()):
+        stop_if_cancelled(progress)
+        values[index] = rasters.stack.read(Block(row, column, side, side))
+        if index % 64 == 0:
+            progress.report(index / len(rows))
+    labels = np.full((len(rows), side, side), UNKNOWN, dtype=np.uint8)
+    return rows, WindowSet(origins, side, 0, values, labels, None, np.zeros(len(rows), dtype=np.uint8))
