@@ -39,15 +39,17 @@ class RingCells:
         halo = math.ceil(self._ring / min(sampling)) + 1
         padded = block.padded(halo)
         labels = read_labels(self._labels, padded)
-        unknown = labels[halo:-halo, halo:-halo] == UNKNOWN
-        slide, near = labels == LANDSLIDE, nothing
-        if not unknown.any():
+        unknown, slide = labels[halo:-halo, halo:-halo] == UNKNOWN, labels == LANDSLIDE
+        if not slide.any() or not unknown.any():
             return nothing
+        reach = self._ring + RADIUS_TOLERANCE * sampling[0]
+        distance = distance_transform_edt(~slide, sampling)
+        near = distance <= reach
         if self._discs is not None:
             inside, ring = self._discs.read(padded)
-            slide &= ~inside
-            near = (inside | ring)[halo:-halo, halo:-halo]
-        if slide.any():
-            distance = distance_transform_edt(~slide, sampling)[halo:-halo, halo:-halo]
-            near = near | (distance <= self._ring + RADIUS_TOLERANCE * sampling[0])
-        return unknown & near
+            # Unknown cells in a disc were not mapped; nor was the ring of a landslide whose own cell is unknown.
+            own = distance <= reach + math.hypot(*sampling) / 2
+            near, loose = ring & ~inside & own, slide & ~inside
+            if loose.any():
+                near |= distance_transform_edt(~loose, sampling) <= reach
+        return unknown & near[halo:-halo, halo:-halo]

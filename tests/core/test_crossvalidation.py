@@ -267,7 +267,7 @@ def test_other_land_is_mapped_land_without_a_landslide(area, monkeypatch):
     _, _, labels, points = area
     rows, columns, _ = GRID.cell_indices(points.xy)
     own, cell = set((rows * WIDTH + columns).tolist()), abs(GRID.transform.a)
-    for ring in (0.0, 6 * cell):
+    for ring in (0.0, 20 * cell):
         _, sample = judged(area, ring)
         chosen, stable = sample.indices(IS_LAND), sample.indices(IS_STABLE)
         land = sample.rows[chosen] * WIDTH + sample.columns[chosen]
