@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ..training.settings import CROSS_FITTED, FREQUENCY_RATIO, GAM, PCUM, REGRES
 from ..validation.probability import ProbabilityCounts
 from ..validation.verdict import Evidence, judge
 from ..windows.cells import CellSet
-from ..windows.split import SUBSETS, TEST
+from ..windows.split import TEST
 from .charts import BLUE, DASHES, GREEN, INK, SERIES, SOFT, VERMILION, new_figure, style
 from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
 from .page import Page
@@ -32,6 +32,7 @@ from .probability import add_probability
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
 _RELIEF_PIXELS = 420
+_CURVES_TOGETHER = 9  # panels in a figure
 _CURVES = (("loss", "Loss"), ("accuracy", "Accuracy"), ("recall", "Recall"), ("violation_rate", "Violation rate"))
 SUBSET_COLUMNS = ("With landslides", "Landslide cells", "Stable cells", "Landslide share, %")
 FACTOR_COLUMNS = ("Factor", "Kind", "Unit", "Mean", "Standard deviation", "Trained range or classes")
@@ -80,13 +81,13 @@ def write_training_page(
     if result.windows:
         caption = f"Location and subset of the {what}s. Filled ones hold landslide cells."
         if choice is not None:
-            caption = "The blocks, which are divided into folds. All train the model. Filled ones hold landslide cells."
+            caption = "The blocks and their folds. All train the model. Filled ones hold landslide cells."
         caption += hidden if what == "window" else ""
         page.figure(heading, windows_figure(result, inputs["STACK"] or ""), caption)
     note = "All labelled cells; the model learns from a sample of them."
     if what == "window":
         note = "A cell counts once for every window that holds it, and as its patch if the model predicts patches."
-    columns = ["Subset", f"{what.capitalize()}s", *SUBSET_COLUMNS]
+    columns = ["Subset" if choice is None else "Fold", f"{what.capitalize()}s", *SUBSET_COLUMNS]
     names = ["name", "windows", "landslide_windows", "landslide_cells", "stable_cells"]
     rows = [[*(item[name] for name in names), 100 * item["landslide_share"]] for item in result.subsets]
     page.table(heading, columns, rows, note)
@@ -193,24 +194,39 @@ def _chosen(choice: Mapping[str, Any]) -> str:
     return f"{choice['steps']} steps and {100 * choice['shrink']:.0f} %"
 
 
-def curves_figure(curves: list[tuple[FactorSpec, np.ndarray, np.ndarray]]) -> Figure:
-    """Return one panel for each factor, its values and what they add to the logit."""
+def _add_curves(page: Page, curves: list[tuple[FactorSpec, np.ndarray, np.ndarray]], part: str = "") -> None:
+    """Add the curves in figures of no more than half a page, the factor with the widest range first."""
+    curves = sorted(curves, key=lambda curve: -np.ptp(curve[2]))
+    caption = (
+        f"What each factor adds to the logit{part}, over its trained range. Dotted: 0. All panels have the same "
+        "vertical axis; the factor with the widest range, which matters most, comes first."
+    )
+    heights = np.concatenate([[0.0], *(added for _, _, added in curves)])
+    room = 0.05 * np.ptp(heights) or 1.0
+    for first in range(0, len(curves), _CURVES_TOGETHER):
+        some = curves[first : first + _CURVES_TOGETHER]
+        figure = curves_figure(some, (heights.min() - room, heights.max() + room))
+        page.figure("" if first else "Curves", figure, "" if first else caption)
+
+
+def curves_figure(curves: list[tuple[FactorSpec, np.ndarray, np.ndarray]], ends: tuple[float, float]) -> Figure:
+    """Return one panel for each factor, its values and what they add to the logit; ``ends`` of the vertical axis."""
     columns = 3
     rows = -(-len(curves) // columns)
     with style():
-        figure = new_figure(1.9 * rows)
+        figure = new_figure(1.75 * rows)
         axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for axis, (spec, values, added) in zip(axes, curves):
             axis.plot(values, added, color=BLUE)
             axis.axhline(0.0, color=SOFT, linestyle=":", linewidth=1)
-            axis.set(xlabel=f"{spec.name} ({spec.unit})" if spec.unit else spec.name)
+            axis.set(xlabel=f"{spec.name} ({spec.unit})" if spec.unit else spec.name, ylim=ends)
         for axis in axes[len(curves) :]:
             axis.set_visible(False)
     return figure
 
 
 def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
-    """Return a map of the windows, coloured by subset, over the hillshade of the stack if its DEM is known."""
+    """Return a map of the windows, coloured by subset or fold, over the hillshade of the stack if its DEM is known."""
     windows = result.windows
     left, right = min(item.left for item in windows), max(item.right for item in windows)
     bottom, top = min(item.bottom for item in windows), max(item.top for item in windows)
@@ -218,8 +234,9 @@ def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
         figure = new_figure(min(7.0, max(2.5, 5.0 * (top - bottom) / (right - left))))
         axis = figure.subplots()
         place = _draw_relief(axis, stack, (left, bottom, right, top))
+        colours = dict(_COLOURS) if windows[0].fold is None else _fold_colours(item.fold for item in windows)
         for item in windows:
-            colour = _COLOURS[item.subset]
+            colour = colours[item.subset if item.fold is None else f"fold {item.fold}"]
             fill = colour if item.kind == "landslide" else "none"
             corner, size = (item.left, item.bottom), (item.right - item.left, item.top - item.bottom)
             axis.add_patch(Rectangle(corner, *size, facecolor=fill, edgecolor=colour, alpha=0.35, linewidth=0.5))
@@ -230,9 +247,13 @@ def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
         draw_north_arrow(axis)
         axis.ticklabel_format(useOffset=False, style="plain")
         axis.tick_params(labelsize=7)
-        legend = [Patch(color=_COLOURS[name], label=name) for name in SUBSETS]
+        legend = [Patch(color=colour, label=name) for name, colour in colours.items()]
         axis.legend(handles=legend, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
+
+
+def _fold_colours(folds: Iterable[int | None]) -> dict[str, str]:
+    return {f"fold {fold}": SERIES[(fold - 1) % len(SERIES)] for fold in sorted({fold for fold in folds if fold})}
 
 
 def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, float, float, float]) -> MapImage:
@@ -253,11 +274,13 @@ def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, floa
 
 def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> None:
     """Add what the folds of a cross-fitted model chose, and the curves of its additive part."""
+    page.text("Parts of the model", f"{choice['text']} {choice['note']}")
     page.table(
         "Penalties",
-        ["Of the curves", "Of linear terms and classes", "Log loss out of fold"],
+        ["Of the curves", "Of linear terms and classes", "Weight in the mean", "Log loss out of fold"],
         [list(row) for row in choice["penalties"]],
-        f"{choice['text']} {choice['note']} A penalty of 10,000 makes the curves straight lines.",
+        "The additive part is the mean of the fits with these penalties. A penalty of 10,000 makes the curves straight "
+        "lines.",
     )
     loss = "log loss with the physics term" if len(choice["residuals"][0]) > 3 else "log loss"
     page.figure(
@@ -268,13 +291,7 @@ def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> N
         "the network learns what does not hold elsewhere.",
     )
     curves = learned.additive_curves(model.network.curves, model.encoder)
-    if curves:
-        page.figure(
-            "Curves",
-            curves_figure(curves),
-            "What each factor adds to the logit in the additive part, over its trained range. Dotted: 0. All panels "
-            "have the same vertical axis.",
-        )
+    _add_curves(page, curves, " in the additive part")
 
 
 def _add_learned_parameters(page: Page, model: TrainedModel, cells: CellSet, progress: Progress) -> None:
@@ -298,12 +315,7 @@ def _add_learned_parameters(page: Page, model: TrainedModel, cells: CellSet, pro
         )
     elif model.kind == GAM:
         curves = learned.contribution_curves(network, encoder)
-        if curves:
-            note = (
-                "What each factor adds to the logit over its trained range. Dotted: 0. All panels have the same "
-                "vertical axis, so the factor with the widest range matters most."
-            )
-            page.figure("Curves", curves_figure(curves), note)
+        _add_curves(page, curves)
         classes = [list(row) for row in learned.class_contributions(network, encoder)]
         if classes:
             page.table("Classes", ["Factor", "Class", "Contribution"], classes, "What a class adds to the logit.")

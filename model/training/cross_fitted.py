@@ -55,7 +55,7 @@ class Choice:
     landslides: int
     auc_additive: float  # out of fold, landslides against stable land, each landslide once
     auc: float  # the same with the network
-    penalties: list[list[float]] = field(default_factory=list)  # penalty of curves, of linear terms, loss
+    penalties: list[list[float]] = field(default_factory=list)  # of curves, of linear terms, weight in the mean, loss
     residuals: list[list[float]] = field(default_factory=list)
     """Steps, shrinkage, log loss and, with a constraint to learn, last the sum with its term, which decides."""
     violation: float | None = None  # share of the land under warning with a low susceptibility, out of fold
@@ -96,7 +96,7 @@ class Choice:
     def additive_text(self) -> str:
         """What the part without the network is worth."""
         kind = "curves of the factors alone have"
-        if self.curves >= additive_fit.LINEAR_ONLY:
+        if all(curves >= additive_fit.LINEAR_ONLY for curves, _, weight, _ in self.penalties if weight):
             kind = "a penalised logistic regression alone has"
         return f"{kind} an AUC of {self.auc_additive:.3f}"
 
@@ -188,8 +188,10 @@ def fit_cross_fitted(
         history = StepHistory(problem, log or TrainingLog())
         progress.report(0.12)
         penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.12, 0.5), saved, history)
-        best = f"{penalties[0]:g} of the curves, {penalties[1]:g} of linear terms and classes"
-        text = f"Curves of the factors fitted. Best out of fold of {len(losses)} pairs of penalties: {best}."
+        text = f"{penalties[0]:g} of the curves and {penalties[1]:g} of linear terms and classes"
+        text = f"Curves of the factors fitted with {len(losses)} pairs of penalties; best out of fold: {text}."
+        if sum(row[2] > 0 for row in losses) > 1:
+            text += " Their mean is taken, in which those with a low loss out of fold count more."
         progress.report(0.5, f"{text} Next: the network.")
         networks = PointwiseFit(problem, additive, settings.seed, device, origin)
         steps, shrink, tried = networks.choose(SubProgress(progress, 0.5, 0.98), saved, history)
@@ -288,7 +290,7 @@ def _statistics(
 def _choose_penalties(
     problem: FoldProblem, progress: Progress, saved: SavedParts, history: StepHistory
 ) -> tuple[tuple[float, float], list[Additive], list[list[float]]]:
-    """Return the penalties with the lowest loss, the fits of each fold and of all land, and all losses.
+    """Return the penalties with the lowest loss, the fits of each fold and of all land, and all weights and losses.
 
     A fit is the mean of those with all penalties, by their loss: the lowest one may be so by chance. That of a model to
     fine-tune is the one with the lowest loss, which may leave the model as it is.
@@ -339,7 +341,8 @@ def _choose_penalties(
         if weight:
             own = [*own, fit(problem.folds, chosen, own[0])]
             means = [mean + weight * one.coefficients for mean, one in zip(means, own)]
-    return tried[best], [Additive(one) for one in means], losses
+    rows = [[*row[:2], weight, row[-1]] for row, weight in zip(losses, weights.tolist())]
+    return tried[best], [Additive(one) for one in means], rows
 
 
 def _stacked(fits: list[Additive]) -> torch.Tensor:
