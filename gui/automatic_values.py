@@ -10,7 +10,7 @@ from typing import Any
 
 from qgis.core import QgsProcessingFeedback
 from qgis.PyQt.QtCore import QObject, QTimer
-from qgis.PyQt.QtWidgets import QAbstractSpinBox, QWidget
+from qgis.PyQt.QtWidgets import QAbstractSpinBox, QLineEdit, QWidget
 
 from ..algorithms.base.arguments import Arguments
 from ..algorithms.base.feedback import FeedbackProgress
@@ -103,6 +103,8 @@ class AutomaticValues(QObject):
             if name in values:
                 text = tr("automatic: {value}").format(value=f"{values[name]:g}{unit}")
             box.setSpecialValueText(text)
+            # The button that clears a box leaves it without text.
+            box.findChild(QLineEdit).setPlaceholderText(text)
 
 
 class _Cancellable(NullProgress):

@@ -49,5 +49,5 @@ def automatic_values(
         if held_out:
             blocks, part = Blocks.for_grid(grid, used.block_side), SubProgress(progress, 0.6, 1.0)
             landslide = scan_labels(rasters, blocks, blocks, used.seed, part).landslide
-            found["FOLDS"] = automatic.number_of_folds(landslide, NullProgress())
+            found["FOLDS"] = automatic.number_of_folds(landslide)
         return found

@@ -14,6 +14,7 @@ from ..artifact import TrainedModel
 from ..calibration import Calibration
 from ..grid import Block
 from ..progress import NullProgress, Progress, SubProgress
+from ..training.automatic import number_of_folds
 from ..training.settings import TrainingSettings, learns_from_cells
 from ..validation import out_of_fold as oof
 from ..validation.probability import ProbabilityCounts, count_mapped
@@ -23,7 +24,6 @@ from ..windows.ownership import find_ownership
 from . import train_pcum as shared
 from .cross_validate_fold import FoldStudy, cross_validate_fold
 
-FOLDS = 5  # over the land for training and validation
 NAME = "calibration"  # of this split in logs
 
 
@@ -45,18 +45,19 @@ class CalibrationRun:
 def out_of_fold_counts(run: CalibrationRun, progress: Progress) -> ProbabilityCounts:
     """Count the land for training and validation by the logit that models give it that did not see it.
 
-    Its blocks are divided into ``FOLDS`` folds; for each, a model of the same kind and settings is trained on the
-    others and predicts it. Raises ``TooFewData`` if there are too few blocks with landslides; errors as training does.
+    Its blocks are divided into five folds, or as many as hold landslides; for each, a model of the same kind and
+    settings is trained on the others and predicts it. Raises ``TooFewData`` if there are too few blocks with
+    landslides; errors as training does.
     """
     with splits.open_training_rasters(run.stack, run.labels, run.safety_factor, NullProgress()) as rasters:
         study = _study(run, rasters)
     fields = {field.name: getattr(study, field.name) for field in dataclasses.fields(study)}
     counts = ProbabilityCounts()
-    for fold in range(FOLDS):
-        part = SubProgress(progress, fold / FOLDS, (fold + 0.95) / FOLDS)
-        progress.report(fold / FOLDS, f"Calibration: training without fold {fold + 1} of {FOLDS}.")
+    for fold in range(study.count):
+        part = SubProgress(progress, fold / study.count, (fold + 0.95) / study.count)
+        progress.report(fold / study.count, f"Calibration: training without fold {fold + 1} of {study.count}.")
         cross_validate_fold(fields, fold, threads=None, progress=part)
-        part = SubProgress(progress, (fold + 0.95) / FOLDS, (fold + 1) / FOLDS)
+        part = SubProgress(progress, (fold + 0.95) / study.count, (fold + 1) / study.count)
         count_mapped(run.labels, study.map(fold), _strangers(run.split), counts, part)
         study.map(fold).unlink()
     counts.require_both("in the land for training and validation")
@@ -65,7 +66,7 @@ def out_of_fold_counts(run: CalibrationRun, progress: Progress) -> ProbabilityCo
 
 def calibrate(run: CalibrationRun, progress: Progress) -> Calibration:
     """Return the calibration of the model that the run trained; see :func:`out_of_fold_counts`."""
-    progress.report(0.0, f"PROBABILITY: {FOLDS} more models are trained, each without a fold of the blocks.")
+    progress.report(0.0, "PROBABILITY: more models are trained, each without a fold of the blocks.")
     counts = out_of_fold_counts(run, progress)
     found = counts.fit()
     before, after = counts.scores(), counts.scores(found)
@@ -112,7 +113,7 @@ def _study(run: CalibrationRun, rasters: splits.TrainingRasters) -> FoldStudy:
     grid, scan, blocks = rasters.grid, run.scan, run.split.blocks
     outside = ~np.isin(run.split.subsets, (splits.TRAIN, splits.VALIDATION))
     landslide, labelled = np.where(outside, 0, scan.landslide), np.where(outside, 0, scan.labelled)
-    folds = splits.make_folds(blocks, landslide, labelled, FOLDS, run.settings.seed)
+    folds = splits.make_folds(blocks, landslide, labelled, number_of_folds(landslide), run.settings.seed)
     side, count = _windows(run, rasters)
     ownership = find_ownership(rasters.labels, grid, blocks, NullProgress())
     return FoldStudy(
@@ -124,7 +125,7 @@ def _study(run: CalibrationRun, rasters: splits.TrainingRasters) -> FoldStudy:
         output=run.output,
         folder=str(run.folder),
         split=NAME,
-        count=FOLDS,
+        count=folds.count,
         blocks=(blocks.rows, blocks.columns),
         # No fold predicts the land for test.
         subsets=np.where(outside, np.uint8(splits.NO_SUBSET), folds.subsets),

@@ -304,7 +304,9 @@ def _study(
         counts, names = (scan.landslide - less, scan.labelled - less), ["later landslides"]
         folds = splits.Folds(blocks, np.zeros(blocks.shape, np.uint8), *counts, 1, ownership)
     else:
-        number = options.folds or automatic.number_of_folds(scan.landslide, SubProgress(progress, 1.0, 1.0))
+        number = options.folds or automatic.number_of_folds(scan.landslide)
+        if not options.folds:
+            progress.report(1.0, f"FOLDS is automatic: {number}; {(scan.landslide > 0).sum()} blocks hold landslides.")
         folds = splits.make_folds(blocks, scan.landslide, scan.labelled, number, seed)
         names = [str(fold + 1) for fold in range(folds.count)]
         folds = dataclasses.replace(folds, ownership=ownership)

@@ -202,16 +202,12 @@ def with_class_weight(
     return dataclasses.replace(settings, weight_landslide=weight)
 
 
-def number_of_folds(landslide: np.ndarray, progress: Progress) -> int:
-    """Return the folds of a cross validation, from the landslide cells of each block, and tell them.
+def number_of_folds(landslide: np.ndarray) -> int:
+    """Return the folds of a cross validation, from the landslide cells of each block: five, or as many as hold some.
 
     Each must leave a block with landslides to train on and one to validate on, which three folds do.
     """
-    holding = int((landslide > 0).sum())
-    folds = max(min(FOLDS, holding), FEW_FOLDS)
-    why = f", because {holding} blocks hold landslides" if folds < FOLDS else ""
-    progress.report(1.0, f"FOLDS is automatic: {folds}{why}.")
-    return folds
+    return max(min(FOLDS, int((landslide > 0).sum())), FEW_FOLDS)
 
 
 @contextlib.contextmanager

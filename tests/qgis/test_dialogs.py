@@ -15,7 +15,7 @@ from qgis.PyQt.QtWidgets import QAbstractSpinBox, QTextBrowser
 
 from scarp.algorithms.base.parameters import rows_of
 from scarp.algorithms.base.training_parameters import SETTINGS
-from scarp.gui import algorithm_dialog, suggestions
+from scarp.gui import algorithm_dialog, automatic_values, suggestions
 from scarp.gui.algorithm_dialog import PICTURES
 from scarp.gui.suggestions import LINE, POINT, POLYGON, LayerInfo, guess_field, guess_layer, matches_keyword
 from scarp.model.options import parameter_name
@@ -41,6 +41,7 @@ def dialog(run, qgis_iface, monkeypatch):
     monkeypatch.setattr(qgis_iface, "browserModel", lambda: browser, raising=False)
     # On a busy machine every check is slow.
     monkeypatch.setattr(algorithm_dialog, "MAX_CHECK_SECONDS", float("inf"))
+    monkeypatch.setattr(automatic_values, "MAX_SECONDS", float("inf"))
 
     def open_dialog(name, parameters=None):
         opened.append(processing.createAlgorithmDialog(f"scarp:{name}", parameters or {}))
