@@ -98,8 +98,11 @@ def _steps_done(history: History, stop_requested: bool) -> list[str]:
         text = tr("Step {n} of at most {most} is done; the network of step {best} is the best out of fold.")
     else:
         text = tr("Step {n} of at most {most} is done; so far the network adds nothing out of fold.")
-    sentences = [text.format(n=history.shown(history.epoch), most=most, best=best), *_time_left(history)]
-    if history.head.patience and history.epoch > history.best_epoch and history.epoch < history.head.epochs:
+    text = text.format(n=history.shown(history.epoch), most=most, best=best)
+    if history.epoch >= history.last_epoch:
+        return [text, tr("The steps are done. Test, report and what else was asked for follow.")]
+    sentences = [text, *_time_left(history)]
+    if history.head.patience and history.epoch > history.best_epoch:
         text = tr("Without improvement, training ends after step {n}.")
         sentences.append(text.format(n=history.shown(history.last_epoch)))
     return sentences

@@ -16,7 +16,7 @@ from ..classical.boosted_pcum import add_boosting
 from ..classical.fit import cell_metrics
 from ..errors import TooFewData
 from ..grid import Grid
-from ..history.writing import TrainingLog
+from ..history.writing import STOPPED, TrainingLog
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..networks.unet import NONE
 from ..progress import Progress, SubProgress
@@ -186,10 +186,10 @@ def _fit(
     depths = range(1, settings.depth + 1) if start is None else ()
     ends = [1.0, 0.6][settings.ensemble != NONE] * (0.4 if depths else 1.0), 0.6 if settings.ensemble != NONE else 1.0
     result = fit_cross_fitted(cells, factors, settings, SubProgress(progress, 0.0, ends[0]), checkpoint, start, log)
-    if depths:
+    if depths and result.fitted.ended != STOPPED:
         sides, part = [window_side(depth) for depth in depths], SubProgress(progress, ends[0], ends[0])
         around = [collect_cell_windows(rasters, cells, side, settings.seed, part) for side in sides]
-        result = add_unet(result, cells, around, settings, SubProgress(progress, *ends))
-    if settings.ensemble != NONE:
+        result = add_unet(result, cells, around, settings, SubProgress(progress, *ends), log or TrainingLog())
+    if settings.ensemble != NONE and result.fitted.ended != STOPPED:
         result = add_boosting(result, settings.seed, SubProgress(progress, ends[1], 1.0))
     return result

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from ..encoding import Encoding
+from ..history.writing import STOPPED, TrainingLog
 from ..labels import LANDSLIDE, STABLE
 from ..networks import build_network
 from ..networks.unet import set_generator
@@ -46,11 +47,12 @@ def add_unet(
     around: list[tuple[np.ndarray, WindowSet]],
     settings: TrainingSettings,
     progress: Progress,
+    log: TrainingLog,
 ) -> CrossFitted:
     """Return a fitted model with a U-Net of single windows on top, if one lowers the loss out of fold.
 
     ``around`` has for the depths 1, 2 … the rows of some cells and windows around them. With a U-Net, only those cells
-    have a logit out of fold, and they stand for all.
+    have a logit out of fold, and they stand for all. When ``log`` requests a stop, the best so far is taken.
     """
     device = choose_device(settings.device)
     best: Any = None
@@ -58,9 +60,13 @@ def add_unet(
         for place, (rows, windows) in enumerate(around):
             part = SubProgress(progress, place / len(around), (place + 1) / len(around))
             found = _UNets(result, rows, windows, place + 1, settings, device)
-            found.choose(part)
+            found.choose(part, log)
             if best is None or found.gain > best.gain:
                 best = found
+            if log.stop_requested():
+                result.fitted.ended = STOPPED
+                progress.warn("Training was stopped by hand, so fewer U-Nets and steps of them were tried.")
+                break
         result.choice.unets = [[float(best.depth), *row] for row in best.tried]
         if best.gain <= 0:
             result.choice.unet = "A U-Net makes it no better out of fold and is left out."
@@ -107,7 +113,7 @@ class _UNets:
         self.gain, self._steps, self._shrink = 0.0, 0, 0.0
         self.tried: list[list[float]] = []  # steps, shrinkage, losses
 
-    def choose(self, progress: Progress) -> None:
+    def choose(self, progress: Progress, log: TrainingLog) -> None:
         """Train as long as it pays, and keep what is best out of fold."""
         before = self._result.out_of_fold
         self.tried = [[0.0, 0.0, *self._problem.losses(before)]]
@@ -117,6 +123,8 @@ class _UNets:
         step, best_place = 0, 0
         for place, checkpoint in enumerate(CHECKPOINTS, 1):
             while step < checkpoint:
+                if log.stop_requested():
+                    return
                 step += 1
                 for model, optimiser in enumerate(optimisers):
                     stop_if_cancelled(progress)

@@ -13,7 +13,7 @@ from scarp.model.history.reading import history_of_model
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.progress import NullProgress
-from scarp.model.training import additive_fit, checkpoint, pointwise_fit
+from scarp.model.training import additive_fit, checkpoint, pointwise_fit, unet_fit
 from scarp.model.training.settings import CrossValidationOptions, preset_settings
 from scarp.tests.core.test_cross_fitted import area, train
 from scarp.tests.core.test_training_history import followed, lines_of, only
@@ -112,6 +112,17 @@ def test_a_stopped_training_takes_the_best_so_far_and_goes_on_from_its_checkpoin
     for name, more in (("on.safetensors", given), ("whole.safetensors", {"block": 200.0})):
         train(folder, name, **more)
     assert (folder / "on.safetensors").read_bytes() == (folder / "whole.safetensors").read_bytes()
+
+
+def test_a_stop_ends_the_unets(folder, state, monkeypatch):
+    monkeypatch.setattr(
+        unet_fit._UNets, "_step", lambda *_: writing.request_stop(next(state.glob(f"*{writing.SUFFIX}")))
+    )
+    result = train(folder, "unet.safetensors", block=200.0, depth=2)
+    choice = load_model(folder / "unet.safetensors").training["choice"]
+    assert result.ended == followed(only(state)).history.ended == writing.STOPPED
+    assert [row[:3] for row in choice["unets"]] == [[1, 0, 0]] and choice["depth"] == 0
+    assert "fewer U-Nets" in " ".join(result.warnings)
 
 
 def test_folds_have_histories_that_cannot_be_stopped(folder, slides, state, tmp_path):

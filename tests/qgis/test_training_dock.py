@@ -171,8 +171,13 @@ def test_a_training_in_steps_is_followed(dock, folder):
     add_steps(training, 0.45)
     assert polled(dock)[0][2:4] == ["200 / 800", "200"]
     assert "the network of step 200 is the best out of fold" in texts(dock)
+    add_steps(in_steps(folder, "b", started=1.8e9), 0.5, 0.6, 0.7, 0.8)
+    dock.poll()
+    dock.list.choose(str(folder / "b.jsonl"))
+    assert "The steps are done" in texts(dock), "the patience is at its end"
+    dock.list.choose(str(training.path))
     training.write({"epoch": 5, **dict.fromkeys(SERIES, 0.4), "steps": 300})
-    assert polled(dock)[0][2] == "200 / 800", "an entry for other steps is none"
+    assert polled(dock)[1][2] == "200 / 800", "an entry for other steps is none"
 
 
 GAIN = "The model has the network of step 50."
