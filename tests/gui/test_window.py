@@ -15,6 +15,7 @@ def test_first_map_by_the_dialogs_of_the_toolbox(play):
     names = "factors labels safety_factor model windows susceptibility zones report"
     assert not [name for name in names.split() if not files[name].exists()]
     assert 0.5 < found["numbers"]["Validate with points"]["AUC"] <= 1
+    assert "Finished after" in found["training_says"] and "Out of fold: AUC" in found["training_says"]
     record = json.loads(Path(f"{files['susceptibility']}.run.json").read_text(encoding="utf-8"))
     assert record["parameters"]
     # Everything that is a map came into the project, styled, in a group of its run.

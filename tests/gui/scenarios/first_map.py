@@ -9,7 +9,6 @@ from setup import DATA, FULL, entry, install, menu, start
 from toolbox import close, dock, fill, layers, open_step, press_run, show_scarp, tidy, titles
 
 SIZE = 600 if FULL else 240
-TRAINING = {} if FULL else {"EPOCHS": 6}
 DEMO_FILES = (
     "dem.tif study_area.gpkg landform.gpkg rivers.gpkg precipitation.tif temperature.tif faults.gpkg lithology.gpkg "
     "seismic.gpkg landslides.gpkg climate.gpkg"
@@ -42,7 +41,7 @@ def steps(files):
         ("Build factor stack", {**inputs, "OUTPUT": files["factors"]}),
         ("Build landslide labels", {**inventory, "REFERENCE": files["factors"], "OUTPUT": files["labels"]}),
         ("Build safety factor", {**physics, "OUTPUT": files["safety_factor"]}),
-        ("Train PCUM", {**factors, **training, **pages, **TRAINING}),
+        ("Train PCUM", {**factors, **training, **pages}),
         ("Predict susceptibility", {**factors, "MODEL": files["model"], "OUTPUT": files["susceptibility"]}),
         ("Classify zones", {**susceptibility, **zones}),
         ("Validate with points", {**susceptibility, **layers, **report, "OUTPUT_POINTS": files["points"]}),
@@ -106,6 +105,7 @@ def scenario(player: Player) -> Scenario:
         yield from close(player, dialog)
         if title == "Train PCUM":
             yield player.pause(3)
+            player.note("training_says", dock("Training").status_text.text())
             dock("Training").raise_()
             player.picture("08-training-dock")
             dock("Training").hide()
