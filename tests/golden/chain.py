@@ -60,7 +60,12 @@ def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
     plain = folder / "ratio.safetensors"
     run("traincomparisonmodel", KIND="frequency_ratio", **learned, BLOCK=WINDOWS["BLOCK"], SEED=SEED, OUTPUT=plain)
     for kind, path in (("pcum", model), ("frequency_ratio", plain)):
-        found[kind] = _map(run, folder / kind, stack, path, data, windows)
+        found[kind] = _map(run, folder / kind, stack, path, data, {"WINDOWS": windows})
+    recommended, held_out = folder / "recommended.safetensors", folder / "out-of-fold.tif"
+    outputs = {"OUTPUT": recommended, "OUTPUT_OUT_OF_FOLD": held_out}
+    trained = run("trainpcum", **learned, SAFETY_FACTOR=safety, DEVICE="cpu", SEED=SEED, **outputs)
+    found["recommended_training"] = {name.lower(): trained[name] for name in measures}
+    found["recommended"] = _map(run, folder / "recommended", stack, recommended, data, {"OUT_OF_FOLD": held_out})
     return found
 
 
@@ -75,14 +80,17 @@ def surroundings() -> dict[str, str]:
     }
 
 
-def _map(run: Callable[..., Any], folder: Path, stack: Path, model: Path, data: Path, windows: Path) -> dict[str, Any]:
+def _map(
+    run: Callable[..., Any], folder: Path, stack: Path, model: Path, data: Path, land: dict[str, Path]
+) -> dict[str, Any]:
+    """Map, zones, warning and validation of a model; ``land`` is what tells the land that it did not see."""
     folder.mkdir()
     susceptibility, zones = folder / "susceptibility.tif", folder / "zones.tif"
     run("predictsusceptibility", STACK=stack, MODEL=model, DEVICE="cpu", PRECISION="fp32", OUTPUT=susceptibility)
     run("classifyzones", SUSCEPTIBILITY=susceptibility, OUTPUT=zones)
     summary = json.loads(Path(f"{zones}.run.json").read_text(encoding="utf-8"))["summary"]
     mapped = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones}
-    points = {"LANDSLIDES": data / "landslides.gpkg", "WINDOWS": windows, "REPEATS": 20, "SEED": SEED}
+    points = {"LANDSLIDES": data / "landslides.gpkg", **land, "REPEATS": 20, "SEED": SEED}
     outputs = {"OUTPUT_HTML": folder / "report.html", "OUTPUT_TABLE": folder / "numbers.csv"}
     judged = run("validatewithpoints", **mapped, **points, **outputs)
     outputs = {"OUTPUT": folder / "warning.tif", "OUTPUT_TABLE": folder / "warning.csv"}
@@ -92,7 +100,7 @@ def _map(run: Callable[..., Any], folder: Path, stack: Path, model: Path, data: 
         "susceptibility": {**_amounts(susceptibility), "quantiles": _quantiles(susceptibility)},
         "pieces": _pieces(susceptibility),
         "zones": {name: summary[name] for name in ("breaks", "cells", "shares")},
-        "validation": {name.lower(): judged[name] for name in measures},
+        "validation": {name.lower(): judged.get(name) for name in measures},
         "warning": _classes(folder / "warning.tif"),
         "warned_share": warned.get("WARNED_SHARE"),
     }

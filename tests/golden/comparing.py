@@ -28,7 +28,7 @@ EXACT = ("demo/landslides", "labels/", "windows/")
 CLASSIFIED = ("aspect", "landform", "lithology", "seismic_intensity")
 COUNTS = ("/cells", "/warning/", *(f"factors/{name}/" for name in CLASSIFIED))
 JUDGED = ("/validation/", "training/")
-TRAINED = "pcum/"
+TRAINED = ("pcum/", "recommended/")
 
 
 def differences(expected: Any, found: Any) -> list[str]:
@@ -57,7 +57,7 @@ def tolerance(name: str, value: float) -> float:
         return 0.02
     if isinstance(value, int) and any(part in name for part in COUNTS):
         # Cells of the input are what they are; classes of a map have borders that a last digit moves.
-        of_a_map = name.startswith((TRAINED, "frequency_ratio/")) and not name.endswith("susceptibility/cells")
+        of_a_map = name.startswith((*TRAINED, "frequency_ratio/")) and not name.endswith("susceptibility/cells")
         return 4e-3 * CELLS if of_a_map else 2.0
     if name.startswith(TRAINED):
         # Sums are of values from 0 to 1 over all cells, or of those times a row or column.
