@@ -187,8 +187,10 @@ def _fit(
     ends = [1.0, 0.6][settings.ensemble != NONE] * (0.4 if depths else 1.0), 0.6 if settings.ensemble != NONE else 1.0
     result = fit_cross_fitted(cells, factors, settings, SubProgress(progress, 0.0, ends[0]), checkpoint, start, log)
     if depths and result.fitted.ended != STOPPED:
-        sides, part = [window_side(depth) for depth in depths], SubProgress(progress, ends[0], ends[0])
-        around = [collect_cell_windows(rasters, cells, side, settings.seed, part) for side in sides]
+        part = SubProgress(progress, ends[0], ends[0])
+        around = [
+            collect_cell_windows(rasters, cells, window_side(depth), 2**depth, settings.seed, part) for depth in depths
+        ]
         result = add_unet(result, cells, around, settings, SubProgress(progress, *ends), log or TrainingLog())
     if settings.ensemble != NONE and result.fitted.ended != STOPPED:
         result = add_boosting(result, settings.seed, SubProgress(progress, ends[1], 1.0))

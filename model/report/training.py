@@ -290,6 +290,10 @@ def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> N
         f"{_chosen(choice)}. Right: the best share of each step; a training loss far below that out of fold shows that "
         "the network learns what does not hold elsewhere.",
     )
+    if choice.get("unets"):
+        columns = ["Depth", "Steps", "Share of it that is added", "Log loss out of fold", "With the physics term"]
+        tried = [list(row) for row in choice["unets"]]
+        page.table("U-Net", columns[: len(tried[0])], tried, choice["unet"])
     curves = learned.additive_curves(model.network.curves, model.encoder)
     _add_curves(page, curves, " in the additive part")
 

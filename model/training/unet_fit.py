@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..labels import LANDSLIDE, STABLE
 from ..networks import build_network
 from ..networks.unet import set_generator
 from ..progress import NullProgress, Progress, SubProgress, stop_if_cancelled
-from ..windows.collection import WindowSet
+from ..windows.cell_windows import CellWindows
 from ..windows.folded_cells import FoldedCells
 from .cross_fitted import CrossFitted, one_thread, signed
 from .devices import choose_device, deterministic_torch, device_errors_explained
@@ -30,36 +31,36 @@ LEARNING_RATE = 1e-3
 BATCH = 32  # windows of each class in a step
 CHECKPOINTS = (50, 100, 200, 400)  # steps after which the networks are judged
 PATIENCE = 2  # checkpoints without a lower loss after which training ends
-MAX_SIDE = 48  # of a window in cells; deeper networks see less in training than in prediction
+MAX_SIDE = 64  # of a window in cells; deeper networks see less in training than in prediction
 _JUDGED_WINDOWS = 256  # computed at once
 
 
 def window_side(depth: int) -> int:
     """Return the side in cells of a window in whose middle a U-Net of a depth sees all that it can."""
     align = 2**depth
-    halo = (4 + min(depth, 2)) * align - 2
-    return max(min(2 * -(-(halo + 1) // align) * align, MAX_SIDE // align * align), 2 * align)
+    reach = -(-((4 + min(depth, 2)) * align - 2) // align) * align
+    return min(2 * reach + align, max(MAX_SIDE, 2 * align))
 
 
 def add_unet(
     result: CrossFitted,
     cells: FoldedCells,
-    around: list[tuple[np.ndarray, WindowSet]],
+    around: Sequence[CellWindows],
     settings: TrainingSettings,
     progress: Progress,
     log: TrainingLog,
 ) -> CrossFitted:
     """Return a fitted model with a U-Net of single windows on top, if one lowers the loss out of fold.
 
-    ``around`` has for the depths 1, 2 … the rows of some cells and windows around them. With a U-Net, only those cells
-    have a logit out of fold, and they stand for all. When ``log`` requests a stop, the best so far is taken.
+    ``around`` has for the depths 1, 2 … windows around some cells. With a U-Net, only those cells have a logit out of
+    fold, and they stand for all. When ``log`` requests a stop, the best so far is taken.
     """
     device = choose_device(settings.device)
     best: Any = None
     with one_thread(), device_errors_explained(device), deterministic_torch():
-        for place, (rows, windows) in enumerate(around):
+        for place, windows in enumerate(around):
             part = SubProgress(progress, place / len(around), (place + 1) / len(around))
-            found = _UNets(result, rows, windows, place + 1, settings, device)
+            found = _UNets(result, windows, place + 1, settings, device)
             found.choose(part, log)
             if best is None or found.gain > best.gain:
                 best = found
@@ -79,18 +80,14 @@ class _UNets:
     """U-Nets of one depth, one for each fold and the last for all land."""
 
     def __init__(
-        self,
-        result: CrossFitted,
-        rows: np.ndarray,
-        windows: WindowSet,
-        depth: int,
-        settings: TrainingSettings,
-        device: torch.device,
+        self, result: CrossFitted, around: CellWindows, depth: int, settings: TrainingSettings, device: torch.device
     ) -> None:
-        self._result, self._rows, self.depth, self._device = result, rows, depth, device
+        self._result, self._rows, self.depth, self._device = result, around.rows, depth, device
+        rows = self._rows
         self._problem = _restricted(result.problem, rows)
         encoding = Encoding(result.fitted.factors, settings.encoding)
-        self._data, self._middle = TrainingData(windows, encoding, device, NullProgress()), windows.side // 2
+        self._data = TrainingData(around.windows, encoding, device, NullProgress())
+        self._places = around.places
         image = torch.from_numpy(np.ascontiguousarray(result.problem.image[rows].T))[None, :, :, None]
         self._networks = [*result.of_folds, result.fitted.network]
         with torch.inference_mode():
@@ -115,7 +112,7 @@ class _UNets:
 
     def choose(self, progress: Progress, log: TrainingLog) -> None:
         """Train as long as it pays, and keep what is best out of fold."""
-        before = self._result.out_of_fold
+        before = self._spread(self._result.out_of_fold)
         self.tried = [[0.0, 0.0, *self._problem.losses(before)]]
         optimisers = [
             torch.optim.AdamW(unet.parameters(), lr=LEARNING_RATE, weight_decay=DECAY) for unet in self._unets
@@ -181,8 +178,7 @@ class _UNets:
         indices = np.concatenate(drawn)
         unet = self._unets[model].train()
         image = self._data.batch(indices)[0]
-        logits = unet(image)[:, :, self._middle, self._middle]
-        logit = logits[:, 1] - logits[:, 0] + self._base[model, torch.from_numpy(indices).to(self._device)]
+        logit = self._at_cells(unet(image), indices) + self._base[model, torch.from_numpy(indices).to(self._device)]
         sign = torch.ones(2 * BATCH, device=self._device)
         sign[:BATCH] = -1
         optimiser.zero_grad()
@@ -205,10 +201,15 @@ class _UNets:
         with torch.inference_mode():
             for start in range(0, len(indices), _JUDGED_WINDOWS):
                 stop_if_cancelled(progress)
-                logits = network(self._data.batch(indices[start : start + _JUDGED_WINDOWS])[0])
-                middle = logits[:, :, self._middle, self._middle]
-                parts.append((middle[:, 1] - middle[:, 0]).cpu().double().numpy())
+                some = indices[start : start + _JUDGED_WINDOWS]
+                parts.append(self._at_cells(network(self._data.batch(some)[0]), some).cpu().double().numpy())
         return np.concatenate(parts)
+
+    def _at_cells(self, logits: torch.Tensor, indices: np.ndarray) -> torch.Tensor:
+        """Return the logit of landslide over stable of the cells of some windows."""
+        row, column = torch.from_numpy(self._places[indices].T).to(self._device)
+        found = logits[torch.arange(len(indices), device=self._device), :, row, column]
+        return found[:, 1] - found[:, 0]
 
     def _spread(self, logit: np.ndarray) -> np.ndarray:
         """Return the logits of the cells with a window, NaN elsewhere."""

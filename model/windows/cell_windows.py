@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..grid import Block
@@ -16,13 +18,22 @@ MAX_WINDOWS = 3000  # around landslide cells, around stable cells, and around th
 MAX_BYTES = 400_000_000  # of factor values
 
 
-def collect_cell_windows(
-    rasters: TrainingRasters, cells: FoldedCells, side: int, seed: int, progress: Progress
-) -> tuple[np.ndarray, WindowSet]:
-    """Read windows of ``side`` cells around some of the sampled cells.
+@dataclass
+class CellWindows:
+    """Windows around sampled cells."""
 
-    Landslide cells are drawn by the landslides they stand for, the others evenly. Returns the rows of the cells in the
-    sample, and the windows, in which a cell lies at (``side`` // 2, ``side`` // 2); they have no labels.
+    rows: np.ndarray  # of the cells in the sample, int64 (windows,)
+    places: np.ndarray  # row and column of the cell in its window, int64 (windows, 2)
+    windows: WindowSet
+
+
+def collect_cell_windows(
+    rasters: TrainingRasters, cells: FoldedCells, side: int, align: int, seed: int, progress: Progress
+) -> CellWindows:
+    """Read windows of ``side`` cells around some of the sampled cells, with origins at multiples of ``align``.
+
+    Landslide cells are drawn by the landslides they stand for, the others evenly. Windows
+    have no labels.
     """
     factors, generator = len(rasters.factors), np.random.default_rng([seed, 23])
     most = int(min(MAX_WINDOWS, MAX_BYTES // (3 * 4 * factors * side**2)))
@@ -39,7 +50,9 @@ def collect_cell_windows(
     origins = np.stack([cells.places[rows] // rasters.grid.width, cells.places[rows] % rasters.grid.width], axis=1)
     # In the order of the raster's tiles, each tile is read once or twice and not for every window.
     order = np.lexsort((origins[:, 1], origins[:, 0] // TILE))
-    rows, origins = rows[order], origins[order] - side // 2
+    # A network that halves the resolution sees a cell otherwise in an odd row than in an even one.
+    rows, cell = rows[order], origins[order]
+    origins = (cell - side // 2 // align * align) // align * align
     values = np.empty((len(rows), factors, side, side), dtype=np.float32)
     for index, (row, column) in enumerate(origins.tolist()):
         stop_if_cancelled(progress)
@@ -47,4 +60,5 @@ def collect_cell_windows(
         if index % 64 == 0:
             progress.report(index / len(rows))
     labels = np.full((len(rows), side, side), UNKNOWN, dtype=np.uint8)
-    return rows, WindowSet(origins, side, 0, values, labels, None, np.zeros(len(rows), dtype=np.uint8))
+    windows = WindowSet(origins, side, 0, values, labels, None, np.zeros(len(rows), dtype=np.uint8))
+    return CellWindows(rows, cell - origins, windows)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+import rasterio
 from scipy.ndimage import uniform_filter
 
 from scarp.model.artifact import load_model
 from scarp.model.classical import boosted_pcum
 from scarp.model.errors import ParameterInvalid
+from scarp.model.jobs.cross_fitted import train_by_cross_fitting
+from scarp.model.jobs.train_pcum import trained_model
 from scarp.model.training import pointwise_fit, unet_fit
+from scarp.model.training.settings import preset_settings
 from scarp.model.windows import cell_windows
-from scarp.model.windows.split import open_training_rasters
+from scarp.model.windows.split import TEST, open_training_rasters
 from scarp.tests.core.conftest import Listener, read_band, write_raster, write_stack
 from scarp.tests.core.prediction_models import predict
 from scarp.tests.core.test_cross_fitted import FACTORS, GRID, SIZE, NullProgress, area, collect, train
@@ -38,19 +44,16 @@ def folder(tmp_path_factory):
         yield result
 
 
-def test_a_window_has_all_that_the_unet_sees_in_its_middle():
-    for depth, halo in ((1, 8), (2, 22)):
-        side = unet_fit.window_side(depth)
-        assert side % 2**depth == 0 and side // 2 > halo and (side // 2) % 2**depth == 0
-    assert unet_fit.window_side(6) >= 128
-
-
-def test_windows_lie_around_their_cells(folder):
-    cells = collect(folder)
+@pytest.mark.parametrize(("depth", "halo"), [(1, 8), (2, 22)])
+def test_a_window_has_all_that_a_unet_sees(folder, depth, halo):
+    cells, side, align = collect(folder), unet_fit.window_side(depth), 2**depth
     with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
-        rows, windows = cell_windows.collect_cell_windows(rasters, cells, 20, 1, NullProgress())
+        found = cell_windows.collect_cell_windows(rasters, cells, side, align, 1, NullProgress())
+    rows, places, values = found.rows, found.places, found.windows.factors
     assert len(np.unique(rows)) == len(rows) > 500 and set(cells.labels[rows]) >= {0, 1}
-    assert np.array_equal(windows.factors[:, :, 10, 10], cells.values[rows])
+    each = np.arange(len(rows)), slice(None), places[:, 0], places[:, 1]
+    assert np.array_equal(values[each], cells.values[rows])
+    assert places.min() >= halo and places.max() < side - halo and (found.windows.origins % align == 0).all()
 
 
 def test_a_unet_is_added_where_the_surroundings_matter(folder, tmp_path):
@@ -68,6 +71,26 @@ def test_a_unet_is_added_where_the_surroundings_matter(folder, tmp_path):
     predict(folder / "stack.tif", [model], tmp_path / "whole.tif")
     predict(folder / "stack.tif", [model], tmp_path / "tiles.tif", tile=64)
     assert np.allclose(read_band(tmp_path / "whole.tif"), read_band(tmp_path / "tiles.tif"), atol=2e-5)
+
+
+def test_what_the_folds_say_is_what_their_networks_predict(folder, monkeypatch):
+    """Windows end where a U-Net sees no farther, so that the map of a fold has the values by which it was judged."""
+    monkeypatch.setattr(unet_fit, "CHECKPOINTS", (100,))
+    settings = preset_settings("recommended", {"block": 200.0, "buffer": 0.0, "depth": 1})
+    with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
+        run = train_by_cross_fitting(rasters, settings, NullProgress())
+    result, inner = run.result, np.zeros((SIZE, SIZE), dtype=bool)
+    inner[12:-12, 12:-12] = True
+    assert result.choice.depth == 1
+    model = trained_model("pcum", result.fitted, settings, GRID, {})
+    with rasterio.open(folder / "stack.tif") as dataset:
+        raw = dataset.read()
+    for fold, network in enumerate(result.of_folds):
+        found = dataclasses.replace(model, network=network).probability(raw).ravel()
+        some = np.flatnonzero((run.cells.roles[fold] == TEST) & np.isfinite(result.out_of_fold))
+        some = some[inner.ravel()[run.cells.places[some]]]
+        expected = 1 / (1 + np.exp(-result.out_of_fold[some]))
+        assert len(some) > 20 and np.allclose(found[run.cells.places[some]], expected, atol=1e-4)
 
 
 def test_all_parts_together(folder, tmp_path, monkeypatch):
