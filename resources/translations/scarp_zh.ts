@@ -27,7 +27,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source> When not given: {usual}.</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:chainwithcomparisons …</extracomment>
         <translation>未给出时：{usual}。</translation>
     </message>
     <message>
@@ -111,9 +111,9 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>训练算法得到的 .safetensors 文件。其中含有所用的因子及其缩放方式。给出多个模型时以分号分隔，结果取平均。</translation>
     </message>
     <message>
-        <source>A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors are matched by name and classes by label. Network and normalisation come from the model, so leave WIDTH, DEPTH, ENCODING and DROPOUT empty. The learning rate is a tenth of the usual one unless given.</source>
+        <source>A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors are matched by name and classes by label. Method, network and normalisation come from the model, so leave WIDTH, DEPTH, ENCODING and DROPOUT empty. By cross-fitting it is changed as far as spatial folds show that it pays; on windows the learning rate is a tenth of the usual one unless given.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>要微调的 PCUM 或 U-Net 模型文件，适用于自身滑坡较少的地区。因子按名称、类别按标签匹配。网络和归一化方式来自该模型，因此 WIDTH、DEPTH、ENCODING 和 DROPOUT 请留空。未给出学习率时取通常值的十分之一。</translation>
+        <translation>要微调的 PCUM 或 U-Net 模型文件，适用于自身滑坡较少的地区。因子按名称、类别按标签匹配。方法、网络和归一化方式来自该模型，因此 WIDTH、DEPTH、ENCODING 和 DROPOUT 请留空。交叉拟合时，只在空间折表明有益的程度内改变该模型；在窗口上训练时，未给出学习率则取通常值的十分之一。</translation>
     </message>
     <message>
         <source>A downloaded file is not the one that was expected ({file}): its hash differs. It was rejected, and nothing of it was kept or installed. Try again, since the connection may have been cut. If it happens again, something on the way changes files, such as a proxy or a virus scanner: ask your administrator, use another network, or install from a folder of wheels.</source>
@@ -156,6 +156,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>年份，或 2005-06-30 这样的日期，与 DATE_FIELD 一起使用：模型用此前的滑坡训练，用此日起的滑坡测试，所用土地相同。</translation>
     </message>
     <message>
+        <source>AUC</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>AUC</translation>
+    </message>
+    <message>
         <source>AUC against stable cells of the labels alone, the easier question</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
         <translation>只与标签的稳定像元相对照的 AUC，区分起来较容易</translation>
@@ -169,6 +174,16 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>AUC of slope alone on the same cells</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
         <translation>相同像元上仅用坡度的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC of the land held out: landslide cells against all other mapped land</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>留出土地的 AUC：滑坡像元与编录范围内其余全部土地相对照</translation>
+    </message>
+    <message>
+        <source>AUC of the map itself, when OUT_OF_FOLD is given and the other numbers are those of its values</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>易发性图自身的 AUC；给出 OUT_OF_FOLD 时，其他数值均为折外值的数值</translation>
     </message>
     <message>
         <source>AUC of the map on the labelled cells</source>
@@ -186,11 +201,6 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>测试窗口或区块的 AUC：滑坡像元与编录范围内其余全部土地相对照</translation>
     </message>
     <message>
-        <source>AUC of the test windows: landslide cells against all other mapped land</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>测试窗口的 AUC：滑坡像元与编录范围内其余全部土地相对照</translation>
-    </message>
-    <message>
         <source>AUC of the whole out-of-fold map</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>整幅折外预测图的 AUC</translation>
@@ -202,7 +212,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>AUC {value}</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>AUC {value}</translation>
     </message>
     <message>
@@ -267,7 +277,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>Annual precipitation (mm)</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <extracomment>algorithms/buildsafetyfactor.py, scarp:buildsafetyfactor, scarp:chainwithcomparisons …</extracomment>
         <translation>年降水量（mm）</translation>
     </message>
     <message>
@@ -296,6 +306,11 @@ The stack may cover another area than the one trained on, if it has the factors 
         <extracomment>scarp:predictsusceptibility</extracomment>
         <translation>将训练好的模型应用于因子栈，得到与因子栈分辨率相同、取值 0 到 1 的滑坡易发性图。
 因子栈可以覆盖训练区以外的地区，只要含有模型所需的因子，且像元大小大致相同。因子按名称、类别按标签查找。制图按相互重叠的分块进行，重叠足以消除接缝，因此区域大小不受限制。大图取消后，用相同的输入重新启动，且输出位于同一文件夹，就会从停下的地方继续。数值用于对坡体排序，不是每年的概率。用 PROBABILITY 训练的模型，其数值是与该像元同类的像元中编录滑坡像元的占比。</translation>
+    </message>
+    <message>
+        <source>Area field</source>
+        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>面积字段</translation>
     </message>
     <message>
         <source>Area of each class in km² and as a share of the row, mean and highest rain: for the whole map and each region, all zones together and each zone.</source>
@@ -338,9 +353,9 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>批大小（窗口）</translation>
     </message>
     <message>
-        <source>Below it a cell is under warning. At 0.5 rain exceeds the threshold.</source>
+        <source>Below it a cell is under warning. Automatic: 1, below which a slope fails, where SAFETY_FACTOR says that it is a factor of safety; else 0.5, below which rain exceeds the threshold of a rain index.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>低于此值的像元处于警戒状态。低于 0.5 时雨量超过阈值。</translation>
+        <translation>低于此值的像元处于警戒状态。自动：若 SAFETY_FACTOR 注明其为稳定系数，则为 1，低于它时边坡失稳；否则为 0.5，降雨指数低于它时雨量超过阈值。</translation>
     </message>
     <message>
         <source>Below it a cell under warning violates the constraint.</source>
@@ -403,9 +418,9 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>torch 的构建版本</translation>
     </message>
     <message>
-        <source>Build rain index</source>
+        <source>Build safety factor</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>计算降雨指数</translation>
+        <translation>计算安全系数</translation>
     </message>
     <message>
         <source>CSV (*.csv)</source>
@@ -429,8 +444,13 @@ The stack may cover another area than the one trained on, if it has the factors 
     </message>
     <message>
         <source>Cancelled after epoch {n}. There is no model.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>在第 {n} 轮后取消。没有模型。</translation>
+    </message>
+    <message>
+        <source>Cancelled after step {n}. There is no model.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>在第 {n} 步后取消。没有模型。</translation>
     </message>
     <message>
         <source>Cancelled.</source>
@@ -453,14 +473,14 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>类别编码</translation>
     </message>
     <message>
-        <source>Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, because the slope beside a landslide is not a good example of a stable one. Measured from the landslide, so it must exceed the radius to have an effect. 0, as in the paper, means no ring; 150 to 300 helped in trials on small landslides.</source>
+        <source>Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, because the edge of a landslide is not known exactly. Measured from the landslide, so it must exceed the radius to have an effect; 0 means no ring. Automatic: two cells beyond the radius of each landslide. Wide rings take away the stable slopes from which most can be learned.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>与滑坡的距离大于其半径、但小于此值的像元记为 255，不用于训练，因为紧邻滑坡的坡体并不是稳定坡体的好样本。距离从滑坡算起，所以此值必须大于半径才起作用。0 与论文一致，表示不设环带；在小型滑坡的试验中，150 到 300 有所帮助。</translation>
+        <translation>与滑坡的距离大于其半径但小于此值的像元记为 255，不用于训练，因为滑坡的边缘并不确切。距离从滑坡量起，因此必须大于半径才起作用；0 表示不设环带。自动：每处滑坡的半径之外再加两个像元。环带过宽会去掉最有学习价值的稳定坡体。</translation>
     </message>
     <message>
-        <source>Cells nearer than this to the blocks held out for test are used neither for training nor for validation, so that the test does not ask about land that the model saw next door. Empty: the largest radius of the landslide labels; RING if they have no radius; no buffer if the labels tell neither. Not used with SPLIT=random.</source>
+        <source>Cells nearer than this to the blocks held out for test are used neither for training nor for validation, so that the test does not ask about land that the model saw next door. Automatic: the largest radius of the landslide labels, RING if they have no radius, no buffer if the labels tell neither; at most a quarter of BLOCK. Not used with SPLIT=random.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>与留作测试的区块的距离小于此值的像元，既不用于训练，也不用于验证，以免测试的是模型在近旁见过的土地。留空：取滑坡标签的最大半径；标签没有半径时取 RING；标签中两者都没有时不设缓冲带。SPLIT=random 时不使用。</translation>
+        <translation>与留作测试的区块的距离小于此值的像元，既不用于训练，也不用于验证，以免测试的是模型在近旁见过的土地。自动：取滑坡标签的最大半径；标签没有半径时取 RING；标签中两者都没有时不设缓冲带；不超过 BLOCK 的四分之一。SPLIT=random 时不使用。</translation>
     </message>
     <message>
         <source>Channels of the first level. More of them need more landslides and time.</source>
@@ -553,21 +573,21 @@ It never stops at the first problem, and changes nothing.</source>
     </message>
     <message>
         <source>Compares a susceptibility map with landslides, other land and stable points, and writes a report: ROC curve and AUC, recall, kappa and confusion matrix, calibration, and for each zone its share of the landslides against its share of the area.
-The AUC compares landslides with all other mapped land by area. Stable points, for recall and kappa, are drawn at random, as many as landslides, away from them. Intervals resample blocks of land, because landslides near each other resemble each other. A map always fits the landslides it was trained on: give the training windows, and the report states how many points lie in them and gives the numbers of the test windows beside those of all. Trust those of the test windows.</source>
+The AUC compares landslides with all other mapped land by area. Stable points, for recall and kappa, are drawn at random, as many as landslides, away from them. Intervals resample blocks of land, because landslides near each other resemble each other. A map always fits the landslides it was trained on: give the out-of-fold map that &quot;Train PCUM&quot; wrote, and every place is judged by a model that has not seen it. For models that were trained on windows give the training windows: the report then has the numbers of the test windows beside those of all. Trust those.</source>
         <extracomment>scarp:validatewithpoints</extracomment>
         <translation>将易发性图与滑坡、其余土地和稳定点作比较，并写出报告：ROC 曲线和 AUC、召回率、kappa 和混淆矩阵、校准，以及各分区的滑坡占比与面积占比。
-AUC 将滑坡与编录范围内其余全部土地按面积相对照。用于召回率和 kappa 的稳定点随机抽取，与滑坡数目相同，并与滑坡保持距离。区间由对区块重抽样得到，因为相邻的滑坡彼此相似。一幅图总是与其训练所用的滑坡相符：请给出训练窗口，报告会说明其中有多少点，并将测试窗口的数值与全部点的数值并列给出。请以测试窗口的数值为准。</translation>
+AUC 将滑坡与编录范围内其余全部土地按面积相对照。用于召回率和 kappa 的稳定点随机抽取，与滑坡数目相同，并与滑坡保持距离。区间由对区块重抽样得到，因为相邻的滑坡彼此相似。一幅图总是与其训练所用的滑坡相符：请给出“训练 PCUM”写出的折外预测图，这样每一处都由没有见过它的模型来评价。对于在窗口上训练的模型，请给出训练窗口：报告会将测试窗口的数值与全部点的数值并列给出。请以前者为准。</translation>
     </message>
     <message>
         <source>Compares several susceptibility maps of one area on the same landslides, the same stable points and the same ground: AUC of each map and region, tests whether a difference could be chance, how far the maps agree in their zones and in the order of the cells, and where they differ.
 The maps may have different cell sizes, extents and coordinate reference systems; everything is compared on the cells of the finest map, where all maps have data. A map of another agency can be one of them: any values that rise with susceptibility will do, including classes. Measures at a threshold are only given for maps from 0 to 1.
 Maps of several regions count as one: give all rasters of a model the same name in NAMES, and the summary table has one row a region. One model alone is enough for that.
-A map looks better on the landslides it was trained on. Give the training windows and look at the test windows, or take landslides that none of the maps has seen.</source>
+A map looks better on the landslides it was trained on. Give the training windows and look at the test windows, take landslides that none of the maps has seen, or compare out-of-fold maps.</source>
         <extracomment>scarp:comparemodels</extracomment>
         <translation>用相同的滑坡、相同的稳定点和相同的范围比较同一地区的多幅易发性图：每幅图和每个区域的 AUC、差异是否可能出于偶然的检验、各图在分区和像元排序上的一致程度，以及差异所在。
 各图的像元大小、范围和坐标参考系可以不同；全部比较都在最精细的一幅图的像元上、各图都有数据之处进行。其中也可以有其他机构的图：只要数值随易发性增大即可，类别也行。只有取值为 0 到 1 的图才给出阈值处的指标。
 多个区域的图可算作一幅：在 NAMES 中给同一模型的所有栅格取相同的名称，汇总表便每个区域一行。为此只有一个模型也可以。
-一幅图在其训练所用的滑坡上看起来总会更好。请给出训练窗口并查看测试窗口的结果，或使用所有图都没有见过的滑坡。</translation>
+一幅图在其训练所用的滑坡上看起来总会更好。请给出训练窗口并查看测试窗口的结果，或使用所有图都没有见过的滑坡，或比较折外预测图。</translation>
     </message>
     <message>
         <source>Comparison</source>
@@ -590,15 +610,17 @@ A map looks better on the landslides it was trained on. Give the training window
         <translation>计算设备。auto：有 NVIDIA GPU 时用 GPU，否则用 CPU。cuda:1 是第二块 GPU；mps 是苹果电脑的 GPU。</translation>
     </message>
     <message>
-        <source>Computes where the wettest week of a mean year brings more rain than the threshold of its landform. Training uses it as the physics constraint: where the rain index is below 0.5, the model is penalised for predicting low susceptibility.
+        <source>Computes what the physics constraint of the training needs, by one of two methods: where rain exceeds a threshold (rain index), or where the soil on a slope would slide (factor of safety).
+METHOD=rain_threshold computes where the wettest week of a mean year brings more rain than the threshold of its landform. Where the rain index is below 0.5, a model is penalised for predicting low susceptibility.
 R7, the rain of the wettest seven days, is estimated as ALPHA × BETA × 7 / RAINY_DAYS × annual precipitation (mm): a climatological week, not a real one. The rain index is Fs = 1 / (1 + k × R7). k is 1 divided by the critical rainfall of a terrain class, so Fs is below 0.5 exactly where R7 exceeds the critical rainfall. Zhang and Deng call Fs a safety factor; it is no factor of safety of a slope, because strength and stress are not in it.
 For each terrain class k comes from K_TABLE; else from your landslides, as the PERCENTILE of R7 at those in that class (in all, where that class has too few); else from the paper&apos;s table, where the names match. The log states the hit rate, which is the share of the landslides under warning, and the share of the land under warning. The paper&apos;s 95th percentile has a hit rate of about 5 % by construction.
-A factor of safety from a slope stability model can be used for training instead.</source>
+METHOD=infinite_slope computes the factor of safety of a sheet of soil that slides on a plane parallel to the surface: strength over stress, below 1 where it fails. It takes the slope from the factor stack, and soil and water as numbers, as ranges such as 2-8, within which every value is equally likely, as rasters, or as tables by class with rows between semicolons, such as granite: 2-8; schist: 5-12; all: 4. Classes are those of TOPOGRAPHY, else of a band of the stack, such as its lithology; all is for the others. With ranges the result is the geometric mean over 256 draws, and OUTPUT_PROBABILITY the share of them below 1. The defaults are usual values, not those of your area.</source>
         <extracomment>scarp:buildsafetyfactor</extracomment>
-        <translation>计算平均年份中最湿的一周在哪些地方带来的降雨超过该处地貌的阈值。训练时以此作为物理约束：在降雨指数低于 0.5 的地方，模型预测低易发性会受到惩罚。
-R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水量（mm）估算：这是气候平均意义上的一周，不是真实的某一周。降雨指数为 Fs = 1 / (1 + k × R7)。k 等于 1 除以该地形类型的临界雨量，因此 R7 超过临界雨量之处恰好是 Fs 低于 0.5 之处。Zhang and Deng 称 Fs 为安全系数；但它并不是边坡的安全系数，因为其中不含强度和应力。
+        <translation>用两种方法之一计算训练时物理约束所需的量：雨量在何处超过阈值（降雨指数），或坡上的土体在何处会滑动（稳定系数）。
+METHOD=rain_threshold 计算平均年份中最湿的一周在哪些地方带来的降雨超过该处地貌的阈值。在降雨指数低于 0.5 的地方，模型预测低易发性会受到惩罚。
+R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水量（mm）估算：这是气候平均意义上的一周，不是真实的某一周。降雨指数为 Fs = 1 / (1 + k × R7)。k 等于 1 除以该地形类型的临界雨量，因此 R7 超过临界雨量之处恰好是 Fs 低于 0.5 之处。Zhang and Deng 称 Fs 为安全系数；但它并不是边坡的稳定系数，因为其中不含强度和应力。
 每种地形类型的 k 取自 K_TABLE；否则由您的滑坡求得，即该类型上各滑坡处 R7 的第 PERCENTILE 百分位数（该类型滑坡过少时用全部滑坡）；再否则按名称取自论文的表格。日志给出命中率，即处于警戒状态的滑坡占比，以及处于警戒状态的土地占比。论文采用的第 95 百分位数，其命中率按定义只有约 5 %。
-训练也可以改用由边坡稳定性模型得到的安全系数。</translation>
+METHOD=infinite_slope 计算沿平行于地表的平面滑动的一层土体的稳定系数：强度除以应力，低于 1 之处失稳。坡度取自因子栈；土和水的参数可以是数值，可以是 2-8 这样的范围（其中每个值的可能性相同），可以是栅格，也可以是按类别的表格，各行以分号隔开，例如 granite: 2-8; schist: 5-12; all: 4。类别取自 TOPOGRAPHY，否则取自因子栈的某一波段，例如岩性；all 用于其余类别。给出范围时，结果为 256 次抽样的几何平均值，OUTPUT_PROBABILITY 为其中低于 1 的抽样占比。默认值为通常的取值，并非您所在地区的取值。</translation>
     </message>
     <message>
         <source>Copy</source>
@@ -719,7 +741,7 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     </message>
     <message>
         <source>Done</source>
-        <extracomment>environment/install.py, gui/install_dialog.py</extracomment>
+        <extracomment>environment/install.py, gui/install_dialog.py, gui/training_list.py</extracomment>
         <translation>完成</translation>
     </message>
     <message>
@@ -753,6 +775,16 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>早停：验证损失连续这么多轮没有降低时结束训练。0 表示从不早停。无论如何都保留最佳轮次的权重。</translation>
     </message>
     <message>
+        <source>Effective angle of internal friction, in degrees. A number, a range or a table by class.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>有效内摩擦角，单位为度。可填一个数、一个范围或按类别的表格。</translation>
+    </message>
+    <message>
+        <source>Effective cohesion of the soil and the roots in it, together, in kPa. A number, a range or a table by class.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>土体与其中根系的有效黏聚力之和，单位为 kPa。可填一个数、一个范围或按类别的表格。</translation>
+    </message>
+    <message>
         <source>Elevation for the relief</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>晕渲所用高程</translation>
@@ -768,14 +800,24 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>高程模型（DEM）</translation>
     </message>
     <message>
-        <source>Epoch</source>
-        <extracomment>gui/training_list.py</extracomment>
-        <translation>轮次</translation>
+        <source>Elevations on the grid of REFERENCE. Where neither the stack nor CONTRIBUTING_AREA has the contributing area, water is led over them, which needs the package pyflwdir.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>位于 REFERENCE 的格网上的高程。因子栈和 CONTRIBUTING_AREA 都没有给出汇水面积时，由高程推算水流路径，这需要软件包 pyflwdir。</translation>
+    </message>
+    <message>
+        <source>Ensemble</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>集成</translation>
     </message>
     <message>
         <source>Epoch {n} of at most {most} is done; epoch {best} is the best.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>最多 {most} 轮，已完成第 {n} 轮；其中第 {best} 轮最佳。</translation>
+    </message>
+    <message>
+        <source>Epochs, or steps of the network, and how many there are at most</source>
+        <extracomment>gui/training_list.py</extracomment>
+        <translation>轮次或网络的步数，以及最多有多少</translation>
     </message>
     <message>
         <source>Estimates how good a kind of model is on areas that it has not seen. The area is cut into blocks, and the blocks are divided into folds. Each fold is predicted by a model that was trained on all other folds only. The result is a map in which every cell comes from a model that did not see its block, and a report with the AUC of each fold, of the mean, and of slope alone, with intervals. Instead of blocks, REGIONS may be left out one by one, or the landslides after a date (SPLIT_DATE).
@@ -828,8 +870,13 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Failed after epoch {n}: {reason}</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>在第 {n} 轮后失败：{reason}</translation>
+    </message>
+    <message>
+        <source>Failed after step {n}: {reason}</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>在第 {n} 步后失败：{reason}</translation>
     </message>
     <message>
         <source>Faults</source>
@@ -865,6 +912,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Field of the landslides with the rain in millimetres of the week before each of them. It replaces the climatological week there, so the threshold and its hit rate come from real weeks, like the rain that &quot;Rainfall warning&quot; compares. Landslides without a value are left out.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>滑坡图层中存放每个滑坡发生前一周雨量（毫米）的字段。它在滑坡处代替气候平均意义上的一周，因此阈值及其命中率来自真实的各周，与“降雨预警”所比较的降雨相同。没有值的滑坡不参与。</translation>
+    </message>
+    <message>
+        <source>Field with the area of each landslide point in m². The automatic radius is that of a circle of this area, up to the limit. Where it is empty, SCALE_FIELD counts.</source>
+        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>各滑坡点面积所在的字段，单位为 m²。自动半径取与此面积相等的圆的半径，不超过上限。此字段为空的点以 SCALE_FIELD 为准。</translation>
     </message>
     <message>
         <source>Field with the class of each landform polygon. Needed for polygons only.</source>
@@ -938,13 +990,23 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Finished after all {n} epochs.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>全部 {n} 轮已完成。</translation>
     </message>
     <message>
+        <source>Finished after all {n} steps.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>全部 {n} 步已完成。</translation>
+    </message>
+    <message>
         <source>Finished after epoch {n}, {patience} epochs without improvement.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>在第 {n} 轮后结束，连续 {patience} 轮没有改善。</translation>
+    </message>
+    <message>
+        <source>Finished after step {n}: the loss out of fold fell no more.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>在第 {n} 步后结束：折外损失不再下降。</translation>
     </message>
     <message>
         <source>First map minus the second, on the grid of the first. Where one of them is not within 0 to 1, ranks are subtracted: the share of the ground that is less susceptible.</source>
@@ -952,9 +1014,14 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>第一幅图减去第二幅，采用第一幅的格网。其中一幅不在 0 到 1 之间时，改为排序相减：易发性更低的面积所占比例。</translation>
     </message>
     <message>
-        <source>Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the most accurate; bf16 and fp16 are faster where the device supports them.</source>
+        <source>Fitting the curves of the factors: {percent} % done; then at most {most} steps of the network.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>正在拟合各因子的曲线：已完成 {percent} %；随后网络最多训练 {most} 步。</translation>
+    </message>
+    <message>
+        <source>Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the most accurate; bf16 and fp16 are faster where the device supports them. Training by cross-fitting, and models of single cells, always compute in fp32.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>网络的浮点类型。auto：在该设备上足够精确的最快类型。fp32 最精确；在支持的设备上 bf16 和 fp16 更快。</translation>
+        <translation>网络的浮点类型。auto：在该设备上足够精确的最快类型。fp32 最精确；在支持的设备上 bf16 和 fp16 更快。交叉拟合训练以及逐像元的模型始终用 fp32 计算。</translation>
     </message>
     <message>
         <source>Folder</source>
@@ -1044,6 +1111,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
 文件夹中有带河谷和水系的 DEM、1 km 的年降水量和年平均气温、河流、断层、岩性、地貌、地震烈度、气候分区、研究区、以不同滑坡成因为主的各个区域，以及一份带有真实编录常见缺陷的滑坡编录：偏远处漏记的滑坡、重复记录和缺失的规模。true_probability.tif 是抽取滑坡所依据的概率。一切均为虚构，并不表示真实地点。</translation>
     </message>
     <message>
+        <source>GeoTIFF of METHOD=infinite_slope: share of the draws from the ranges in which the factor of safety is below 1. It can be validated like a susceptibility.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>METHOD=infinite_slope 的 GeoTIFF：从各范围所作的抽样中稳定系数低于 1 的占比。它可以像易发性一样验证。</translation>
+    </message>
+    <message>
         <source>GeoTIFF of warning classes from 1, below the threshold, to 4, severe; names and colours are in it.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>预警等级的 GeoTIFF，从 1（低于阈值）到 4（严重）；名称和颜色已写入其中。</translation>
@@ -1084,14 +1156,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>GeoTIFF，0 到 1，越大越易发。采用因子栈的像元；当所有模型都以 600 m 的小块进行预测时（BPNN 和 ResNet），采用 600 m 的像元。日志和图层给出结论（可用、较弱或请勿使用）及其理由。</translation>
     </message>
     <message>
-        <source>GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the critical rainfall.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>GeoTIFF，0 到 1。低于 0.5 之处雨量超过临界雨量。</translation>
-    </message>
-    <message>
         <source>GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the threshold.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>GeoTIFF，0 到 1。低于 0.5 表示雨量超过阈值。</translation>
+    </message>
+    <message>
+        <source>GeoTIFF. The rain index is 0 to 1; below 0.5 the rain exceeds the critical rainfall. The factor of safety is 0.01 to 100; below 1 the slope fails.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>GeoTIFF。降雨指数为 0 到 1；低于 0.5 之处雨量超过临界雨量。稳定系数为 0.01 到 100；低于 1 之处边坡失稳。</translation>
     </message>
     <message>
         <source>GeoTIFF: 1 landslide, 0 stable, 255 unknown.</source>
@@ -1112,6 +1184,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Hit rate of the threshold</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>阈值的命中率</translation>
+    </message>
+    <message>
+        <source>Horizontal acceleration of an earthquake as part of gravity, such as 0.1; 0 without one. A number, a range or a table by class, such as VII: 0.05; VIII: 0.1 for the seismic intensity of the stack.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>地震的水平加速度与重力加速度之比，例如 0.1；不考虑地震时为 0。可填一个数、一个范围或按类别的表格，例如按因子栈的地震烈度填写 VII: 0.05; VIII: 0.1。</translation>
     </message>
     <message>
         <source>Host</source>
@@ -1144,14 +1221,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>随机关闭网络的一部分、对每个像元重复计算的次数（Monte Carlo dropout）。其离散程度说明模型有多大把握。0：不计算；20 是合适的取值，耗时为 20 倍。</translation>
     </message>
     <message>
-        <source>How often it halves the resolution for a wider view.</source>
+        <source>How often the U-Net halves the resolution for a wider view. With PRESET=recommended it is the largest depth of a U-Net that is tried on top of the network of single cells, and kept if it is better out of fold; 0 tries none.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>为获得更大视野而将分辨率减半的次数。</translation>
+        <translation>U-Net 将分辨率减半的次数，次数越多，视野越宽。PRESET=recommended 时，它是在逐像元网络之上试用的 U-Net 的最大深度，折外结果更好时才保留；0 表示不试用。</translation>
+    </message>
+    <message>
+        <source>How well landslides are ranked above stable land; 0.5 is chance, 1 is perfect.</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>滑坡在多大程度上排在稳定区之前；0.5 相当于随机，1 为完美。</translation>
     </message>
     <message>
         <source>How windows are divided into training, validation and test. spatial_blocks: whole blocks are held out for validation and test, so the test area was never seen. random: window by window as in the paper, which gives better numbers because neighbours are alike.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
         <translation>窗口如何划分为训练、验证和测试。spatial_blocks：留出整个区块用于验证和测试，因此测试区从未用于训练。random：与论文一致，逐个窗口随机分配，由于相邻处彼此相似，数值会更好看。</translation>
+    </message>
+    <message>
+        <source>Hydraulic conductivity of the saturated soil times its thickness, in m²/day: a number, a range or a table by class. Only its ratio to RECHARGE matters.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>饱和土体的渗透系数乘以其厚度，单位为 m²/day：可填一个数、一个范围或按类别的表格。起作用的只是它与 RECHARGE 之比。</translation>
     </message>
     <message>
         <source>In a process of its own</source>
@@ -1160,8 +1247,103 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>In the first of at most {most} epochs: {percent} % done.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>最多 {most} 轮，第一轮已完成 {percent} %。</translation>
+    </message>
+    <message>
+        <source>Infinite slope: cohesion with roots (kPa)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：含根系的黏聚力（kPa）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: contributing area (m²)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：汇水面积（m²）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: elevation model</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：高程模型</translation>
+    </message>
+    <message>
+        <source>Infinite slope: friction angle (degrees)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：内摩擦角（度）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: raster of cohesion (kPa)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：黏聚力栅格（kPa）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: raster of friction angle (degrees)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：内摩擦角栅格（度）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: raster of recharge (mm/day)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：补给量栅格（mm/day）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: raster of saturation (0 to 1)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：饱和度栅格（0 到 1）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: raster of soil depth (m)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：土层深度栅格（m）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: raster of the seismic coefficient</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：地震系数栅格</translation>
+    </message>
+    <message>
+        <source>Infinite slope: raster of transmissivity (m²/day)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：导水系数栅格（m²/day）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: raster of unit weight (kN/m³)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：重度栅格（kN/m³）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: recharge (mm/day)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：补给量（mm/day）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: saturation (0 to 1)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：饱和度（0 到 1）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: seismic coefficient</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：地震系数</translation>
+    </message>
+    <message>
+        <source>Infinite slope: slope (degrees)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：坡度（度）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: soil depth (m)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：土层深度（m）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: transmissivity (m²/day)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：导水系数（m²/day）</translation>
+    </message>
+    <message>
+        <source>Infinite slope: unit weight of the soil (kN/m³)</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>无限边坡：土的重度（kN/m³）</translation>
     </message>
     <message>
         <source>Inputs, outputs and numbers, then and now, one per row, with what differs.</source>
@@ -1237,6 +1419,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Knots of the curves</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>曲线节点数</translation>
+    </message>
+    <message>
+        <source>Land that drains through a cell, in square metres, the cell itself included, on the grid of REFERENCE; flow accumulation of SAGA or GRASS. Without it the band contributing_area of the stack is used (TERRAIN with flow), else the DEM.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>水流经一个像元的土地的面积，单位为平方米，包括像元本身，位于 REFERENCE 的格网上；即 SAGA 或 GRASS 的汇流累积量。不给出时使用因子栈的 contributing_area 波段（TERRAIN 含 flow 时有此波段），否则由 DEM 计算。</translation>
     </message>
     <message>
         <source>Landform</source>
@@ -1385,7 +1572,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Method</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:classifyzones …</extracomment>
         <translation>方法</translation>
     </message>
     <message>
@@ -1480,8 +1667,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>No update since epoch {n}: its program was closed or killed.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>自第 {n} 轮起没有更新：其程序已关闭或被终止。</translation>
+    </message>
+    <message>
+        <source>No update since step {n}: its program was closed or killed.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>自第 {n} 步起没有更新：其程序已关闭或被终止。</translation>
     </message>
     <message>
         <source>No values.</source>
@@ -1499,14 +1691,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>以下文件不在清单中，但因来源由您选择而予以使用：{files}</translation>
     </message>
     <message>
+        <source>Not used with METHOD={method}: {names}.</source>
+        <extracomment>algorithms/buildsafetyfactor.py</extracomment>
+        <translation>METHOD={method} 时不使用：{names}。</translation>
+    </message>
+    <message>
         <source>Number of days with rain in the rainy season. The paper does not print its numbers: take yours from a weather station.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>雨季中有雨的天数。论文没有印出所用数值，请取自气象站资料。</translation>
     </message>
     <message>
-        <source>Number of groups into which the blocks are divided.</source>
+        <source>Number of groups into which the blocks are divided. Automatic: 5, or as many as there are blocks with landslides, at least 3.</source>
         <extracomment>scarp:crossvalidate</extracomment>
-        <translation>区块划分成的组数。</translation>
+        <translation>区块划分成的组数。自动：5，或与含滑坡的区块同样多，至少为 3。</translation>
     </message>
     <message>
         <source>Number of permutations of each factor.</source>
@@ -1604,9 +1801,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>每种类型一行：名称和 k，k 等于 1 除以以 mm 为单位的临界雨量。“all”一行用于没有单独列出的类型，没有划分类型时用于整个区域。用文本写作：lakes,0.0119,glaciers,0.0263。留空：由 LANDSLIDES 求得，或按名称取自论文的表格。</translation>
     </message>
     <message>
-        <source>One row per size: its name or code, and the radius in metres. As text: giant,600,large,500. The row &quot;unrecorded&quot; is for landslides without a size. For polygons the radius is a buffer around them, which is only applied when you change this table.</source>
+        <source>One row per size: its name or code, and the radius in metres. As text: giant,600,large,500. The row &quot;unrecorded&quot; is for landslides without a size. For polygons the radius is a buffer around them. Empty: automatic, or with PRESET=paper 600 m for giant, 500 m for large, 400 m for medium and 300 m for all other landslides; around polygons no buffer.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>每种规模一行：名称或代码，以及以米为单位的半径。用文本写作：giant,600,large,500。“unrecorded”一行用于没有规模的滑坡。对于面，半径是其周围的缓冲区，只有修改此表时才会应用。</translation>
+        <translation>每种规模一行：名称或代码，以及以米为单位的半径。用文本写作：giant,600,large,500。“unrecorded”一行用于没有规模的滑坡。对于面，半径是其周围的缓冲区。留空：自动；PRESET=paper 时巨型滑坡取 600 m，大型取 500 m，中型取 400 m，其余滑坡取 300 m，面的周围不设缓冲区。</translation>
     </message>
     <message>
         <source>Open log</source>
@@ -1632,6 +1829,21 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Other…</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>其他…</translation>
+    </message>
+    <message>
+        <source>Out of fold: {numbers}.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>折外：{numbers}。</translation>
+    </message>
+    <message>
+        <source>Out-of-fold map</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum …</extracomment>
+        <translation>折外预测图</translation>
+    </message>
+    <message>
+        <source>Out-of-fold map: GeoTIFF with the susceptibility of each cell by the model of the fold that did not see its block. Give it to &quot;Validate with points&quot; as OUT_OF_FOLD: all landslides train the model, so its own map would show a fit. Not for maps to use: seams between blocks are differences of the models. It takes as long as a map; a training on windows has none.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>折外预测图：GeoTIFF，每个像元的易发性由没有见过其区块的那一折的模型给出。请将它作为 OUT_OF_FOLD 用于“用点数据验证”：全部滑坡都参与模型的训练，因此模型自身的图只能说明拟合程度。不要用它制图：区块之间的接缝是各模型之间的差异。耗时与生成一幅图相同；在窗口上训练时没有此图。</translation>
     </message>
     <message>
         <source>Out-of-fold susceptibility</source>
@@ -1749,9 +1961,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>滑坡编录范围（面）。范围以外的像元不用于训练。不给出时，整个研究区都视为编录范围。</translation>
     </message>
     <message>
-        <source>Polygons of the windows with subset (train, validation, test), kind (landslide, stable) and share of landslide cells. &quot;Validate with points&quot; reads it to evaluate on test windows only.</source>
+        <source>Polygons of the blocks, with their fold, or of the windows, with subset (train, validation, test), kind (landslide, stable) and share of landslide cells. With windows &quot;Validate with points&quot; evaluates on the test windows only.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>窗口的面，含 subset（train、validation、test）、kind（landslide、stable）和滑坡像元占比。“用点数据验证”读取它，以便只用测试窗口评价。</translation>
+        <translation>区块的面，含所属的折；或窗口的面，含 subset（train、validation、test）、kind（landslide、stable）和滑坡像元占比。给出窗口时，“用点数据验证”只用测试窗口评价。</translation>
     </message>
     <message>
         <source>Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.</source>
@@ -1759,9 +1971,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>逐一留出的面：每个面为一折，代替 FOLDS。BLOCK 用于在其余土地中划分验证区块。所有区域以外的土地参与每个模型的训练，在 OUTPUT 中为无数据。</translation>
     </message>
     <message>
-        <source>Polygons or a raster of class numbers, as for &quot;Build rain index&quot;; each class has its own threshold. Needed when there is neither K nor SAFETY_FACTOR.</source>
+        <source>Polygons or a raster of class numbers, as for &quot;Build safety factor&quot;; each class has its own threshold. Needed when there is neither K nor SAFETY_FACTOR.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>面或类别编号栅格，与“计算降雨指数”相同；每种类型有各自的阈值。既没有 K 也没有 SAFETY_FACTOR 时必须给出。</translation>
+        <translation>面或类别编号栅格，与“计算安全系数”相同；每种类型有各自的阈值。既没有 K 也没有 SAFETY_FACTOR 时必须给出。</translation>
     </message>
     <message>
         <source>Polygons or a raster of class numbers; each class has its own critical rainfall. The landform layer is suitable. Without it one critical rainfall holds everywhere.</source>
@@ -1835,8 +2047,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Preset</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
+        <extracomment>scarp:buildbufferedlabels, scarp:buildsafetyfactor, scarp:chainwithcomparisons …</extracomment>
         <translation>预设</translation>
+    </message>
+    <message>
+        <source>Probability of failure</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>失稳概率</translation>
     </message>
     <message>
         <source>Processes</source>
@@ -1915,13 +2132,33 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Rain index</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>降雨指数</translation>
+    </message>
+    <message>
+        <source>Rain index from &quot;Build safety factor&quot;: the thresholds and their hit rate are taken from it, not its values. With thresholds by terrain class TOPOGRAPHY needs the same classes. A threshold from climatological weeks is another quantity than the rain of a real week, and the log says so.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>“计算安全系数”得到的降雨指数：取用其中的阈值及命中率，不取用其数值。阈值按地形类型给出时，TOPOGRAPHY 须含相同的类型。由气候平均的各周得到的阈值与真实一周的雨量不是同一个量，日志会加以说明。</translation>
     </message>
     <message>
         <source>Rain index of this rain</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>此次降雨的降雨指数</translation>
+    </message>
+    <message>
+        <source>Rain index or factor of safety</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>降雨指数或稳定系数</translation>
+    </message>
+    <message>
+        <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack. PCUM learns with it; for every kind it is judged alone, as a baseline.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>降雨指数或稳定系数，由“计算安全系数”或其他程序得到，位于因子栈的格网上。PCUM 用它学习；对每种模型，都将它单独作为基线评价。</translation>
+    </message>
+    <message>
+        <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack; for a factor of safety of another program set FS_CRITICAL to 1. Without it the model is trained without the physics constraint.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>降雨指数或稳定系数，由“计算安全系数”或其他程序得到，位于因子栈的格网上；如果是其他程序得到的稳定系数，请将 FS_CRITICAL 设为 1。不给出时，模型训练不使用物理约束。</translation>
     </message>
     <message>
         <source>Rain index with thresholds</source>
@@ -1994,21 +2231,6 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“构建滑坡标签”得到的栅格，位于因子栈的格网上。</translation>
     </message>
     <message>
-        <source>Raster from &quot;Build rain index&quot;, or a factor of safety, on the stack&apos;s grid. PCUM learns with it; for every kind it is judged alone, as a baseline.</source>
-        <extracomment>scarp:crossvalidate</extracomment>
-        <translation>“计算降雨指数”得到的栅格，或边坡安全系数，位于因子栈的格网上。PCUM 用它学习；对每种模型，都将它单独作为基线评价。</translation>
-    </message>
-    <message>
-        <source>Raster from &quot;Build rain index&quot;, or a factor of safety, on the stack&apos;s grid. Without it the model is trained without the physics constraint.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>“计算降雨指数”得到的栅格，或边坡安全系数，位于因子栈的格网上。不给出时，模型训练不使用物理约束。</translation>
-    </message>
-    <message>
-        <source>Raster from &quot;Build rain index&quot;: the thresholds and their hit rate are taken from it, not its values. With thresholds by terrain class TOPOGRAPHY needs the same classes. A threshold from climatological weeks is another quantity than the rain of a real week, and the log says so.</source>
-        <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>“计算降雨指数”得到的栅格：取用其中的阈值及命中率，不取用其数值。阈值按地形类型给出时，TOPOGRAPHY 须含相同的类型。由气候平均的各周得到的阈值与真实一周的雨量不是同一个量，日志会加以说明。</translation>
-    </message>
-    <message>
         <source>Raster from &quot;Classify zones&quot; on the map&apos;s grid, for the table. Without it the map is cut into five zones by area shares.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>“划分易发性分区”得到的、位于易发性图格网上的栅格，用于表格。不给出时，易发性图按面积占比划分为五级。</translation>
@@ -2024,14 +2246,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>年降水毫米数的栅格。它既是一个因子，也用于计算降雨指数。</translation>
     </message>
     <message>
+        <source>Raster that &quot;Train PCUM&quot; wrote as OUTPUT_OUT_OF_FOLD with the model that made the map. All numbers, zones and points then have its values: of each cell by a model that did not see its land. The map itself is judged beside it in one line, as a fit.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>“训练 PCUM”在训练生成易发性图的模型时作为 OUTPUT_OUT_OF_FOLD 写出的栅格。此时全部数值、分区和点都采用它的值：每个像元的值来自没有见过该处土地的模型。易发性图自身的评价作为拟合程度，在旁用一行给出。</translation>
+    </message>
+    <message>
+        <source>Raster that replaces the parameter of this name without _RASTER, in the same unit, on any grid.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>代替去掉 _RASTER 后的同名参数的栅格，单位相同，格网不限。</translation>
+    </message>
+    <message>
         <source>Raster with the grid of the labels, normally the factor stack. Cells without data in it become 255.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>标签采用此栅格的格网，通常为因子栈。其中没有数据的像元记为 255。</translation>
     </message>
     <message>
-        <source>Raster with the grid of the result, normally the factor stack.</source>
+        <source>Raster with the grid of the result, normally the factor stack, whose bands of slope, contributing area and classes METHOD=infinite_slope takes.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>结果采用此栅格的格网，通常为因子栈。</translation>
+        <translation>结果采用此栅格的格网，通常为因子栈；METHOD=infinite_slope 从中取坡度、汇水面积和类别的波段。</translation>
     </message>
     <message>
         <source>Ratio of the rain in the wettest week of the season to the mean. The paper has 2.0 to 2.5; its printed formula omits this factor, which is the same as 1.</source>
@@ -2040,7 +2272,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Reading windows; then at most {most} epochs.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>正在读取窗口；随后最多 {most} 轮。</translation>
     </message>
     <message>
@@ -2182,14 +2414,14 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>再次运行 {algorithm}，首次运行于 {time}。</translation>
     </message>
     <message>
-        <source>Runs the whole workflow and compares PCUM with well-known models: a random forest, logistic regression and the frequency ratio, trained on the same labels and tested on the same spatial blocks. The comparison states which map is better, whether the difference is significant, and where the maps differ; zones and validation are those of PCUM. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. With regions, all metrics are given by region, and the summary has a row for each. Look at the test windows: a map always fits the landslides it was trained on.</source>
+        <source>Runs the whole workflow and compares PCUM with well-known models: a random forest, logistic regression and the frequency ratio, trained on the same labels. PCUM is compared by its out-of-fold map, and all on the land for test of the others, so that no map has seen it. The comparison states which map is better, whether the difference is significant, and where the maps differ; zones and validation are those of PCUM. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. With regions, all metrics are given by region, and the summary has a row for each. Look at the test windows: elsewhere the maps of the other models fit the landslides that they were trained on.</source>
         <extracomment>scarp:chainwithcomparisons</extracomment>
-        <translation>运行完整流程，并将 PCUM 与广为人知的模型作比较：随机森林、逻辑回归和频率比，它们用相同的标签训练，并在相同的空间区块上测试。比较结果说明哪幅图更好、差异是否显著，以及各图差异所在；分区和验证针对 PCUM。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。给出区域时，全部指标按区域给出，汇总表每个区域一行。请查看测试窗口：一幅图总是与其训练所用的滑坡相符。</translation>
+        <translation>运行完整流程，并将 PCUM 与广为人知的模型作比较：随机森林、逻辑回归和频率比，它们用相同的标签训练。PCUM 以其折外预测图参与比较，所有模型都在其他模型的测试土地上比较，因此没有一幅图见过这些土地。比较结果说明哪幅图更好、差异是否显著，以及各图差异所在；分区和验证针对 PCUM。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。给出区域时，全部指标按区域给出，汇总表每个区域一行。请查看测试窗口：在其他地方，其他模型的图与其训练所用的滑坡相符。</translation>
     </message>
     <message>
-        <source>Runs the whole workflow in one go: factor stack, landslide labels, rain index, training of PCUM, susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. Settings that are not shown here have their defaults; to change them, run the steps one by one. Read the report before you use the map: it states the metrics of the test windows separately from those of all points.</source>
+        <source>Runs the whole workflow in one go: factor stack, landslide labels, rain index, training of PCUM, susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. Settings that are not shown here have their defaults; to change them, run the steps one by one. Read the report before you use the map: in it every place is judged by a model that has not seen it.</source>
         <extracomment>scarp:factorstozones</extracomment>
-        <translation>一次运行完整流程：因子栈、滑坡标签、降雨指数、PCUM 训练、易发性图、五级分区，以及带报告的验证。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。此处未显示的设置取默认值；如需更改，请逐步运行各算法。使用易发性图之前请阅读报告：它将测试窗口的指标与全部点的指标分开给出。</translation>
+        <translation>一次运行完整流程：因子栈、滑坡标签、降雨指数、PCUM 训练、易发性图、五级分区，以及带报告的验证。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。此处未显示的设置取默认值；如需更改，请逐步运行各算法。使用易发性图之前请阅读报告：其中每一处都由没有见过它的模型来评价。</translation>
     </message>
     <message>
         <source>Safe below this susceptibility</source>
@@ -2205,6 +2437,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Samples for uncertainty</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>不确定性采样次数</translation>
+    </message>
+    <message>
+        <source>Sampling cells; then the curves of the factors are fitted and a network of at most {most} steps.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>正在抽取像元；随后拟合各因子的曲线，并训练最多 {most} 步的网络。</translation>
     </message>
     <message>
         <source>Save the report</source>
@@ -2245,6 +2482,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Scarp&apos;s own files are not complete ({error}). Install the plugin again.</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>Scarp 自身的文件不完整（{error}）。请重新安装插件。</translation>
+    </message>
+    <message>
+        <source>Scarp: automatic settings</source>
+        <extracomment>gui/automatic_values.py</extracomment>
+        <translation>Scarp：自动设置</translation>
     </message>
     <message>
         <source>Scarp: diagnostics</source>
@@ -2347,6 +2589,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>雨季降水占比（alpha）</translation>
     </message>
     <message>
+        <source>Share of the soil depth that is below the water table, 0 dry to 1 saturated: a number, a range or a table by class. Given, it replaces the wetness that follows from RECHARGE, TRANSMISSIVITY and the contributing area.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>土层深度中位于地下水位以下的比例，0 为干燥，1 为饱和：可填一个数、一个范围或按类别的表格。给出时，它代替由 RECHARGE、TRANSMISSIVITY 和汇水面积得到的湿度。</translation>
+    </message>
+    <message>
         <source>Shares (%)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>占比（%）</translation>
@@ -2376,14 +2623,14 @@ It explains the model, not landslide causes: a factor can be important to the ma
 它解释的是模型，不是滑坡成因：某一因子可能对图很重要，却并非成因。适用于各种模型，只评价抽取的部分区块，任意大小的区域都只需几分钟；只有主导因子图会随区域增大而耗时更长。</translation>
     </message>
     <message>
-        <source>Side of a block of the spatial split in metres; several windows wide. With PRESET=cross_fitted it follows from the area unless given.</source>
+        <source>Side of a block of the spatial split in metres. Automatic: as many blocks as the labelled land and the number and places of the landslides allow, at least ten cells or twice the label radius wide and at most 5 km.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>空间划分中区块的边长（米）；应为窗口的数倍。PRESET=cross_fitted 时，如未给出则由面积决定。</translation>
+        <translation>空间划分中区块的边长（米）。自动：在有标签的土地以及滑坡的数目和位置允许的范围内，区块尽可能多；边长至少为十个像元或标签半径的两倍，最多为 5 km。</translation>
     </message>
     <message>
-        <source>Side of a training window in metres (paper: 1500, 50 cells of 30 m).</source>
+        <source>Side of a training window in metres (paper: 1500, 50 cells of 30 m). Automatic: 26 cells, and at most a third of BLOCK or half the area.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>训练窗口的边长，以米为单位（论文：1500，即 50 个 30 m 的像元）。</translation>
+        <translation>训练窗口的边长，以米为单位（论文：1500，即 50 个 30 m 的像元）。自动：26 个像元，不超过 BLOCK 的三分之一或区域的一半。</translation>
     </message>
     <message>
         <source>Side of the area (cells)</source>
@@ -2391,9 +2638,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>区域边长（像元）</translation>
     </message>
     <message>
-        <source>Side of the blocks that are permuted and resampled as a whole. Neighbouring cells are similar, so permuting single cells would say little; a few times the length of a slope is sensible.</source>
+        <source>Side of the blocks that are permuted and resampled as a whole. Neighbouring cells are similar, so permuting single cells would say little; a few times the length of a slope is sensible. Automatic: 2 km, and smaller where fewer than 60 such blocks have labels.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>作为整体置换和重抽样的区块边长。相邻像元彼此相似，置换单个像元说明不了多少问题；取坡长的数倍较为合理。</translation>
+        <translation>作为整体置换和重抽样的区块边长。相邻像元彼此相似，置换单个像元说明不了多少问题；取坡长的数倍较为合理。自动：2 km；有标签的此类区块少于 60 个时取更小的值。</translation>
     </message>
     <message>
         <source>Side of the tiles. 0 chooses it by the available memory. It changes speed and memory, not the map.</source>
@@ -2414,6 +2661,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>Slope formula</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>坡度算法</translation>
+    </message>
+    <message>
+        <source>Slope in degrees. Without it the band slope of the stack is used, else the slope of the DEM.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>坡度，单位为度。不给出时使用因子栈的 slope 波段，否则使用 DEM 的坡度。</translation>
     </message>
     <message>
         <source>Slopes below it are only on watch when the threshold is exceeded, those from it on get a warning. 0.15 as in the paper.</source>
@@ -2441,9 +2693,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>稳定点</translation>
     </message>
     <message>
-        <source>Stable points are drawn at least this far from every landslide; a good choice is the largest label radius. They serve recall, kappa and the second AUC; the main AUC takes all other land.</source>
+        <source>Stable points are drawn at least this far from every landslide. They serve recall, kappa and the second AUC; the main AUC takes all other land. Automatic: as far as the radius or ring of the labels reaches that the map&apos;s model learned from, where the run records lead to them; at least two cells.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>稳定点与每处滑坡至少相距此值；取标签的最大半径较为合适。它们用于召回率、kappa 和第二个 AUC；主 AUC 采用其余全部土地。</translation>
+        <translation>稳定点与每处滑坡至少相距此值。它们用于召回率、kappa 和第二个 AUC；主 AUC 采用其余全部土地。自动：取易发性图的模型学习所用标签的半径或环带所及的距离，前提是运行记录能够追溯到这些标签；至少为两个像元。</translation>
     </message>
     <message>
         <source>Start of the random draw; the same seed gives the same report.</source>
@@ -2471,6 +2723,16 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>优化器的步长。轮数少时适合用较大的值。</translation>
     </message>
     <message>
+        <source>Step {n} of at most {most} is done; so far the network adds nothing out of fold.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>最多 {most} 步，已完成第 {n} 步；到目前为止网络在折外没有带来改善。</translation>
+    </message>
+    <message>
+        <source>Step {n} of at most {most} is done; the network of step {best} is the best out of fold.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>最多 {most} 步，已完成第 {n} 步；第 {best} 步的网络在折外最佳。</translation>
+    </message>
+    <message>
         <source>Stop and keep best</source>
         <extracomment>gui/training_dock.py</extracomment>
         <translation>停止并保留最佳</translation>
@@ -2482,18 +2744,38 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Stopped by the user after epoch {n}.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>在第 {n} 轮后由用户停止。</translation>
     </message>
     <message>
+        <source>Stopped by the user after step {n}.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>在第 {n} 步后由用户停止。</translation>
+    </message>
+    <message>
         <source>Stopping after the first epoch (no weights saved yet).</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>将在第一轮之后停止（尚未保存权重）。</translation>
     </message>
     <message>
+        <source>Stopping as soon as the curves of the factors are fitted; the model gets no network.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>各因子的曲线拟合完毕后立即停止；模型不含网络。</translation>
+    </message>
+    <message>
+        <source>Stopping now. The model gets the network of step {n}.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>正在停止。模型将采用第 {n} 步的网络。</translation>
+    </message>
+    <message>
         <source>Stopping now. The model gets the weights of epoch {n}.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>正在停止。模型将采用第 {n} 轮的权重。</translation>
+    </message>
+    <message>
+        <source>Stopping now. The network adds nothing so far, so the model gets none.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>正在停止。到目前为止网络没有带来改善，因此模型不含网络。</translation>
     </message>
     <message>
         <source>Stopping…</source>
@@ -2587,7 +2869,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Test windows: {numbers}.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>测试窗口：{numbers}。</translation>
     </message>
     <message>
@@ -2654,6 +2936,16 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>The connection&apos;s certificate is not trusted, as happens where a firewall inspects encrypted connections. Ask your administrator for the firewall&apos;s certificate file and tell pip with: pip config set global.cert FILE. Or install from a folder of wheels.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>连接的证书不受信任，防火墙检查加密连接时会出现这种情况。请向管理员索取防火墙的证书文件，并用以下命令告知 pip：pip config set global.cert FILE。或从存放 wheel 文件的文件夹安装。</translation>
+    </message>
+    <message>
+        <source>The curves of the factors are fitted. Next, at most {most} steps of the network.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>各因子的曲线已拟合。接下来网络最多训练 {most} 步。</translation>
+    </message>
+    <message>
+        <source>The curves of the factors are not fitted yet.</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>各因子的曲线尚未拟合完毕。</translation>
     </message>
     <message>
         <source>The dialog of {title} is shown without Scarp&apos;s additions: {reason}</source>
@@ -2781,9 +3073,29 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>内存已满。请关闭其他程序后重试。</translation>
     </message>
     <message>
+        <source>The model gets the network of the steps with the lowest loss out of fold.</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>模型采用折外损失最低的那一步的网络。</translation>
+    </message>
+    <message>
+        <source>The model has the network of step {n}.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>模型采用第 {n} 步的网络。</translation>
+    </message>
+    <message>
         <source>The model has the weights of epoch {n}.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>模型采用第 {n} 轮的权重。</translation>
+    </message>
+    <message>
+        <source>The network adds nothing and is left out.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>网络没有带来改善，已舍去。</translation>
+    </message>
+    <message>
+        <source>The network was not trained; the model has the curves of the factors alone.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>网络没有训练；模型只含各因子的曲线。</translation>
     </message>
     <message>
         <source>The output of pip appears here.</source>
@@ -2851,6 +3163,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>来源提供的各版本互相冲突。请选择其他来源。</translation>
     </message>
     <message>
+        <source>The steps are done. Test, report and what else was asked for follow.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>各步已完成。接下来是测试、报告及其他所要求的内容。</translation>
+    </message>
+    <message>
         <source>The system killed the installation, probably for lack of memory. Close other programs and try again.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>系统终止了安装，可能是内存不足。请关闭其他程序后重试。</translation>
@@ -2904,6 +3221,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>There is no epoch.</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>没有任何轮次。</translation>
+    </message>
+    <message>
+        <source>There is no step.</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>没有任何步。</translation>
     </message>
     <message>
         <source>There is no threshold to compare the rain with. Give K, for example 0.0129 for 77.5 mm in seven days, or SAFETY_FACTOR with the thresholds, or TOPOGRAPHY with the terrain classes.</source>
@@ -3022,11 +3344,13 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. The result is a model file for &quot;Predict susceptibility&quot;.
-The area is cut into windows, which are divided into training, validation and test windows. The network reads a window of all factors and predicts the landslide susceptibility of each cell. It learns from the training windows, stops when the validation loss no longer falls, and is evaluated on the test windows: AUC says how well it ranks their landslide cells above all other mapped land, the ring around landslides included. A physics constraint helps: where the rain index says that a wet week exceeds the threshold of the landform, the model is penalised for predicting low susceptibility.
+With the preset recommended the area is divided into folds of spatial blocks. Curves of the factors and a small network of single cells are fitted as far as land that they did not see shows that they hold; then all land trains the model. Its AUC is that of the folds: it says how well landslide cells rank above all other mapped land, by models that did not see them.
+With the preset windows or paper a U-Net is trained on windows of a part of the area, and evaluated on test windows that are held out. With either, a physics constraint can help: where the rain index says that a wet week exceeds the threshold of the landform, the model is penalised for predicting low susceptibility.
 All settings have defaults that need no knowledge of machine learning. The same seed on the same machine gives the same model.</source>
         <extracomment>scarp:trainpcum</extracomment>
         <translation>用因子栈和滑坡标签训练 PCUM，即 Zhang and Deng (2026) 的物理约束 U-Net。结果是供“预测易发性”使用的模型文件。
-区域被切成窗口，划分为训练、验证和测试窗口。网络读取一个窗口内的全部因子，预测每个像元的滑坡易发性。它从训练窗口学习，在验证损失不再下降时停止，并在测试窗口上接受评价：AUC 表示它在多大程度上把其中的滑坡像元排在编录范围内其余全部土地之前，滑坡周围的环带也包括在内。物理约束提供帮助：当降雨指数表明丰水的一周超过该处地貌的阈值时，模型预测低易发性会受到惩罚。
+采用预设 recommended 时，区域按空间区块划分为若干折。各因子的曲线和一个逐像元的小型网络，只拟合到在未见过的土地上仍然成立的程度；然后用全部土地训练模型。其 AUC 由各折得到：它表示没有见过这些土地的模型在多大程度上把滑坡像元排在编录范围内其余全部土地之前。
+采用预设 windows 或 paper 时，U-Net 在区域一部分的窗口上训练，并在留出的测试窗口上接受评价。两种情况下物理约束都可以提供帮助：当降雨指数表明丰水的一周超过该处地貌的阈值时，模型预测低易发性会受到惩罚。
 所有设置都有默认值，使用时无须懂得机器学习。在同一台机器上，相同的种子得到相同的模型。</translation>
     </message>
     <message>
@@ -3045,10 +3369,12 @@ BLOCK 和 SEED 相同时，各种模型都在与“训练 PCUM”相同的区块
     </message>
     <message>
         <source>Turns a landslide inventory into training labels: a raster with 1 for landslide, 0 for stable ground and 255 for unknown cells.
-An inventory of points states where a landslide is but not its extent, so all cells within a radius are labelled landslide. The radius depends on the recorded size; the defaults are those of the paper, for large landslides on a 30 m grid. If your landslides are small (a few thousand square metres), choose radii that fit them, some 30 to 150 m, or half the map becomes landslide. Polygons are used as they are.</source>
+An inventory of points states where a landslide is but not its extent, so all cells within a radius are labelled landslide. The radius is automatic: the mapped size of the landslide, 15 m or 1.5 cells at most, and the cell of the point alone where no size is known. Wider labels mix the slope that failed with those beside it. PRESET=paper has the paper&apos;s radii, for large landslides on a 30 m grid. Polygons are used as they are.
+A ring of two cells around each landslide is left out of the training, because its edge is not known exactly.</source>
         <extracomment>scarp:buildbufferedlabels</extracomment>
         <translation>将滑坡编录转换为训练标签：一幅栅格，1 表示滑坡，0 表示稳定，255 表示未知像元。
-点状编录只说明滑坡的位置，不说明其范围，因此某一半径以内的像元都标为滑坡。半径取决于记录的规模；默认值取自论文，适用于 30 m 格网上的大型滑坡。如果您的滑坡规模较小（几千平方米），请选择与之相称的半径，大约 30 到 150 m，否则半幅图都会成为滑坡。面状滑坡按原样使用。</translation>
+点状编录只说明滑坡的位置，不说明其范围，因此某一半径以内的像元都标为滑坡。半径自动确定：取滑坡编录的规模，最多 15 m 或 1.5 个像元；规模未知时只取点所在的像元。标签过宽会把失稳的坡体与旁边的坡体混在一起。PRESET=paper 采用论文的半径，适用于 30 m 格网上的大型滑坡。面状滑坡按原样使用。
+每处滑坡周围两个像元宽的环带不参与训练，因为滑坡的边缘并不确切。</translation>
     </message>
     <message>
         <source>Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, and a table of the area under warning by region and susceptibility zone.
@@ -3145,9 +3471,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>PERCENTILE 留空时所取的值。recommended：5。paper：95，与 Zhang and Deng (2026) 所印一致。</translation>
     </message>
     <message>
-        <source>Values of the settings that you leave empty. recommended: what was best on areas never seen in training. paper: as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. cross_fitted, for PCUM: curves of the factors and a small network of single cells beside them; spatial folds choose how much of either is used, down to a penalised logistic regression, and all land trains the model. Of the settings it uses BLOCK, BUFFER, ENCODING, SEED and PROBABILITY. A setting that you give overrides the preset, and the log says so.</source>
+        <source>Values of the settings that you leave empty. recommended, for PCUM: curves of the factors and a small network of single cells beside them; spatial folds choose how much of either is used, down to a penalised logistic regression, and all land trains the model. windows: a U-Net on windows of the training land, as recommended by version 0.1; the other kinds of model are always trained on a part of the land, as with windows. paper: as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. A setting that you give overrides the preset, and the log says so; one that only a training on windows has, such as WINDOW or EPOCHS, chooses it.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>您留空的设置所取的值。recommended：在训练中从未见过的区域上表现最好的值。paper：如 Zhang 和 Deng（2026）所印，用于重现其工作；训练时间长。cross_fitted，用于 PCUM：各因子的曲线，外加一个逐像元的小型网络；由空间折决定两者各用多少，最少时只剩带惩罚的逻辑回归，且全部土地都用于训练模型。在各设置中它使用 BLOCK、BUFFER、ENCODING、SEED 和 PROBABILITY。您给出的设置优先于预设，日志会说明。</translation>
+        <translation>您留空的设置所取的值。recommended，用于 PCUM：各因子的曲线，外加一个逐像元的小型网络；由空间折决定两者各用多少，最少时只剩带惩罚的逻辑回归，且全部土地都用于训练模型。windows：在训练土地的窗口上训练的 U-Net，即 0.1 版推荐的方法；其他种类的模型始终像 windows 一样在一部分土地上训练。paper：如 Zhang 和 Deng（2026）所印，用于重现其工作；训练时间长。您给出的设置优先于预设，日志会说明；给出只有在窗口上训练才有的设置，例如 WINDOW 或 EPOCHS，即选择在窗口上训练。</translation>
     </message>
     <message>
         <source>Values: {meaning}.</source>
@@ -3155,9 +3481,14 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>值：{meaning}。</translation>
     </message>
     <message>
-        <source>Verdict on the model, metrics of the test windows, and curves of loss, accuracy, recall and violation rate by epoch.</source>
+        <source>Verdict on the model and metrics of the land held out; with windows also curves of loss, accuracy, recall and violation rate by epoch.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>对模型的结论、测试窗口的指标，以及各轮的损失、准确率、召回率和违反率曲线。</translation>
+        <translation>对模型的结论和留出土地的指标；在窗口上训练时还有各轮的损失、准确率、召回率和违反率曲线。</translation>
+    </message>
+    <message>
+        <source>Vertical depth from the surface to the plane on which the soil slides, in metres. A number, a range or a table by class.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>从地表到土体滑动面的垂直深度，单位为米。可填一个数、一个范围或按类别的表格。</translation>
     </message>
     <message>
         <source>Violation rate</source>
@@ -3175,9 +3506,19 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>低于此降雨指数予以关注</translation>
     </message>
     <message>
-        <source>Weight of a landslide cell in the cross-entropy. 0 balances landslide and stable cells, whatever their numbers. The paper&apos;s 5 is for five stable cells per landslide cell.</source>
+        <source>Water that reaches the water table in a wet spell, in mm/day: a number, a range or a table by class. The saturation is recharge × contributing area ÷ (width of the cell × transmissivity × sine of the slope), at most 1.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>湿润时期到达地下水位的水量，单位为 mm/day：可填一个数、一个范围或按类别的表格。饱和度为 补给量 × 汇水面积 ÷（像元宽度 × 导水系数 × 坡度的正弦），最大为 1。</translation>
+    </message>
+    <message>
+        <source>Weight of a cubic metre of moist soil, in kN/m³. A number, a range or a table by class.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>一立方米湿土的重量，单位为 kN/m³。可填一个数、一个范围或按类别的表格。</translation>
+    </message>
+    <message>
+        <source>Weight of a landslide cell in the cross-entropy. Automatic, also by 0: it balances landslide and stable cells, whatever their numbers. The paper&apos;s 5 is for five stable cells per landslide cell.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>滑坡像元在交叉熵中的权重。0 使滑坡像元与稳定像元保持平衡，不论各有多少。论文取 5，对应每个滑坡像元配五个稳定像元。</translation>
+        <translation>滑坡像元在交叉熵中的权重。自动（填 0 亦然）：使滑坡像元与稳定像元保持平衡，不论各有多少。论文取 5，对应每个滑坡像元配五个稳定像元。</translation>
     </message>
     <message>
         <source>Weight of a stable cell in the cross-entropy.</source>
@@ -3198,6 +3539,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Weight of the constraint beside the cross-entropy.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>约束相对于交叉熵的权重。</translation>
+    </message>
+    <message>
+        <source>What RADII and RING are when they are empty. recommended: automatic, from the size of the landslides and of the cells. paper: the radii of Zhang and Deng (2026), 300 m for small to 600 m for giant landslides, and no ring.</source>
+        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>RADII 和 RING 留空时所取的值。recommended：自动，由滑坡的规模和像元的大小决定。paper：Zhang 和 Deng（2026）的半径，小型滑坡 300 m，直至巨型滑坡 600 m，不设环带。</translation>
     </message>
     <message>
         <source>What the source offers</source>
@@ -3240,6 +3586,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>窗口</translation>
     </message>
     <message>
+        <source>Windows of the comparison models</source>
+        <extracomment>scarp:chainwithcomparisons</extracomment>
+        <translation>对比模型的窗口</translation>
+    </message>
+    <message>
         <source>Windows per step. Use fewer if memory runs out.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>每步的窗口数。内存不足时请减小。</translation>
@@ -3248,6 +3599,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Without a window: {command}</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>没有窗口时：{command}</translation>
+    </message>
+    <message>
+        <source>Without improvement, training ends after step {n}.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>若不再改善，训练在第 {n} 步后结束。</translation>
     </message>
     <message>
         <source>Writing is not allowed: the folder belongs to someone else, or a virus scanner forbids it. Choose another folder, or ask your administrator.</source>
@@ -3316,7 +3672,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>a raster</source>
-        <extracomment>algorithms/base/arguments.py, algorithms/base/parameters.py</extracomment>
+        <extracomment>algorithms/base/arguments.py, algorithms/base/parameters.py, algorithms/buildsafetyfactor.py</extracomment>
         <translation>栅格</translation>
     </message>
     <message>
@@ -3341,7 +3697,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>accuracy {n} %</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>准确率 {n} %</translation>
     </message>
     <message>
@@ -3380,9 +3736,24 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>auto 采用栅格注明的单位，否则为毫米。tenth_mm 为十分之一毫米。</translation>
     </message>
     <message>
+        <source>automatic</source>
+        <extracomment>algorithms/base/algorithm.py, gui/automatic_values.py, scarp:buildbufferedlabels …</extracomment>
+        <translation>自动</translation>
+    </message>
+    <message>
+        <source>automatic: {value}</source>
+        <extracomment>gui/automatic_values.py</extracomment>
+        <translation>自动：{value}</translation>
+    </message>
+    <message>
         <source>best epoch</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>最佳轮次</translation>
+    </message>
+    <message>
+        <source>best step</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>最佳步</translation>
     </message>
     <message>
         <source>blocks of a cross validation</source>
@@ -3480,6 +3851,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>其他说明数</translation>
     </message>
     <message>
+        <source>gradient_boosting: boosted trees are fitted to the same cells and folds, and the model is the mean of both logits, if that is better out of fold; the log says what it adds. The map then takes several times as long. Without effect on a training on windows.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>gradient_boosting：用相同的像元和折拟合提升树；如果折外结果更好，模型即取两者 logit 的平均值；日志说明它带来多少改善。此时制图耗时为数倍。在窗口上训练时不起作用。</translation>
+    </message>
+    <message>
         <source>highest rain on the map in mm</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>图上的最大雨量（mm）</translation>
@@ -3550,9 +3926,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>线</translation>
     </message>
     <message>
-        <source>loss on the test windows</source>
+        <source>loss on the land held out</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>测试窗口的损失</translation>
+        <translation>留出土地的损失</translation>
     </message>
     <message>
         <source>loss on the test windows or blocks</source>
@@ -3625,6 +4001,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>随机划分的乐观偏差</translation>
     </message>
     <message>
+        <source>out of fold</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>折外</translation>
+    </message>
+    <message>
         <source>outputs and numbers compared</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>所比较的输出和数值个数</translation>
@@ -3665,14 +4046,19 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>同样好的图之间出现这种领先的概率，已对所有配对作校正；独立区块少于 15 个时不给出</translation>
     </message>
     <message>
+        <source>rain_threshold: the rain index of the paper, from the rain of the wettest week; it needs PRECIPITATION. infinite_slope: the factor of safety of a sheet of soil, from slope, soil and water, with the parameters that begin with Infinite slope. Parameters of the other method are not used.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>rain_threshold：论文的降雨指数，由最湿一周的雨量得到；需要 PRECIPITATION。infinite_slope：一层土体的稳定系数，由坡度、土和水得到，使用以“无限边坡”开头的参数。另一种方法的参数不使用。</translation>
+    </message>
+    <message>
         <source>rasters</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>栅格</translation>
     </message>
     <message>
-        <source>recall of the test windows</source>
+        <source>recall of the land held out</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>测试窗口的召回率</translation>
+        <translation>留出土地的召回率</translation>
     </message>
     <message>
         <source>recall of the test windows or blocks</source>
@@ -3681,7 +4067,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>recall {n} %</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>召回率 {n} %</translation>
     </message>
     <message>
@@ -3700,6 +4086,16 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>抽取的区块数</translation>
     </message>
     <message>
+        <source>share of cells held out and under warning that the model calls safe</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>处于警戒状态却被模型判为安全的留出像元占比</translation>
+    </message>
+    <message>
+        <source>share of cells held out that are classified correctly</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>判别正确的留出像元占比</translation>
+    </message>
+    <message>
         <source>share of cells outside the training range</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>超出训练范围的像元占比</translation>
@@ -3711,18 +4107,13 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>share of test cells classified correctly</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
         <translation>判别正确的测试像元占比</translation>
     </message>
     <message>
-        <source>share of test cells under warning that the model calls safe</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>处于警戒状态却被模型判为安全的测试像元占比</translation>
-    </message>
-    <message>
-        <source>share of the area with a rain index below 0.5</source>
+        <source>share of the area with a rain index below 0.5, or a factor of safety below 1</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>降雨指数低于 0.5 的面积占比</translation>
+        <translation>降雨指数低于 0.5 或稳定系数低于 1 的面积占比</translation>
     </message>
     <message>
         <source>share of the map with a severe warning</source>
@@ -3743,6 +4134,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>stable cells</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>稳定像元数</translation>
+    </message>
+    <message>
+        <source>step {n}</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>第 {n} 步</translation>
     </message>
     <message>
         <source>stopped</source>
@@ -3856,7 +4252,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>violation rate {n} %</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>违反率 {n} %</translation>
     </message>
     <message>
@@ -3911,7 +4307,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>{hours} h {minutes} min</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>{hours} 小时 {minutes} 分钟</translation>
     </message>
     <message>
@@ -3930,8 +4326,13 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>{latest} left at most, {each} per epoch.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>最多还需 {latest}，每轮 {each}。</translation>
+    </message>
+    <message>
+        <source>{latest} left at most.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>最多还需 {latest}。</translation>
     </message>
     <message>
         <source>{layer} is a vector layer, so {field} must name the field that holds {what}. Set {field}.</source>
@@ -3977,6 +4378,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{name} is left out: the run is repeated without it.</source>
         <extracomment>algorithms/rerun.py</extracomment>
         <translation>{name} 被略去：重复运行时不使用它。</translation>
+    </message>
+    <message>
+        <source>{name} is not written by METHOD={method}. Leave it empty, or choose the other method.</source>
+        <extracomment>algorithms/buildsafetyfactor.py</extracomment>
+        <translation>METHOD={method} 时不写出 {name}。请将它留空，或选择另一种方法。</translation>
     </message>
     <message>
         <source>{name} is {path}, a folder that already holds {files}, which Scarp did not write and does not replace. Choose another folder.</source>
@@ -4065,17 +4471,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>{n} min</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>{n} 分钟</translation>
     </message>
     <message>
         <source>{n} of {patience} epochs without improvement.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>已连续 {n} 轮没有改善，至 {patience} 轮即停止。</translation>
     </message>
     <message>
         <source>{n} s</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>{n} 秒</translation>
     </message>
     <message>
@@ -4144,8 +4550,13 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{shown} 以及另外 {more} 个</translation>
     </message>
     <message>
+        <source>{sooner} left without further improvement, {latest} at most.</source>
+        <extracomment>gui/training_texts.py</extracomment>
+        <translation>若不再改善还需 {sooner}，最多还需 {latest}。</translation>
+    </message>
+    <message>
         <source>{sooner} left without further improvement, {latest} at most; {each} per epoch.</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/training_texts.py</extracomment>
         <translation>若不再改善还需 {sooner}，最多还需 {latest}；每轮 {each}。</translation>
     </message>
     <message>
@@ -4160,7 +4571,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>{title} is missing. Give {wanted}.</source>
-        <extracomment>algorithms/base/parameters.py</extracomment>
+        <extracomment>algorithms/base/parameters.py, algorithms/buildsafetyfactor.py</extracomment>
         <translation>缺少 {title}。请给出{wanted}。</translation>
     </message>
     <message>
