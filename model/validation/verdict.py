@@ -7,6 +7,8 @@ their tags. What nobody knows is ``None``. Nothing is usable that was not tested
 evidence                                                        verdict
 ==============================================================  ==========
 interval of the AUC on land not seen touches 0.5                do not use
+the same with too few blocks for a test: AUC below 0.6          do not use
+the same with too few blocks for a test: AUC of 0.6 or more     weak
 that interval lies below the AUC of slope alone                 do not use
 values of the map span less than :data:`MIN_SPAN`               do not use
 breaks of zones closer than the model's own noise               do not use
@@ -45,6 +47,9 @@ NOISE_FLOOR = 0.02
 """Standard deviation of the log odds that is taken where no ensemble tells it. Half precision (bf16) has a rounding
 step of 0.004 of a number, and the log odds of a map reach 5."""
 FIRST_EPOCHS = 2  # a network whose best epoch is one of these has learned little but the mean of the labels
+UNTESTED_AUC = 0.6
+"""Below it a model that too few blocks of land test is taken for one that has learned nothing. Models that had nothing to
+learn had 0.48 to 0.53 in the mean (``benchmarks/unlearnable.py``)."""
 LARGE_DROP = 0.15
 """Drop of the AUC from training land to land not seen. Networks with a drop below it were ahead of slope alone on real
 data; a larger one tells that the model knows its landslides by heart."""
@@ -191,8 +196,12 @@ def judge(evidence: Evidence) -> Verdict:
         else:
             where += f" ({low:.3f} to {high:.3f})"
         slope = evidence.auc_slope
-        if low <= 0.5:
+        # The interval of a few blocks reaches over most of the possible values: it would condemn good models.
+        tested = evidence.auc_low is not None and (evidence.blocks is None or evidence.blocks >= MIN_BLOCKS)
+        if not tested and evidence.auc < UNTESTED_AUC:
             bad.append(f"{where}: not shown to be better than chance.")
+        elif low <= 0.5:
+            (bad if tested else weak).append(f"{where}: not shown to be better than chance.")
         elif slope is not None and high < slope:
             bad.append(f"{where}: slope alone is better, with {slope:.3f}.")
         elif slope is not None and low <= slope:
