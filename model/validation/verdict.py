@@ -48,7 +48,7 @@ NOISE_FLOOR = 0.02
 step of 0.004 of a number, and the log odds of a map reach 5."""
 FIRST_EPOCHS = 2  # a network whose best epoch is one of these has learned little but the mean of the labels
 UNTESTED_AUC = 0.6
-"""Below it a model that too few blocks of land test is taken for one that has learned nothing. Models that had nothing to
+"""Below it a model that too few blocks of land test is taken for one that has learned nothing. Models with nothing to
 learn had 0.48 to 0.53 in the mean (``benchmarks/unlearnable.py``)."""
 LARGE_DROP = 0.15
 """Drop of the AUC from training land to land not seen. Networks with a drop below it were ahead of slope alone on real
