@@ -119,8 +119,6 @@ def main(folder: Path) -> None:
         LABELS=labels,
         SAFETY_FACTOR=safety,
         SEED=SEED,
-        # Not bf16 where the processor has it: in fp32 the same epoch is the best on every processor.
-        PRECISION="fp32",
         OUTPUT=model,
         OUTPUT_WINDOWS=folder / "windows.gpkg",
         OUTPUT_HTML=folder / "training.html",

@@ -10,6 +10,7 @@ The pages are those of a report, printed to PDF by a browser (``chromium --headl
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from scarp.model.stack import open_stack
 
 MOST_PIXELS = 500
 """Side of a panel; larger rasters are thinned out, which is enough to see them."""
-PAGE_PIXELS, PAGES_ACROSS, GAP, COLOURS = 460, 4, 6, 200
+PAGE_PIXELS, PAGES_ACROSS, GAP = 460, 4, 6
+COLOURS = 200
+"""As many as a picture keeps, so that it is small."""
 
 
 def factors(stack_path: str, output: str) -> None:
@@ -49,7 +52,7 @@ def factors(stack_path: str, output: str) -> None:
             image = axis.imshow(band, cmap="viridis", vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest")
         figure.colorbar(image, ax=axis, shrink=0.75)
         axis.set_title(f"{factor.name}{', ' + factor.unit if factor.unit else ''}", fontsize=10)
-    figure.savefig(output)
+    _save(figure, output)
 
 
 def susceptibility_map(susceptibility: str, dem: str, landslides: str, output: str) -> None:
@@ -73,11 +76,11 @@ def susceptibility_map(susceptibility: str, dem: str, landslides: str, output: s
     axes[0].set_title("Susceptibility (relative)")
     axes[1].set_title(f"with the {len(xy)} landslides of the inventory")
     figure.colorbar(image, ax=axes, shrink=0.5)
-    figure.savefig(output)
+    _save(figure, output)
 
 
 def pages(*paths: str) -> None:
-    """Put pages side by side, with few colours, so that the picture is small."""
+    """Put pages side by side."""
     *sources, output = paths
     images = [Image.open(path).convert("RGB") for path in sources]
     width = PAGE_PIXELS
@@ -88,7 +91,17 @@ def pages(*paths: str) -> None:
     for number, image in enumerate(images):
         place = GAP + number % across * (width + GAP), GAP + number // across * (height + GAP)
         sheet.paste(image.resize((width, height), Image.Resampling.LANCZOS), place)
-    sheet.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(output, optimize=True)
+    _save_small(sheet, output)
+
+
+def _save(figure: Figure, output: str) -> None:
+    drawn = io.BytesIO()
+    figure.savefig(drawn)
+    _save_small(Image.open(drawn).convert("RGB"), output)
+
+
+def _save_small(picture: Image.Image, output: str) -> None:
+    picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(output, optimize=True)
 
 
 if __name__ == "__main__":

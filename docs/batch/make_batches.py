@@ -2,8 +2,7 @@
 
 Every ``factors_REGION.tif`` in FOLDER becomes a row of three batches, which QGIS's batch dialog opens: predict,
 classify, validate. Each is written twice: ``.json`` for QGIS 3.22 to 3.38 and ``.batch`` for 3.40 and newer. FOLDER
-also holds the model, the zone table of the area it was trained on, its windows and the landslides, under the names
-below.
+also holds the model, the zone table of the area it was trained on and the landslides, under the names below.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import argparse
 import json
 from pathlib import Path, PurePath
 
-MODEL, BREAKS, WINDOWS, LANDSLIDES = "model.safetensors", "training_zones.csv", "windows.gpkg", "landslides.gpkg"
+MODEL, BREAKS, LANDSLIDES = "model.safetensors", "training_zones.csv", "landslides.gpkg"
 DISTANCE = 300
 """Metres between a stable point and the next landslide."""
 
@@ -43,7 +42,6 @@ def validate(folder: str, region: str) -> Row:
             "SUSCEPTIBILITY": f"{folder}/susceptibility_{region}.tif",
             "LANDSLIDES": f"{folder}/{LANDSLIDES}",
             "ZONES": f"{folder}/zones_{region}.tif",
-            "WINDOWS": f"{folder}/{WINDOWS}",
             "DISTANCE": DISTANCE,
         },
         {
@@ -104,7 +102,7 @@ def regions_in(folder: Path) -> list[str]:
 def main() -> None:
     """Read the command line and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="with factors_REGION.tif, model, zone table, windows, landslides")
+    parser.add_argument("folder", type=Path, help="with factors_REGION.tif, model, zone table, landslides")
     parser.add_argument("--into", type=Path, help="folder for the batches; by default the same")
     given = parser.parse_args()
     folder = given.folder.resolve()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes five regions to try the batch on: ./prepare.sh FOLDER. Demo data, a model, and a factor stack for each region.
-# QGIS_PROCESS names another qgis_process (Debian 12: qgis_process.bin), SIZE and EPOCHS another area and training.
+# QGIS_PROCESS names another qgis_process (Debian 12: qgis_process.bin), SIZE another area.
 set -euo pipefail
 
 folder=${1:?usage: $0 FOLDER}
@@ -23,10 +23,10 @@ cp "$data/landslides.gpkg" "$folder/landslides.gpkg"
 
 # One model for all regions. Its zones give the values at which the maps of the regions are cut.
 step factorstozones "${layers[@]}" LANDSLIDES="$data/landslides.gpkg" SCALE_FIELD=scale \
-    SEED=1 DISTANCE=300 EPOCHS="${EPOCHS:-}" \
+    SEED=1 DISTANCE=300 \
     stack:STACK="$folder/training_factors.tif" labels:LABELS="$folder/labels.tif" \
     safety:SAFETY_FACTOR="$folder/safety.tif" training:MODEL="$folder/model.safetensors" \
-    training:WINDOWS="$folder/windows.gpkg" map:SUSCEPTIBILITY="$folder/training_map.tif" \
+    training:OUT_OF_FOLD="$folder/out_of_fold.tif" map:SUSCEPTIBILITY="$folder/training_map.tif" \
     zones:ZONES="$folder/training_zones.tif" zones:ZONE_TABLE="$folder/training_zones.csv" \
     validation:REPORT="$folder/training_report.html" validation:NUMBERS="$folder/training_numbers.csv"
 

@@ -28,7 +28,7 @@ foreach ($Stack in Get-ChildItem -Path $Folder -Filter "factors_*.tif") {
     Step "classifyzones" @("SUSCEPTIBILITY=$Map", "BREAKS_FROM=$Folder\training_zones.csv",
         "OUTPUT=$Folder\zones_$Region.tif", "OUTPUT_TABLE=$Folder\zones_$Region.csv")
     Step "validatewithpoints" @("SUSCEPTIBILITY=$Map", "ZONES=$Folder\zones_$Region.tif",
-        "LANDSLIDES=$Folder\landslides.gpkg", "WINDOWS=$Folder\windows.gpkg", "DISTANCE=$Distance",
+        "LANDSLIDES=$Folder\landslides.gpkg", "DISTANCE=$Distance",
         "OUTPUT_HTML=$Folder\report_$Region.html", "OUTPUT_TABLE=$Folder\numbers_$Region.csv",
         "OUTPUT_POINTS=$Folder\points_$Region.gpkg")
     $Maps += "SUSCEPTIBILITY=$Map"
@@ -37,6 +37,6 @@ foreach ($Stack in Get-ChildItem -Path $Folder -Filter "factors_*.tif") {
 
 # Maps of one name are pieces of one map; each states its region, so the summary has a row for it.
 Step "comparemodels" ($Maps + @("NAMES=$($Names -join ',')", "LANDSLIDES=$Folder\landslides.gpkg",
-    "WINDOWS=$Folder\windows.gpkg", "DISTANCE=$Distance", "OUTPUT_HTML=$Folder\summary.html",
+    "DISTANCE=$Distance", "OUTPUT_HTML=$Folder\summary.html",
     "OUTPUT_TABLE=$Folder\summary_numbers.csv", "OUTPUT_SUMMARY=$Folder\summary.csv"))
 Write-Output "$Folder\summary.csv"

@@ -88,8 +88,7 @@ def test_five_regions_have_a_row_each(console):
     folder = console["FOLDER"] / "regions"
     rows = rows_of(folder / "summary.csv")
     assert len(console["maps"]) == 5
-    # There is a row of the test windows if they hold enough landslides.
-    assert {"(test windows)", *(row["region"] for row in rows)} == {*DEMO_REGIONS, *SUMMARY_ROWS}
+    assert {row["region"] for row in rows} == {*DEMO_REGIONS, *SUMMARY_ROWS}
     for name in DEMO_REGIONS:
         for table in (f"zones_{name}.csv", f"numbers_{name}.csv"):
             assert {row["region"] for row in rows_of(folder / table)} == {name}, table
@@ -101,7 +100,7 @@ BATCH, BATCH_PAGE = ROOT / "docs" / "batch", ROOT / "docs" / "batch-five-regions
 DEMO_REGIONS = ["Gorges", "Great bend", "High ranges", "Settled valley", "Till valleys"]
 REGIONS = ["Great bend", "Höhe (2)", "O'Higgins", "plain", "west & east"]
 STEPS = {"1_predict": "predictsusceptibility", "2_classify": "classifyzones", "3_validate": "validatewithpoints"}
-SUMMARY_ROWS = {"(all)", "(test windows)", "(mean of the regions)", "(worst region)"}
+SUMMARY_ROWS = {"(all)", "(mean of the regions)", "(worst region)"}
 needs_bash = pytest.mark.skipif(not PROGRAM or not shutil.which("bash"), reason="qgis_process or bash is not installed")
 
 
@@ -130,8 +129,8 @@ def five(run, area, chain, tmp_path_factory, make_batches) -> Path:
             OUTPUT=folder / f"factors_{region}.tif",
             **stack_inputs(area),
         )
-    shared = {make_batches.MODEL: chain["model"], make_batches.WINDOWS: chain["windows"]}
-    for name, source in {**shared, make_batches.LANDSLIDES: area / "landslides.gpkg"}.items():
+    shared = {make_batches.MODEL: chain["model"], make_batches.LANDSLIDES: area / "landslides.gpkg"}
+    for name, source in shared.items():
         shutil.copy(source, folder / name)
     outputs = {"OUTPUT": folder / "training_zones.tif", "OUTPUT_TABLE": folder / make_batches.BREAKS}
     run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], **outputs)
@@ -226,7 +225,7 @@ def test_five_rows_from_saved_batches(open_batch, five, run, monkeypatch):
     uppers = {tuple(row["upper"] for row in rows_of(five / f"zones_{region}.csv")[:-1]) for region in REGIONS}
     assert len(uppers) == 1, "all regions are cut at the values of the area that the model was trained on"
     maps = [str(five / f"susceptibility_{region}.tif") for region in REGIONS]
-    names = {"LANDSLIDES": "landslides.gpkg", "WINDOWS": "windows.gpkg", "OUTPUT_HTML": "summary.html"}
+    names = {"LANDSLIDES": "landslides.gpkg", "OUTPUT_HTML": "summary.html"}
     names.update(OUTPUT_TABLE="summary_numbers.csv", OUTPUT_SUMMARY="summary.csv")
     files = {name: five / file for name, file in names.items()}
     result = run("comparemodels", SUSCEPTIBILITY=maps, NAMES=["PCUM"] * 5, DISTANCE=90, **files)
@@ -302,8 +301,8 @@ def value_in(panel: Any, row: int, name: str) -> Any:
 
 @needs_bash
 def test_the_loop_of_qgis_process(tmp_path):
-    """``prepare.sh`` and ``run.sh`` as they stand, on a small area with a short training; then a result and a fault."""
-    sizes = {"SIZE": "200", "EPOCHS": "2", "DISTANCE": "150"}
+    """``prepare.sh`` and ``run.sh`` as they stand, on a small area; then a result and a fault."""
+    sizes = {"SIZE": "200", "DISTANCE": "150"}
     environment = child_environment(tmp_path / "profile", QGIS_PROCESS=str(PROGRAM), HOME=str(tmp_path), **sizes)
     folder = tmp_path / "five regions"
 
