@@ -32,7 +32,8 @@ def steps(files):
     physics = {"REFERENCE": files["factors"], **rain, "ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", **terrain}
     training = {"LABELS": files["labels"], "SAFETY_FACTOR": files["safety_factor"], "OUTPUT": files["model"]}
     pages = {"OUTPUT_WINDOWS": files["windows"], "OUTPUT_HTML": str(DATA / "training.html")}
-    layers = {"LANDSLIDES": of["landslides.gpkg"], "ZONES": files["zones"], "WINDOWS": files["windows"]}
+    pages["OUTPUT_OUT_OF_FOLD"] = files["out_of_fold"]
+    layers = {"LANDSLIDES": of["landslides.gpkg"], "ZONES": files["zones"], "OUT_OF_FOLD": files["out_of_fold"]}
     report = {"OUTPUT_HTML": files["report"], "OUTPUT_TABLE": str(DATA / "validation.csv")}
     zones = {"OUTPUT": files["zones"], "OUTPUT_TABLE": str(DATA / "zones_table.csv")}
     inputs = {**area, **landform, **lines, **climate, **lithology, **seismic}
@@ -81,7 +82,7 @@ def scenario(player: Player) -> Scenario:
     yield player.pause()
     player.picture("03-toolbox")
 
-    tif = "factors labels safety_factor susceptibility zones".split()
+    tif = "factors labels safety_factor out_of_fold susceptibility zones".split()
     files = {name: str(DATA / f"{name}.tif") for name in tif}
     files.update(model=str(DATA / "model.safetensors"), windows=str(DATA / "windows.gpkg"))
     files.update(report=str(DATA / "report.html"), points=str(DATA / "points.gpkg"))
