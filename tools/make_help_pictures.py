@@ -230,9 +230,10 @@ def draw(demo: Path, made: Path) -> None:
     )
     draw_stack(demo / "factors.tif", "buildfactorstack")
     draw_figure(demo / "factors.html", "Continuous factors", "checkfactors")
-    draw_map([landslides(), layer(demo / "labels.tif", "labels"), relief()], "buildbufferedlabels", 0.5)
+    # Without the points, which would hide labels of few cells.
+    draw_map([layer(demo / "labels.tif", "labels"), relief()], "buildbufferedlabels", 0.2)
     draw_map([layer(demo / "safety_factor.tif", "safety_factor"), relief()], "buildsafetyfactor")
-    draw_figure(demo / "training.html", "Each epoch", "trainpcum")
+    draw_figure(demo / "training.html", "by steps of the network", "trainpcum")
     draw_map(
         [layer(made / "blocks.gpkg", "windows"), layer(demo / "labels.tif", "labels")], "traincomparisonmodel", 0.9
     )
