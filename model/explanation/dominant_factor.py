@@ -217,6 +217,14 @@ def write_factor_names(output: str | os.PathLike, titles: Sequence[str], found: 
 
 
 def factor_colour(factor: int) -> tuple[int, int, int, int]:
-    """Return red, green, blue, alpha of a factor by its number in the model's order."""
-    red, green, blue = bytes.fromhex(_COLOURS[factor % len(_COLOURS)])
+    """Return red, green, blue, alpha of a factor by its number in the model's order.
+
+    Each further round through the colours is halfway to a grey of its own, so that no two of many factors are equal.
+    """
+    turn, place = divmod(factor, len(_COLOURS))
+    channels = bytes.fromhex(_COLOURS[place])
+    for number in range(turn):
+        grey = 225 - 60 * (number % 4)
+        channels = bytes((channel + grey) // 2 for channel in channels)
+    red, green, blue = channels
     return red, green, blue, 255

@@ -19,7 +19,12 @@ from scarp.model.calibration import Calibration
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import Cancelled
 from scarp.model.explanation import importance, response, sample
-from scarp.model.explanation.dominant_factor import BaselineInputs, shapley_contributions, write_dominant_factor
+from scarp.model.explanation.dominant_factor import (
+    BaselineInputs,
+    factor_colour,
+    shapley_contributions,
+    write_dominant_factor,
+)
 from scarp.model.explanation.explained_model import ExplainedModel, ScoreHistogram
 from scarp.model.explanation.response import Expectation, assess_curve, expectation_of, response_curve
 from scarp.model.explanation.sample import LabelledArea, count_labels, sample_blocks
@@ -447,3 +452,8 @@ def test_an_automatic_block_is_as_large_as_enough_blocks_allow(case, tmp_path, m
     (text,) = [text for text in progress.texts if "BLOCK is automatic" in text]
     blocks = -(-120 // cells) * -(-160 // cells)
     assert f" {30 * cells} m; {blocks} blocks have labels" in text and 8 <= summary.blocks <= min(blocks, 60)
+
+
+def test_each_of_many_factors_has_a_colour_of_its_own():
+    colours = [factor_colour(factor) for factor in range(40)]
+    assert len(set(colours)) == len(colours)
