@@ -276,11 +276,10 @@ def test_a_crs_given_only_in_the_project_gives_a_warning(read, tmp_path):
     assert any("EPSG:4326" in text and CRS in text for text in arguments.progress.warnings)
 
 
-DEFAULT = ["giant", 600, "large", 500, "medium", 400, "small", 300, "unrecorded", 300]
 TABLES = [("1,600,2,500", "1,600,2,500"), (["1", "600"], ["1", "600"]), ([1.0, 600.0], [1, 600])]
 
 
-@pytest.mark.parametrize(("given", "wanted"), [*TABLES, ([["a", 1.5]], ["a", 1.5]), (None, DEFAULT)])
+@pytest.mark.parametrize(("given", "wanted"), [*TABLES, ([["a", 1.5]], ["a", 1.5]), (None, None)])
 def test_tables_are_text_or_lists(read, given, wanted):
     assert read("buildbufferedlabels", RADII=given).table("RADII") == wanted
 
