@@ -37,12 +37,14 @@ def jump(monkeypatch):
 
 FILE_TIMES = "outputs/run_record outputs/transaction provenance/records prediction/tile_cache history/writing".split()
 FILE_TIMES = {
+    "gui/suggestions.py": 1,
     "gui/training_dock.py": 1,
     **{f"model/{name}.py": 1 for name in FILE_TIMES},
     "model/history/reading.py": 2,
 }
 """Where the time of a file is asked for: to see that an input, a stack or a file of this run's is another one, to tell
-a living history and to show when it was made. Orphans, tiles and older outputs are known without it."""
+a living history, to show when it was made, and to suggest the newest layer. Orphans, tiles and older outputs are known
+without it."""
 
 
 def asks_for_the_time_of_day(tree: ast.AST) -> int:

@@ -167,5 +167,5 @@ def test_the_help_button_opens_a_section_that_is_there(algorithms, name):
 @pytest.mark.parametrize("name", REQUIRED)
 def test_graphical_models_of_version_0_1_stay_valid(plugin, name):
     inputs = [item for item in plugin.provider.algorithm(name).parameterDefinitions() if not item.isDestination()]
-    required = {item.name() for item in inputs if not item.flags() & QgsProcessingParameterDefinition.FlagOptional}
+    required = {item.name() for item in inputs if not item.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional}
     assert required <= set(REQUIRED[name].split())
