@@ -83,9 +83,12 @@ def escape_mathtext(text: str) -> str:
 
 
 def shorten(text: str, length: int = 32) -> str:
-    """Return a text cut to ``length`` characters, for a legend or a tick."""
-    text = _drawable(text)
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    """Return a text of at most ``length`` characters, for a legend or a tick.
+
+    It is cut before its last third: names of a kind, such as factors in several windows, differ at the end.
+    """
+    text, end = _drawable(text), length // 3
+    return text if len(text) <= length else f"{text[: length - end - 1]}…{text[len(text) - end :]}"
 
 
 def _drawable(text: str) -> str:

@@ -88,7 +88,8 @@ def test_figures_are_svg_and_repeatable(label, as_text):
 
 
 def test_short_texts():
-    assert (shorten("short", 10), shorten("much too long", 6)) == ("short", "much …")
+    assert (shorten("short", 10), shorten("much too long", 6)) == ("short", "muc…ng")
+    assert shorten("Topographic position, 50 m", 24) == "Topographic pos…on, 50 m"
 
 
 @pytest.mark.parametrize(("metres", "expected"), [(1, 1), (1.9, 1), (2, 2), (4999, 2000), (5000, 5000), (99999, 50000)])
