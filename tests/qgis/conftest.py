@@ -20,6 +20,27 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("SCARP_RUN", "inside")
 
 
+_sessions: list[pytest.Session] = []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep the session, whose exit status other hooks may still change."""
+    _sessions.append(session)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End the process with the result of the tests.
+
+    After QGIS has ended, Python frees what is left of its objects in an order of its own, which now and then is a crash
+    that hides the result.
+    """
+    if _sessions:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(_sessions[-1].exitstatus))
+
+
 @pytest.fixture(scope="session")
 def plugin(qgis_app):
     """Scarp, loaded as qgis_process loads it: without a window."""
