@@ -1,8 +1,9 @@
-"""How the threads of OpenMP, which torch and scikit-learn compute with, wait for each other."""
+"""The threads that torch and scikit-learn compute with: how many there are, and how those of OpenMP wait."""
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import contextlib
+from collections.abc import Iterator, MutableMapping
 
 WAIT_POLICY = "OMP_WAIT_POLICY"
 
@@ -15,3 +16,19 @@ def wait_passively(variables: MutableMapping[str, str]) -> None:
     imported.
     """
     variables.setdefault(WAIT_POLICY, "PASSIVE")
+
+
+@contextlib.contextmanager
+def limited_to(threads: int) -> Iterator[None]:
+    """Compute on so many threads: sums then do not depend on the machine's, and a single one waits for no other."""
+    # Imported here: QGIS loads this module at start.
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(threads):
+            yield
+    finally:
+        torch.set_num_threads(before)

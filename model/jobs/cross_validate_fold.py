@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
 from ..classical.fit import fit_cell_model
 from ..cluster.shared_storage import SharedObject, open_shared
@@ -19,6 +17,7 @@ from ..cluster.tasks import cached
 from ..grid import Grid
 from ..history.writing import TrainingLog
 from ..progress import NullProgress, Progress, SubProgress
+from ..threads import limited_to
 from ..training.automatic import with_class_weight
 from ..training.fit import FittedNetwork, fit_network, label_patches
 from ..training.settings import CELL_KINDS, CROSS_FITTED, TrainingSettings, patch_cells
@@ -107,7 +106,7 @@ def cross_validate_fold(
     settings = work.settings
     # What is odd about the inputs was said when the study began.
     opened = splits.open_training_rasters(work.stack, work.labels, work.safety_factor, NullProgress())
-    with contextlib.nullcontext() if threads is None else _limited_to(threads), opened as rasters:
+    with contextlib.nullcontext() if threads is None else limited_to(threads), opened as rasters:
         folds = work.folds(rasters.grid)
         head = work.kind, work.output, settings, progress
         with shared.start_training_log(*head, part=f"fold {work.title(fold)}") as log:
@@ -132,17 +131,6 @@ class _WhileFolderExists(NullProgress):
 
     def cancelled(self) -> bool:
         return not self._folder.exists()
-
-
-@contextlib.contextmanager
-def _limited_to(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with threadpool_limits(threads):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _fit(

@@ -11,21 +11,20 @@ The networks of all folds, and that of all land, are trained side by side in one
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from ..encoding import Encoding, FactorSpec, fit_factors
 from ..history.writing import STEPS, STOPPED, TrainingLog
 from ..networks import build_network
 from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..threads import limited_to
 from ..windows.folded_cells import FoldedCells
 from . import additive_fit, pointwise_fit
 from .additive_fit import Additive
@@ -132,18 +131,6 @@ class CrossFitted:
     """Cells of the area that each sampled cell stands for, if only some of them have logits."""
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: sums then do not depend on the number of threads, and none waits for another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def fit_cross_fitted(
     cells: FoldedCells,
     factors: Sequence[Any],
@@ -168,7 +155,7 @@ def fit_cross_fitted(
     if checkpoint is not None:
         file = CheckpointFile(checkpoint, _fingerprint(cells, settings, start), progress)
     saved = SavedParts(file)
-    with one_thread(), device_errors_explained(device, checkpoint), deterministic_torch():
+    with limited_to(1), device_errors_explained(device, checkpoint), deterministic_torch():
         origin: Any = None
         if start is None:
             specs, knots = _statistics(cells, factors, settings)

@@ -228,8 +228,7 @@ def preset_settings(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ParameterInvalid(f"There is no training setting {', '.join(unknown)}. There are: {', '.join(names)}.")
-    if preset == RECOMMENDED and given.get("method") != CROSS_FITTED and of_windows(given):
-        preset = WINDOWS
+    preset = _preset_in_use(preset, given)
     return TrainingSettings(**{**{name: preset_value(preset, name) for name in names}, **given})
 
 
@@ -239,11 +238,16 @@ def of_windows(given: Mapping[str, Any]) -> list[str]:
     return [*found, "SPLIT"] if given.get("split") == "random" else found
 
 
+def _preset_in_use(preset: str, given: Mapping[str, Any]) -> str:
+    chosen = preset == RECOMMENDED and given.get("method") != CROSS_FITTED and of_windows(given)
+    return WINDOWS if chosen else preset
+
+
 def preset_note(preset: str, kind: str, given: Mapping[str, Any]) -> str:
     """Return a log line if given settings choose another training than the preset; else nothing."""
-    found = of_windows(given)
-    if preset != RECOMMENDED or kind != PCUM or not found or given.get("method") == CROSS_FITTED:
+    if kind != PCUM or _preset_in_use(preset, given) == preset:
         return ""
+    found = of_windows(given)
     were = "was" if len(found) == 1 else "were"
     return f"{join_names(found)} {were} given, so PCUM is trained on windows, as with PRESET={WINDOWS}."
 

@@ -17,9 +17,10 @@ from ..labels import LANDSLIDE, STABLE
 from ..networks import build_network
 from ..networks.unet import set_generator
 from ..progress import NullProgress, Progress, SubProgress, stop_if_cancelled
+from ..threads import limited_to
 from ..windows.cell_windows import CellWindows
 from ..windows.folded_cells import FoldedCells
-from .cross_fitted import CrossFitted, one_thread, signed
+from .cross_fitted import CrossFitted, signed
 from .devices import choose_device, deterministic_torch, device_errors_explained
 from .fold_problem import FoldProblem
 from .loop import TrainingData, WeightEma
@@ -57,7 +58,7 @@ def add_unet(
     """
     device = choose_device(settings.device)
     best: Any = None
-    with one_thread(), device_errors_explained(device), deterministic_torch():
+    with limited_to(1), device_errors_explained(device), deterministic_torch():
         for place, windows in enumerate(around):
             part = SubProgress(progress, place / len(around), (place + 1) / len(around))
             found = _UNets(result, windows, place + 1, settings, device)
