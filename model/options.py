@@ -27,6 +27,7 @@ def number(
     decimals: int | None = None,
     advanced: bool = False,
     automatic: bool = False,
+    added: bool = False,
 ) -> Value:
     """Declare a number; it is whole if its field is annotated ``int`` or ``int | None``.
 
@@ -40,16 +41,23 @@ def number(
         decimals: shown in the dialog; QGIS's default without.
         advanced: folded away in the dialog.
         automatic: ``None`` stands for a value that follows from the data, see ``training.automatic``.
+        added: it came after version 0.1; see :attr:`Option.added`.
     """
     more = {"limits": (lowest, highest), "open_limits": open_limits, "decimals": decimals, "automatic": automatic}
-    return _option(default, label, help_text, advanced, **more)
+    return _option(default, label, help_text, advanced, added=added, **more)
 
 
 def choice(
-    default: str, choices: tuple[str, ...], label: str = "", help_text: str = "", *, advanced: bool = False
+    default: str,
+    choices: tuple[str, ...],
+    label: str = "",
+    help_text: str = "",
+    *,
+    advanced: bool = False,
+    added: bool = False,
 ) -> str:
-    """Declare an enumeration with static strings."""
-    return _option(default, label, help_text, advanced, choices=choices)
+    """Declare an enumeration with static strings; ``advanced`` and ``added`` as for a number."""
+    return _option(default, label, help_text, advanced, choices=choices, added=added)
 
 
 def several(
@@ -59,9 +67,9 @@ def several(
     return _option(default, label, help_text, advanced, choices=choices)
 
 
-def flag(default: bool, label: str = "", help_text: str = "", *, advanced: bool = False) -> bool:
-    """Declare a check box."""
-    return _option(default, label, help_text, advanced)
+def flag(default: bool, label: str = "", help_text: str = "", *, advanced: bool = False, added: bool = False) -> bool:
+    """Declare a check box; ``advanced`` and ``added`` as for a number."""
+    return _option(default, label, help_text, advanced, added=added)
 
 
 def text(default: str, label: str = "", help_text: str = "", *, advanced: bool = False) -> str:
@@ -124,6 +132,9 @@ class Option:
     is_integer: bool = False  # whether the value is a whole number
     is_optional: bool = False  # whether it may be ``None``
     automatic: bool = False  # whether ``None`` stands for a value that follows from the data
+    added: bool = False
+    """Whether it came after version 0.1. Its parameter may then be left out, in spite of its default, so that graphical
+    models of that version stay valid."""
 
     @property
     def several(self) -> bool:

@@ -341,12 +341,6 @@ ZONES_FILTER = "Zones, run record or zone table (*.tif *.tiff *.json *.csv)"
 RASTER_OR_VECTOR_FIELD = "_FIELD"
 """Suffix of the parameter of a field, after the name of an input that may be a raster or a vector layer."""
 
-ADDED_OPTIONS = (
-    *("PRESET", "DEM_UNIT", "PRECIPITATION_UNIT", "TEMPERATURE_UNIT", "RAIN_UNIT", "ENSEMBLE", "PROBABILITY"),
-    *("PROCESSES",),
-)
-"""Options that came after version 0.1. They may be left out, so that graphical models of that version stay valid."""
-
 
 def option(declared: Option, without_default: bool = False) -> QgsProcessingParameterDefinition:
     """Return the parameter of an option of the core.
@@ -355,7 +349,7 @@ def option(declared: Option, without_default: bool = False) -> QgsProcessingPara
     """
     name, label = declared.parameter, declared.label
     default = None if without_default else declared.default
-    optional = without_default or declared.default is None or name in ADDED_OPTIONS
+    optional = without_default or declared.default is None or declared.added
     if isinstance(declared.default, bool):
         return QgsProcessingParameterBoolean(name, label, declared.default, optional)
     if declared.choices is not None:

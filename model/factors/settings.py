@@ -59,11 +59,13 @@ class StackOptions(Options):
     slope_method: str = choice(HORN, SLOPE_METHODS, "Slope formula", _SLOPE_METHOD, advanced=True)
     river_radius: float = number(1000.0, 1, 1e6, "Search radius for rivers (m)", _RIVERS, decimals=1, advanced=True)
     fault_radius: float = number(5000.0, 1, 1e6, "Search radius for faults (m)", _FAULTS, decimals=1, advanced=True)
-    dem_unit: str = choice(AUTO, ELEVATION_UNITS, "Unit of the elevations", _DEM_UNIT, advanced=True)
+    dem_unit: str = choice(AUTO, ELEVATION_UNITS, "Unit of the elevations", _DEM_UNIT, advanced=True, added=True)
     precipitation_unit: str = choice(
-        AUTO, PRECIPITATION_UNITS, "Unit of the precipitation", PRECIPITATION_UNIT_HELP, advanced=True
+        AUTO, PRECIPITATION_UNITS, "Unit of the precipitation", PRECIPITATION_UNIT_HELP, advanced=True, added=True
     )
-    temperature_unit: str = choice(AUTO, TEMPERATURE_UNITS, "Unit of the temperature", _TEMPERATURE_UNIT, advanced=True)
+    temperature_unit: str = choice(
+        AUTO, TEMPERATURE_UNITS, "Unit of the temperature", _TEMPERATURE_UNIT, advanced=True, added=True
+    )
     scheduler: str = scheduler()
 
 

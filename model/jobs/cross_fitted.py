@@ -22,7 +22,7 @@ from ..networks.unet import NONE
 from ..progress import Progress, SubProgress
 from ..provenance import records
 from ..stack import open_stack
-from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, fit_cross_fitted
+from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, FitInputs, fit_cross_fitted
 from ..training.fine_tuning import StartModel, adapt_cells
 from ..training.fit import FittedNetwork
 from ..training.settings import TrainingSettings
@@ -148,7 +148,8 @@ def train_by_cross_fitting(
     if start is not None:
         values, factors = adapt_cells(start, cells.values, factors, progress)
         cells = dataclasses.replace(cells, values=values)
-    result = _fit(rasters, cells, factors, settings, SubProgress(progress, 0.2, 1.0), checkpoint, start, log)
+    inputs = FitInputs(cells, factors, settings, checkpoint, start, log or TrainingLog())
+    result = _fit(rasters, inputs, SubProgress(progress, 0.2, 1.0))
     if result.counts is not None:
         cells = dataclasses.replace(cells, counts=result.counts)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
@@ -161,37 +162,26 @@ def train_by_cross_fitting(
 
 
 def fit_outside(
-    rasters: TrainingRasters,
-    folds: Folds,
-    fold: int,
-    settings: TrainingSettings,
-    progress: Progress,
-    log: TrainingLog | None = None,
+    rasters: TrainingRasters, folds: Folds, fold: int, settings: TrainingSettings, progress: Progress, log: TrainingLog
 ) -> FittedNetwork:
     """Fit on the land outside a fold of a cross validation; everything is chosen there."""
     cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
-    return _fit(rasters, cells, rasters.factors, settings, SubProgress(progress, 0.2, 1.0), log=log).fitted
+    inputs = FitInputs(cells, rasters.factors, settings, log=log)
+    return _fit(rasters, inputs, SubProgress(progress, 0.2, 1.0)).fitted
 
 
-def _fit(
-    rasters: TrainingRasters,
-    cells: FoldedCells,
-    factors: Sequence[Any],
-    settings: TrainingSettings,
-    progress: Progress,
-    checkpoint: str | os.PathLike | None = None,
-    start: StartModel | None = None,
-    log: TrainingLog | None = None,
-) -> CrossFitted:
-    depths = range(1, settings.depth + 1) if start is None else ()
+def _fit(rasters: TrainingRasters, inputs: FitInputs, progress: Progress) -> CrossFitted:
+    """Fit the curves and the network of single cells, and with them what the settings add to them."""
+    cells, settings = inputs.cells, inputs.settings
+    depths = range(1, settings.depth + 1) if inputs.start is None else ()
     ends = [1.0, 0.6][settings.ensemble != NONE] * (0.4 if depths else 1.0), 0.6 if settings.ensemble != NONE else 1.0
-    result = fit_cross_fitted(cells, factors, settings, SubProgress(progress, 0.0, ends[0]), checkpoint, start, log)
+    result = fit_cross_fitted(inputs, SubProgress(progress, 0.0, ends[0]))
     if depths and result.fitted.ended != STOPPED:
         part = SubProgress(progress, ends[0], ends[0])
         around = [
             collect_cell_windows(rasters, cells, window_side(depth), 2**depth, settings.seed, part) for depth in depths
         ]
-        result = add_unet(result, cells, around, settings, SubProgress(progress, *ends), log or TrainingLog())
+        result = add_unet(result, cells, around, settings, SubProgress(progress, *ends), inputs.log)
     if settings.ensemble != NONE and result.fitted.ended != STOPPED:
         result = add_boosting(result, settings.seed, SubProgress(progress, ends[1], 1.0))
     return result

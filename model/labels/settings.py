@@ -25,7 +25,7 @@ _RING = (
 class LabelOptions(Options):
     """Settings of the labels."""
 
-    preset: str = choice(RECOMMENDED, (RECOMMENDED, PAPER), "Preset", _PRESET)
+    preset: str = choice(RECOMMENDED, (RECOMMENDED, PAPER), "Preset", _PRESET, added=True)
     scale_field: str | None = None  # field with the size of each landslide; without it all get the row ``unrecorded``
     area_field: str | None = None  # field with the area of each landslide in m², for automatic radii
     radii: Mapping[str, float] = field(default_factory=dict)

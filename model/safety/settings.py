@@ -52,9 +52,9 @@ class SafetyOptions(Options):
     beta: float = number(2.2, 0, 100, "Peak factor (beta)", _BETA, decimals=4)
     rainy_days: float = number(90, 1, 366, "Rainy days in the season", _RAINY_DAYS, decimals=2)
     precipitation_unit: str = choice(
-        AUTO, PRECIPITATION_UNITS, "Unit of the precipitation", PRECIPITATION_UNIT_HELP, advanced=True
+        AUTO, PRECIPITATION_UNITS, "Unit of the precipitation", PRECIPITATION_UNIT_HELP, advanced=True, added=True
     )
-    preset: str = choice("recommended", tuple(PERCENTILE_OF_PRESET), "Preset", _PRESET)
+    preset: str = choice("recommended", tuple(PERCENTILE_OF_PRESET), "Preset", _PRESET, added=True)
     percentile: float | None = number(
         None, 0, 100, "Percentile of the rain at landslides", _PERCENTILE, open_limits=True, decimals=2
     )

@@ -24,7 +24,7 @@ from ..safety.kinds import CRITICAL, FACTOR_OF_SAFETY
 from ..windows.collection import MIN_SIDE
 from ..windows.folded_cells import FEW_FOLDS, FEW_LANDSLIDES, FOLDS
 from ..windows.ownership import cells_of_no_disc, touching_patches
-from ..windows.split import SUBSETS, Blocks, TrainingRasters, scan_labels
+from ..windows.split import SUBSETS, Blocks, TrainingRasters, scan_land
 from .settings import CROSS_FITTED, PATCH_KINDS, PCUM, TrainingSettings, format_value, learns_from_cells
 
 BLOCKS_PER_FOLD = 8
@@ -49,9 +49,9 @@ class Layout:
 
     @classmethod
     def scan(cls, rasters: TrainingRasters, seed: int, progress: Progress) -> Layout:
-        """Read labels and stack once; raises as :func:`~..windows.split.scan_labels`."""
-        grid, labels, whole = rasters.grid, rasters.labels, Blocks.of_cells(rasters.grid, *rasters.grid.shape)
-        found = scan_labels(rasters, whole, whole, seed, SubProgress(progress, 0.0, 0.8))
+        """Read labels and stack; raises as :func:`~..windows.split.scan_labels`, which needs no other scan then."""
+        grid, labels = rasters.grid, rasters.labels
+        found = scan_land(rasters, seed, SubProgress(progress, 0.0, 0.8))
         cells = np.sort(found.cells[:, 0] * np.int64(grid.width) + found.cells[:, 1])
         discs = read_discs(labels, grid)
         loose, places = cells, np.empty(0, dtype=np.int64)
@@ -68,7 +68,7 @@ class Layout:
             # The points of all landslides lie where a factor has no data.
             places = cells[:1]
         radius, ring = (0.0, 0.0) if discs is None else (discs.largest, discs.ring)
-        return cls(grid, places // grid.width, places % grid.width, int(found.labelled.sum()), radius, ring)
+        return cls(grid, places // grid.width, places % grid.width, found.labelled, radius, ring)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -131,26 +131,28 @@ class CrossFitted:
     """Cells of the area that each sampled cell stands for, if only some of them have logits."""
 
 
-def fit_cross_fitted(
-    cells: FoldedCells,
-    factors: Sequence[Any],
-    settings: TrainingSettings,
-    progress: Progress,
-    checkpoint: str | os.PathLike | None = None,
-    start: StartModel | None = None,
-    log: TrainingLog | None = None,
-) -> CrossFitted:
-    """Choose, fit and predict; ``factors`` are the stack's, in the order of the values.
+@dataclass(frozen=True)
+class FitInputs:
+    """What a training by cross-fitting starts from."""
 
-    Metrics of the result are what was chosen. Of the settings, those of the physics, seed, encoding of the classes and
-    device matter; the precision is always fp32. ``checkpoint`` is the file for the state of the run. With a model to
-    fine-tune, cells and ``factors`` are from :func:`~.fine_tuning.adapt_cells`. When ``log`` requests a stop, no more
-    penalties or steps are tried, and the best of those so far are taken.
+    cells: FoldedCells
+    factors: Sequence[Any]  # of the stack, in the order of the values; see ``start``
+    settings: TrainingSettings  # only those of the physics, seed, encoding of the classes and device matter
+    checkpoint: str | os.PathLike | None = None  # file for the state of the run
+    start: StartModel | None = None  # to fine-tune; cells and factors are then from :func:`~.fine_tuning.adapt_cells`
+    log: TrainingLog = field(default_factory=TrainingLog)
+
+
+def fit_cross_fitted(inputs: FitInputs, progress: Progress) -> CrossFitted:
+    """Choose, fit and predict, always in fp32; metrics of the result are what was chosen.
+
+    When the log requests a stop, no more penalties or steps are tried, and the best of those so far are taken.
 
     Raises:
         DeviceUnavailable: there is no such device, or it fails.
         ParameterInvalid: the checkpoint belongs to another run.
     """
+    cells, settings, start, checkpoint = inputs.cells, inputs.settings, inputs.start, inputs.checkpoint
     device, file = choose_device(settings.device), None
     if checkpoint is not None:
         file = CheckpointFile(checkpoint, _fingerprint(cells, settings, start), progress)
@@ -158,9 +160,9 @@ def fit_cross_fitted(
     with limited_to(1), device_errors_explained(device, checkpoint), deterministic_torch():
         origin: Any = None
         if start is None:
-            specs, knots = _statistics(cells, factors, settings)
+            specs, knots = _statistics(cells, inputs.factors, settings)
         else:
-            specs = list(factors)
+            specs = list(inputs.factors)
             origin, architecture = fine_tune_network(start, specs, settings.seed)
             knots = additive_fit.read_curves(origin.curves)[1]
         for spec in specs:
@@ -172,7 +174,7 @@ def fit_cross_fitted(
         image, _ = encoding.encode(np.ascontiguousarray(cells.values.T)[:, :, None])
         image = np.ascontiguousarray(image[:, :, 0].T)
         problem = FoldProblem(cells, image, knots, settings, origin)
-        history = StepHistory(problem, log or TrainingLog())
+        history = StepHistory(problem, inputs.log)
         progress.report(0.12)
         penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.12, 0.5), saved, history)
         text = f"{penalties[0]:g} of the curves and {penalties[1]:g} of linear terms and classes"

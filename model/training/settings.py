@@ -143,8 +143,8 @@ class TrainingSettings(Options):
         0.2, 0.0, 0.95, "Dropout", "Share of channels dropped in training, to reduce overfitting.", decimals=3
     )
     method: str = choice(WINDOWS, (WINDOWS, CROSS_FITTED), "Training method", _METHOD)
-    ensemble: str = _choice("none", ("none", "gradient_boosting"), "Ensemble", _ENSEMBLE)
-    probability: bool = flag(False, "Calibrate to a probability", _PROBABILITY, advanced=True)
+    ensemble: str = _choice("none", ("none", "gradient_boosting"), "Ensemble", _ENSEMBLE, added=True)
+    probability: bool = flag(False, "Calibrate to a probability", _PROBABILITY, advanced=True, added=True)
     seed: int = number(1, 0, 2**31 - 1, "Seed", "Random seed. Another seed gives a slightly different model.")
     device: str = device()
     precision: str = precision()
@@ -355,7 +355,7 @@ class CrossValidationOptions(Options):
     kind: str = choice(PCUM, KINDS, "Kind of model", _KIND)
     folds: int | None = number(None, 2, 50, "Folds", _FOLDS, automatic=True)
     random_split: bool = flag(True, "Compare with a random split", _RANDOM_SPLIT, advanced=True)
-    processes: int = number(0, 0, 1000, "Processes", _PROCESSES, advanced=True)
+    processes: int = number(0, 0, 1000, "Processes", _PROCESSES, advanced=True, added=True)
     scheduler: str = scheduler()
     region_field: str | None = None  # field of REGIONS with the name of each region; they are numbered without it
     split_field: str | None = None  # field of LANDSLIDES with train or test

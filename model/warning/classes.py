@@ -95,7 +95,7 @@ class WarningOptions(Options):
         ParameterInvalid: a value is out of range, or two are in the wrong order.
     """
 
-    rain_unit: str = choice(AUTO, PRECIPITATION_UNITS, "Unit of the rain", _RAIN_UNIT, advanced=True)
+    rain_unit: str = choice(AUTO, PRECIPITATION_UNITS, "Unit of the rain", _RAIN_UNIT, advanced=True, added=True)
     k: float | None = number(None, 0, 1, "k (1/mm)", _K, decimals=4)
     k_table: dict[str, float] = field(default_factory=dict)  # k by terrain class
     p_low: float = number(0.15, 0, 1, "Safe below this susceptibility", _P_LOW, decimals=4)

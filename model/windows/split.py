@@ -22,6 +22,7 @@ from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import NullProgress, Progress
 from ..stack import Stack, open_stack
 from ..texts import join_names
+from .labelled_land import LabelledLand
 from .unused_cells import DeadZone, SparseCells
 
 if TYPE_CHECKING:
@@ -288,6 +289,8 @@ class TrainingRasters:
     stack: Stack
     labels: rasterio.DatasetReader
     safety: rasterio.DatasetReader | None = None
+    scanned: dict[int, LabelledLand] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """What :func:`scan_labels` read, by seed, so that stack and labels are scanned once."""
 
     @property
     def grid(self) -> Grid:
@@ -390,13 +393,27 @@ def missing_label(dataset: rasterio.DatasetReader, label: int) -> str:
 def scan_labels(
     rasters: TrainingRasters, blocks: Blocks, fine_blocks: Blocks, seed: int, progress: Progress
 ) -> LabelScan:
-    """Scan stack and labels once, and count by the blocks of the split and by blocks finer than a window. Raises
-    ``TooFewData`` if there are no landslide cells, or no stable ones, with data in every factor.
+    """Scan stack and labels, once as long as they are open, and count by the blocks of the split and by blocks finer
+    than a window. Raises ``TooFewData`` if there are no landslide cells, or no stable ones, with data in every factor.
     """
+    land = scan_land(rasters, seed, progress)
+    landslide, labelled = land.count(blocks)
+    fine = labelled if fine_blocks == blocks else land.count(fine_blocks)[1]
+    return LabelScan(rasters.grid, landslide, labelled, fine_blocks, fine, land.cells)
+
+
+def scan_land(rasters: TrainingRasters, seed: int, progress: Progress) -> LabelledLand:
+    """Return what :func:`scan_labels` counts; raises as it."""
+    if seed not in rasters.scanned:
+        rasters.scanned[seed] = _scan(rasters, seed, progress)
+    return rasters.scanned[seed]
+
+
+def _scan(rasters: TrainingRasters, seed: int, progress: Progress) -> LabelledLand:
     grid, labels = rasters.grid, rasters.labels
     generator = np.random.default_rng([seed, 2])
-    landslide, labelled, fine = (np.zeros(item.shape, dtype=np.int64) for item in (blocks, blocks, fine_blocks))
     cells = [np.empty((0, 2), dtype=np.int64)]
+    result = LabelledLand(cells[0])
     lost = np.zeros((2, len(rasters.factors) + 1), dtype=np.int64)
     rasters.stack.report_names(progress)
     for block in grid.blocks_with_progress(progress):
@@ -407,24 +424,21 @@ def scan_labels(
             for row, mine in enumerate((slide, values == STABLE)):
                 lost[row] += [int((mine & ~valid).sum()), *(mine & ~has_data).sum(axis=(1, 2))]
             slide, known = slide & valid, (values != UNKNOWN) & valid
-            blocks.sums(slide, block.row, block.column, landslide)
-            blocks.sums(known, block.row, block.column, labelled)
-            fine_blocks.sums(known, block.row, block.column, fine)
+            result.add(block, slide, known)
             found = np.argwhere(slide) + np.array([block.row, block.column])
             if len(found) > MAX_CELLS_PER_BLOCK:
                 found = found[np.sort(generator.choice(len(found), MAX_CELLS_PER_BLOCK, replace=False))]
             cells.append(found)
-    result = LabelScan(grid, landslide, labelled, fine_blocks, fine, np.concatenate(cells))
+    result.cells = np.concatenate(cells)
     _check(result, lost, rasters, progress)
     return result
 
 
-def _check(result: LabelScan, lost: np.ndarray, rasters: TrainingRasters, progress: Progress) -> None:
+def _check(result: LabelledLand, lost: np.ndarray, rasters: TrainingRasters, progress: Progress) -> None:
     """Check that there are cells to learn from; ``lost`` counts landslide and stable cells, shape (2, 1 + factors),
     without data in any factor and in each.
     """
-    slides = result.landslide.sum()
-    counts = (("landslide", LANDSLIDE, slides), ("stable", STABLE, result.labelled.sum() - slides))
+    counts = (("landslide", LANDSLIDE, result.landslide), ("stable", STABLE, result.labelled - result.landslide))
     for row, (kind, label, cells) in enumerate(counts):
         if cells:
             continue

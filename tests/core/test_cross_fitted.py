@@ -75,7 +75,9 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     xy = area(folder, 80)
     cells = collect(folder)
-    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("recommended", {}), NullProgress())
+    fit = cross_fitted.fit_cross_fitted(
+        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
+    )
     train(folder, block=200.0)
     return folder, xy, cells, fit
 
@@ -153,7 +155,9 @@ def test_the_choice_is_never_worse_out_of_fold_than_the_additive_part(study):
 def test_where_nothing_can_be_learned_the_network_is_left_out(tmp_path):
     area(tmp_path, 40, strength=0.0)
     cells = collect(tmp_path)
-    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("recommended", {}), NullProgress())
+    fit = cross_fitted.fit_cross_fitted(
+        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
+    )
     steps, shrink, loss = min(fit.choice.residuals, key=lambda row: row[-1])
     assert (fit.choice.steps, fit.choice.shrink) == (steps, shrink) and loss <= fit.choice.residuals[0][2]
     assert fit.fitted.network.has_residual == (steps > 0)

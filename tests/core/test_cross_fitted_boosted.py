@@ -30,7 +30,9 @@ def folder(tmp_path_factory):
 
 def test_the_mean_of_the_logits_is_taken_where_it_is_better(folder):
     cells = collect(folder)
-    plain = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("recommended", {}), NullProgress())
+    plain = cross_fitted.fit_cross_fitted(
+        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
+    )
     both = boosted_pcum.add_boosting(plain, 1, NullProgress())
     before, after = (plain.problem.losses(one.out_of_fold)[-1] for one in (plain, both))
     assert after < before and "Gradient boosting beside it adds" in both.choice.text
@@ -41,7 +43,9 @@ def test_the_mean_of_the_logits_is_taken_where_it_is_better(folder):
 
 def test_where_it_is_no_better_it_is_left_out(folder, monkeypatch):
     cells = collect(folder)
-    plain = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("recommended", {}), NullProgress())
+    plain = cross_fitted.fit_cross_fitted(
+        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
+    )
     monkeypatch.setattr(boosted_pcum, "_logit", None)
     monkeypatch.setattr(plain.problem, "losses", lambda logit: [0.0 if logit is plain.out_of_fold else 1.0])
     assert boosted_pcum.add_boosting(plain, 1, NullProgress()) is plain
@@ -65,7 +69,9 @@ def test_a_model_with_trees_works_like_any_other(folder, tmp_path):
 
 def test_a_model_predicts_what_its_training_says(folder, tmp_path):
     cells = collect(folder)
-    plain = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("recommended", {}), NullProgress())
+    plain = cross_fitted.fit_cross_fitted(
+        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
+    )
     both = boosted_pcum.add_boosting(plain, 1, NullProgress())
     train(folder, **BOOSTED)
     predict(folder / "stack.tif", [folder / "model.safetensors"], tmp_path / "map.tif")

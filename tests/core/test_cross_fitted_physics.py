@@ -70,7 +70,9 @@ def test_warnings_against_the_labels_lower_the_violation_rate(folder):
     cells, found = collect(folder), {}
     for weight in (0.0, 30.0):
         settings = preset_settings("recommended", {"lambda_": weight, "p_low": 0.5})
-        found[weight] = cross_fitted.fit_cross_fitted(cells, FACTORS, settings, NullProgress()).choice
+        found[weight] = cross_fitted.fit_cross_fitted(
+            cross_fitted.FitInputs(cells, FACTORS, settings), NullProgress()
+        ).choice
     plain, constrained = found[0.0], found[30.0]
     assert plain.violation > 0.4 and constrained.violation < plain.violation - 0.1
     assert constrained.violation_additive == pytest.approx(plain.violation_additive)

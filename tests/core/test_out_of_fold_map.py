@@ -67,7 +67,9 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     np.save(folder / "xy.npy", area(folder, 80))
     result, cells = train(folder), collect(folder)
-    fit = cross_fitted.fit_cross_fitted(cells, FACTORS, preset_settings("recommended", {}), NullProgress())
+    fit = cross_fitted.fit_cross_fitted(
+        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
+    )
     return folder, result, cells, fit, read_band(folder / "model.safetensors.tif").ravel()
 
 

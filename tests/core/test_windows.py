@@ -10,6 +10,7 @@ from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.windows import split
 from scarp.model.windows.collection import WindowPlan, collect_windows, place_windows
+from scarp.model.windows.labelled_land import LabelledLand
 from scarp.model.windows.split import NO_SUBSET, SHARES, Blocks, assign_blocks
 from scarp.tests.core.conftest import degree_grid, utm_grid, write_raster, write_stack
 
@@ -126,6 +127,36 @@ def scan_of(mask, labelled, step=5):
     return split.LabelScan(
         GRID, np.array([[mask.sum()]]), np.array([[labelled.sum()]]), fine, counts, np.argwhere(mask)
     )
+
+
+def test_one_scan_serves_all_blocks(area, monkeypatch):
+    folder, values, labels, _ = area
+    known = np.isfinite(values).all(axis=0) & (labels != 255)
+    reads = []
+    monkeypatch.setattr(split, "read_labels", lambda *given, read=split.read_labels: reads.append(1) or read(*given))
+    with split.open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
+        for rows, columns in ((7, 9), (150, 190), (40, 33)):
+            blocks = blocks_of(rows, columns)
+            found = split.scan_labels(rasters, blocks, blocks_of(5, 5), 1, NullProgress())
+            for mask, counts in ((known, found.labelled), (known & (labels == 1), found.landslide)):
+                expected = np.zeros(blocks.shape, dtype=np.int64)
+                blocks.sums(mask, 0, 0, expected)
+                assert np.array_equal(counts, expected) and counts.sum() == mask.sum()
+            assert found.fine_labelled.shape == (30, 38) and found.fine_labelled.sum() == known.sum()
+    assert len(reads) == len(list(GRID.blocks()))
+
+
+def test_bits_of_parts_give_the_counts_of_any_blocks():
+    mask, everywhere = landslide_mask(), np.indices(GRID.shape).sum(axis=0) % 3 > 0
+    land = LabelledLand(np.empty((0, 2), dtype=np.int64))
+    for block in GRID.blocks(37):
+        part = slice(block.row, block.row + block.height), slice(block.column, block.column + block.width)
+        land.add(block, (mask & everywhere)[part], everywhere[part])
+    landslide, labelled = land.count(blocks_of(13, 11))
+    expected = np.zeros(labelled.shape, dtype=np.int64)
+    blocks_of(13, 11).sums(everywhere, 0, 0, expected)
+    assert np.array_equal(labelled, expected) and land.labelled == everywhere.sum()
+    assert landslide.sum() == land.landslide == (mask & everywhere).sum()
 
 
 @pytest.mark.parametrize("side", [5, 20, 37, 150, 180])
