@@ -10,7 +10,8 @@ from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
 from .base.arguments import Arguments
 
-PCUM_SETTINGS = {"physics", "lambda_", "p_low", "fs_critical", "ensemble"}  # of PCUM alone
+_PHYSICS = ("physics", "lambda_", "p_low", "fs_critical", "monotone", "monotone_angle")
+PCUM_SETTINGS = {*_PHYSICS, "ensemble"}  # of PCUM alone
 
 
 class TrainComparisonModel(ScarpAlgorithm):

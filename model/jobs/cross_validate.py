@@ -179,6 +179,7 @@ def cross_validate(
     """
     kind = options.kind
     settings = training_settings.enforce_kind_settings(kind, settings)
+    training_settings.check_parts(settings)
     options.require_one_way(regions is not None)
     check_writable(output, output_table, output_html)
     device = choose_device(settings.device)

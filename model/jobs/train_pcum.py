@@ -85,6 +85,7 @@ def train_pcum(
         run.start = start = StartModel(Path(start_from).name, sha256(start_from), **values)
         method, settings = settings.method, fine_tune_settings(start, settings, given)
         run.progress.report(0.0, _fine_tuning_line(start, method, settings))
+    training_settings.check_parts(settings)
     if settings.method == training_settings.CROSS_FITTED:
         run.settings = settings
         return _train_by_cross_fitting(run)

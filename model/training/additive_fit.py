@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.optimize import lsq_linear
 from scipy.special import expit
 
 from ..networks.unet import Curves
@@ -46,6 +47,14 @@ class Additive:
         """Return the logit of landslide, float64 (cells,)."""
         # In the precision of the columns: a copy of all of them in float64 would take most of the time.
         return (columns @ self.coefficients.astype(columns.dtype)).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Variables in which a problem has bounds: the coefficients are ``matrix`` times them."""
+
+    matrix: np.ndarray  # float64 (coefficients, variables), invertible
+    bounded: np.ndarray  # whether a variable must not be negative, bool (variables,)
 
 
 def knots_of(scores: np.ndarray) -> np.ndarray:
@@ -97,20 +106,44 @@ def fit(
     start: Additive | None = None,
     centre: np.ndarray | None = None,
     offset: np.ndarray | None = None,
+    bounds: Bounded | None = None,
 ) -> Additive:
     """Minimise Σ w · log loss + ½ (β − centre)ᵀP(β − centre) with Newton's method; the centre is 0 by default.
 
-    ``columns`` are float32 (cells, columns), ``labels`` 1 or 0; ``offset`` is a part of each cell's logit that stays;
-    ``check`` is called before each step and may raise to stop. The minimum is unique, so that ``start`` only saves
-    steps.
+    ``columns`` are float32 (cells, columns), ``labels`` 1 or 0, or between them for soft ones; ``offset`` is a part of
+    each cell's logit that stays; ``check`` is called before each step and may raise to stop. The minimum is unique, so
+    that ``start`` only saves steps. With ``bounds`` each step is the minimum of the quadratic problem within them.
     """
+    if bounds is not None:
+        matrix, inverse = bounds.matrix, np.linalg.inv(bounds.matrix)
+        inner = columns @ matrix.astype(np.float32), labels, weights, matrix.T @ penalties @ matrix
+        lowest = np.where(bounds.bounded, 0.0, -np.inf)
+        first = np.zeros(len(inverse)) if start is None else inverse @ start.coefficients
+        if centre is not None:
+            offset = columns @ centre if offset is None else offset + columns @ centre
+            lowest, first = lowest - inverse @ centre, first - (inverse @ centre if start is not None else 0.0)
+        found = _newton(*inner, check, np.maximum(first, lowest), offset, lowest).coefficients
+        return Additive(matrix @ found + (0.0 if centre is None else centre))
     if centre is not None:
         # The same problem for the difference from the centre.
         offset = columns @ centre if offset is None else offset + columns @ centre
         start = None if start is None else Additive(start.coefficients - centre)
         return Additive(centre + fit(columns, labels, weights, penalties, check, start, None, offset).coefficients)
+    return _newton(columns, labels, weights, penalties, check, None if start is None else start.coefficients, offset)
+
+
+def _newton(
+    columns: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    penalties: np.ndarray,
+    check: Callable[[], None],
+    start: np.ndarray | None,
+    offset: np.ndarray | None,
+    lowest: np.ndarray | None = None,
+) -> Additive:
     fixed = np.zeros(len(columns)) if offset is None else offset
-    coefficients = np.zeros(columns.shape[1]) if start is None else start.coefficients
+    coefficients = np.zeros(columns.shape[1]) if start is None else start
     value, logit = _objective(columns, labels, weights, penalties, fixed, coefficients)
     for _ in range(_STEPS):
         check()
@@ -121,7 +154,10 @@ def fit(
         hessian = (scaled.T @ scaled).astype(np.float64) + penalties
         # The constant has no penalty, and in single precision a column of zeros may become a little negative.
         hessian[np.diag_indices_from(hessian)] += 1e-6 * weights.sum() / len(hessian)
-        step = cho_solve(cho_factor(hessian), gradient)
+        if lowest is None:
+            step = cho_solve(cho_factor(hessian), gradient)
+        else:
+            step = -_step_within(hessian, gradient, lowest - coefficients)
         decrement, length = float(gradient @ step), 1.0
         while length > 1e-4:
             tried = coefficients - length * step
@@ -135,6 +171,22 @@ def fit(
     return Additive(coefficients)
 
 
+def _step_within(hessian: np.ndarray, gradient: np.ndarray, lowest: np.ndarray) -> np.ndarray:
+    """Return the step d that minimises ½ dᵀHd + gᵀd with d ≥ ``lowest``, which has few finite values, 0 or less."""
+    some = np.isfinite(lowest)
+    free, own = ~some, np.minimum(lowest[some], 0.0)
+    factor = cho_factor(hessian[np.ix_(free, free)])
+    # The free variables follow from the others, so that a small problem is left (Schur complement).
+    across = hessian[np.ix_(free, some)]
+    back, alone = cho_solve(factor, across), cho_solve(factor, gradient[free])
+    inner = cholesky(hessian[np.ix_(some, some)] - across.T @ back, lower=True)
+    target = solve_triangular(inner, across.T @ alone - gradient[some], lower=True)
+    result = np.empty(len(gradient))
+    result[some] = np.maximum(lsq_linear(inner.T, target, (own, np.inf), method="bvls", tol=1e-12).x, own)
+    result[free] = -alone - back @ result[some]
+    return result
+
+
 def _objective(
     columns: np.ndarray,
     labels: np.ndarray,
@@ -144,7 +196,10 @@ def _objective(
     coefficients: np.ndarray,
 ) -> tuple[float, np.ndarray]:
     logit = fixed + (columns @ coefficients.astype(np.float32)).astype(np.float64)
-    loss = weights @ np.logaddexp(0, np.where(labels == 1, -logit, logit))
+    losses = np.logaddexp(0, np.where(labels == 1, -logit, logit))
+    soft = (labels > 0) & (labels < 1)
+    losses[soft] -= labels[soft] * logit[soft]
+    loss = weights @ losses
     return float(loss + coefficients @ penalties @ coefficients / 2), logit
 
 

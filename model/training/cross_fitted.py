@@ -33,6 +33,7 @@ from .devices import choose_device, deterministic_torch, device_errors_explained
 from .fine_tuning import StartModel, fine_tune_network
 from .fit import FittedNetwork
 from .fold_problem import FoldProblem
+from .monotone import monotone_curves, require_kept
 from .pointwise_fit import PointwiseFit
 from .settings import TrainingSettings
 from .step_history import StepHistory
@@ -173,7 +174,10 @@ def fit_cross_fitted(inputs: FitInputs, progress: Progress) -> CrossFitted:
             architecture = _architecture(encoding, knots)
         image, _ = encoding.encode(np.ascontiguousarray(cells.values.T)[:, :, None])
         image = np.ascontiguousarray(image[:, :, 0].T)
-        problem = FoldProblem(cells, image, knots, settings, origin)
+        curves = monotone_curves(settings, specs)
+        if start is not None:
+            require_kept(curves, origin, start.name)
+        problem = FoldProblem(cells, image, knots, settings, origin, curves)
         history = StepHistory(problem, inputs.log)
         progress.report(0.12)
         penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.12, 0.5), saved, history)
@@ -297,7 +301,7 @@ def _choose_penalties(
             rows = np.flatnonzero(weights)
             matrix = additive_fit.penalty(channels, continuous, *chosen, knots)
             data = problem.columns[rows], problem.slide[rows].astype(np.float64), weights[rows], matrix
-            found = additive_fit.fit(*data, check, start, problem.centre, problem.offset[rows])
+            found = additive_fit.fit(*data, check, start, problem.centre, problem.offset[rows], problem.bounds)
         done += 1
         progress.report(done / total)
         history.report_share(done / total)

@@ -13,9 +13,10 @@ from sklearn.metrics import roc_auc_score
 from ..labels import LANDSLIDE, STABLE
 from ..windows.folded_cells import FoldedCells
 from ..windows.split import TEST, TRAIN
-from . import additive_fit
+from . import additive_fit, monotone
 from .additive_fit import Additive
 from .cell_constraint import CellConstraint
+from .monotone import MonotoneCurve
 from .settings import TrainingSettings
 
 STABLE_CELLS, MIN_STABLE, MAX_STABLE = 8, 5_000, 12_000  # to train on: for each landslide, at least, at most
@@ -26,10 +27,21 @@ class FoldProblem:
     """Cells, their weights in training and in judging, for each fold and for all land."""
 
     def __init__(
-        self, cells: FoldedCells, image: np.ndarray, knots: np.ndarray, settings: TrainingSettings, origin: Any = None
+        self,
+        cells: FoldedCells,
+        image: np.ndarray,
+        knots: np.ndarray,
+        settings: TrainingSettings,
+        origin: Any = None,
+        curves: Sequence[MonotoneCurve] = (),
     ) -> None:
-        """Weigh the cells, whose channels are ``image`` (cells, channels); ``origin`` is a network to fine-tune."""
+        """Weigh the cells, whose channels are ``image`` (cells, channels); ``origin`` is a network to fine-tune.
+
+        The network of single cells does not see the channels of monotone ``curves``.
+        """
         self.image, self.knots = image, knots
+        self.bounds = monotone.bounds(curves, image.shape[1], knots)
+        self.hidden = [curve.channel for curve in curves]
         self.columns = additive_fit.basis(image, knots)
         self.centre: np.ndarray | None = None  # of the coefficients of the additive part
         self.offset = np.zeros(len(image))  # part of the logit beside the additive part

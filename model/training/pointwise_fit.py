@@ -40,10 +40,13 @@ class PointwiseFit:
         self._base = torch.from_numpy(np.stack(self._additive).astype(np.float32)).to(device)
         image, continuous = problem.image.copy(), len(problem.knots)
         image[:, :continuous] = np.clip(image[:, :continuous], problem.knots[:, 0], problem.knots[:, -1])
+        image[:, problem.hidden] = 0
         self._image = torch.from_numpy(image).to(device)
         # All random numbers are drawn on the CPU, so that a GPU trains the same networks up to rounding.
         self._generator = torch.Generator().manual_seed(seed)
         first = _of_module(origin) if self._tuned else _new_network(image.shape[1], self._generator)
+        # Without a gradient and with decay alone they stay zero.
+        first[0][:, problem.hidden] = 0
         self._rates = [drop.rate for drop in origin.drops] if self._tuned else [CHANNEL_DROPOUT, DROPOUT, DROPOUT]
         self._parameters = [one.repeat(self._count, 1, 1).to(device).requires_grad_() for one in first]
         self._average = [one.detach().clone() for one in self._parameters]

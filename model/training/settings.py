@@ -89,7 +89,19 @@ _ENSEMBLE = (
     "logits, if that is better out of fold; the log says what it adds. The map then takes several times as long. "
     "Without effect on a training on windows."
 )
+_MONOTONE = (
+    "With PRESET=recommended, how the model may not answer to a factor while the others are held fixed. slope: the "
+    "susceptibility does not fall as the slope rises up to MONOTONE_ANGLE. factor_of_safety: it does not rise with the "
+    "factor of safety, if that is a factor of the stack. both: both. This holds exactly: the curve of the factor is "
+    "bound so, and the network of single cells does not see the factor. Other factors that follow from the slope, such "
+    "as its mean in windows, are not bound. It needs DEPTH 0 and no ENSEMBLE."
+)
+_MONOTONE_ANGLE = (
+    "Angle in degrees up to which MONOTONE binds the curve of the slope. On steeper ground it is free: there is often "
+    "bare rock and little soil left to slide."
+)
 WINDOWS, CROSS_FITTED = "windows", "cross_fitted"
+SLOPE, FACTOR_OF_SAFETY, BOTH = "slope", "factor_of_safety", "both"
 
 
 @dataclass(frozen=True)
@@ -144,6 +156,10 @@ class TrainingSettings(Options):
     )
     method: str = choice(WINDOWS, (WINDOWS, CROSS_FITTED), "Training method", _METHOD)
     ensemble: str = _choice("none", ("none", "gradient_boosting"), "Ensemble", _ENSEMBLE, added=True)
+    monotone: str = _choice("none", ("none", SLOPE, FACTOR_OF_SAFETY, BOTH), "Monotone curves", _MONOTONE, added=True)
+    monotone_angle: float = _number(
+        45.0, 1.0, 90.0, "Angle of the monotone slope (degrees)", _MONOTONE_ANGLE, decimals=1, added=True
+    )
     probability: bool = flag(False, "Calibrate to a probability", _PROBABILITY, advanced=True, added=True)
     seed: int = number(1, 0, 2**31 - 1, "Seed", "Random seed. Another seed gives a slightly different model.")
     device: str = device()
@@ -429,6 +445,24 @@ def check_probability(settings: TrainingSettings, start_from: Any) -> None:
         )
 
 
+def check_parts(settings: TrainingSettings) -> None:
+    """Raise ``ParameterInvalid`` if MONOTONE is used with parts of a model that would break it."""
+    if settings.monotone == "none":
+        return
+    if settings.method != CROSS_FITTED:
+        raise ParameterInvalid(
+            "MONOTONE binds the curves of PRESET=recommended, but PCUM would be trained on windows. Leave PRESET, and "
+            "settings of a training on windows such as WINDOW and EPOCHS, empty, or choose MONOTONE=none."
+        )
+    parts = {"DEPTH": settings.depth > 0, "ENSEMBLE": settings.ensemble != "none"}
+    for name in (name for name, used in parts.items() if used):
+        part = "a U-Net sees" if name == "DEPTH" else "boosted trees see"
+        raise ParameterInvalid(
+            f"MONOTONE cannot be kept with {name}: {part} the bound factors too. Leave {name} empty, or choose "
+            "MONOTONE=none."
+        )
+
+
 def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSettings:
     """Return settings with those that a kind fixes: only PCUM has physics, and tables and GAM need one-hot classes."""
     if kind not in KINDS:
@@ -436,7 +470,7 @@ def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSett
     fixed: dict[str, Any] = {}
     if kind != PCUM:
         # Cross-fitting is one of PCUM.
-        fixed = {"physics": "none", "method": WINDOWS, "ensemble": "none"}
+        fixed = {"physics": "none", "method": WINDOWS, "ensemble": "none", "monotone": "none"}
     if kind in (*TABLE_KINDS, GAM):
         fixed["encoding"] = "one_hot"
     return dataclasses.replace(settings, **fixed)
