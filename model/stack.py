@@ -59,7 +59,7 @@ class Stack:
     def factor(self, name: str) -> StackFactor:
         """Return one factor by name; raises :class:`FactorMissing`."""
         (band,) = self.band_indexes([name])
-        return dataclasses.replace(self.factors[band - 1], name=name)
+        return dataclasses.replace(next(factor for factor in self.factors if factor.band == band), name=name)
 
     def band_indexes(self, names: Sequence[str]) -> list[int]:
         """Return the 1-based band of each factor; raises :class:`FactorMissing` with all names that are not there.
@@ -113,7 +113,10 @@ class Stack:
 
 
 class UndeclaredNodataCheck:
-    """Looks for undeclared nodata values among the cells that a model is trained on."""
+    """Looks for undeclared nodata values among the cells that a model is trained on.
+
+    Values and factors are in the order in which the stack reads them.
+    """
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -121,10 +124,11 @@ class UndeclaredNodataCheck:
         self._counters = {index: SentinelCounter() for index, kind in enumerate(kinds) if kind == CONTINUOUS}
 
     def add(self, values: np.ndarray) -> None:
-        """Add values of all factors in band order, shape (factors, …)."""
+        """Add values of all factors, shape (factors, …)."""
         dataset = self._stack.dataset
         for index, counter in self._counters.items():
-            scale, offset = dataset.scales[index], dataset.offsets[index]
+            band = self._stack.factors[index].band - 1
+            scale, offset = dataset.scales[band], dataset.offsets[band]
             stored = values[index] if (scale, offset) == (1, 0) else (values[index].astype(np.float64) - offset) / scale
             counter.add(stored if scale == 1 else np.rint(stored))
 

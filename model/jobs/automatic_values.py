@@ -44,7 +44,7 @@ def automatic_values(
         grid = rasters.grid
         if grid.width * grid.height * len(rasters.factors) > MAX_VALUES:
             return {}
-        used = automatic.complete(asked, kind, rasters, SubProgress(progress, 0.0, 0.6), held_out)
+        used = automatic.complete(asked, kind, [rasters], SubProgress(progress, 0.0, 0.6), held_out)
         found = values_of(asked, used)
         if held_out:
             blocks, part = Blocks.for_grid(grid, used.block_side), SubProgress(progress, 0.6, 1.0)

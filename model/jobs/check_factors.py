@@ -87,9 +87,9 @@ def _try_training(stack: RasterPath, labels: RasterPath, progress: Progress) -> 
     usual = settings_of_kind(PCUM, RECOMMENDED, {})
     try:
         with open_training_rasters(stack, labels, None, NullProgress()) as rasters:
-            settings = automatic.complete(usual, PCUM, rasters, SubProgress(progress, 0.0, 0.3))
+            settings = automatic.complete(usual, PCUM, [rasters], SubProgress(progress, 0.0, 0.3))
             part = SubProgress(progress, 0.3, 1.0)
-            cells = collect_folded_cells(rasters, settings.block_side, settings.buffer, settings.seed, part)
+            cells = collect_folded_cells([rasters], settings.block_side, settings.buffer, settings.seed, part)
     except Cancelled:
         raise
     except ScarpError as error:

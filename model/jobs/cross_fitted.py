@@ -22,6 +22,7 @@ from ..networks.unet import NONE
 from ..progress import Progress, SubProgress
 from ..provenance import records
 from ..stack import open_stack
+from ..training.areas import numbers_of_areas, warn_of_overlap
 from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, FitInputs, fit_cross_fitted
 from ..training.fine_tuning import StartModel, adapt_cells
 from ..training.fit import FittedNetwork
@@ -49,12 +50,14 @@ class CrossFittedRun:
     cells: FoldedCells
     result: CrossFitted
     settings: TrainingSettings
+    names: Sequence[str] = ()  # of the areas
+    areas: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # what is known of each, where several are
     where, note = "Out of fold", CHOSEN_NOTE
     sample: CellSet | None = None
 
     def features(self, grid: Grid, seed: int) -> list[WindowFeature]:
-        """Return the blocks with their fold."""
-        return self.cells.features(grid, seed)
+        """Return the blocks of the first area with their fold."""
+        return self.cells.lands[0].features(grid, seed)
 
     def subsets(self) -> list[dict[str, Any]]:
         """Return what is known of each fold."""
@@ -69,12 +72,22 @@ class CrossFittedRun:
         some, cells = np.isfinite(logits), self.cells
         names = [spec.name for spec in self.result.fitted.factors]
         slope = cells.values[some, names.index(SLOPE)] if SLOPE in names else None
-        return ScoredCells(logits[some], cells.labels[some], cells.places[some], cells.counts[some], slope)
+        parts = logits[some], cells.labels[some], cells.places[some], cells.counts[some], slope
+        return ScoredCells(*parts, cells.areas[some])
+
+    def tell_areas(self, found: list[dict[str, float | None]], progress: Progress) -> None:
+        """Take and say the numbers of :func:`~..validation.unseen_land.evaluate_each`."""
+        self.areas = [{**known, **numbers} for known, numbers in zip(numbers_of_areas(self.cells, self.names), found)]
+        for area in self.areas:
+            auc = "no AUC" if area["auc"] is None else f"AUC {area['auc']:.3f}"
+            slope = "" if area["auc_slope"] is None else f", slope alone {area['auc_slope']:.3f}"
+            progress.report(0.97, f"Out of fold in {area['name']}: {auc}{slope}; {area['landslides']:,} landslides.")
 
     def describe(self) -> dict[str, Any]:
-        """Return what the model file tells of the choice."""
+        """Return what the model file tells of the choice, and of the areas where there are several."""
         choice = self.result.choice
-        return {"choice": {**dataclasses.asdict(choice), "text": choice.text, "note": CHOSEN_NOTE}}
+        found: dict[str, Any] = {"choice": {**dataclasses.asdict(choice), "text": choice.text, "note": CHOSEN_NOTE}}
+        return {**found, "areas": self.areas} if self.areas else found
 
     def calibrate(self, model: TrainedModel, run: TrainingRun) -> ProbabilityCounts:
         """Calibrate on the predictions out of fold; see :class:`~.trained_on.TrainedOn`."""
@@ -89,7 +102,7 @@ class CrossFittedRun:
 
     def write_out_of_fold(self, model: TrainedModel, checksum: str, run: TrainingRun) -> None:
         """Write each cell by the network of the fold that holds it out; see :class:`~.trained_on.TrainedOn`."""
-        output, land = run.outputs.get("OUTPUT_OUT_OF_FOLD"), self.cells.land
+        output, land = run.outputs.get("OUTPUT_OUT_OF_FOLD"), self.cells.lands[0].held_out
         if output is None:
             return
         band, meaning = records.OUT_OF_FOLD_SUSCEPTIBILITY, records.MEANING
@@ -121,18 +134,21 @@ class CrossFittedRun:
 
 
 def train_by_cross_fitting(
-    rasters: TrainingRasters,
+    areas: Sequence[TrainingRasters],
     settings: TrainingSettings,
     progress: Progress,
     checkpoint: str | os.PathLike | None = None,
     start: StartModel | None = None,
     log: TrainingLog | None = None,
+    names: Sequence[str] = (),
 ) -> CrossFittedRun:
     """Sample all land, choose by folds and fit; see :mod:`..training.cross_fitted`. Raises ``TooFewData`` if landslides
     are too few for two folds.
+
+    ``areas`` are from :func:`~..training.areas.open_areas`, with their ``names`` where there are several.
     """
     part = SubProgress(progress, 0.0, 0.2)
-    cells = collect_folded_cells(rasters, settings.block_side, settings.buffer, settings.seed, part)
+    cells = collect_folded_cells(areas, settings.block_side, settings.buffer, settings.seed, part)
     counts = np.unique(cells.labels, return_counts=True)
     number = dict(zip(counts[0].tolist(), counts[1].tolist()))
     progress.report(
@@ -141,15 +157,20 @@ def train_by_cross_fitting(
         f"{number.get(STABLE, 0):,} stable cells, in {len(cells.roles)} folds of blocks of {settings.block_side:.0f} "
         'm. "Out of fold" means: each block by a model that did not see it.',
     )
+    if len(areas) > 1:
+        warn_of_overlap(cells, areas, names, progress)
+        for one in numbers_of_areas(cells, names):
+            text = f"{one['landslides']:,} landslides, {one['landslide_cells']:,} landslide and "
+            progress.report(0.2, f"Area {one['name']}: {text}{one['stable_cells']:,} stable cells.")
     if cells.safety is not None:
         require_known(cells.safety, "cell")
         tell_warned(cells.safety, settings, 0.3, progress, cells.counts)
-    factors: Sequence[Any] = rasters.factors
+    factors: Sequence[Any] = areas[0].factors
     if start is not None:
         values, factors = adapt_cells(start, cells.values, factors, progress)
         cells = dataclasses.replace(cells, values=values)
     inputs = FitInputs(cells, factors, settings, checkpoint, start, log or TrainingLog())
-    result = _fit(rasters, inputs, SubProgress(progress, 0.2, 1.0))
+    result = _fit(areas, inputs, SubProgress(progress, 0.2, 1.0))
     if result.counts is not None:
         cells = dataclasses.replace(cells, counts=result.counts)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
@@ -158,7 +179,7 @@ def train_by_cross_fitting(
     logits = torch.from_numpy(result.out_of_fold[labelled])
     numbers = cell_metrics(logits, cells.labels[labelled], cells.counts[labelled], settings)
     result.fitted.metrics.update(numbers, violation_rate=result.choice.violation)
-    return CrossFittedRun(cells, result, settings)
+    return CrossFittedRun(cells, result, settings, names)
 
 
 def fit_outside(
@@ -167,10 +188,10 @@ def fit_outside(
     """Fit on the land outside a fold of a cross validation; everything is chosen there."""
     cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
     inputs = FitInputs(cells, rasters.factors, settings, log=log)
-    return _fit(rasters, inputs, SubProgress(progress, 0.2, 1.0)).fitted
+    return _fit([rasters], inputs, SubProgress(progress, 0.2, 1.0)).fitted
 
 
-def _fit(rasters: TrainingRasters, inputs: FitInputs, progress: Progress) -> CrossFitted:
+def _fit(areas: Sequence[TrainingRasters], inputs: FitInputs, progress: Progress) -> CrossFitted:
     """Fit the curves and the network of single cells, and with them what the settings add to them."""
     cells, settings = inputs.cells, inputs.settings
     depths = range(1, settings.depth + 1) if inputs.start is None else ()
@@ -179,7 +200,7 @@ def _fit(rasters: TrainingRasters, inputs: FitInputs, progress: Progress) -> Cro
     if depths and result.fitted.ended != STOPPED:
         part = SubProgress(progress, ends[0], ends[0])
         around = [
-            collect_cell_windows(rasters, cells, window_side(depth), 2**depth, settings.seed, part) for depth in depths
+            collect_cell_windows(areas, cells, window_side(depth), 2**depth, settings.seed, part) for depth in depths
         ]
         result = add_unet(result, cells, around, settings, SubProgress(progress, *ends), inputs.log)
     if settings.ensemble != NONE and result.fitted.ended != STOPPED:

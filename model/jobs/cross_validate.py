@@ -203,12 +203,12 @@ def cross_validate(
         grid = rasters.grid
         asked: tuple[TrainingSettings, CrossValidationOptions] = settings, options
         folds = options.folds or FEW_FOLDS
-        settings = automatic.complete(settings, kind, rasters, SubProgress(log, 0.0, 0.02), folds)
+        settings = automatic.complete(settings, kind, [rasters], SubProgress(log, 0.0, 0.02), folds)
         cells = oof.landslide_cells(grid, landslides, log, held_out.later)
         files = (stack, labels, safety_factor if kind == PCUM else None, output, folder)
         # The same on every machine of a cluster, whatever it has.
         fixed = dataclasses.replace(settings, device=str(device), precision=precision)
-        with automatic.advice(asked[0], kind, rasters, folds):
+        with automatic.advice(asked[0], kind, [rasters], folds):
             study = _study(rasters, options, fixed, held_out, files, SubProgress(log, 0.02, 0.05))
         if not held_out.given:
             options = dataclasses.replace(options, folds=study.count)

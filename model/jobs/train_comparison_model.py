@@ -39,7 +39,7 @@ def train_comparison_model(
     with run.start_log() as log:
         with open_training_rasters(stack, labels, progress=run.progress) as rasters:
             grid, factors, part = rasters.grid, rasters.factors, SubProgress(run.progress, 0.0, 0.08)
-            with run.complete_settings(rasters, SubProgress(part, 0.0, 0.2)):
+            with run.complete_settings([rasters], SubProgress(part, 0.0, 0.2)):
                 plan = window_plan(kind, run.settings, grid.cell_size())
                 collect = collect_cells if kind in CELL_KINDS else collect_windows
                 collected = collect(rasters, plan, SubProgress(part, 0.2, 1.0))

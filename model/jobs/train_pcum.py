@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
 
@@ -25,6 +25,7 @@ from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
 from ..training import automatic, pointwise_fit
 from ..training import settings as training_settings
+from ..training.areas import AreaFiles, MoreAreas, match_areas, open_areas, require_cross_fitting
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
 from ..training.fit import FittedNetwork, TrainingResult, fit_network
@@ -51,6 +52,9 @@ def train_pcum(
     checkpoint: str | os.PathLike | None = None,
     output_html: str | os.PathLike | None = None,
     output_out_of_fold: str | os.PathLike | None = None,
+    more_stacks: Sequence[str | os.PathLike] = (),
+    more_labels: Sequence[str | os.PathLike] = (),
+    more_safety_factors: Sequence[str | os.PathLike] = (),
     progress: Progress,
 ) -> TrainingResult:
     """Train a physics-constrained U-Net (Zhang and Deng 2026) and write the model file.
@@ -65,7 +69,10 @@ def train_pcum(
         checkpoint: file for the state of the run; if it exists, the run resumes from it.
         output_html: report with the training curves.
         output_out_of_fold: GeoTIFF with the susceptibility of each cell by the model of the fold that did not see it;
-            of cross-fitting only, else it is left out with a warning.
+            of cross-fitting only, else it is left out with a warning. Of several areas it is that of ``stack``.
+        more_stacks: factor stacks of more areas to train on, of cross-fitting only; see :mod:`..training.areas`.
+        more_labels: their labels, each on the grid of its stack, in any order.
+        more_safety_factors: the same, as far as there are any.
 
     Raises:
         GridMismatch: labels or safety factor lie on another grid.
@@ -77,7 +84,8 @@ def train_pcum(
     settings = settings or TrainingSettings()
     inputs = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor, "START_FROM": start_from}
     outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html, "OUTPUT_OUT_OF_FOLD": output_out_of_fold}
-    run = TrainingRun(PCUM, settings, inputs, outputs, checkpoint, progress)
+    more = MoreAreas(more_stacks, more_labels, more_safety_factors)
+    run = TrainingRun(PCUM, settings, inputs, outputs, checkpoint, progress, more)
     if start_from is not None:
         model = load_model(start_from)
         names = ("kind", "architecture", "encoding", "factors", "network", "pixel_size")
@@ -86,6 +94,7 @@ def train_pcum(
         method, settings = settings.method, fine_tune_settings(start, settings, given)
         run.progress.report(0.0, _fine_tuning_line(start, method, settings))
     training_settings.check_parts(settings)
+    require_cross_fitting(settings, more)
     if settings.method == training_settings.CROSS_FITTED:
         run.settings = settings
         return _train_by_cross_fitting(run)
@@ -100,7 +109,7 @@ def train_pcum(
     with run.start_log() as log:
         with open_training_rasters(stack, labels, safety_factor, run.progress) as rasters:
             grid, factors = rasters.grid, rasters.factors
-            with run.complete_settings(rasters, SubProgress(run.progress, 0.0, 0.02)):
+            with run.complete_settings([rasters], SubProgress(run.progress, 0.0, 0.02)):
                 plan = window_plan(PCUM, run.settings, grid.cell_size())
                 collected = collect_windows(rasters, plan, SubProgress(run.progress, 0.02, 0.08))
         if run.start is not None:
@@ -112,16 +121,18 @@ def train_pcum(
 def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
     from .cross_fitted import train_by_cross_fitting
 
-    safety_factor = run.inputs["SAFETY_FACTOR"]
+    files = run.inputs["STACK"] or "", run.inputs["LABELS"] or "", run.inputs["SAFETY_FACTOR"]
+    areas = run.areas = match_areas(*files, run.more)
+    safety_factor = next((area.safety_factor for area in areas if area.safety_factor is not None), None)
     run.settings = with_physics_setting(run.settings, safety_factor, run.progress)
     with run.start_log() as log:
-        files = run.inputs["STACK"] or "", run.inputs["LABELS"] or "", safety_factor
-        with open_training_rasters(*files, run.progress) as rasters:
-            grid, part = rasters.grid, SubProgress(run.progress, 0.1, 0.95)
+        with open_areas(areas, run.progress) as opened:
+            grid, part = opened[0].grid, SubProgress(run.progress, 0.1, 0.95)
             if run.start is not None:
                 check_pixel_size(run.start, grid.cell_size(), run.progress)
-            with run.complete_settings(rasters, SubProgress(run.progress, 0.0, 0.1)):
-                collected = train_by_cross_fitting(rasters, run.settings, part, run.checkpoint, run.start, log)
+            with run.complete_settings(opened, SubProgress(run.progress, 0.0, 0.1)):
+                given = run.settings, part, run.checkpoint, run.start, log, [area.name for area in areas]
+                collected = train_by_cross_fitting(opened, *given)
         return run.finish(collected.result.fitted, collected, grid, log)
 
 
@@ -140,10 +151,19 @@ class TrainingRun:
     """
 
     start: StartModel | None = None
+    areas: Sequence[AreaFiles] = ()  # where there may be several
 
     def __init__(
-        self, kind: str, settings: TrainingSettings, inputs: Files, outputs: Files, checkpoint: Any, progress: Progress
+        self,
+        kind: str,
+        settings: TrainingSettings,
+        inputs: Files,
+        outputs: Files,
+        checkpoint: Any,
+        progress: Progress,
+        more: MoreAreas | None = None,
     ) -> None:
+        self.more = more = more or MoreAreas()
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
         self._asked = self.settings_of_folds = settings  # an automatic class weight is automatic in each fold
         self.fit_end = 0.22 if settings.probability else 0.97  # share of the run after which the network is fitted
@@ -155,20 +175,23 @@ class TrainingRun:
         if kind != PCUM:
             parameters = {"KIND": kind, **parameters}
         algorithm = "trainpcum" if kind == PCUM else "traincomparisonmodel"
-        self.record = RunRecord(algorithm, parameters, inputs)
+        self.record = RunRecord(algorithm, parameters, {**inputs, **more.record()})
         roles = {"factor stack": "STACK", "labels": "LABELS", "safety factor": "SAFETY_FACTOR"}
         warn_stale_inputs({role: inputs.get(name) for role, name in roles.items()}, self.progress)
+        for role, paths in zip(roles, (more.stacks, more.labels, more.safety_factors)):
+            for path in paths:
+                warn_stale_inputs({role: path}, self.progress)
 
     def start_log(self) -> TrainingLog:
         """Begin the history."""
         return start_training_log(self.kind, self.output, self.settings, self.progress, self.outputs["OUTPUT_HTML"])
 
     @contextlib.contextmanager
-    def complete_settings(self, rasters: TrainingRasters, progress: Progress) -> Iterator[None]:
+    def complete_settings(self, areas: Sequence[TrainingRasters], progress: Progress) -> Iterator[None]:
         """Give automatic settings their values for the work within; its errors name values that would do."""
         given = self.settings
-        self.settings = automatic.complete(given, self.kind, rasters, progress)
-        with automatic.advice(given, self.kind, rasters):
+        self.settings = automatic.complete(given, self.kind, areas, progress)
+        with automatic.advice(given, self.kind, areas):
             yield
 
     def balance_classes(self, *subsets: dict[str, Any]) -> None:
@@ -257,8 +280,19 @@ class TrainingRun:
         return result
 
     def _test(self, fitted: FittedNetwork, data: TrainedOn, grid: Grid) -> dict[str, float | None]:
-        """Return the metrics of :func:`~..validation.unseen_land.evaluate`."""
-        with open_raster(self.inputs["LABELS"] or "", "label") as labels:
+        """Return the metrics of :func:`~..validation.unseen_land.evaluate`; those of each area go to the data."""
+        areas = [unseen_land.AreaGrid(grid, self._radius(self.inputs["LABELS"] or "", grid))]
+        for more in self.areas[1:]:
+            other = Grid.from_file(more.stack, "factor stack")
+            areas.append(unseen_land.AreaGrid(other, self._radius(more.labels, other)))
+        test, train = (data.scores(subset, fitted, grid, self.progress) for subset in (TEST, TRAIN))
+        if len(areas) > 1:
+            data.tell_areas(unseen_land.evaluate_each(test, train, areas, self.settings.seed), self.progress)
+        return unseen_land.evaluate(test, train, areas, self.settings.seed)
+
+    def _radius(self, path: str | os.PathLike, grid: Grid) -> float:
+        """Return the largest radius of a label raster in metres, 0 if it does not tell, which is said."""
+        with open_raster(path, "label") as labels:
             discs = read_discs(labels, grid)
         if discs is None:
             self.progress.report(
@@ -266,10 +300,7 @@ class TrainingRun:
                 "The label raster does not say how wide its ring is, so its unknown cells do not count in the test. "
                 'Build it again with "Build landslide labels" if it has a ring.',
             )
-
-        radius = 0.0 if discs is None else discs.largest
-        test, train = (data.scores(subset, fitted, grid, self.progress) for subset in (TEST, TRAIN))
-        return unseen_land.evaluate(test, train, grid, radius, self.settings.seed)
+        return 0.0 if discs is None else discs.largest
 
     def _tell_calibrated(self, model: TrainedModel, counts: Any, where: str) -> None:
         """Add the scores of a calibrated model on some land to its metrics."""

@@ -36,6 +36,9 @@ class TrainedOn(Protocol):
     note: str  # said after the numbers of the test; may be empty
     sample: CellSet | None  # for the report: cells of a model of single cells
 
+    def tell_areas(self, found: list[dict[str, float | None]], progress: Progress) -> None:
+        """Take the numbers of each area, where there are several."""
+
     def features(self, grid: Grid, seed: int) -> list[WindowFeature]:
         """Return the polygons of OUTPUT_WINDOWS."""
 
@@ -63,6 +66,9 @@ class _InSubsets:
 
     where, note = "On the test land", ""
     sample: CellSet | None = None
+
+    def tell_areas(self, found: list[dict[str, float | None]], progress: Progress) -> None:
+        """Do nothing: there is one area."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the model file tells; see :class:`TrainedOn`."""

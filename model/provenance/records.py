@@ -225,8 +225,13 @@ _SAME = 1e-6  # relative difference of numbers of two grids that are one
 
 def training_inputs(inputs: Mapping[str, Any] | None, grid: Grid) -> dict[str, Any]:
     """Return what a model file keeps of the inputs in a run record: no paths, which are private."""
-    entries = {name: entry for name, entry in (inputs or {}).items() if isinstance(entry, dict) and "sha256" in entry}
-    return {INPUTS: {**{name: entry["sha256"] for name, entry in entries.items()}, GRID: _grid_numbers(grid)}}
+    found: dict[str, Any] = {}
+    for name, entry in (inputs or {}).items():
+        entries = [one for one in (entry if isinstance(entry, list) else [entry]) if "sha256" in one]
+        if entries:
+            checksums = [one["sha256"] for one in entries]
+            found[name] = checksums if isinstance(entry, list) else checksums[0]
+    return {INPUTS: {**found, GRID: _grid_numbers(grid)}}
 
 
 def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: str, grid: Grid) -> bool:

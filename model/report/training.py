@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def write_training_page(
 
     Raises ``OutputNotWritable`` if the file cannot be written.
     """
-    choice = model.training.get("choice")
+    choice, areas = model.training.get("choice"), model.training.get("areas") or []
     what = "window" if cells is None and choice is None else "block"
     names = [Path(item).name for name, item in inputs.items() if item is not None and name != "START_FROM"]
     subtitle = f"From {', '.join(names)}; model {Path(result.model).name}"
@@ -65,6 +65,8 @@ def write_training_page(
     page.key_numbers([verdict.card(), *_key_numbers(result, what)])
     if counts is not None and model.calibration is not None:
         add_probability(page, model.calibration, counts)
+    if areas:
+        _add_areas(page, areas)
     if choice is not None:
         _add_choice(page, model, choice)
     elif cells is not None:
@@ -82,6 +84,7 @@ def write_training_page(
         caption = f"Location and subset of the {what}s. Filled ones hold landslide cells."
         if choice is not None:
             caption = "The blocks and their folds. All train the model. Filled ones hold landslide cells."
+            caption += f" Of the area {areas[0]['name']}." if areas else ""
         caption += hidden if what == "window" else ""
         page.figure(heading, windows_figure(result, inputs["STACK"] or ""), caption)
     note = "All labelled cells; the model learns from a sample of them."
@@ -270,6 +273,28 @@ def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, floa
         # Pale, so that the windows stand out, and in few steps, which make a small picture.
         axis.imshow(np.round(shade * 24) / 24, cmap="gray", vmin=-1.0, vmax=1.0, extent=(left, right, bottom, top))
     return place
+
+
+def _add_areas(page: Page, areas: Sequence[Mapping[str, Any]]) -> None:
+    """Add what is known of each area of a training on several."""
+    columns = ["Area", "Landslides", "Landslide cells", "Stable cells", "AUC", "95 % interval", "AUC of slope alone"]
+    rows = [
+        [
+            *(area[name] for name in ("name", "landslides", "landslide_cells", "stable_cells", "auc")),
+            "" if area["auc_low"] is None else f"{area['auc_low']:.3f} to {area['auc_high']:.3f}",
+            area["auc_slope"],
+        ]
+        for area in areas
+    ]
+    page.table(
+        "Areas",
+        columns,
+        rows,
+        "AUC of each area by folds, its landslides against its own other mapped land. Each fold holds out blocks of "
+        "all areas, so the model knew other land of the area; what it is worth in an area that it does not know, "
+        '"Cross-validate" tells, which leaves out one area after the other. The AUC above is the mean of the areas, by '
+        "their landslide cells.",
+    )
 
 
 def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> None:

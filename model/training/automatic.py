@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,17 @@ class Layout:
     labelled: int  # labelled cells with data in every factor
     radius: float  # largest label radius in metres, 0 where the labels tell none
     ring: float  # metres from the landslide, as ``radius``
+    others: tuple[Layout, ...] = ()  # of more areas of the training; the fields above are those of the first
+
+    @classmethod
+    def of_areas(cls, areas: Sequence[TrainingRasters], seed: int, progress: Progress) -> Layout:
+        """Scan one or more areas. Radius and ring are those of the area that has the largest."""
+        parts = [
+            cls.scan(rasters, seed, SubProgress(progress, number / len(areas), (number + 1) / len(areas)))
+            for number, rasters in enumerate(areas)
+        ]
+        largest = {name: max(getattr(part, name) for part in parts) for name in ("radius", "ring")}
+        return dataclasses.replace(parts[0], others=tuple(parts[1:]), **largest)
 
     @classmethod
     def scan(cls, rasters: TrainingRasters, seed: int, progress: Progress) -> Layout:
@@ -71,14 +82,22 @@ class Layout:
         return cls(grid, places // grid.width, places % grid.width, found.labelled, radius, ring)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows) + sum(map(len, self.others))
+
+    @property
+    def cell_size(self) -> float:
+        """Side of a cell in metres, of several areas the longest."""
+        return max(part.grid.cell_size() for part in (self, *self.others))
 
     def holding(self, side: float, margin: float = 0.0) -> int:
         """Return how many blocks with a side of so many metres hold a landslide, ``margin`` metres inside them."""
+        return self._holding(side, margin) + sum(other.holding(side, margin) for other in self.others)
+
+    def _holding(self, side: float, margin: float) -> int:
         blocks, size = Blocks.for_grid(self.grid, side), self.grid.cell_size()
         down, across = self.rows // blocks.rows, self.columns // blocks.columns
         far = min(math.floor(margin / size), (min(blocks.rows, blocks.columns) - 1) // 2)
-        inside = np.ones(len(self), dtype=bool)
+        inside = np.ones(len(self.rows), dtype=bool)
         for place, length in ((self.rows, blocks.rows), (self.columns, blocks.columns)):
             inside &= (place % length >= far) & (place % length < length - far)
         return len(np.unique((down * np.int64(blocks.shape[1]) + across)[inside]))
@@ -96,11 +115,12 @@ class Layout:
 
         Raises ``TooFewData`` if no block is small enough for as many as are needed to hold landslides.
         """
-        size, folds = self.grid.cell_size(), max(self.folds, needed if needed > FEW_FOLDS else 0)
+        size, folds = self.cell_size, max(self.folds, needed if needed > FEW_FOLDS else 0)
         needed = min(needed, FEW_FOLDS)
         floor = max(BLOCK_CELLS * size, 2 * self.radius, least)
         most = max(MAX_BLOCK, WINDOWS_PER_BLOCK * WINDOW_CELLS * size)
-        side = max(min(math.sqrt(self.labelled * size**2 / (BLOCKS_PER_FOLD * folds)), most), floor)
+        land = sum(part.labelled * part.grid.cell_size() ** 2 for part in (self, *self.others))
+        side = max(min(math.sqrt(land / (BLOCKS_PER_FOLD * folds)), most), floor)
         lowest = max(LEAST_BLOCK_CELLS * size, self.radius, least)
         while self.holding(_rounded(side)) < (2 * folds if side > floor else needed):
             stop_if_cancelled(progress)
@@ -129,9 +149,9 @@ class Layout:
         """
         buffer = min(self.radius or self.ring, side / 4)
         wanted = min(2 * self.folds, self.holding(side))
-        while buffer >= self.grid.cell_size() / 2 and self.holding(side, buffer) < wanted:
+        while buffer >= self.cell_size / 2 and self.holding(side, buffer) < wanted:
             buffer /= 2
-        return float(f"{buffer:.3g}") if buffer >= self.grid.cell_size() / 2 else 0.0
+        return float(f"{buffer:.3g}") if buffer >= self.cell_size / 2 else 0.0
 
     def window(self, block: float | None, depth: int) -> float:
         """Return the side of a training window in metres, on blocks with a side of so many metres."""
@@ -144,21 +164,22 @@ class Layout:
 
 
 def complete(
-    settings: TrainingSettings, kind: str, rasters: TrainingRasters, progress: Progress, held_out: int = 0
+    settings: TrainingSettings, kind: str, areas: Sequence[TrainingRasters], progress: Progress, held_out: int = 0
 ) -> TrainingSettings:
     """Return settings in which BLOCK, BUFFER, WINDOW and FS_CRITICAL have a value where they are used, and tell it.
 
-    WEIGHT_LANDSLIDE follows from the windows, see :func:`with_class_weight`. ``held_out`` is the number of folds of a
-    cross validation, at least three; its blocks are divided whatever SPLIT says. Raises ``TooFewData`` if the
-    landslides lie in one place, or as :func:`~..windows.split.scan_labels`.
+    Several areas are for training on single cells. WEIGHT_LANDSLIDE follows from the windows, see
+    :func:`with_class_weight`. ``held_out`` is the number of folds of a cross validation, at least three; its blocks are
+    divided whatever SPLIT says. Raises ``TooFewData`` if the landslides lie in one place, or as
+    :func:`~..windows.split.scan_labels`.
     """
-    settings = _with_critical(settings, kind, rasters, progress)
+    settings = _with_critical(settings, kind, areas, progress)
     spatial, on_cells = bool(held_out) or settings.split != "random", learns_from_cells(kind, settings)
     wanted = {"block": spatial, "buffer": spatial, "window": not on_cells}
     missing = [name for name, used in wanted.items() if used and getattr(settings, name) is None]
     if not missing:
         return settings
-    layout, found = Layout.scan(rasters, settings.seed, progress), dict(vars(settings))
+    layout, found = Layout.of_areas(areas, settings.seed, progress), dict(vars(settings))
     if "block" in missing:
         needed = held_out or (2 if settings.method == CROSS_FITTED else len(SUBSETS))
         least = 0.0 if on_cells else MIN_SIDE * layout.grid.cell_size()
@@ -179,12 +200,13 @@ def complete(
 
 
 def _with_critical(
-    settings: TrainingSettings, kind: str, rasters: TrainingRasters, progress: Progress
+    settings: TrainingSettings, kind: str, areas: Sequence[TrainingRasters], progress: Progress
 ) -> TrainingSettings:
-    if settings.fs_critical is not None or rasters.safety is None or kind != PCUM or settings.physics == NONE:
+    safety = [rasters.safety for rasters in areas if rasters.safety is not None]
+    if settings.fs_critical is not None or not safety or kind != PCUM or settings.physics == NONE:
         return settings
     found, why = settings.critical, "as for a rain index"
-    if rasters.safety.descriptions[0] == FACTOR_OF_SAFETY:
+    if safety[0].descriptions[0] == FACTOR_OF_SAFETY:
         found, why = CRITICAL[FACTOR_OF_SAFETY], "because SAFETY_FACTOR is a factor of safety"
     progress.report(0.0, f"FS_CRITICAL is automatic: {found:g}, {why}.")
     return dataclasses.replace(settings, fs_critical=found)
@@ -211,7 +233,9 @@ def number_of_folds(landslide: np.ndarray) -> int:
 
 
 @contextlib.contextmanager
-def advice(settings: TrainingSettings, kind: str, rasters: TrainingRasters, held_out: int = 0) -> Iterator[None]:
+def advice(
+    settings: TrainingSettings, kind: str, areas: Sequence[TrainingRasters], held_out: int = 0
+) -> Iterator[None]:
     """Add to an error about BLOCK, WINDOW or BUFFER that the user gave which value would do."""
     try:
         yield
@@ -221,7 +245,7 @@ def advice(settings: TrainingSettings, kind: str, rasters: TrainingRasters, held
         nothing: dict[str, Any] = dict.fromkeys(names)
         try:
             free = dataclasses.replace(settings, **nothing) if named else settings
-            found = complete(free, kind, rasters, NullProgress(), held_out)
+            found = complete(free, kind, areas, NullProgress(), held_out)
         except TooFewData:
             raise error from None
         better: Mapping[str, Any] = {

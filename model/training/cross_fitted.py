@@ -40,6 +40,7 @@ from .step_history import StepHistory
 
 STATISTIC_CELLS = 20_000  # drawn from all land for means, deviations and knots
 _PART = "additive"  # of a checkpoint
+_OF_CELLS = "values", "labels", "places", "counts", "shares", "roles", "areas"  # what a run depends on
 CHOSEN_NOTE = "The model was chosen on the same folds that test it, so these numbers are a little too good."
 
 
@@ -253,7 +254,7 @@ def _fingerprint(cells: FoldedCells, settings: TrainingSettings, start: StartMod
         }
         for module in (additive_fit, pointwise_fit)
     ]
-    arrays = cells.values, cells.labels, cells.places, cells.counts, cells.shares, cells.roles, cells.safety
+    arrays = *(getattr(cells, name) for name in _OF_CELLS), cells.safety
     plain = {"settings": settings.as_dict(), "constants": constants, "start": start.sha256 if start else ""}
     return fingerprint_of(plain, arrays)
 

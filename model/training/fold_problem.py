@@ -59,7 +59,9 @@ class FoldProblem:
         for some, count in ((self.slide, MAX_LANDSLIDE_CELLS), (stable, most)):
             rows = np.flatnonzero(some)
             chosen[rows if len(rows) <= count else generator.choice(rows, count, replace=False)] = True
-        self._shares, self._counts = cells.shares, cells.counts
+        self._shares, self._counts, self._areas = cells.shares, cells.counts, cells.areas
+        first = cells.counts[stable][:1]
+        self._land = cells.counts / first if len(first) else cells.counts  # as 1 where all stand for as much
         known = self.held_out.any(axis=0)
         self.weights = self._balanced(known & (self.slide | stable))  # of cells in the loss out of fold
         self.constraint = CellConstraint.of(cells, settings)
@@ -73,10 +75,13 @@ class FoldProblem:
         self._shares = cells.shares * (number / max(cells.shares[chosen].sum(), 1e-9))
 
     def _balanced(self, some: np.ndarray) -> np.ndarray:
-        """Return weights of cells: each landslide one, and stable cells as much in all."""
+        """Return weights of cells: each landslide one, and stable cells as much in all, each for the land that it
+        stands for, which differs between areas.
+        """
         weights = np.where(some & self.slide, self._shares, 0.0)
         stable = some & ~self.slide
-        weights[stable] = weights.sum() / max(stable.sum(), 1)
+        land = self._land[stable]
+        weights[stable] = weights.sum() * land / max(land.sum(), 1e-9)
         return weights
 
     def restricted(self, some: np.ndarray) -> FoldProblem:
@@ -133,9 +138,17 @@ class FoldProblem:
         return [loss, loss + self.constraint.weight * self.constraint.mean_term(logit)]
 
     def auc(self, logit: np.ndarray) -> float:
-        """Return the AUC of logits out of fold, each landslide once."""
-        some = self.weights > 0
-        return float(roc_auc_score(self.slide[some], logit[some], sample_weight=self.weights[some]))
+        """Return the AUC of logits out of fold, each landslide once; of several areas the mean, because a map ranks the
+        land of one. An area counts as it has landslides.
+        """
+        some, found, weights = self.weights > 0, [], []
+        for area in np.unique(self._areas[some]):
+            mine = some & (self._areas == area)
+            slide, own = self.slide[mine], self.weights[mine]
+            if slide.any() and not slide.all():
+                found.append(roc_auc_score(slide, logit[mine], sample_weight=own))
+                weights.append(own[slide].sum())
+        return float(np.average(found, weights=weights))
 
     def measures(self, logit: np.ndarray) -> dict[str, float | None]:
         """Return loss, AUC, accuracy by area, recall and violation rate of logits out of fold."""

@@ -8,6 +8,7 @@ away from landslides; it is the easier question.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,10 +40,15 @@ class ScoredCells:
     places: np.ndarray  # row × columns of the grid + column, int64 (cells,)
     counts: np.ndarray  # cells of the area that each stands for, float64 (cells,)
     slope: np.ndarray | None  # float32 (cells,)
+    areas: np.ndarray | None = None  # number of the area of each cell, where there are several; uint8 (cells,)
 
     def area(self, grid: Grid) -> np.ndarray:
         """Return the area that each cell stands for in square metres, float64 (cells,)."""
         return self.counts * grid.cell_area()[self.places // grid.width]
+
+    def of_area(self, number: int) -> ScoredCells:
+        """Return the cells of one area, all of them where there is one."""
+        return self if self.areas is None else _chosen(self, self.areas == number)
 
 
 def score_windows(
@@ -82,26 +88,55 @@ def score_cells(cells: CellSet, fitted: FittedNetwork, encoding: str, subset: in
     return ScoredCells(scores, labels, places, counts, None if slope is None else slopes)
 
 
-def evaluate(test: ScoredCells, train: ScoredCells, grid: Grid, radius: float, seed: int) -> dict[str, float | None]:
+NUMBERS = ("auc", "auc_low", "auc_high", "blocks", "auc_stable", "auc_train", "auc_slope")
+
+
+@dataclass(frozen=True)
+class AreaGrid:
+    """One area of a test."""
+
+    grid: Grid
+    radius: float  # largest label radius in metres, 0 where the labels tell none
+
+
+def evaluate(test: ScoredCells, train: ScoredCells, areas: Sequence[AreaGrid], seed: int) -> dict[str, float | None]:
     """Return ``auc`` with ``auc_low``, ``auc_high`` and ``blocks``, ``auc_stable``, ``auc_train`` and ``auc_slope``.
 
     ``auc`` is that of landslide cells against all other mapped cells of the test land by area; its 95 % interval is
     from resampled blocks of land, and ``blocks`` the number of those that hold landslides. Blocks are at least as wide
-    as two label radii (``radius``, metres), because the cells of a disc are one landslide. ``auc_stable`` is against
+    as two label radii, because the cells of a disc are one landslide. ``auc_stable`` is against
     stable cells alone, ``auc_train`` is ``auc`` on the training land, and ``auc_slope`` that of slope alone on the test
     land. A number is ``None`` where there are no landslide cells, no other ones, or no slope.
+
+    Of several areas the AUCs are means, in which an area counts by its landslide cells: landslides are ranked among
+    the land of their own area, as in a map.
     """
-    test, train = (_drawn(cells, seed) for cells in (test, train))
-    names = ("auc", "auc_low", "auc_high", "blocks", "auc_stable", "auc_train", "auc_slope")
-    numbers: dict[str, float | None] = dict.fromkeys(names)
-    numbers["auc"], numbers["auc_train"] = _auc(test, grid), _auc(train, grid)
-    stable = _chosen(test, test.labels != UNKNOWN)
-    numbers["auc_stable"] = _auc(stable, grid)
+    tests, trains = ([_drawn(cells.of_area(number), seed) for number in range(len(areas))] for cells in (test, train))
+    numbers: dict[str, float | None] = dict.fromkeys(NUMBERS)
+    numbers["auc"], numbers["auc_train"] = _auc(tests, areas), _auc(trains, areas)
+    stable = [_chosen(cells, cells.labels != UNKNOWN) for cells in tests]
+    numbers["auc_stable"] = _auc(stable, areas)
     if test.slope is not None:
-        numbers["auc_slope"] = _auc(dataclasses.replace(test, scores=test.slope.astype(np.float64)), grid)
+        by_slope = [dataclasses.replace(cells, scores=_slope_of(cells)) for cells in tests]
+        numbers["auc_slope"] = _auc(by_slope, areas)
     if numbers["auc"] is not None:
-        numbers.update(_interval(test, grid, radius, seed))
+        numbers.update(_interval(tests, areas, seed))
     return numbers
+
+
+def evaluate_each(
+    test: ScoredCells, train: ScoredCells, areas: Sequence[AreaGrid], seed: int
+) -> list[dict[str, float | None]]:
+    """Return the same for each area alone."""
+    result = []
+    for number, one in enumerate(areas):
+        own, learned = (dataclasses.replace(cells.of_area(number), areas=None) for cells in (test, train))
+        result.append(evaluate(own, learned, [one], seed))
+    return result
+
+
+def _slope_of(cells: ScoredCells) -> np.ndarray:
+    return np.empty(0) if cells.slope is None else cells.slope.astype(np.float64)
 
 
 def _slope(factors: Sequence[Any]) -> int | None:
@@ -111,7 +146,7 @@ def _slope(factors: Sequence[Any]) -> int | None:
 def _chosen(cells: ScoredCells, which: np.ndarray) -> ScoredCells:
     slope = None if cells.slope is None else cells.slope[which]
     parts = (cells.scores[which], cells.labels[which], cells.places[which], cells.counts[which])
-    return ScoredCells(*parts, slope)
+    return ScoredCells(*parts, slope, None if cells.areas is None else cells.areas[which])
 
 
 def _drawn(cells: ScoredCells, seed: int) -> ScoredCells:
@@ -127,23 +162,66 @@ def _drawn(cells: ScoredCells, seed: int) -> ScoredCells:
     return _chosen(dataclasses.replace(cells, counts=counts), np.sort(np.concatenate(kept)))
 
 
-def _auc(cells: ScoredCells, grid: Grid) -> float | None:
+def _weights(cells: ScoredCells, grid: Grid) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return which cells are landslide cells, and the area of all; nothing if one kind is missing."""
     slide = cells.labels == LANDSLIDE
-    if not slide.any() or slide.all():
-        return None
-    return float(roc_auc_score(slide, cells.scores, sample_weight=cells.area(grid)))
+    return (slide, cells.area(grid)) if slide.any() and not slide.all() else None
 
 
-def _interval(cells: ScoredCells, grid: Grid, radius: float, seed: int) -> dict[str, float | None]:
-    slide, area = cells.labels == LANDSLIDE, cells.area(grid)
-    x, y = metric_positions(grid, cells.places // grid.width, cells.places % grid.width)
-    order = AucOfWeights(cells.scores[slide], cells.scores[~slide])
-    smallest = max(2 * radius, least_side(grid))
-    blocks = SpatialBlocks.estimate(x[slide], y[slide], order.placements(area[~slide]), seed, smallest)
-    own, other = blocks.index(x[slide], y[slide]), blocks.index(x[~slide], y[~slide])
+def _auc(parts: Sequence[ScoredCells], areas: Sequence[AreaGrid]) -> float | None:
+    found, weights = [], []
+    for cells, one in zip(parts, areas):
+        known = _weights(cells, one.grid)
+        if known is not None:
+            slide, area = known
+            found.append(float(roc_auc_score(slide, cells.scores, sample_weight=area)))
+            weights.append(float(area[slide].sum()))
+    return float(np.average(found, weights=weights)) if found else None
+
+
+def _interval(parts: Sequence[ScoredCells], areas: Sequence[AreaGrid], seed: int) -> dict[str, float | None]:
+    ranked: list[_RankedArea] = []
+    for cells, one in zip(parts, areas):
+        known = _weights(cells, one.grid)
+        if known is not None:
+            ranked.append(_RankedArea(cells, *known, one, seed, ranked[-1].end if ranked else 0))
+    own, other = (np.concatenate([getattr(one, name) for one in ranked]) for name in ("own", "other"))
     resamples = BlockResamples(own, [other], REPEATS, np.random.default_rng([seed, 14]))
-    own, other = resamples.places(own), resamples.places(other)
-    drawn = [order.auc(weights[own] * area[slide], weights[other] * area[~slide]) for weights in resamples.weights]
-    found = resamples.estimate(float(order.auc(area[slide], area[~slide])), np.array(drawn), "share")
+    for area in ranked:
+        area.own, area.other = resamples.places(area.own), resamples.places(area.other)
+    drawn = [_mean([area.auc(weights) for area in ranked]) for weights in resamples.weights]
+    found = resamples.estimate(_mean([area.auc() for area in ranked]), np.array(drawn), "share")
     low, high = (float(end) if np.isfinite(end) else None for end in (found.low, found.high))
     return {"auc_low": low, "auc_high": high, "blocks": resamples.independent}
+
+
+def _mean(found: Sequence[tuple[float, float]]) -> float:
+    """Return the mean of AUCs by their weights; of a resample without landslides or other land in an area, the rest."""
+    known = [(value, weight) for value, weight in found if np.isfinite(value) and weight > 0]
+    if not known:
+        return math.nan
+    values, weights = zip(*known)
+    return float(np.average(values, weights=weights))
+
+
+class _RankedArea:
+    """Landslide cells of an area among its other land, and the blocks that hold them, with numbers from ``first``."""
+
+    def __init__(
+        self, cells: ScoredCells, slide: np.ndarray, area: np.ndarray, one: AreaGrid, seed: int, first: int
+    ) -> None:
+        grid = one.grid
+        self._order = AucOfWeights(cells.scores[slide], cells.scores[~slide])
+        self._area = area[slide], area[~slide]
+        x, y = metric_positions(grid, cells.places // grid.width, cells.places % grid.width)
+        smallest, placements = max(2 * one.radius, least_side(grid)), self._order.placements(area[~slide])
+        blocks = SpatialBlocks.estimate(x[slide], y[slide], placements, seed, smallest)
+        number = np.unique(blocks.index(x, y), return_inverse=True)[1].ravel() + first
+        self.own, self.other, self.end = number[slide], number[~slide], int(number.max()) + 1
+
+    def auc(self, weights: np.ndarray | None = None) -> tuple[float, float]:
+        """Return the AUC and its weight, the landslide area, with weights of blocks."""
+        own, other = self._area
+        if weights is not None:
+            own, other = weights[self.own] * own, weights[self.other] * other
+        return float(self._order.auc(own, other)), float(own.sum())

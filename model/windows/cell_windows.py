@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,14 +29,14 @@ class CellWindows:
 
 
 def collect_cell_windows(
-    rasters: TrainingRasters, cells: FoldedCells, side: int, align: int, seed: int, progress: Progress
+    areas: Sequence[TrainingRasters], cells: FoldedCells, side: int, align: int, seed: int, progress: Progress
 ) -> CellWindows:
     """Read windows of ``side`` cells around some of the sampled cells, with origins at multiples of ``align``.
 
     Landslide cells are drawn by the landslides they stand for, the others evenly. Windows
-    have no labels.
+    have no labels. ``areas`` are those of the cells.
     """
-    factors, generator = len(rasters.factors), np.random.default_rng([seed, 23])
+    factors, generator = len(areas[0].factors), np.random.default_rng([seed, 23])
     most = int(min(MAX_WINDOWS, MAX_BYTES // (3 * 4 * factors * side**2)))
     chosen = []
     for label in (LANDSLIDE, STABLE, UNKNOWN):
@@ -47,16 +48,18 @@ def collect_cell_windows(
             some = np.isin(np.arange(len(rows)), drawn)
         chosen.append(rows[some])
     rows = np.concatenate(chosen)
-    origins = np.stack([cells.places[rows] // rasters.grid.width, cells.places[rows] % rasters.grid.width], axis=1)
+    area = cells.areas[rows]
+    width = np.array([rasters.grid.width for rasters in areas])[area]
+    origins = np.stack([cells.places[rows] // width, cells.places[rows] % width], axis=1)
     # In the order of the raster's tiles, each tile is read once or twice and not for every window.
-    order = np.lexsort((origins[:, 1], origins[:, 0] // TILE))
+    order = np.lexsort((origins[:, 1], origins[:, 0] // TILE, area))
     # A network that halves the resolution sees a cell otherwise in an odd row than in an even one.
-    rows, cell = rows[order], origins[order]
+    rows, cell, area = rows[order], origins[order], area[order]
     origins = (cell - side // 2 // align * align) // align * align
     values = np.empty((len(rows), factors, side, side), dtype=np.float32)
     for index, (row, column) in enumerate(origins.tolist()):
         stop_if_cancelled(progress)
-        values[index] = rasters.stack.read(Block(row, column, side, side))
+        values[index] = areas[area[index]].stack.read(Block(row, column, side, side))
         if index % 64 == 0:
             progress.report(index / len(rows))
     labels = np.full((len(rows), side, side), UNKNOWN, dtype=np.uint8)

@@ -131,7 +131,7 @@ def test_an_error_about_a_given_value_names_one_that_works(area, given):
 
 def complete(folder, kind, **given):
     with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
-        return automatic.complete(settings_of_kind(kind, "windows", given), kind, rasters, QUIET)
+        return automatic.complete(settings_of_kind(kind, "windows", given), kind, [rasters], QUIET)
 
 
 def test_settings_that_are_not_used_stay_empty(area):

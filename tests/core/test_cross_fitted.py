@@ -84,7 +84,7 @@ def study(tmp_path_factory):
 
 def collect(folder, block=200.0, buffer=None):
     with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
-        return folded_cells.collect_folded_cells(rasters, block, buffer, 1, NullProgress())
+        return folded_cells.collect_folded_cells([rasters], block, buffer, 1, NullProgress())
 
 
 def train(folder, name="model.safetensors", progress=None, **given):
@@ -185,8 +185,8 @@ def test_no_cell_trains_the_model_that_is_tested_on_it(study):
 def test_land_and_sample_have_the_same_folds(study):
     cells = study[2]
     held_out = np.where((cells.roles == TEST).any(axis=0), np.argmax(cells.roles == TEST, axis=0), NO_SUBSET)
-    assert len(cells.land.strangers) and (held_out == NO_SUBSET).any()
-    assert np.array_equal(cells.land.groups_of(np.stack(np.divmod(cells.places, SIZE), axis=1)), held_out)
+    assert len(cells.lands[0].held_out.strangers) and (held_out == NO_SUBSET).any()
+    assert np.array_equal(cells.lands[0].held_out.groups_of(np.stack(np.divmod(cells.places, SIZE), axis=1)), held_out)
 
 
 def test_each_landslide_weighs_one(study, tmp_path):

@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 
 def collect(folder):
     with open_training_rasters(folder / "stack.tif", folder / "labels.tif", folder / "safety.tif") as rasters:
-        return collect_folded_cells(rasters, 200.0, None, 1, NullProgress())
+        return collect_folded_cells([rasters], 200.0, None, 1, NullProgress())
 
 
 def test_cells_have_their_safety_factor(folder):

@@ -48,7 +48,7 @@ def folder(tmp_path_factory):
 def test_a_window_has_all_that_a_unet_sees(folder, depth, halo):
     cells, side, align = collect(folder), unet_fit.window_side(depth), 2**depth
     with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
-        found = cell_windows.collect_cell_windows(rasters, cells, side, align, 1, NullProgress())
+        found = cell_windows.collect_cell_windows([rasters], cells, side, align, 1, NullProgress())
     rows, places, values = found.rows, found.places, found.windows.factors
     assert len(np.unique(rows)) == len(rows) > 500 and set(cells.labels[rows]) >= {0, 1}
     each = np.arange(len(rows)), slice(None), places[:, 0], places[:, 1]
@@ -78,7 +78,7 @@ def test_what_the_folds_say_is_what_their_networks_predict(folder, monkeypatch):
     monkeypatch.setattr(unet_fit, "CHECKPOINTS", (100,))
     settings = preset_settings("recommended", {"block": 200.0, "buffer": 0.0, "depth": 1})
     with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
-        run = train_by_cross_fitting(rasters, settings, NullProgress())
+        run = train_by_cross_fitting([rasters], settings, NullProgress())
     result, inner = run.result, np.zeros((SIZE, SIZE), dtype=bool)
     inner[12:-12, 12:-12] = True
     assert result.choice.depth == 1

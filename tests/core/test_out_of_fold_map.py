@@ -94,9 +94,10 @@ def test_it_has_a_value_in_every_cell_that_a_fold_holds_out(study):
     whole = Block(0, 0, SIZE, SIZE)
     predict(folder / "stack.tif", [folder / "model.safetensors"], folder / "whole.tif")
     has_data = np.isfinite(read_band(folder / "whole.tif"))
-    held_out = cells.land.cell_groups(0, 0, SIZE, SIZE) != NO_SUBSET
+    held_out = cells.lands[0].held_out.cell_groups(0, 0, SIZE, SIZE) != NO_SUBSET
     assert np.array_equal(np.isfinite(values.reshape(SIZE, SIZE)), held_out & has_data)
-    assert (has_data & ~held_out & cells.land.strangers.mask(whole)).sum() == (has_data & ~held_out).sum() > 0
+    strangers = cells.lands[0].held_out.strangers.mask(whole)
+    assert (has_data & ~held_out & strangers).sum() == (has_data & ~held_out).sum() > 0
 
 
 def test_its_auc_is_that_of_the_training(study):
@@ -125,7 +126,7 @@ def test_it_does_not_depend_on_tiles_and_alignment(study, tmp_path, monkeypatch,
     monkeypatch.setattr(out_of_fold._OneModelForEach, "align", align)
     monkeypatch.setattr(out_of_fold, "make_plan", lambda *given: plan(*given, 35))
     with open_stack(folder / "stack.tif") as stack:
-        given = fit.of_folds, cells.land, tmp_path / "again.tif", "band", {}, Evidence(), NullProgress()
+        given = fit.of_folds, cells.lands[0].held_out, tmp_path / "again.tif", "band", {}, Evidence(), NullProgress()
         out_of_fold.predict_every_fold(stack, model, *given)
     assert np.allclose(read_band(tmp_path / "again.tif").ravel(), values, rtol=0, atol=1e-6, equal_nan=True)
 

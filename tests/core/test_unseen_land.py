@@ -150,10 +150,10 @@ def test_a_sample_stands_for_all_cells(monkeypatch):
     labels = rng.choice(np.array([0, 1, 255], np.uint8), 9000, p=[0.6, 0.3, 0.1])
     scores = rng.normal(size=9000) + (labels == 1) - 0.5 * (labels == 0)
     cells = unseen_land.ScoredCells(scores, labels, places, np.full(9000, 2.0), None)
-    whole = unseen_land.evaluate(cells, cells, grid, 100.0, 1)
+    whole = unseen_land.evaluate(cells, cells, [unseen_land.AreaGrid(grid, 100.0)], 1)
     monkeypatch.setattr(unseen_land, "MAX_CELLS", 1500)
-    part = unseen_land.evaluate(cells, cells, grid, 100.0, 1)
+    part = unseen_land.evaluate(cells, cells, [unseen_land.AreaGrid(grid, 100.0)], 1)
     assert part["auc"] == pytest.approx(whole["auc"], abs=0.03) and part["auc_slope"] is None
     assert part["auc_stable"] == pytest.approx(whole["auc_stable"], abs=0.03)
     none = dataclasses.replace(cells, labels=np.where(labels == 1, np.uint8(0), labels))
-    assert set(unseen_land.evaluate(none, none, grid, 100.0, 1).values()) == {None}
+    assert set(unseen_land.evaluate(none, none, [unseen_land.AreaGrid(grid, 100.0)], 1).values()) == {None}
