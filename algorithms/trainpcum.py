@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.training.settings import CROSS_FITTED
+from ..model.training.settings import CROSS_FITTED, require_cross_fitting
 from .base import parameters as p
 from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
@@ -49,6 +49,10 @@ class TrainPcum(ScarpAlgorithm):
         "SAFETY_FACTOR": 'Rain index or factor of safety, from "Build safety factor" or another program, on the grid '
         "of the stack; for a factor of safety of another program set FS_CRITICAL to 1. Without it the model is trained "
         "without the physics constraint.",
+        "MORE_STACKS": "Factor stacks of more areas, to train on all of them at once, with PRESET=recommended. CRS, "
+        "extent and cell size may differ. They need the factors of STACK; classes are matched by label, and an area "
+        "may have classes that others lack. OUTPUT_OUT_OF_FOLD and OUTPUT_WINDOWS are those of STACK; the report has "
+        "the AUC of each area.",
         "START_FROM": "A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors "
         "are matched by name and classes by label. Method, network and normalisation come from the model, so leave "
         "WIDTH, DEPTH, ENCODING and DROPOUT empty. By cross-fitting it is changed as far as spatial folds show that "
@@ -70,6 +74,7 @@ class TrainPcum(ScarpAlgorithm):
     def define(self) -> None:
         training.declare_rasters(self)
         self.declare(p.raster("SAFETY_FACTOR", "Safety factor", optional=True))
+        training.declare_more_areas(self)
         training.declare_settings(self, *training.SETTINGS)
         self.declare(p.input_file("START_FROM", "Fine-tune from model", p.MODEL_FILE), advanced=True)
         self.declare(p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"), advanced=True)
@@ -79,7 +84,7 @@ class TrainPcum(ScarpAlgorithm):
         self.declare(p.raster_output("OUTPUT_OUT_OF_FOLD", "Out-of-fold map", optional=True, by_default=True))
 
     def check(self, arguments: Arguments) -> None:
-        training.read_settings(arguments)
+        require_cross_fitting(training.read_settings(arguments), training.has_more_areas(arguments))
 
     def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
         return training.automatic_call(arguments)
@@ -88,7 +93,8 @@ class TrainPcum(ScarpAlgorithm):
         common, given = training.job_arguments(arguments), list(training.explicit_settings(arguments))
         crs = arguments.grid_crs(common["stack"], "factor stack")
         more = {"safety_factor": arguments.raster("SAFETY_FACTOR"), "start_from": arguments.file("START_FROM")}
-        result = self.call(arguments, "train_pcum", **common, **more, given=given)
+        areas = training.more_areas(arguments)
+        result = self.call(arguments, "train_pcum", **common, **more, **areas, given=given)
         outputs = training.job_outputs(arguments, result, crs, self.NUMBERS)
         if result.settings.method != CROSS_FITTED:
             arguments.load_no_layer("OUTPUT_OUT_OF_FOLD")

@@ -43,6 +43,31 @@ def declare_rasters(algorithm: ScarpAlgorithm) -> None:
     algorithm.declare(p.raster("LABELS", "Landslide labels"), help_text)
 
 
+MORE_LABELS = {"MORE_LABELS": "Labels of more areas", "MORE_SAFETY_FACTORS": "Safety factors of more areas"}
+MORE_HELP = {
+    "MORE_LABELS": "The landslide labels of MORE_STACKS, in any order: each belongs to the stack with its grid.",
+    "MORE_SAFETY_FACTORS": "Rain index or factor of safety of MORE_STACKS, in any order, as far as there is one.",
+}
+"""Parameters of more areas beside MORE_STACKS."""
+
+
+def declare_more_areas(algorithm: ScarpAlgorithm) -> None:
+    """Declare the rasters of more areas; the help of MORE_STACKS is the algorithm's own."""
+    algorithm.declare(p.rasters("MORE_STACKS", "Factor stacks of more areas"), advanced=True)
+    for name, label in MORE_LABELS.items():
+        algorithm.declare(p.rasters(name, label), MORE_HELP[name], advanced=True)
+
+
+def more_areas(arguments: Arguments) -> dict[str, list[str]]:
+    """Return the rasters of more areas by the argument of the job."""
+    return {name.lower(): [path for path, _ in arguments.named_rasters(name)] for name in ("MORE_STACKS", *MORE_LABELS)}
+
+
+def has_more_areas(arguments: Arguments) -> bool:
+    """Whether rasters of more areas are given."""
+    return any(map(arguments.given, ("MORE_STACKS", *MORE_LABELS)))
+
+
 def declare_settings(algorithm: ScarpAlgorithm, *names: str) -> None:
     """Declare the parameter PRESET and those of some settings.
 
@@ -89,7 +114,9 @@ def automatic_call(arguments: Arguments, kind: str = PCUM, held_out: int = 0) ->
     if not (arguments.given("STACK") and arguments.given("LABELS")):
         return None
     paths = [arguments.raster("STACK"), arguments.raster("LABELS")]
-    return {"asked": read_settings(arguments, kind), "paths": paths, "kind": kind, "held_out": held_out}
+    found = {"asked": read_settings(arguments, kind), "paths": paths, "kind": kind, "held_out": held_out}
+    more = more_areas(arguments) if has_more_areas(arguments) else {}
+    return {**found, **{name: more[name] for name in ("more_stacks", "more_labels") if name in more}}
 
 
 def job_arguments(arguments: Arguments, kind: str = PCUM) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from ..grid import Grid
 from ..options import automatic_values as values_of
 from ..progress import NullProgress, Progress, SubProgress
 from ..training import automatic
+from ..training.areas import MoreAreas, match_areas, open_areas
 from ..training.settings import PCUM, TrainingSettings
 from ..validation.preparation import complete_options
 from ..validation.settings import EvaluationOptions
-from ..windows.split import Blocks, open_training_rasters, scan_labels
+from ..windows.split import Blocks, scan_labels
 
 MAX_VALUES = 300_000_000  # cells × factors of a stack; reading it takes some ten seconds
 
@@ -24,6 +25,8 @@ def automatic_values(
     *,
     kind: str = PCUM,
     held_out: int = 0,
+    more_stacks: Sequence[str | os.PathLike] = (),
+    more_labels: Sequence[str | os.PathLike] = (),
     progress: Progress,
 ) -> dict[str, Any]:
     """Return the values of automatic settings that can be told before a run, by parameter name.
@@ -35,18 +38,21 @@ def automatic_values(
         paths: factor stack and labels, or the maps.
         kind: of the model that is trained.
         held_out: as in :func:`~..training.automatic.complete`.
+        more_stacks: of more areas, with the next one as in a training.
+        more_labels: their labels.
     """
     if isinstance(asked, EvaluationOptions):
         grid = min((Grid.from_file(path, "susceptibility") for path in paths), key=Grid.cell_size)
         return values_of(asked, complete_options(asked, paths, grid, progress))
     stack, labels = paths
-    with open_training_rasters(stack, labels, None, NullProgress()) as rasters:
-        grid = rasters.grid
-        if grid.width * grid.height * len(rasters.factors) > MAX_VALUES:
+    areas = match_areas(stack, labels, None, MoreAreas(more_stacks, more_labels))
+    with open_areas(areas, NullProgress()) as opened:
+        if sum(rasters.grid.width * rasters.grid.height * len(rasters.factors) for rasters in opened) > MAX_VALUES:
             return {}
-        used = automatic.complete(asked, kind, [rasters], SubProgress(progress, 0.0, 0.6), held_out)
+        used = automatic.complete(asked, kind, opened, SubProgress(progress, 0.0, 0.6), held_out)
         found = values_of(asked, used)
-        if held_out:
+        if held_out and len(opened) == 1:
+            rasters, grid = opened[0], opened[0].grid
             blocks, part = Blocks.for_grid(grid, used.block_side), SubProgress(progress, 0.6, 1.0)
             landslide = scan_labels(rasters, blocks, blocks, used.seed, part).landslide
             found["FOLDS"] = automatic.number_of_folds(landslide)

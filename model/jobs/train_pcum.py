@@ -25,7 +25,7 @@ from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
 from ..training import automatic, pointwise_fit
 from ..training import settings as training_settings
-from ..training.areas import AreaFiles, MoreAreas, match_areas, open_areas, require_cross_fitting
+from ..training.areas import AreaFiles, MoreAreas, match_areas, open_areas
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
 from ..training.fit import FittedNetwork, TrainingResult, fit_network
@@ -94,7 +94,7 @@ def train_pcum(
         method, settings = settings.method, fine_tune_settings(start, settings, given)
         run.progress.report(0.0, _fine_tuning_line(start, method, settings))
     training_settings.check_parts(settings)
-    require_cross_fitting(settings, more)
+    training_settings.require_cross_fitting(settings, bool(more))
     if settings.method == training_settings.CROSS_FITTED:
         run.settings = settings
         return _train_by_cross_fitting(run)

@@ -27,7 +27,6 @@ from ..texts import join_names
 from ..virtual_rasters import raster_file
 from ..windows.folded_cells import FoldedCells
 from ..windows.split import NO_SUBSET, TrainingRasters, open_training_rasters, read_labels
-from .settings import CROSS_FITTED, TrainingSettings
 
 CELL_DIFFERENCE = 0.1  # of the cell sizes of two areas, above which there is a warning
 _PATHS = "MORE_STACKS", "MORE_LABELS", "MORE_SAFETY_FACTORS"
@@ -64,15 +63,6 @@ class MoreAreas:
         """Return the paths by parameter name, for run records."""
         lists = self.stacks, self.labels, self.safety_factors
         return {name: [os.fspath(path) for path in paths] for name, paths in zip(_PATHS, lists) if paths}
-
-
-def require_cross_fitting(settings: TrainingSettings, more: MoreAreas | bool) -> None:
-    """Raise ``ParameterInvalid`` if there are several areas and the training is on windows."""
-    if more and settings.method != CROSS_FITTED:
-        raise ParameterInvalid(
-            "MORE_STACKS needs a training by cross-fitting: one on windows learns from a single area. Choose "
-            "PRESET=recommended and leave WINDOW, EPOCHS and the other settings of windows empty, or give STACK alone."
-        )
 
 
 def match_areas(stack: File, labels: File, safety_factor: File | None, more: MoreAreas) -> list[AreaFiles]:

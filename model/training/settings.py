@@ -463,6 +463,15 @@ def check_parts(settings: TrainingSettings) -> None:
         )
 
 
+def require_cross_fitting(settings: TrainingSettings, several: bool) -> None:
+    """Raise ``ParameterInvalid`` if there are ``several`` areas and the training is on windows."""
+    if several and settings.method != CROSS_FITTED:
+        raise ParameterInvalid(
+            "MORE_STACKS needs a training by cross-fitting: one on windows learns from a single area. Choose "
+            "PRESET=recommended and leave WINDOW, EPOCHS and the other settings of windows empty, or give STACK alone."
+        )
+
+
 def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSettings:
     """Return settings with those that a kind fixes: only PCUM has physics, and tables and GAM need one-hot classes."""
     if kind not in KINDS:
