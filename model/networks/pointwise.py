@@ -9,13 +9,19 @@ from torch.nn import functional
 from ..errors import ParameterInvalid
 from .unet import ChannelDropout, Curves
 
+BOUND = 1.0
+"""What a network can add to a logit, up or down. Without a bound it says of land unlike any in training that it is
+extremely stable, whatever its curves say."""
+
 
 class AdditivePointwise(nn.Module):
     """The sum of a curve per continuous factor, a weight per class, and a network of 1 × 1 convolutions.
 
-    The network reads the channels as the curves do: continuous ones end at the outer knots. With a last layer of zeros
-    the model is the additive part alone.
+    The network reads the channels as the curves do: continuous ones end at the outer knots. What it adds is bounded,
+    and multiplied by the share of it that is used. With a last layer of zeros the model is the additive part alone.
     """
+
+    share: torch.Tensor
 
     patch = align = 1
     halo = 0
@@ -34,6 +40,7 @@ class AdditivePointwise(nn.Module):
         )
         sizes = ((channels, width), (width, width), (width, 1))
         self.layers = nn.ModuleList(nn.Conv2d(inputs, outputs, 1) for inputs, outputs in sizes)
+        self.register_buffer("share", torch.ones(()))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return logits, (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
@@ -58,8 +65,15 @@ class AdditivePointwise(nn.Module):
             first, second, last = self.layers
             drop_channels, *drops = self.drops
             image = drops[0](functional.silu(first(drop_channels(image))))
-            return last(drops[1](functional.silu(second(image))))
+            return self.share * bounded(last(drops[1](functional.silu(second(image)))))
 
     def check(self) -> None:
-        """Raise :class:`ParameterInvalid` unless the knots of every curve increase."""
+        """Raise :class:`ParameterInvalid` unless the knots of every curve increase and the share is one."""
         self.curves.check()
+        if not 0 <= float(self.share) <= 1:
+            raise ParameterInvalid(f"The share of a network is {float(self.share):g}, but must lie between 0 and 1.")
+
+
+def bounded(added: torch.Tensor) -> torch.Tensor:
+    """Return what a network adds to logits within ``BOUND``; small numbers hardly change."""
+    return BOUND * torch.tanh(added / BOUND)

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from ..history import writing
+from ..networks.pointwise import bounded
 from ..progress import Progress, stop_if_cancelled
 from .additive_fit import Additive
 from .checkpoint import SavedParts, moments_of, restore_moments
@@ -47,6 +48,7 @@ class PointwiseFit:
         first = _of_module(origin) if self._tuned else _new_network(image.shape[1], self._generator)
         # Without a gradient and with decay alone they stay zero.
         first[0][:, problem.hidden] = 0
+        self._share = float(origin.share) if self._tuned else 1.0  # of the networks in training
         self._rates = [drop.rate for drop in origin.drops] if self._tuned else [CHANNEL_DROPOUT, DROPOUT, DROPOUT]
         self._parameters = [one.repeat(self._count, 1, 1).to(device).requires_grad_() for one in first]
         self._average = [one.detach().clone() for one in self._parameters]
@@ -170,13 +172,15 @@ class PointwiseFit:
             parts = []
             for model, additive in enumerate(self._additive):
                 weights = self._weights(steps, shrink, model)
-                parts.append(additive + _forward(self._image[None], weights, self._rates)[0].cpu().double().numpy())
+                added = self._share_of(shrink) * _forward(self._image[None], weights, self._rates)[0]
+                parts.append(additive + added.cpu().double().numpy())
         return parts
 
     def write(self, network: Any, steps: int, shrink: float, model: int) -> None:
         """Write the network of a fold or of all land, shrunk, into the layers of a module."""
         weights = self._weights(steps, shrink, model)
         with torch.no_grad():
+            network.share.fill_(self._share_of(shrink) if self._tuned or steps else 1.0)
             for number, layer in enumerate(network.layers):
                 for place, target in enumerate((layer.weight, layer.bias)):
                     value = weights[2 * number + place][0]
@@ -185,12 +189,16 @@ class PointwiseFit:
                         target.zero_()
 
     def _weights(self, steps: int, shrink: float, model: int) -> list[torch.Tensor]:
-        """Return the parameters of one model: shrunk towards zero, or towards the network to fine-tune."""
+        """Return the parameters of one model, or those between it and the network to fine-tune."""
         found = [one[model : model + 1] for one in self._kept[steps]]
         if self._tuned:
             # Between the weights before and after lie networks that are between both (Wortsman et al. 2022).
             return [old[model : model + 1].lerp(new, shrink) for old, new in zip(self._kept[0], found)]
-        return [*found[:-2], *(shrink * one for one in found[-2:])]
+        return found
+
+    def _share_of(self, shrink: float) -> float:
+        """Return by how much what a network adds is multiplied."""
+        return self._share if self._tuned else shrink
 
     def _losses(self, steps: int) -> list[list[float]]:
         """Return shrinkages and their losses out of fold."""
@@ -217,7 +225,7 @@ class PointwiseFit:
         with torch.inference_mode():
             image = self._image[torch.from_numpy(rows).to(self._device)]
             found = _forward(image[None], self._weights(steps, shrink, model), self._rates)[0]
-            return found.cpu().double().numpy()
+            return self._share_of(shrink) * found.cpu().double().numpy()
 
     def _draw(self, steps: int) -> torch.Tensor:
         """Return rows of cells, (steps, models, cells): BATCH landslide ones by weight, as many stable ones evenly, and
@@ -231,7 +239,7 @@ class PointwiseFit:
 
     def _step(self, rows: torch.Tensor, optimiser: torch.optim.Optimizer, step: int) -> None:
         rows = rows.to(self._device)
-        logit = _forward(self._image[rows], self._parameters, self._rates, self._generator)
+        logit = self._share * _forward(self._image[rows], self._parameters, self._rates, self._generator)
         logit = logit + torch.gather(self._base, 1, rows)
         sign = torch.ones(2 * BATCH, device=self._device)
         sign[:BATCH] = -1
@@ -276,7 +284,7 @@ def _of_module(network: Any) -> list[torch.Tensor]:
 def _forward(
     image: torch.Tensor, parameters: list[torch.Tensor], rates: list[float], dropout: torch.Generator | None = None
 ) -> Any:
-    """Return the logits of cells, (models, cells), of images (models, cells, channels)."""
+    """Return what networks add to logits, (models, cells), of images (models, cells, channels)."""
     for number, rate in enumerate(rates):
         if dropout is not None:
             keep = (torch.rand(image.shape, generator=dropout) >= rate).to(image.device)
@@ -285,4 +293,4 @@ def _forward(
         image = torch.baddbmm(bias, image, weight)
         if number < len(rates) - 1:
             image = functional.silu(image)
-    return image[:, :, 0]
+    return bounded(image[:, :, 0])

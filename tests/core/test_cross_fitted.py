@@ -11,12 +11,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from scarp.model.artifact import load_model, save_model
-from scarp.model.errors import Cancelled, ModelFileInvalid, TooFewData
+from scarp.model.errors import Cancelled, ModelFileInvalid, ParameterInvalid, TooFewData
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.jobs.train_pcum import train_pcum
 from scarp.model.labels.discs import NAMESPACE, LandslideDiscs
 from scarp.model.networks import build_network
+from scarp.model.networks.pointwise import BOUND
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.training import additive_fit, cross_fitted, pointwise_fit
@@ -139,6 +140,35 @@ def test_the_curves_of_a_network_are_the_additive_part():
         logits = network.eval().curves(torch.from_numpy(beyond.T[None, :, :, None].copy()))[0, :, :, 0]
     expected = found.logit(additive_fit.basis(beyond, knots))
     assert np.allclose(logits[1] - logits[0], expected, atol=1e-4)
+
+
+def test_a_network_adds_at_most_its_share_of_the_bound():
+    architecture = {"type": "additive_pointwise", "channels": 5, "width": 4, "dropout": 0.3, "channel_dropout": 0.2}
+    network = build_network({**architecture, "continuous": 3, "knots": additive_fit.KNOTS}, 1).eval()
+    image = torch.from_numpy(random_cells()[0].T[None, :, :, None].copy())
+    with torch.inference_mode():
+        little = network.residual(image)
+        network.layers[-1].weight.mul_(1000)
+        network.share.fill_(0.25)
+        much = network.residual(image)
+    reached = float(much.abs().max())
+    assert 0 < float(little.abs().max()) < BOUND and 0.24 * BOUND < reached <= 0.25 * BOUND
+    network.share.fill_(1.5)
+    with pytest.raises(ParameterInvalid, match="share of a network is 1.5"):
+        network.check()
+
+
+def test_a_model_predicts_with_the_share_of_its_network(tmp_path, monkeypatch):
+    area(tmp_path, 60)
+    # The network is taken as it is, whether it pays or not.
+    monkeypatch.setattr(pointwise_fit, "_best", lambda tried: (int(tried[-2:][0][0]), tried[-2:][0][1], tried))
+    inputs = cross_fitted.FitInputs(collect(tmp_path), FACTORS, preset_settings("recommended", {}))
+    fit = cross_fitted.fit_cross_fitted(inputs, NullProgress())
+    network, problem = fit.fitted.network, fit.problem
+    assert network.has_residual and float(network.share) == fit.choice.shrink == pointwise_fit.SHRINKAGE[-2]
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(problem.image.T[None, :, :, None].copy()))[0, :, :, 0]
+    assert np.allclose(logits[1] - logits[0], fit.on_training, atol=1e-4)
 
 
 def test_the_choice_is_never_worse_out_of_fold_than_the_additive_part(study):
