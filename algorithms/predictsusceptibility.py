@@ -19,7 +19,12 @@ class PredictSusceptibility(ScarpAlgorithm):
     GROUP = MAP
     TAGS = ("inference", "map", "ensemble", "uncertainty")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy")
-    STYLES = {"OUTPUT": "susceptibility", "OUTPUT_UNCERTAINTY": "uncertainty", "OUTPUT_APPLICABILITY": "applicability"}
+    STYLES = {
+        "OUTPUT": "susceptibility",
+        "OUTPUT_UNCERTAINTY": "uncertainty",
+        "OUTPUT_APPLICABILITY": "applicability",
+        "OUTPUT_DISAGREEMENT": "difference",
+    }
     SUMMARY = (
         "Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack's own "
         "resolution.\n"
@@ -28,7 +33,10 @@ class PredictSusceptibility(ScarpAlgorithm):
         "overlap enough to leave no seam, so its size does not matter. A large map that was cancelled resumes when it "
         "is started again with the same inputs and an output in the same folder. The values rank slopes; they are no "
         "probability per year. Those of models trained with PROBABILITY are the share of cells like this one that are "
-        "landslide cells in the inventory."
+        "landslide cells in the inventory.\n"
+        "On land that is new to the model nothing tells how good its map is. The log then compares the order of the "
+        "cells with two rules of a textbook, slope alone and the factor of safety of an infinite slope, and the report "
+        "shows all three and where they disagree. A model that is carried to other mountains may do worse than slope."
     )
     NUMBERS = {"CELLS": "cells mapped", "OUTSIDE_SHARE": "share of cells outside the training range"}
     HELP = {
@@ -44,6 +52,14 @@ class PredictSusceptibility(ScarpAlgorithm):
         "models.",
         "OUTPUT_APPLICABILITY": "GeoTIFF with the number of factors outside the training data of the model; 0 is "
         "inside. Do not trust the map where many are outside.",
+        "SAFETY_FACTOR": 'Raster from "Build safety factor" on the grid of the stack, with which log and report '
+        "compare the map; it does not change the map. Without it the factor of safety is that of an infinite slope "
+        "with usual values of the soil, from the stack's slope and, if it has one, contributing area or wetness index.",
+        "OUTPUT_HTML": "One file that says whether the land is new to the model, and shows the map beside slope alone "
+        "and the factor of safety: rank correlations, maps, where they disagree and by which factors, and what lies "
+        "outside the training data. Needs matplotlib and jinja2.",
+        "OUTPUT_DISAGREEMENT": "GeoTIFF with the rank of each cell on the map less its rank by slope alone (band 1) "
+        "and by the factor of safety (band 2), −1 to 1. Ranks are shares of the land with a lower value.",
     }
 
     def define(self) -> None:
@@ -53,9 +69,15 @@ class PredictSusceptibility(ScarpAlgorithm):
         self.declare_options(PredictionOptions, "region", "tile", "device", "precision", "samples")
         self.declare(p.rasters("MORE_MODELS", "More models for an ensemble", kind=p.Source.TypeFile), advanced=True)
         self.declare_options(PredictionOptions, "scheduler")
+        self.declare(p.raster("SAFETY_FACTOR", "Safety factor to compare with", optional=True), advanced=True)
         self.declare(p.raster_output("OUTPUT", "Susceptibility"))
         self.declare(p.raster_output("OUTPUT_UNCERTAINTY", "Uncertainty", optional=True))
         self.declare(p.raster_output("OUTPUT_APPLICABILITY", "Applicability", optional=True))
+        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True, by_default=False))
+        disagreement = p.raster_output(
+            "OUTPUT_DISAGREEMENT", "Difference from slope and factor of safety", optional=True
+        )
+        self.declare(disagreement)
 
     def check(self, arguments: Arguments) -> None:
         arguments.scheduler()
@@ -70,7 +92,8 @@ class PredictSusceptibility(ScarpAlgorithm):
             area = arguments.polygons("AREA", arguments.grid_crs(stack, "factor stack"))
         options = arguments.options(PredictionOptions, scheduler=arguments.scheduler())
         models = self._models(arguments)
-        summary = self.call(arguments, "predict_susceptibility", stack, models, options=options, area=area)
+        layers = {"area": area, "safety_factor": arguments.raster("SAFETY_FACTOR")}
+        summary = self.call(arguments, "predict_susceptibility", stack, models, options=options, **layers)
         return {"CELLS": summary.cells, "OUTSIDE_SHARE": summary.share_outside}
 
     @staticmethod

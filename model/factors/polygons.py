@@ -139,6 +139,18 @@ class AreaMask:
         """Return whether a polygon's bounding box intersects the block; if not, no cell is in the area."""
         return self._burner is None or bool(self._burner.touching(block).any())
 
+    def extent(self) -> Block:
+        """Return the smallest rectangle of cells of the grid outside of which no cell is in the area."""
+        if self._burner is None:
+            return self.grid.whole
+        left, bottom, right, top = (
+            reduce(ends) for reduce, ends in zip((np.min, np.min, np.max, np.max), self._burner.bounds.T)
+        )
+        columns, rows = ~self.grid.transform * (np.array([left, right]), np.array([top, bottom]))
+        first_column, last_column = np.clip([np.floor(columns[0]), np.ceil(columns[1])], 0, self.grid.width).astype(int)
+        first_row, last_row = np.clip([np.floor(rows[0]), np.ceil(rows[1])], 0, self.grid.height).astype(int)
+        return Block(int(first_row), int(first_column), int(last_row - first_row), int(last_column - first_column))
+
     def read(self, block: Block) -> np.ndarray:
         """Return whether each cell is in the area and the grid, bool of shape (height, width)."""
         rows, columns = block.row + np.arange(block.height), block.column + np.arange(block.width)

@@ -38,6 +38,7 @@ from ..texts import join_names
 from ..training.settings import training_method
 from ..validation.verdict import Evidence, judge, tell, weakest
 from . import sources_of
+from .new_area import TextbookComparison, open_safety
 
 AnyPath = Union[str, os.PathLike]
 RESUME_MIN_WORK = 4e6  # cells, times models and samples, from which tiles are kept on disk until the map is complete
@@ -66,6 +67,8 @@ class PredictionSummary:
     cells_outside_by_factor: dict[str, int] = field(default_factory=dict)
     unseen_classes: dict[str, dict[str, int]] = field(default_factory=dict)  # cells by factor and class label
     verdict: dict[str, Any] = field(default_factory=dict)  # level and reasons, of ``validation.verdict``
+    textbook: dict[str, Any] = field(default_factory=dict)
+    """Whether the land is new to the models, and rank correlations of the map with rules of a textbook by name."""
 
 
 def predict_susceptibility(
@@ -77,6 +80,9 @@ def predict_susceptibility(
     area: Polygons | None = None,
     output_uncertainty: AnyPath | None = None,
     output_applicability: AnyPath | None = None,
+    safety_factor: AnyPath | None = None,
+    output_html: AnyPath | None = None,
+    output_disagreement: AnyPath | None = None,
     progress: Progress,
 ) -> PredictionSummary:
     """Predict the susceptibility of every cell that has all factors.
@@ -99,8 +105,14 @@ def predict_susceptibility(
         output_uncertainty: path of a float32 GeoTIFF with the standard deviation over models and samples.
         output_applicability: path of a uint8 GeoTIFF with the number of factors outside the trained range or classes,
             255 nodata.
+        safety_factor: factor of safety or rain index on the stack's grid, a rule that the map is compared with; without
+            it that of an infinite slope with the usual soil, as far as the stack has slope.
+        output_html: path of the report that compares the map with slope alone and the factor of safety.
+        output_disagreement: path of a float32 GeoTIFF with the differences of their ranks, one band a rule.
 
     Raises:
+        GridMismatch: the safety factor is on another grid.
+        NoOverlap: it has no data on the map; or nothing can be compared for OUTPUT_DISAGREEMENT.
         FactorMissing: the stack lacks factors of a model.
         ModelFileInvalid: a model cannot be used.
         ParameterInvalid: no model, or OUTPUT_UNCERTAINTY with a single model without samples.
@@ -110,7 +122,10 @@ def predict_susceptibility(
     """
     progress = warning_log = WarningLog(progress)
     paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability}
-    check_writable(*paths.values())
+    check_writable(*paths.values(), output_html, output_disagreement)
+    if output_html is not None:
+        # Not for maps without a report, which need no matplotlib; now, before anything is computed.
+        from .new_area_page import page_of_map
     if not models:
         raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
     if output_uncertainty is not None and len(models) * max(options.samples, 1) < 2:
@@ -126,6 +141,8 @@ def predict_susceptibility(
             "nor a relative susceptibility. Use models that were all trained with PROBABILITY, or all without."
         )
     inputs = sources_of(stack=stack, model=list(models), area=area)
+    if safety_factor is not None:
+        inputs["SAFETY_FACTOR"] = safety_factor
     parameters = {name: value for name, value in options.record().items() if value != ""}
     record = RunRecord("predictsusceptibility", parameters, inputs, background=True)
     with contextlib.ExitStack() as closing:
@@ -143,6 +160,9 @@ def predict_susceptibility(
         arrays = [name for name, path in paths.items() if path is not None]
         names = [os.path.basename(str(path)) for path in models]
         ensemble, mask = Ensemble(opened, loaded, names, options.samples, progress), AreaMask(opened.grid, area)
+        safety = closing.enter_context(open_safety(safety_factor, opened.grid, progress))
+        wanted = output_html is not None or output_disagreement is not None
+        textbook = TextbookComparison.begin(opened, loaded, names, safety, mask, wanted)
         setup = choose_compute_setup(opened, ensemble, mask, options, progress)
         plan = make_plan(opened.grid, ensemble, setup, options.tile)
         work = TileWork(ensemble, setup, plan.tiling, mask, arrays, progress)
@@ -164,7 +184,8 @@ def predict_susceptibility(
             tiles = compute_tiles(opened, run.work, run.plan, part, cache)
         # However the block ends, the threads that compute are told to stop.
         with contextlib.closing(tiles), _output_rasters(paths, opened.grid, run) as rasters:
-            totals = write_tiles(tiles, rasters, run.work, coarse_grid(opened.grid, run.ensemble.patch))
+            watched = textbook.watch(tiles, run.ensemble.patch)
+            totals = write_tiles(watched, rasters, run.work, coarse_grid(opened.grid, run.ensemble.patch))
             _check_totals(totals, run, progress)
             stack_hash = ""
             # A file that vanished meanwhile is reported when the record is written.
@@ -172,7 +193,8 @@ def predict_susceptibility(
                 stack_hash = str((record.inputs() or {})["STACK"].get("sha256", ""))
             for model, name in zip(loaded, names):
                 records.warn_changed_stack(model.training, name, stack_hash, opened.grid, warning_log)
-            work.applicability.report(SubProgress(warning_log, 0.95, 0.97))
+            work.applicability.report(SubProgress(warning_log, 0.95, 0.96))
+            textbook.compare(stack_hash, SubProgress(warning_log, 0.96, 0.97))
             tags = {records.STACK_TAG: stack_hash} if stack_hash else {}
             tags |= records.warning_tags(warning_log.warnings)
             for raster in rasters.values():
@@ -181,7 +203,16 @@ def predict_susceptibility(
             rasters[MEAN].update_tags(**evidence.tags())
             verdict = judge(evidence)
             tell(verdict, progress, 0.97)
+        if output_disagreement is not None:
+            part = SubProgress(progress, 0.97, 0.98)
+            textbook.write_disagreement(output, output_disagreement, run.ensemble.patch, part)
+        if output_html is not None:
+            used = {**parameters, **inputs}
+            part = SubProgress(progress, 0.97, 0.98)
+            page = page_of_map(textbook, output, verdict, work.applicability, used, warning_log.warnings, part)
+            page.write(output_html)
     summary = _summary(totals, run, warning_log.warnings)
+    summary.textbook = textbook.summary()
     summary.verdict = verdict.as_dict()
     figures = f"susceptibility {summary.minimum:.4f} to {summary.maximum:.4f}, mean {summary.mean:.4f}"
     progress.report(0.98, f"{summary.cells:,} cells predicted; {figures}.")
@@ -189,6 +220,7 @@ def predict_susceptibility(
         reused = f"{totals.reused:,} of {totals.tiles:,} tiles"
         progress.report(0.98, f"{reused} were taken from an earlier run with the same inputs that was stopped.")
     outputs = {"OUTPUT": output, "OUTPUT_UNCERTAINTY": output_uncertainty, "OUTPUT_APPLICABILITY": output_applicability}
+    outputs |= {"OUTPUT_DISAGREEMENT": output_disagreement, "OUTPUT_HTML": output_html}
     record.write(outputs, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary

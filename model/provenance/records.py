@@ -219,7 +219,8 @@ def _model_of_windows(source: str) -> str:
     return ""
 
 
-INPUTS, GRID = "inputs", "grid"  # keys in the training of a model file: checksums by parameter, and among them the grid
+INPUTS, GRID, CRS = "inputs", "grid", "crs"
+"""Keys in the training of a model file: checksums by parameter, with the grid and, in newer files, its CRS."""
 _SAME = 1e-6  # relative difference of numbers of two grids that are one
 
 
@@ -231,7 +232,7 @@ def training_inputs(inputs: Mapping[str, Any] | None, grid: Grid) -> dict[str, A
         if entries:
             checksums = [one["sha256"] for one in entries]
             found[name] = checksums if isinstance(entry, list) else checksums[0]
-    return {INPUTS: {**found, GRID: _grid_numbers(grid)}}
+    return {INPUTS: {**found, GRID: _grid_numbers(grid), CRS: grid.crs.to_wkt()}}
 
 
 def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: str, grid: Grid) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -14,7 +15,6 @@ from rasterio.warp import reproject
 
 from ..comparison.agreement import compute_difference
 from ..comparison.mosaic import Mosaic, Source, bounds_in
-from ..comparison.paired_tests import Comparison
 from ..grid import Grid
 from ..inputs.rasters import raster_path
 from ..statistics import AreaRanks
@@ -33,6 +33,10 @@ from .maps import (
     read_map,
     zone_patches,
 )
+
+if TYPE_CHECKING:
+    # Not at run time: other reports draw such maps without scikit-learn, which its tests need.
+    from ..comparison.paired_tests import Comparison
 
 MAX_SIDE = 500  # cells along the longer side of a map
 MAX_HEIGHT = 7.6  # inches that the maps side by side may have

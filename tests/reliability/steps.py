@@ -22,7 +22,8 @@ OUTPUTS = {
     "trainpcum": "OUTPUT m.safetensors OUTPUT_WINDOWS w.gpkg OUTPUT_HTML t.html CHECKPOINT state.ckpt",
     "traincomparisonmodel": "OUTPUT m.safetensors OUTPUT_WINDOWS w.gpkg OUTPUT_HTML t.html",
     "crossvalidate": "OUTPUT cv.tif OUTPUT_TABLE cv.csv OUTPUT_FOLDS folds.gpkg",
-    "predictsusceptibility": "OUTPUT s.tif OUTPUT_UNCERTAINTY u.tif OUTPUT_APPLICABILITY a.tif",
+    "predictsusceptibility": "OUTPUT s.tif OUTPUT_UNCERTAINTY u.tif OUTPUT_APPLICABILITY a.tif OUTPUT_HTML n.html "
+    "OUTPUT_DISAGREEMENT d.tif",
     "classifyzones": "OUTPUT z.tif OUTPUT_TABLE z.csv",
     "rainfallwarning": "OUTPUT r.tif OUTPUT_TABLE r.csv OUTPUT_SAFETY_FACTOR rf.tif",
     "validatewithpoints": "OUTPUT_HTML v.html OUTPUT_TABLE v.csv OUTPUT_POINTS p.gpkg OUTPUT_PDF v.pdf",
