@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import rasterio
 
 from ..cluster.connection import connect
-from ..cluster.shared_storage import await_visible, partial_results_folder, share_object
+from ..cluster.shared_storage import partial_results_folder
 from ..cluster.tasks import Cluster
-from ..errors import TooFewData, WorkerFailed
+from ..errors import TooFewData
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..inputs.vectors import Landslides, Polygons
 from ..labels.discs import read_discs
-from ..memory import available_memory
 from ..options import automatic_values
 from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
@@ -32,6 +30,7 @@ from ..statistics import Estimate, weighted_quantiles
 from ..tables import write_table
 from ..training import automatic
 from ..training import settings as training_settings
+from ..training.areas import MoreAreas
 from ..training.devices import PRECISION_NAMES, choose_device, training_precision
 from ..training.settings import PCUM, TITLES, CrossValidationOptions, TrainingSettings, learns_from_cells, patch_cells
 from ..validation import out_of_fold as oof
@@ -47,6 +46,7 @@ from ..zones.raster import scan_cells, values_of_cells
 from . import sources_of
 from . import train_pcum as shared
 from .cross_validate_fold import FoldStudy, cross_validate_fold, cross_validate_remotely
+from .fold_runner import FoldJob, FoldRunner, RunJobs, processes_that_fit
 from .physics import with_physics_setting
 
 SPATIAL, TEMPORAL, RANDOM, GAP = "spatial", "temporal", "random", "gap"
@@ -55,12 +55,9 @@ COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc
 MORE_COLUMNS = ("land_cells", "blocks", "delong_low", "delong_high", "auc_stable", "auc_stable_low", "auc_stable_high")
 BASELINE_COLUMNS = ("auc", "auc_low", "auc_high", "difference", "difference_low", "difference_high")
 _WINDOW_COPIES = 2  # a window on the border between training and validation is kept once for each
-_FOLD_BYTES = 1.5e9  # memory of a process that fits a model of single cells, with its libraries
 _LIBRARY_BYTES = 0.7e9  # of the libraries alone
 _TENSORS = 2.5  # memory of a training, relative to its windows
-_MEMORY_SHARE = 0.8  # of the free memory that the processes may take
-RunJobs = Callable[[str, list[dict[str, Any]], list[str], int, float, float], "list[Any] | None"]
-"""Calls a job with each of some arguments in processes of their own, see ``cross_validate``."""
+FOLDS = FoldJob("cross_validate_fold", cross_validate_fold, cross_validate_remotely)
 
 
 @dataclass
@@ -85,7 +82,7 @@ class CrossValidation:
 
     auc: float  # mean over the folds
     lowest: float  # AUC of the worst fold
-    pooled: float  # AUC of the whole out-of-fold map
+    pooled: float | None  # AUC of the whole out-of-fold map; none where areas are left out, which have a map each
     random: float | None  # mean over the folds of a random split, if requested
     gap: float | None  # optimism of the random split: ``random`` − ``auc``
     auc_slope: float | None  # mean over the folds of slope alone, if the stack has it
@@ -144,6 +141,10 @@ def cross_validate(
     output_table: str | os.PathLike | None = None,
     output_html: str | os.PathLike | None = None,
     regions: Polygons | None = None,
+    more_stacks: Sequence[str | os.PathLike] = (),
+    more_labels: Sequence[str | os.PathLike] = (),
+    more_safety_factors: Sequence[str | os.PathLike] = (),
+    output_more: str | os.PathLike | None = None,
     run_jobs: RunJobs | None = None,
     progress: Progress,
 ) -> CrossValidation:
@@ -166,6 +167,10 @@ def cross_validate(
         output_table: CSV with one row per fold.
         output_html: the report.
         regions: of which one after the other is left out; the landslides have the fields that the options name.
+        more_stacks: factor stacks of more areas; then one area after the other is left out, whole.
+        more_labels: their labels, each on the grid of its stack, in any order; their landslides are judged.
+        more_safety_factors: the same, as far as there are any.
+        output_more: folder for the maps of these areas.
         run_jobs: calls a job in several processes: name of the job, arguments and title of each call, number of
             processes, and the shares of the progress at which they begin and end. ``None`` as its result means that it
             cannot. Without it this process computes all folds. The result is the same.
@@ -180,7 +185,14 @@ def cross_validate(
     kind = options.kind
     settings = training_settings.enforce_kind_settings(kind, settings)
     training_settings.check_parts(settings)
-    options.require_one_way(regions is not None)
+    more = MoreAreas(more_stacks, more_labels, more_safety_factors)
+    options.require_one_way(regions is not None, bool(more))
+    if more:
+        from .cross_validate_areas import leave_areas_out
+
+        beside = {"table": output_table, "html": output_html, "more": output_more}
+        first = stack, labels, safety_factor
+        return leave_areas_out(first, more, landslides, output, options, settings, beside, run_jobs, progress)
     check_writable(output, output_table, output_html)
     device = choose_device(settings.device)
     precision = PRECISION_NAMES[training_precision(settings.precision, device)]
@@ -219,21 +231,21 @@ def cross_validate(
         if compare:
             patches = _random_patches(study, rasters, SubProgress(log, 0.48, 0.5))
             results[RANDOM] = _run_split(run, patches, 0.5, 0.9)
-        whole, ring = results[main].map, _ring(rasters, labels)
+        whole, ring = results[main].map, ring_of(rasters, labels)
         strangers, part = results[main].folds.strangers, SubProgress(log, 0.9, 0.91)
         about = labels, landslides, cells, ring, study.count, settings.seed
         sample = oof.draw_sample(whole, *about, part, strangers)
-        baselines = _baselines(rasters, sample, SubProgress(log, 0.91, 0.92))
+        baselines = baselines_at(rasters, sample, SubProgress(log, 0.91, 0.92))
         judged = _judge(results, sample, baselines, settings.seed, grid, SubProgress(log, 0.92, 0.98))
         scores, part = judged.scores, SubProgress(log, 0.97, 0.98)
-        evidence = _evidence(whole, grid, scores[main].mean, results[main].epochs, options.temporal, part)
+        evidence = evidence_of_map(whole, grid, scores[main].mean, results[main].epochs, options.temporal, part)
         # Not before: a run that fails or is cancelled leaves no map that looks finished.
         with atomic_output(output) as temporary:
             os.replace(whole, temporary)
     gap = optimism(scores[main], scores[RANDOM]) if RANDOM in scores else None
     result = _summarise(results[main], scores[main], scores.get(RANDOM), gap, held_out, grid)
     if output_table is not None:
-        write_table(output_table, _columns(baselines), _rows(results, scores, gap, baselines))
+        write_table(output_table, table_columns(baselines), _rows(results, scores, gap, baselines))
     _report(result, scores[main], gap, log)
     verdict = judge(evidence)
     warnings = list(log.warnings)  # the report has the verdict in its first card
@@ -318,7 +330,7 @@ def _study(
                 f"Without {name} landslides lie in fewer than two blocks, but one is needed to train and one to "
                 "validate on. Make BLOCK smaller, or hold back less."
             )
-    stack, label_path, safety_factor, output, folder = (path and _absolute(path) for path in files)
+    stack, label_path, safety_factor, output, folder = (path and absolute_path(path) for path in files)
     return FoldStudy(
         kind=kind,
         settings=settings,
@@ -362,7 +374,7 @@ def _way(study: FoldStudy) -> str:
     return f"{what}, and predicted by a model that was trained on the rest only."
 
 
-def _absolute(path: str | os.PathLike) -> str:
+def absolute_path(path: str | os.PathLike) -> str:
     """Return a path that another process finds; names of virtual rasters stay."""
     return os.path.abspath(path) if os.path.exists(path) else os.fspath(path)
 
@@ -386,7 +398,7 @@ def _random_patches(study: FoldStudy, rasters: splits.TrainingRasters, progress:
     return dataclasses.replace(study, split=RANDOM, names=names, group=(1, 1), **_folds_of(folds))
 
 
-def _ring(rasters: splits.TrainingRasters, labels: str | os.PathLike) -> float:
+def ring_of(rasters: splits.TrainingRasters, labels: str | os.PathLike) -> float:
     """Return the ring of the labels in metres, 0 where they do not tell."""
     discs = read_discs(rasters.labels, rasters.grid)
     if discs is not None:
@@ -399,7 +411,9 @@ def _run_split(run: _Run, study: FoldStudy, start: float, end: float) -> _SplitR
     """Train and predict all folds of one split, and put their maps together."""
     grid, split, part = run.rasters.grid, study.split, SubProgress(run.progress, start, end)
     folds = study.folds(grid)
-    epochs = _run_folds(run, study, start, start + 0.97 * (end - start))
+    processes = run.options.processes or _automatic_processes(run)
+    runner = FoldRunner(FOLDS, processes, run.run_jobs, run.cluster, run.progress)
+    epochs = runner.run(study, start, start + 0.97 * (end - start))
     meaning = f"{MEANING}; {OUT_OF_FOLD_MEANING}"
     tags = {MEANING_TAG: meaning, "KIND": study.kind, "FOLDS": str(folds.count), "SPLIT": split}
     whole, maps = Path(study.folder) / f"{split}.tif", {fold: study.map(fold) for fold in range(folds.count)}
@@ -407,60 +421,19 @@ def _run_split(run: _Run, study: FoldStudy, start: float, end: float) -> _SplitR
     return _SplitResult(folds, study.names, epochs, whole)
 
 
-def _run_folds(run: _Run, study: FoldStudy, start: float, end: float) -> list[list[int] | None]:
-    """Run all folds on the cluster, in several processes, or here one after the other."""
-    count, progress = study.count, SubProgress(run.progress, start, end)
-    titles = [f"Fold {study.title(fold)}" for fold in range(count)]
-    if run.cluster is not None:
-        return _run_remotely(run.cluster, study, progress)
-    processes = min(run.options.processes or _automatic_processes(run), count)
-    if processes > 1 and run.run_jobs is not None:
-        progress.report(0.0, f"{study.split.capitalize()} split: {count} folds in {processes} processes.")
-        calls = [{"study": vars(study), "fold": fold} for fold in range(count)]
-        found = run.run_jobs("cross_validate_fold", calls, titles, processes, start, end)
-        if found is not None:
-            return found
-    results = []
-    # Forests are large, and one model at a time is enough.
-    for fold, title in enumerate(titles):
-        progress.report(fold / count, f"{title}.")
-        part = SubProgress(progress, fold / count, (fold + 1) / count)
-        results.append(cross_validate_fold(vars(study), fold, progress=part))
-    return results
-
-
-def _run_remotely(cluster: Cluster, study: FoldStudy, progress: Progress) -> list[list[int] | None]:
-    progress.report(0.0, f"{study.split.capitalize()} split: {study.count} folds on the cluster.")
-    place = share_object(vars(study), Path(study.folder) / f"{study.split}.study")
-    results: list[list[int] | None] = [None] * study.count
-    jobs = [(place, fold) for fold in range(study.count)]
-    with contextlib.closing(cluster.run(cross_validate_remotely, jobs, progress)) as done:
-        for fold, found in done:
-            results[fold] = found
-            progress.report((fold + 1) / study.count, f"Fold {study.title(fold)} is done.")
-    for fold in range(study.count):
-        if not await_visible(study.folder, study.map(fold).is_file):
-            raise WorkerFailed(
-                f"A worker wrote the map of a fold to {study.map(fold)}, but it cannot be read from here. Is the "
-                "folder of the output on storage that all machines share?"
-            )
-    return results
-
-
 def _automatic_processes(run: _Run) -> int:
     """Return how many folds may run at once: one a core, as far as memory allows, and one on a GPU."""
-    study, cores = run.study, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    needed, memory = _FOLD_BYTES, available_memory()
-    if not learns_from_cells(study.kind, study.settings):
-        if choose_device(study.settings.device).type != "cpu":
-            return 1
-        plan = shared.window_plan(study.kind, study.settings, run.rasters.grid.cell_size())
-        windows = study.max_windows * 4.0 * len(run.rasters.factors) * plan.padded_side(study.side) ** 2
-        needed = _LIBRARY_BYTES + _TENSORS * windows
-    return max(1, min(cores, 2 if memory is None else int(_MEMORY_SHARE * memory / needed)))
+    study = run.study
+    if learns_from_cells(study.kind, study.settings):
+        return processes_that_fit()
+    if choose_device(study.settings.device).type != "cpu":
+        return 1
+    plan = shared.window_plan(study.kind, study.settings, run.rasters.grid.cell_size())
+    windows = study.max_windows * 4.0 * len(run.rasters.factors) * plan.padded_side(study.side) ** 2
+    return processes_that_fit(_LIBRARY_BYTES + _TENSORS * windows)
 
 
-def _baselines(
+def baselines_at(
     rasters: splits.TrainingRasters, sample: oof.EvaluationSample, progress: Progress
 ) -> dict[str, np.ndarray]:
     """Return the values of the baselines at the sample: slope, and 1 − safety factor; what is missing is left out."""
@@ -533,7 +506,7 @@ def _summarise(
                     top,
                     fold + 1,
                     *counts,
-                    _known(main.single[fold].auc),
+                    known_value(main.single[fold].auc),
                     result.names[fold],
                     members,
                 )
@@ -542,7 +515,9 @@ def _summarise(
         for row, column in np.argwhere(folds.labelled > 0).tolist():
             fold, place = int(folds.subsets[row, column]), folds.blocks.bounds(grid, row, column)
             counts = int(folds.landslide[row, column]), int(folds.labelled[row, column])
-            features.append(FoldFeature(*place, fold + 1, *counts, _known(main.single[fold].auc), result.names[fold]))
+            features.append(
+                FoldFeature(*place, fold + 1, *counts, known_value(main.single[fold].auc), result.names[fold])
+            )
     slope = main.mean.baselines.get(SLOPE)
     return CrossValidation(
         auc=main.mean.auc.value,
@@ -556,7 +531,7 @@ def _summarise(
     )
 
 
-def _evidence(
+def evidence_of_map(
     whole: Path, grid: Grid, mean: FoldResult, epochs: Sequence[list[int] | None], same_land: bool, progress: Progress
 ) -> Evidence:
     """Return what the folds tell of this kind of model, and write it into the tags of the out-of-fold map. Later
@@ -583,7 +558,8 @@ def _evidence(
     return evidence
 
 
-def _known(estimate: Estimate) -> float | None:
+def known_value(estimate: Estimate) -> float | None:
+    """Return a number, ``None`` where it is not known."""
     return estimate.value if math.isfinite(estimate.value) else None
 
 
@@ -595,7 +571,7 @@ def _report(result: CrossValidation, scores: SplitScores, gap: Estimate | None, 
             "or BLOCK smaller."
         )
     mean = scores.mean
-    number = f"{mean.auc.value:.3f}{_interval(mean.auc)} from {mean.blocks} independent blocks"
+    number = f"{mean.auc.value:.3f}{interval_in_brackets(mean.auc)} from {mean.blocks} independent blocks"
     text = f"On land not seen: mean AUC over the folds {number}, worst fold {result.lowest:.3f}, whole out-of-fold map "
     text += f"{result.pooled:.3f}"
     if len(scores.single) == 1:
@@ -607,21 +583,23 @@ def _report(result: CrossValidation, scores: SplitScores, gap: Estimate | None, 
             text = (
                 f"{words} alone has {beside.auc.value:.3f}; model less {words.lower()}: {beside.difference.value:.3f}"
             )
-            progress.report(0.98, f"{text}{_interval(beside.difference)}.")
+            progress.report(0.98, f"{text}{interval_in_brackets(beside.difference)}.")
     if gap is None or result.random is None:
         return
     text = "no more than over blocks: neighbouring training cells do not favour this model."
     if gap.value > 0:
         reason = "because test cells are neighbours of training cells. In new areas expect the AUC of the blocks."
-        text = f"{gap.value:.3f}{_interval(gap)} more, {reason}"
+        text = f"{gap.value:.3f}{interval_in_brackets(gap)} more, {reason}"
     progress.report(0.98, f"With a random split the mean AUC is {result.random:.3f}, {text}")
 
 
-def _interval(estimate: Estimate) -> str:
+def interval_in_brackets(estimate: Estimate) -> str:
+    """Return the ends of an interval as text to put behind the number; nothing if they are not known."""
     return f" ({estimate.low:.3f} to {estimate.high:.3f})" if estimate.has_interval else ""
 
 
-def _columns(baselines: Mapping[str, Any]) -> tuple[str, ...]:
+def table_columns(baselines: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns of the table of folds."""
     of_baselines = (f"{name}_{column}" for name in baselines for column in BASELINE_COLUMNS)
     return (*COLUMNS, *MORE_COLUMNS, *of_baselines)
 
@@ -638,18 +616,25 @@ def _rows(
             if split == TEMPORAL and place:
                 break  # there is one model, so the other rows would repeat the first
             epochs = result.epochs[place] if place < len(result.epochs) else None
-            main = row.landslides, row.stable, *_three(row.auc), *(epochs or (None, None))
-            more = row.land, row.blocks, row.delong.low, row.delong.high, *_three(row.auc_stable)
-            beside: list[float | None] = []
-            for name in baselines:
-                found = row.baselines.get(name)
-                beside += [*_three(found.auc), *_three(found.difference)] if found else [None] * len(BASELINE_COLUMNS)
-            rows.append((split, row.fold, *main, *more, *beside))
+            rows.append(table_row(split, row, baselines, epochs))
     if gap is not None:
         known = dict(zip(("split", "fold", "auc", "auc_low", "auc_high"), (GAP, MEAN, *_three(gap))))
         known["blocks"] = scores[SPATIAL].mean.blocks
-        rows.append(tuple(known.get(column) for column in _columns(baselines)))
+        rows.append(tuple(known.get(column) for column in table_columns(baselines)))
     return rows
+
+
+def table_row(
+    split: str, row: FoldResult, baselines: Iterable[str], epochs: list[int] | None = None
+) -> tuple[object, ...]:
+    """Return the cells of :func:`table_columns` for one fold."""
+    main = row.landslides, row.stable, *_three(row.auc), *(epochs or (None, None))
+    more = row.land, row.blocks, row.delong.low, row.delong.high, *_three(row.auc_stable)
+    beside: list[float | None] = []
+    for name in baselines:
+        found = row.baselines.get(name)
+        beside += [*_three(found.auc), *_three(found.difference)] if found else [None] * len(BASELINE_COLUMNS)
+    return (split, row.fold, *main, *more, *beside)
 
 
 def _three(estimate: Estimate) -> tuple[float, float, float]:

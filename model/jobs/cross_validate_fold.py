@@ -121,15 +121,18 @@ def cross_validate_fold(
 def cross_validate_remotely(study: SharedObject, fold: int) -> list[int] | None:
     """Do the same on a worker of a cluster; it stops when the folder of the maps is gone, because the run is over."""
     fields = cached(open_shared, study)
-    return cross_validate_fold(fields, fold, progress=_WhileFolderExists(Path(fields["folder"])))
+    return cross_validate_fold(fields, fold, progress=WhileFolderExists(Path(fields["folder"])))
 
 
-class _WhileFolderExists(NullProgress):
+class WhileFolderExists(NullProgress):
+    """Cancels the work on another machine once a folder is gone."""
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
 
     def cancelled(self) -> bool:
+        """Return whether the folder is gone."""
         return not self._folder.exists()
 
 

@@ -97,7 +97,7 @@ def _add_folds(page: Page, content: CrossValidationContent) -> None:
     table = []
     for place, row in enumerate(rows):
         last = epochs[place] if place < len(epochs) else None
-        cells = [_name(row, content), *_fold_cells(row)]
+        cells = [_name(row, content), *fold_cells(row)]
         table.append([*cells, MISSING if last is None else f"{last[0]} of {last[1]}"] if trained else cells)
     note = (
         "Blocks: independent blocks of land that hold the landslides. Intervals resample these blocks. The one in the "
@@ -115,12 +115,14 @@ def _name(row: FoldResult, content: CrossValidationContent) -> str:
     return "Mean" if row is content.scores.mean else row.fold
 
 
-def _fold_cells(row: FoldResult) -> list[object]:
-    first = [row.landslides, row.blocks, _value(row.auc), interval_text(row.auc), interval_text(row.delong)]
-    return [*first, _value(row.auc_stable)]
+def fold_cells(row: FoldResult) -> list[object]:
+    """Return the cells of ``FOLD_COLUMNS`` for a row."""
+    first = [row.landslides, row.blocks, value_text(row.auc), interval_text(row.auc), interval_text(row.delong)]
+    return [*first, value_text(row.auc_stable)]
 
 
-def _value(estimate: Estimate) -> str:
+def value_text(estimate: Estimate) -> str:
+    """Return a number with three decimals."""
     return f"{estimate.value:.3f}" if np.isfinite(estimate.value) else MISSING
 
 
@@ -145,8 +147,8 @@ def _add_baselines(page: Page, content: CrossValidationContent) -> None:
     rows = []
     for row in content.scores.rows if len(content.scores.single) > 1 else content.scores.rows[:1]:
         for name, found in row.baselines.items():
-            numbers = [_value(found.auc), interval_text(found.auc), _value(found.model)]
-            gain = [_value(found.difference), interval_text(found.difference)]
+            numbers = [value_text(found.auc), interval_text(found.auc), value_text(found.model)]
+            gain = [value_text(found.difference), interval_text(found.difference)]
             rows.append([_name(row, content), BASELINES.get(name, name), *numbers, *gain])
     if rows:
         columns = [content.fold_word.capitalize(), "Map", "AUC", "95 % interval", "Model", "Model less baseline"]
@@ -204,7 +206,7 @@ def _add_random(page: Page, content: CrossValidationContent) -> None:
     random, gap = content.random, content.gap
     if random is None or gap is None:
         return
-    rows = [[_name_random(row, random), *_fold_cells(row)] for row in random.rows]
+    rows = [[_name_random(row, random), *fold_cells(row)] for row in random.rows]
     page.table(
         "The same with a random split",
         ["Fold", *FOLD_COLUMNS],

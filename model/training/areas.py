@@ -146,8 +146,11 @@ def area_names(paths: Sequence[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def open_areas(areas: Sequence[AreaFiles], progress: Progress) -> Iterator[list[TrainingRasters]]:
-    """Open the rasters of areas as ``open_training_rasters``; each reads the factors of the first, in its order.
+def open_areas(
+    areas: Sequence[AreaFiles], progress: Progress, factors: Sequence[str] | None = None
+) -> Iterator[list[TrainingRasters]]:
+    """Open the rasters of areas as ``open_training_rasters``; each reads the same factors in the same order, by name,
+    those of the first area if none are given.
 
     Class codes of all stacks are those of the first one; classes that only another area has get further codes. Warns if
     cells differ in size by more than a tenth, and of factors that only another area has, which are not used.
@@ -160,16 +163,14 @@ def open_areas(areas: Sequence[AreaFiles], progress: Progress) -> Iterator[list[
     """
     with contextlib.ExitStack() as opened:
         found = [opened.enter_context(open_training_rasters(*area.files, progress)) for area in areas]
-        if len(found) == 1:
+        if len(found) == 1 and factors is None:
             yield found
             return
         names = [area.name for area in areas]
         _tell_cell_sizes([rasters.grid for rasters in found], names, progress)
         _check_safety(found, names, progress)
-        factors = _joint_factors([rasters.stack for rasters in found], names, progress)
-        yield [
-            dataclasses.replace(rasters, stack=MatchedStack(rasters.stack, factors), scanned={}) for rasters in found
-        ]
+        joint = _joint_factors([rasters.stack for rasters in found], names, factors, progress)
+        yield [dataclasses.replace(rasters, stack=MatchedStack(rasters.stack, joint), scanned={}) for rasters in found]
 
 
 class MatchedStack(Stack):
@@ -207,10 +208,12 @@ class MatchedStack(Stack):
         return raw[[known.index(name) for name in names]]
 
 
-def _joint_factors(stacks: Sequence[Stack], names: Sequence[str], progress: Progress) -> list[StackFactor]:
-    """Return the factors of the first stack, with the classes of all."""
-    result = []
-    for factor in stacks[0].factors:
+def _joint_factors(
+    stacks: Sequence[Stack], names: Sequence[str], wanted: Sequence[str] | None, progress: Progress
+) -> list[StackFactor]:
+    """Return the wanted factors, all of the first stack by default, with the classes of all."""
+    result, first = [], stacks[0]
+    for factor in first.factors if wanted is None else [_factor_of(first, names[0], name) for name in wanted]:
         classes = dict(factor.classes)
         tables = [_same_factor(stack, name, factor).classes for stack, name in zip(stacks[1:], names[1:])]
         highest = max([0, *classes, *(code for table in tables for code in table)])
@@ -229,7 +232,7 @@ def _joint_factors(stacks: Sequence[Stack], names: Sequence[str], progress: Prog
                     classes[highest] = label
         result.append(dataclasses.replace(factor, classes=classes))
     used = [factor.name for factor in result]
-    for stack, name in zip(stacks[1:], names[1:]):
+    for stack, name in zip(stacks[1:], names[1:]) if wanted is None else ():
         taken = [stack.names[band - 1] for band in stack.band_indexes(used)]
         left = [other for other in stack.names if other not in taken]
         if left:
@@ -237,14 +240,18 @@ def _joint_factors(stacks: Sequence[Stack], names: Sequence[str], progress: Prog
     return result
 
 
-def _same_factor(stack: Stack, name: str, factor: StackFactor) -> StackFactor:
+def _factor_of(stack: Stack, area: str, name: str) -> StackFactor:
     try:
-        found = stack.factor(factor.name)
+        return stack.factor(name)
     except FactorMissing as error:
         raise FactorMissing(
-            f"The area {name} lacks the factor {factor.name}. A model of several areas needs the same factors in all "
+            f"The area {area} lacks the factor {name}. A model of several areas needs the same factors in all "
             f"of them. {error}"
         ) from error
+
+
+def _same_factor(stack: Stack, name: str, factor: StackFactor) -> StackFactor:
+    found = _factor_of(stack, name, factor.name)
     if found.kind != factor.kind:
         raise ParameterInvalid(
             f"The factor {factor.name} is {found.kind} in the area {name} and {factor.kind} in the first. Build both "

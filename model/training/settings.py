@@ -336,8 +336,8 @@ _SPLIT_DATE = (
     "on those from it on, on the same land."
 )
 _ONE_WAY = (
-    "Choose one way to hold landslides back: REGIONS, SPLIT_FIELD, or DATE_FIELD with SPLIT_DATE. Leave the others "
-    "empty."
+    "Choose one way to hold landslides back: REGIONS, MORE_STACKS, SPLIT_FIELD, or DATE_FIELD with SPLIT_DATE. Leave "
+    "the others empty."
 )
 _RANDOM_SPLIT = "Repeats everything with small patches that are assigned to folds at random."
 
@@ -394,9 +394,9 @@ class CrossValidationOptions(Options):
         """Whether later landslides are held out, in place of land."""
         return bool(self.split_field or self.date_field)
 
-    def require_one_way(self, regions: bool) -> None:
-        """Raise :class:`ParameterInvalid` if ``regions`` are given and landslides are held out as well."""
-        if regions and self.temporal:
+    def require_one_way(self, regions: bool, areas: bool = False) -> None:
+        """Raise :class:`ParameterInvalid` if more than one of ``regions``, ``areas`` and landslides are held out."""
+        if regions + areas + self.temporal > 1:
             raise ParameterInvalid(_ONE_WAY)
 
 
@@ -460,6 +460,17 @@ def check_parts(settings: TrainingSettings) -> None:
         raise ParameterInvalid(
             f"MONOTONE cannot be kept with {name}: {part} the bound factors too. Leave {name} empty, or choose "
             "MONOTONE=none."
+        )
+
+
+def require_cells(kind: str, settings: TrainingSettings, several: bool) -> None:
+    """Raise ``ParameterInvalid`` if there are ``several`` areas and a kind of model learns from windows."""
+    if several and kind == PCUM:
+        require_cross_fitting(settings, several)
+    elif several and not learns_from_cells(kind, settings):
+        raise ParameterInvalid(
+            f"KIND={kind} learns from windows of a single area, so MORE_STACKS cannot be used with it. Choose one of: "
+            f"{', '.join((PCUM, *CELL_KINDS))}."
         )
 
 

@@ -34,6 +34,9 @@ class BaselineResult:
     difference: Estimate  # of the model − of the baseline, paired
 
 
+COUNTS = "landslides", "land", "stable"  # numbers of cells of a row
+
+
 @dataclass
 class FoldResult:
     """One row of the table."""
@@ -106,12 +109,23 @@ class Resampling:
 
 
 @dataclass
+class Draws:
+    """The AUC of each map in each scope, the means over the folds last, and the same in each resample."""
+
+    exact: np.ndarray  # float64 (maps, scopes): first the map itself, then against stable land, then baselines
+    drawn: np.ndarray  # float64 (repeats, maps, scopes)
+    baselines: dict[str, tuple[int, int]]  # map of each baseline, and the map to compare it with
+    blocks: np.ndarray  # of the landslides, int64 (landslides,)
+
+
+@dataclass
 class SplitScores:
     """What one split gives: a row for each fold, the row of the whole map, and the means."""
 
     rows: list[FoldResult]
     repeats: np.ndarray  # mean AUC over the folds in each resample
     intervals: BlockResamples | None  # of numbers from all landslides
+    draws: Draws  # what all numbers were made from
 
     @property
     def single(self) -> list[FoldResult]:
@@ -182,7 +196,34 @@ def score_split(
         counts = len(some[IS_LANDSLIDE]), len(some[IS_LAND]), len(some[IS_STABLE])
         blocks = 0 if intervals is None else intervals.independent
         rows.append(FoldResult(name, *counts, blocks, found[0], alone, found[1], compared))
-    return SplitScores(rows, drawn[:, 0, -1], resampling.intervals(np.flatnonzero(slides & np.isfinite(values))))
+    judged = np.flatnonzero(slides & np.isfinite(values))
+    draws = Draws(exact, drawn, places, resampling.block_of[judged])
+    return SplitScores(rows, drawn[:, 0, -1], resampling.intervals(judged), draws)
+
+
+def mean_of_areas(parts: Sequence[SplitScores]) -> FoldResult:
+    """Return the means over areas, each judged alone as one fold, with intervals for these areas: their blocks are
+    resampled, not the areas. Baselines are those that all areas have.
+    """
+    numbers = [np.unique(part.draws.blocks, return_inverse=True)[1].ravel() for part in parts]
+    before = np.cumsum([0, *(int(own.max(initial=-1)) + 1 for own in numbers)])
+    blocks = np.concatenate([own + first for own, first in zip(numbers, before)])
+    intervals = BlockResamples(blocks, [], 0, np.random.default_rng(0)) if len(blocks) else None
+
+    def mean(maps: Sequence[int]) -> tuple[float, np.ndarray]:
+        exact = np.array([part.draws.exact[one, 0] for part, one in zip(parts, maps)])
+        drawn = np.stack([part.draws.drawn[:, one, 0] for part, one in zip(parts, maps)], axis=-1)
+        return float(_means(exact)[0]), _means(drawn)[:, 0]
+
+    compared, every = {}, [part.draws.baselines for part in parts]
+    for name in (name for name in every[0] if all(name in known for known in every)):
+        alone, model = (mean([known[name][place] for known in every]) for place in (0, 1))
+        gain = _estimate(intervals, model[0] - alone[0], model[1] - alone[1], "difference")
+        compared[name] = BaselineResult(_estimate(intervals, *alone), _estimate(intervals, *model), gain)
+    auc, stable = (_estimate(intervals, *mean([place] * len(parts))) for place in (0, 1))
+    landslides, land, known = (sum(getattr(part.rows[0], name) for part in parts) for name in COUNTS)
+    independent = 0 if intervals is None else intervals.independent
+    return FoldResult(MEAN, landslides, land, known, independent, auc, Estimate(math.nan), stable, compared)
 
 
 def roc_of(sample: EvaluationSample, values: np.ndarray) -> Curve:

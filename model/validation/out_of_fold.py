@@ -66,7 +66,7 @@ class _CellwiseEnsemble(Ensemble):
 
 
 def predict_fold(
-    stack: Stack, model: TrainedModel, folds: Folds, fold: int, output: str | os.PathLike, progress: Progress
+    stack: Stack, model: TrainedModel, folds: DividedLand, fold: int, output: str | os.PathLike, progress: Progress
 ) -> None:
     """Predict the cells of one fold, every other cell being nodata. ``model``: trained without the fold."""
     # The model was trained on this very stack, so there are no differences to warn of.
@@ -158,7 +158,7 @@ def predict_every_fold(
 
 
 def merge_folds(
-    maps: Mapping[int, Path], folds: Folds, grid: Grid, output: Path, tags: dict[str, str], progress: Progress
+    maps: Mapping[int, Path], folds: DividedLand, grid: Grid, output: Path, tags: dict[str, str], progress: Progress
 ) -> None:
     """Put the maps of all folds together: each cell from the model that did not see its block."""
     with contextlib.ExitStack() as opened:

@@ -33,6 +33,7 @@ class CellSet:
     places: np.ndarray  # row × columns of the grid + column of each cell, int64 (cells,)
     ring: CellSet | None = None
     """Ring cells, which no model learns from, with the label 255; ``totals`` has their number in the first column."""
+    stands_for: np.ndarray | None = None  # :meth:`weights` of cells of several areas, float64 (cells,)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,6 +44,8 @@ class CellSet:
 
     def weights(self) -> np.ndarray:
         """Return the number of cells of the area that each cell represents, float64 (cells,)."""
+        if self.stands_for is not None:
+            return self.stands_for
         result = np.ones(len(self))
         for (subset, label), total in np.ndenumerate(self.totals):
             some = (self.subsets == subset) & (self.labels == label)

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 
 import numpy as np
 import pytest
 import rasterio
 import torch
+from sklearn.metrics import roc_auc_score
 
 from scarp.model.artifact import load_model
+from scarp.model.classical.fit import fit_cell_model
+from scarp.model.encoding import Encoding
 from scarp.model.errors import FactorMissing, GridMismatch, InputCorrupt, ParameterInvalid
 from scarp.model.grid import Grid
+from scarp.model.inputs.vectors import Points
+from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.jobs.train_pcum import train_pcum
+from scarp.model.outputs.run_record import read_record
 from scarp.model.progress import NullProgress
+from scarp.model.provenance.records import is_out_of_fold
 from scarp.model.stack import StackFactor
 from scarp.model.training import areas, automatic, pointwise_fit
 from scarp.model.training.areas import AreaFiles, MoreAreas, match_areas, open_areas
-from scarp.model.training.settings import preset_settings
+from scarp.model.training.settings import CrossValidationOptions, preset_settings, settings_of_kind
+from scarp.model.validation.labelled_landslides import landslides_of_labels
+from scarp.model.windows.area_cells import sample_areas
 from scarp.model.windows.folded_cells import FoldedCells, collect_folded_cells
 from scarp.model.windows.split import NO_SUBSET, TEST, TRAIN
-from scarp.tests.core.conftest import Listener, degree_grid, utm_grid, write_raster, write_stack
+from scarp.tests.core.conftest import Listener, degree_grid, read_band, utm_grid, write_raster, write_stack
 
 QUIET = NullProgress()
 ROWS, COLUMNS, CELL = 90, 140, 10.0
@@ -302,3 +312,114 @@ def test_unlabelled_cells_can_be_joined():
     assert both.landslides == 1 and both.areas.tolist() == [0, 0, 0, 1, 1, 1] and len(both.lands) == 2
     assert np.isnan(both.safety[:3]).all() and (both.safety[3:] == 1).all()
     assert FoldedCells.joined([cells]) is cells
+
+
+@pytest.fixture(scope="module")
+def three(halves, tmp_path_factory):
+    """Three areas, one of them in degrees with other codes of the classes."""
+    _, _, parts = halves
+    folder, (values, labels) = tmp_path_factory.mktemp("three"), land(11)
+    values[2] = np.array([0, 5, 6, 7])[values[2].astype(int)]
+    factors = [*FACTORS[:2], dataclasses.replace(FACTORS[2], classes={5: "granite", 6: "schist", 7: "till"})]
+    third = write_area(folder, "third", values, labels, degree_grid(ROWS, COLUMNS, 1e-4), factors)
+    row, column = np.nonzero(land()[1][:, : COLUMNS // 2])
+    t = WHOLE.transform
+    xy = np.stack([t.c + t.a * (column + 0.5), t.f + t.e * (row + 0.5)], axis=1)
+    return folder, [*parts, third], Points("landslides", xy=xy)
+
+
+def leave_out(three, folder, kind="logistic_regression", **given):
+    """Cross-validate over the areas."""
+    _, (first, *rest), points = three
+    more = {"more_stacks": [area.stack for area in rest], "more_labels": [area.labels for area in rest]}
+    files = {"output_table": folder / "t.csv", "output_html": folder / "t.html", "output_more": folder / "more"}
+    settings = settings_of_kind(kind, "recommended", {"block": 150.0, **given.pop("settings", {})})
+    options = CrossValidationOptions(kind, **given.pop("options", {}))
+    progress = given.pop("progress", Listener())
+    data = first.stack, first.labels, points, folder / "out.tif"
+    return cross_validate(*data, options=options, settings=settings, **more, **files, **given, progress=progress)
+
+
+@pytest.fixture(scope="module")
+def left_out(three, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("left_out")
+    return folder, leave_out(three, folder)
+
+
+def test_each_area_is_predicted_by_a_model_of_the_others(three, left_out):
+    """The map of an area is that of a model trained on the others, whatever the labels of the area."""
+    folder, result = left_out
+    _, areas_given, _ = three
+    assert [row.fold for row in result.folds] == ["west", "east", "third"]
+    assert result.auc == pytest.approx(np.mean([row.auc.value for row in result.folds]))
+    assert result.lowest == min(row.auc.value for row in result.folds) > 0.6 and result.pooled is None
+    with open_areas(areas_given[:2], QUIET) as opened:
+        cells = sample_areas(opened, 150.0, None, 1, QUIET)
+        settings = settings_of_kind("logistic_regression", "recommended", {"block": 150.0})
+        fitted = fit_cell_model("logistic_regression", cells, opened[0].factors, settings, QUIET)
+    values = land(11)[0]
+    image, _ = Encoding(fitted.factors, settings.encoding).encode(values)
+    with torch.inference_mode():
+        logits = fitted.network(torch.from_numpy(image)[None])[0]
+    expected = torch.sigmoid(logits[1] - logits[0]).numpy()
+    assert np.allclose(read_band(folder / "more" / "third.tif"), expected, atol=1e-5)
+    # One cell for each patch of landslide cells, against all land without a landslide.
+    with rasterio.open(areas_given[2].labels) as dataset:
+        points = landslides_of_labels(dataset, degree_grid(ROWS, COLUMNS, 1e-4), QUIET)
+    row, column, _ = degree_grid(ROWS, COLUMNS, 1e-4).cell_indices(points.xy)
+    is_slide = np.zeros(expected.shape, dtype=bool)
+    is_slide[row, column] = True
+    auc = roc_auc_score(is_slide.ravel(), expected.ravel())
+    assert result.folds[2].auc.value == pytest.approx(auc, abs=0.005)
+
+
+def test_table_report_and_maps_name_the_areas(left_out):
+    folder, result = left_out
+    with open(folder / "t.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["split"], row["fold"]) for row in rows] == [
+        ("area", name) for name in ("west", "east", "third", "mean")
+    ]
+    assert float(rows[-1]["slope_auc"]) == pytest.approx(result.auc_slope, abs=1e-4)
+    assert float(rows[-1]["auc_low"]) < result.auc < float(rows[-1]["auc_high"])
+    page = (folder / "t.html").read_text(encoding="utf-8")
+    assert all(text in page for text in ("Worst area", "Slope alone", "third", "Area by area"))
+    for path in (folder / "out.tif", folder / "more" / "east.tif", folder / "more" / "third.tif"):
+        with rasterio.open(path) as dataset:
+            assert is_out_of_fold(dataset.tags()) and dataset.tags()["LEFT_OUT"] == "area"
+        assert read_record(path)["metrics"]["auc"] == pytest.approx(result.auc)
+    assert [block.name for block in result.blocks] == ["west", "east", "third"]
+
+
+def test_pcum_is_left_out_area_by_area(three, tmp_path, monkeypatch):
+    monkeypatch.setattr(pointwise_fit, "CHECKPOINTS", (10,))
+    listener = Listener()
+    result = leave_out(three, tmp_path, "pcum", progress=listener)
+    assert all(row.auc.value > 0.6 for row in result.folds)
+    assert any("third, left out: AUC" in text for text in listener.texts)
+
+
+def test_wrong_ways_to_leave_out_are_refused(three, tmp_path):
+    with pytest.raises(ParameterInvalid, match="KIND=unet learns from windows"):
+        leave_out(three, tmp_path, "unet")
+    with pytest.raises(ParameterInvalid, match="MORE_STACKS needs a training by cross-fitting"):
+        leave_out(three, tmp_path, "pcum", settings={"epochs": 3})
+    with pytest.raises(ParameterInvalid, match="Choose one way"):
+        leave_out(three, tmp_path, options={"split_field": "subset"})
+    (tmp_path / "more").mkdir(exist_ok=True)
+    (tmp_path / "more" / "east.tif").write_bytes(b"mine")
+    with pytest.raises(ParameterInvalid, match="which Scarp did not write"):
+        leave_out(three, tmp_path)
+    assert (tmp_path / "more" / "east.tif").read_bytes() == b"mine" and not (tmp_path / "out.tif").exists()
+
+
+def test_landslides_of_labels(tmp_path):
+    """Discs give their points; other patches the cell in their middle."""
+    grid = utm_grid(20, 30, 10.0)
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    labels[2:5, 2:5] = labels[10, 20:25] = 1
+    write_raster(tmp_path / "labels.tif", labels, grid, nodata=255)
+    with rasterio.open(tmp_path / "labels.tif") as dataset:
+        found = landslides_of_labels(dataset, grid, QUIET)
+    row, column, _ = grid.cell_indices(found.xy)
+    assert sorted(zip(row.tolist(), column.tolist())) == [(3, 3), (10, 22)]
