@@ -47,22 +47,28 @@ class ScarpMenu:
         self._close: set[Callable[[], None]] = set()
         self.links = LinkHandler({"install": self.show_install})
         self.actions = [
+            self._add(tr("Map step by step"), self.show_steps, toolbar=True),
             self._add(tr("Training"), self.show_training),
             self._add(tr("Install what Scarp needs…"), self.show_install),
             self._add(tr("Diagnostics…"), self.show_diagnostics),
         ]
 
-    def show_training(self) -> None:
-        """Open the dock with the curves of trainings."""
+    def show_steps(self) -> None:
+        """Open the dock with the six steps from data to report."""
         if self.dock is None:
-            from .training_dock import TrainingDock
+            from .steps.dock import StepsDock
 
-            self.dock = TrainingDock(self.iface.mainWindow())
-            # As a tab over the Toolbox: below it, most of the curves would be out of sight.
+            self.dock = StepsDock(self.iface, self.iface.mainWindow())
+            # As a tab over the Toolbox: below it, most of the dock would be out of sight.
             area = Qt.DockWidgetArea.RightDockWidgetArea
             self.iface.addTabifiedDockWidget(area, self.dock, ["ProcessingToolbox"], True)
         self.dock.show()
         self.dock.raise_()
+
+    def show_training(self) -> None:
+        """Open the dock at the curves of trainings."""
+        self.show_steps()
+        self.dock.choose("train")
 
     def show_install(self) -> None:
         """Open the dialog that installs torch and the other libraries."""
@@ -85,9 +91,11 @@ class ScarpMenu:
         self._close = set()
         for action in self.actions:
             self.iface.removePluginMenu(NAME, action)
+            self.iface.removeToolBarIcon(action)
             action.deleteLater()
         self.actions = []
         if self.dock is not None:
+            self.dock.shut_down()
             self.iface.removeDockWidget(self.dock)
             self.dock.deleteLater()
             self.dock = None
@@ -96,7 +104,9 @@ class ScarpMenu:
         self._close.add(dialog.forget)
         dialog.open_for(self.iface.mainWindow())
 
-    def _add(self, title: str, slot: Callable[[], None]) -> QAction:
+    def _add(self, title: str, slot: Callable[[], None], toolbar: bool = False) -> QAction:
         action = QAction(QIcon(str(ICON)), title, self.iface.mainWindow(), triggered=slot)
         self.iface.addPluginToMenu(NAME, action)
+        if toolbar:
+            self.iface.addToolBarIcon(action)
         return action

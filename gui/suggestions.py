@@ -161,8 +161,9 @@ def _is_stable(name: str) -> bool:
 _LANDFORM = ("landform", "geomorphology", "地貌")
 _LAYER_KEYWORDS: dict[str, tuple[str, ...]] = {
     "DEM": ("dem", "dtm", "elevation", "srtm", "高程"),
+    "AREA": ("study area", "mapped area", "area of interest", "aoi", "研究区", "研究区域"),
     "RAIN": ("rain", "rainfall", "降雨"),
-    "PRECIPITATION": ("precipitation", "降水"),
+    "PRECIPITATION": ("precipitation", "rainfall", "rain", "降水", "降雨"),
     "TEMPERATURE": ("temperature", "气温", "温度"),
     "LANDSLIDES": ("landslides", "landslide", "滑坡"),
     "RIVERS": ("rivers", "river", "streams", "水系", "河流"),
@@ -184,6 +185,7 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "WINDOWS": _is_windows,
     "CLIMATE": lambda layer: layer.geometry == POLYGON and {"alpha", "beta"} <= set(map(str.lower, layer.fields)),
     "DEM": _named(*_LAYER_KEYWORDS["DEM"], raster=True),
+    "AREA": _named(*_LAYER_KEYWORDS["AREA"], geometries=(POLYGON,)),
     "RAIN": _named(*_LAYER_KEYWORDS["RAIN"], raster=True),
     "PRECIPITATION": _named(*_LAYER_KEYWORDS["PRECIPITATION"], geometries=(POINT,), raster=True),
     "TEMPERATURE": _named(*_LAYER_KEYWORDS["TEMPERATURE"], geometries=(POINT,), raster=True),
@@ -197,7 +199,7 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "REGIONS": _named(*_LAYER_KEYWORDS["REGIONS"], geometries=(POLYGON,)),
 }
 _SCARP_PRODUCTS = ("STACK", "LABELS", "SAFETY_FACTOR", "SUSCEPTIBILITY", "ZONES", "OUT_OF_FOLD", "WINDOWS")
-SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES"}
+SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES", "AREA"}
 """Optional inputs that are filled in: those that improve a result, not those that change its subject."""
 
 _KINDS: Any = core.QgsWkbTypes.GeometryType

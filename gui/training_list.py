@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qgis.PyQt.QtCore import QDateTime, QLocale, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QResizeEvent
 from qgis.PyQt.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from ..model.history.reading import Follower, History
@@ -18,6 +18,7 @@ from ..translation import tr
 
 _TEMPORARY = "OUTPUT"  # Processing's name of a temporary file
 NAME, STATE, EPOCH, BEST, STARTED = range(5)
+NARROW = 70  # letters below which the list is narrow
 _KEY = int(Qt.ItemDataRole.UserRole)
 _STATE_COLOURS = {RUNNING: "#2f7fd6", EPOCHS: "#2e9e5b", PATIENCE: "#2e9e5b", STOPPED: "#d99000", FAILED: "#cc3311"}
 
@@ -40,6 +41,13 @@ class TrainingList(QTreeWidget):
         for column in (STATE, EPOCH, BEST, STARTED):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.currentItemChanged.connect(lambda *_: self.chosen.emit(self.current))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out what the text below says too, where there is no room for the names."""
+        narrow = event.size().width() < NARROW * self.fontMetrics().averageCharWidth()
+        for column in (EPOCH, BEST):
+            self.setColumnHidden(column, narrow)
+        super().resizeEvent(event)
 
     @property
     def current(self) -> str:

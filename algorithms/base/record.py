@@ -46,7 +46,7 @@ def serialize_parameter(arguments: Arguments, definition: Definition) -> Any:
         if definition.layerType() == Source.TypeFile:
             return [_absolute(path) for path in arguments.files(name)]
         layers = arguments.algorithm.parameterAsLayerList(arguments.parameters, name, arguments.context)
-        return [_source_of(layer) for layer in layers]
+        return [source_of(layer) for layer in layers]
     if kind in LAYER_TYPES:
         return _layer(value, arguments.context)
     if kind == "file":
@@ -95,7 +95,7 @@ def _absolute(source: str) -> str:
 def _layer(value: Any, context: QgsProcessingContext) -> Any:
     inner = plain(value)
     layer = inner if isinstance(inner, QgsMapLayer) else context.getMapLayer(str(inner))
-    source = _source_of(layer) if layer is not None else _absolute(source_text(inner, context))
+    source = source_of(layer) if layer is not None else _absolute(source_text(inner, context))
     limits: dict[str, Any] = {}
     if isinstance(value, QgsProcessingFeatureSourceDefinition):
         if value.selectedFeaturesOnly:
@@ -108,7 +108,8 @@ def _layer(value: Any, context: QgsProcessingContext) -> Any:
     return {SOURCE: source, **limits} if limits and isinstance(source, str) else source
 
 
-def _source_of(layer: QgsMapLayer) -> Any:
+def source_of(layer: QgsMapLayer) -> Any:
+    """Return the source of a layer as the run record has it: a path, a URI, or the name of a layer in memory."""
     if layer.providerType() == "memory":
         return {TEMPORARY: layer.name()}
     source = strip_password(layer.source())

@@ -38,8 +38,9 @@ def jump(monkeypatch):
 FILE_TIMES = "outputs/run_record outputs/transaction provenance/records prediction/tile_cache history/writing".split()
 FILE_TIMES = {
     "gui/suggestions.py": 1,
-    "gui/training_dock.py": 1,
+    "gui/training_page.py": 1,
     **{f"model/{name}.py": 1 for name in FILE_TIMES},
+    "model/provenance/freshness.py": 4,
     "model/history/reading.py": 2,
 }
 """Where the time of a file is asked for: to see that an input, a stack or a file of this run's is another one, to tell

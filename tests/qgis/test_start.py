@@ -223,4 +223,5 @@ def test_the_start_imports_no_dialog_and_no_environment():
     names = '[name for name in set(sys.modules) - before if name.startswith("scarp")]'
     loaded = window(f"plugin.initGui(); print(json.dumps({names}))")
     assert "scarp.gui.menu" in loaded
-    assert not [name for name in loaded if "scarp.environment" in name or name.endswith(("_dialog", "_dock"))]
+    late = ("_dialog", "_page", "gui.steps")
+    assert not [name for name in loaded if "scarp.environment" in name or name.endswith(late) or ".steps." in name]

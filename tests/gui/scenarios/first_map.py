@@ -106,10 +106,10 @@ def scenario(player: Player) -> Scenario:
         yield from close(player, dialog)
         if title == "Train PCUM":
             yield player.pause(3)
-            player.note("training_says", dock("Training").status_text.text())
-            dock("Training").raise_()
+            player.note("training_says", dock("ScarpDock").training.status_text.text())
+            dock("ScarpDock").raise_()
             player.picture("08-training-dock")
-            dock("Training").hide()
+            dock("ScarpDock").hide()
         if title in ("Build factor stack", "Predict susceptibility", "Classify zones", "Validate with points"):
             layer = [item for item in QgsProject.instance().mapLayers().values() if item.source() == files["factors"]]
             iface.mapCanvas().setExtent(layer[0].extent())

@@ -29,7 +29,7 @@ def train(player: Player, name: str, inputs: dict) -> Scenario:
     ended = []
     dialog.algorithmFinished.connect(lambda done, results: ended.append(done))
     later(dialog.runButton().click)
-    training = dock("Training")
+    training = dock("ScarpDock").training
     yield player.wait(lambda: _epochs(training) >= 3, "three epochs in the dock", 180)
     yield player.pause(2)
     player.picture(f"{name}-running")

@@ -1,4 +1,4 @@
-"""The dock with the curves of current and past trainings, wherever they were started."""
+"""The page with the curves of current and past trainings, wherever they were started."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from .training_texts import status_text
 POLL_MS, SOON_MS = 1000, 20  # milliseconds to the next poll of the files, and after one that did not read everything
 
 
-class TrainingDock(QtWidgets.QDockWidget):
+class TrainingPage(QtWidgets.QWidget):
     """List, curves and a stop button. It only reads files, while it is visible, so it follows any process."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(tr("Training"), parent, objectName="ScarpTrainingDock")
+        super().__init__(parent, objectName="ScarpTraining")
         self.trainings = HistoryFolder(_folder())
         self.list, self.charts = TrainingList(), TrainingCharts()
         self.status_text, self.message = wrapped_label(), wrapped_label()
         self.stop_button = QtWidgets.QPushButton(tr("Stop and keep best"), clicked=self.stop)
         self._timer = QTimer(self, singleShot=True, timeout=self.poll)
         self._drawn: Any = None
-        self.setWidget(self._body())
+        filled(QtWidgets.QVBoxLayout(self), self._body()).setContentsMargins(0, 0, 0, 0)
         self.list.chosen.connect(lambda _: self._show_message(""))
         self._refresh()
 
@@ -140,7 +140,7 @@ class TrainingDock(QtWidgets.QDockWidget):
         split.addWidget(_column(bar, self.list))
         split.addWidget(_column(self.status_text, self.stop_button, self.message, area))
         split.setStretchFactor(1, 3)
-        split.setSizes([170, 600])
+        split.setSizes([110, 600])
         return split
 
     def _action(self, icon: str, text: str, tip: str, slot: Callable[[], None]) -> QtWidgets.QAction:

@@ -1,0 +1,186 @@
+"""The six steps of a map: which algorithms they call, with which layers and files. Knows nothing of QGIS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+DATA, CHECK, TRAIN, MAP, VALIDATE, REPORT = "data", "check", "train", "map", "validate", "report"
+
+FILES = {
+    "factors": "factors.tif",
+    "labels": "labels.tif",
+    "check": "check.html",
+    "check_table": "check.csv",
+    "model": "model.safetensors",
+    "windows": "windows.gpkg",
+    "training": "training.html",
+    "out_of_fold": "out_of_fold.tif",
+    "susceptibility": "susceptibility.tif",
+    "zones": "zones.tif",
+    "zone_table": "zones.csv",
+    "validation": "validation.html",
+    "validation_table": "validation.csv",
+    "points": "points.gpkg",
+    "sheet": "map_sheet.pdf",
+}
+"""Name of each file in the folder of a region, by its key."""
+TEMPORARY = "temporary"  # key of an output that nobody needs afterwards
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an algorithm in a step."""
+
+    algorithm: str
+    outputs: Mapping[str, str]  # file key by output parameter; the first one's run record stands for the call
+    layers: tuple[str, ...] = ()  # parameters that take a layer of the project, under this name
+    files: Mapping[str, str] = field(default_factory=dict)  # file key by parameter
+    optional_files: Mapping[str, str] = field(default_factory=dict)  # those given if the step before wrote them
+    shown: tuple[str, ...] = ()  # outputs that are loaded into the project
+    visible: tuple[str, ...] = ()  # those of them that are ticked in the layer tree
+
+    @property
+    def main_file(self) -> str:
+        """Key of the file whose run record stands for the call."""
+        return next(key for key in self.outputs.values() if key != TEMPORARY)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the six steps."""
+
+    name: str
+    calls: tuple[Call, ...]
+    needs: tuple[str, ...] = ()  # steps whose results it reads
+
+
+_FACTOR_LAYERS = ("DEM", "AREA", "LANDFORM", "RIVERS", "PRECIPITATION", "TEMPERATURE", "FAULTS", "LITHOLOGY", "SEISMIC")
+_VALIDATED = {"SUSCEPTIBILITY": "susceptibility", "ZONES": "zones"}
+_JUDGED_BY = {"OUT_OF_FOLD": "out_of_fold", "WINDOWS": "windows"}
+_EVALUATION = ("LANDSLIDES", "STABLE", "REGIONS", "DEM")
+
+STEPS = (
+    Step(
+        DATA,
+        (
+            Call("buildfactorstack", {"OUTPUT": "factors"}, layers=_FACTOR_LAYERS, shown=("OUTPUT",)),
+            Call(
+                "buildbufferedlabels",
+                {"OUTPUT": "labels"},
+                layers=("LANDSLIDES", "AREA"),
+                files={"REFERENCE": "factors"},
+                shown=("OUTPUT",),
+            ),
+        ),
+    ),
+    Step(
+        CHECK,
+        (
+            Call(
+                "checkfactors",
+                {"OUTPUT_HTML": "check", "OUTPUT_TABLE": "check_table"},
+                files={"STACK": "factors", "LABELS": "labels"},
+            ),
+        ),
+        needs=(DATA,),
+    ),
+    Step(
+        TRAIN,
+        (
+            Call(
+                "trainpcum",
+                {
+                    "OUTPUT": "model",
+                    "OUTPUT_WINDOWS": "windows",
+                    "OUTPUT_HTML": "training",
+                    "OUTPUT_OUT_OF_FOLD": "out_of_fold",
+                },
+                layers=("SAFETY_FACTOR",),
+                files={"STACK": "factors", "LABELS": "labels"},
+                shown=("OUTPUT_WINDOWS",),
+            ),
+        ),
+        needs=(DATA,),
+    ),
+    Step(
+        MAP,
+        (
+            Call(
+                "predictsusceptibility",
+                {"OUTPUT": "susceptibility"},
+                files={"STACK": "factors", "MODEL": "model"},
+                shown=("OUTPUT",),
+                visible=("OUTPUT",),
+            ),
+            Call(
+                "classifyzones",
+                {"OUTPUT": "zones", "OUTPUT_TABLE": "zone_table"},
+                files={"SUSCEPTIBILITY": "susceptibility"},
+                shown=("OUTPUT",),
+                visible=("OUTPUT",),
+            ),
+        ),
+        needs=(DATA, TRAIN),
+    ),
+    Step(
+        VALIDATE,
+        (
+            Call(
+                "validatewithpoints",
+                {"OUTPUT_HTML": "validation", "OUTPUT_TABLE": "validation_table", "OUTPUT_POINTS": "points"},
+                layers=_EVALUATION,
+                files=_VALIDATED,
+                optional_files=_JUDGED_BY,
+                shown=("OUTPUT_POINTS",),
+            ),
+        ),
+        needs=(TRAIN, MAP),
+    ),
+    Step(
+        REPORT,
+        (
+            # The sheet is an output of the validation; its other outputs are those of the step before.
+            Call(
+                "validatewithpoints",
+                {
+                    "OUTPUT_PDF": "sheet",
+                    "OUTPUT_HTML": TEMPORARY,
+                    "OUTPUT_TABLE": TEMPORARY,
+                    "OUTPUT_POINTS": TEMPORARY,
+                },
+                layers=_EVALUATION,
+                files=_VALIDATED,
+                optional_files=_JUDGED_BY,
+            ),
+        ),
+        needs=(MAP, VALIDATE),
+    ),
+)
+STEP = {step.name: step for step in STEPS}
+
+REQUIRED = ("DEM", "LANDSLIDES")
+INPUTS = (*REQUIRED, *_FACTOR_LAYERS[1:], "SAFETY_FACTOR", "STABLE", "REGIONS")
+"""Layers of the project that the steps take, in the order in which the dock asks for them."""
+NEED_FIELD = ("LANDFORM", "LITHOLOGY", "SEISMIC", "PRECIPITATION", "TEMPERATURE")
+"""Layers that, if they are vector layers, are of no use without a field."""
+FIELDS = {
+    "LANDSLIDES": ("SCALE_FIELD", "AREA_FIELD"),
+    "REGIONS": ("REGION_FIELD",),
+    **{name: (f"{name}_FIELD",) for name in NEED_FIELD},
+}
+"""Parameters of a field by that of its layer."""
+
+
+def call_of(parameter: str) -> Call:
+    """Return the first call that takes a layer."""
+    return next(call for step in STEPS for call in step.calls if parameter in call.layers)
+
+
+def steps_after(name: str) -> set[str]:
+    """Return the steps that read results of a step, directly or through others."""
+    found = {name}
+    for step in STEPS:
+        if found & set(step.needs):
+            found.add(step.name)
+    return found - {name}

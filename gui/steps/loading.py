@@ -1,0 +1,90 @@
+"""Brings results into the project: into one group for each region, the map on top, the rest unticked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingUtils,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+
+from ...algorithms.base.parameters import absolute_path, file_of
+from ...algorithms.base.styles import LayerGroup, Styler
+from ...model.outputs.run_record import read_record
+from ...translation import tr
+
+
+def load_results(
+    context: QgsProcessingContext, feedback: QgsProcessingFeedback, group: LayerGroup, visible: Collection[str]
+) -> list[str]:
+    """Load the layers that a run has written, styled and in a group; those of outputs in ``visible`` are ticked.
+
+    Returns the sources of layers that could not be opened. Call it in the thread of the window.
+    """
+    failed = []
+    waiting: Any = context.layersToLoadOnCompletion()
+    for source, details in waiting.items():
+        layer = QgsProcessingUtils.mapLayerFromString(source, context, typeHint=details.layerTypeHint)
+        if layer is None:
+            failed.append(source)
+            continue
+        project = details.project
+        known = layer.id() in project.mapLayers()
+        if not known:
+            details.setOutputLayerName(layer)
+            store: Any = context.temporaryLayerStore()
+            project.addMapLayer(store.takeMapLayer(layer))
+        styler: Any = details.postProcessor()
+        if styler is not None:
+            if isinstance(styler, Styler):
+                styler.group = None if known else group
+            styler.postProcessLayer(layer, context, feedback)
+        node = project.layerTreeRoot().findLayer(layer.id())
+        if node is not None and not known:
+            node.setItemVisibilityChecked(details.outputName in visible)
+            node.setExpanded(details.outputName in visible)
+    return failed
+
+
+def region_group(region: str) -> LayerGroup:
+    """Return the group of a region's results in the layer tree."""
+    return LayerGroup(tr("Scarp: {region}").format(region=region))
+
+
+def layer_of(project: QgsProject, path: str) -> Any:
+    """Return the layer of the project that shows a file; None if there is none."""
+    place = absolute_path(path)
+    layers: Any = project.mapLayers()
+    return next((layer for layer in layers.values() if absolute_path(file_of(layer.source())) == place), None)
+
+
+def add_result(project: QgsProject, path: str, region: str) -> Any:
+    """Add a result that an earlier session has made, styled, to the group of its region; None if it is no layer."""
+    name, style = Path(path).stem, ""
+    with contextlib.suppress(OSError, ValueError, AttributeError, KeyError):
+        record = read_record(path)
+        output = next(key for key, one in record["outputs"].items() if Path(one["source"]).name == Path(path).name)
+        registry: Any = QgsApplication.processingRegistry()
+        algorithm = registry.createAlgorithmById(str(record["algorithm"]))
+        name = algorithm.parameterDefinition(output).description()
+        style = algorithm.STYLES.get(output, "zones" if algorithm.name() == "classifyzones" else "")
+    kind = QgsRasterLayer if path.lower().endswith((".tif", ".tiff")) else QgsVectorLayer
+    layer = kind(path, name)
+    if not layer.isValid():
+        return None
+    project.addMapLayer(layer)
+    context = QgsProcessingContext()
+    context.setProject(project)
+    styler = Styler(style or None)
+    styler.group = region_group(region)
+    styler.postProcessLayer(layer, context, QgsProcessingFeedback(False))
+    return layer
