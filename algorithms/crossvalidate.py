@@ -46,7 +46,10 @@ class CrossValidate(ScarpAlgorithm):
         "LANDSLIDES": "The inventory from which the labels were made. The folds are evaluated at its points, one cell "
         "per point, against all other mapped land, and again against cells that the labels call stable.",
         "SAFETY_FACTOR": 'Rain index or factor of safety, from "Build safety factor" or another program, on the grid '
-        "of the stack. PCUM learns with it; for every kind it is judged alone, as a baseline.",
+        "of the stack. PCUM learns with it; for every kind it is judged alone, as a baseline. With PHYSICS=stability "
+        "land without labels is used too. Of blocks that are held out nothing is used; of a region (REGIONS) that is "
+        "held out the factors are, as those of TARGET in the training, and not its labels: the test is then of a map "
+        "that was made for that region.",
         "REGIONS": "Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves "
         "the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.",
         "MORE_STACKS": "Factor stacks of more areas, each left out once in place of FOLDS, as is that of STACK. For "

@@ -10,7 +10,7 @@ from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
 from .base.arguments import Arguments
 
-_PHYSICS = ("physics", "lambda_", "p_low", "fs_critical", "monotone", "monotone_angle")
+_PHYSICS = ("physics", "lambda_", "p_low", "fs_critical", "prior", "monotone", "monotone_angle")
 PCUM_SETTINGS = {*_PHYSICS, "ensemble"}  # of PCUM alone
 
 

@@ -43,16 +43,24 @@ class TrainPcum(ScarpAlgorithm):
         "LOSS": "loss on the land held out",
         "EPOCHS": "epochs run",
         "BEST_EPOCH": "epoch whose weights were kept",
+        "VIOLATION_RATE_UNLABELLED": "with PHYSICS=stability, share of the unstable land without labels, or of TARGET, "
+        "that the model calls safe",
         "VIOLATION_RATE": "share of cells held out and under warning that the model calls safe",
     }
     HELP = {
         "SAFETY_FACTOR": 'Rain index or factor of safety, from "Build safety factor" or another program, on the grid '
         "of the stack; for a factor of safety of another program set FS_CRITICAL to 1. Without it the model is trained "
-        "without the physics constraint.",
+        "without the physics constraint. PHYSICS=stability takes a factor of safety only, and without it computes one "
+        "from the slope with usual soil.",
         "MORE_STACKS": "Factor stacks of more areas, to train on all of them at once, with PRESET=recommended. CRS, "
         "extent and cell size may differ. They need the factors of STACK; classes are matched by label, and an area "
         "may have classes that others lack. OUTPUT_OUT_OF_FOLD and OUTPUT_WINDOWS are those of STACK; the report has "
         "the AUC of each area.",
+        "TARGET": "With PHYSICS=stability: factor stack of land without landslides of its own, whose map is wanted, "
+        "built like STACK. Its factors are matched by name and its classes by label. The model learns where slopes "
+        "fail there from a rule of slope stability, and has no network of single cells, which does not carry over. "
+        "It is made for this land; make the map with it.",
+        "TARGET_SAFETY_FACTOR": "Factor of safety on the grid of TARGET. Without it it is computed from the slope.",
         "START_FROM": "A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors "
         "are matched by name and classes by label. Method, network and normalisation come from the model, so leave "
         "WIDTH, DEPTH, ENCODING and DROPOUT empty. By cross-fitting it is changed as far as spatial folds show that "
@@ -74,6 +82,8 @@ class TrainPcum(ScarpAlgorithm):
     def define(self) -> None:
         training.declare_rasters(self)
         self.declare(p.raster("SAFETY_FACTOR", "Safety factor", optional=True))
+        self.declare(p.raster("TARGET", "Factor stack of the land whose map is wanted", optional=True), advanced=True)
+        self.declare(p.raster("TARGET_SAFETY_FACTOR", "Factor of safety of that land", optional=True), advanced=True)
         training.declare_more_areas(self)
         training.declare_settings(self, *training.SETTINGS)
         self.declare(p.input_file("START_FROM", "Fine-tune from model", p.MODEL_FILE), advanced=True)
@@ -93,6 +103,7 @@ class TrainPcum(ScarpAlgorithm):
         common, given = training.job_arguments(arguments), list(training.explicit_settings(arguments))
         crs = arguments.grid_crs(common["stack"], "factor stack")
         more = {"safety_factor": arguments.raster("SAFETY_FACTOR"), "start_from": arguments.file("START_FROM")}
+        more |= {name: arguments.raster(name.upper()) for name in ("target", "target_safety_factor")}
         areas = training.more_areas(arguments)
         result = self.call(arguments, "train_pcum", **common, **more, **areas, given=given)
         outputs = training.job_outputs(arguments, result, crs, self.NUMBERS)

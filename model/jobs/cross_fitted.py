@@ -19,14 +19,14 @@ from ..grid import Grid
 from ..history.writing import STOPPED, TrainingLog
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..networks.unet import NONE
-from ..progress import Progress, SubProgress
+from ..progress import NullProgress, Progress, SubProgress
 from ..provenance import records
 from ..stack import open_stack
 from ..training.areas import numbers_of_areas, warn_of_overlap
 from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, FitInputs, fit_cross_fitted
 from ..training.fine_tuning import StartModel, adapt_cells
 from ..training.fit import FittedNetwork
-from ..training.settings import TrainingSettings
+from ..training.settings import STABILITY, TrainingSettings
 from ..training.unet_fit import add_unet, window_side
 from ..validation.out_of_fold import predict_every_fold
 from ..validation.probability import ProbabilityCounts
@@ -36,8 +36,11 @@ from ..windows.cell_windows import collect_cell_windows
 from ..windows.cells import CellSet
 from ..windows.collection import WindowFeature
 from ..windows.folded_cells import FoldedCells, collect_folded_cells, collect_outside
+from ..windows.land_regions import LeftOut
 from ..windows.split import TEST, Folds, TrainingRasters
+from ..windows.unlabelled_cells import UnlabelledCells
 from .physics import require_known, tell_warned
+from .stability import with_stability
 
 if TYPE_CHECKING:
     from .train_pcum import TrainingRun
@@ -141,11 +144,13 @@ def train_by_cross_fitting(
     start: StartModel | None = None,
     log: TrainingLog | None = None,
     names: Sequence[str] = (),
+    target: tuple[Any, Any] | None = None,
 ) -> CrossFittedRun:
     """Sample all land, choose by folds and fit; see :mod:`..training.cross_fitted`. Raises ``TooFewData`` if landslides
     are too few for two folds.
 
     ``areas`` are from :func:`~..training.areas.open_areas`, with their ``names`` where there are several.
+    ``target`` are the paths of TARGET and TARGET_SAFETY_FACTOR, which may be ``None``.
     """
     part = SubProgress(progress, 0.0, 0.2)
     cells = collect_folded_cells(areas, settings.block_side, settings.buffer, settings.seed, part)
@@ -162,14 +167,23 @@ def train_by_cross_fitting(
         for one in numbers_of_areas(cells, names):
             text = f"{one['landslides']:,} landslides, {one['landslide_cells']:,} landslide and "
             progress.report(0.2, f"Area {one['name']}: {text}{one['stable_cells']:,} stable cells.")
+    unlabelled: UnlabelledCells | None = None
+    left_out: Sequence[LeftOut] = ()
+    if settings.physics == STABILITY:
+        part = SubProgress(progress, 0.19, 0.2)
+        cells, unlabelled, left_out = with_stability(areas, cells, settings, target, None, part)
     if cells.safety is not None:
         require_known(cells.safety, "cell")
         tell_warned(cells.safety, settings, 0.3, progress, cells.counts)
     factors: Sequence[Any] = areas[0].factors
     if start is not None:
+        if unlabelled is not None:
+            # Ranges and new classes are those of labelled land.
+            own, _ = adapt_cells(start, unlabelled.values, factors, NullProgress())
+            unlabelled = dataclasses.replace(unlabelled, values=own)
         values, factors = adapt_cells(start, cells.values, factors, progress)
         cells = dataclasses.replace(cells, values=values)
-    inputs = FitInputs(cells, factors, settings, checkpoint, start, log or TrainingLog())
+    inputs = FitInputs(cells, factors, settings, checkpoint, start, log or TrainingLog(), unlabelled, left_out)
     result = _fit(areas, inputs, SubProgress(progress, 0.2, 1.0))
     if result.counts is not None:
         cells = dataclasses.replace(cells, counts=result.counts)
@@ -185,9 +199,18 @@ def train_by_cross_fitting(
 def fit_outside(
     rasters: TrainingRasters, folds: Folds, fold: int, settings: TrainingSettings, progress: Progress, log: TrainingLog
 ) -> FittedNetwork:
-    """Fit on the land outside a fold of a cross validation; everything is chosen there."""
+    """Fit on the land outside a fold of a cross validation; everything is chosen there.
+
+    With PHYSICS=stability a region that is held out is the target, without its labels; a fold of blocks is not used.
+    """
     cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
     inputs = FitInputs(cells, rasters.factors, settings, log=log)
+    if settings.physics == STABILITY:
+        part = SubProgress(progress, 0.19, 0.2)
+        # Of later landslides no land is held out.
+        held_out = (folds, fold) if folds.hidden is None else None
+        cells, unlabelled, left_out = with_stability([rasters], cells, settings, None, held_out, part)
+        inputs = dataclasses.replace(inputs, cells=cells, unlabelled=unlabelled, left_out=left_out)
     return _fit([rasters], inputs, SubProgress(progress, 0.2, 1.0)).fitted
 
 

@@ -11,7 +11,7 @@ from ..errors import ParameterInvalid
 from ..inputs.survey import ROUNDING
 from ..networks.unet import NONE
 from ..progress import Progress
-from ..training.settings import CROSS_FITTED, TrainingSettings
+from ..training.settings import CROSS_FITTED, STABILITY, TrainingSettings
 from ..windows.collection import WindowSet
 from ..windows.split import TRAIN
 
@@ -20,7 +20,7 @@ MUCH_WARNED = 50.0  # per cent of the training cells under warning, above which 
 
 def with_physics_setting(settings: TrainingSettings, safety_factor: Any, progress: Progress) -> TrainingSettings:
     """Turn the physics term off if there is no safety factor, on windows with a warning."""
-    if safety_factor is not None or settings.physics == NONE:
+    if safety_factor is not None or settings.physics in (NONE, STABILITY):
         return settings
     if settings.method == CROSS_FITTED:
         progress.report(0.0, "No SAFETY_FACTOR was given, so the model is trained without the physics constraint.")
@@ -53,6 +53,9 @@ def tell_warned(
             f'"Build safety factor" lies between 0 and 1, and FS_CRITICAL is {critical:g}. If it comes from slope '
             "stability, where 1 is critical, set FS_CRITICAL to 1; if it is in percent, divide it by 100."
         )
+    if settings.physics == STABILITY:
+        # The rule asks where a place stands in its land, whatever the level.
+        return
     if share > MUCH_WARNED and settings.physics != NONE:
         progress.warn(
             f"{share:.0f} % of the training cells are under warning, so the physics constraint asks for a "

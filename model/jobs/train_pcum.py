@@ -11,7 +11,7 @@ from typing import Any, Union
 
 from ..artifact import TrainedModel, load_model, save_model
 from ..artifact_header import is_storable
-from ..errors import OutputNotWritable
+from ..errors import OutputNotWritable, ParameterInvalid
 from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
 from ..inputs.rasters import open_raster
@@ -55,6 +55,8 @@ def train_pcum(
     more_stacks: Sequence[str | os.PathLike] = (),
     more_labels: Sequence[str | os.PathLike] = (),
     more_safety_factors: Sequence[str | os.PathLike] = (),
+    target: str | os.PathLike | None = None,
+    target_safety_factor: str | os.PathLike | None = None,
     progress: Progress,
 ) -> TrainingResult:
     """Train a physics-constrained U-Net (Zhang and Deng 2026) and write the model file.
@@ -73,6 +75,8 @@ def train_pcum(
         more_stacks: factor stacks of more areas to train on, of cross-fitting only; see :mod:`..training.areas`.
         more_labels: their labels, each on the grid of its stack, in any order.
         more_safety_factors: the same, as far as there are any.
+        target: factor stack of land whose map is wanted, for PHYSICS=stability.
+        target_safety_factor: factor of safety on its grid; without it it is computed.
 
     Raises:
         GridMismatch: labels or safety factor lie on another grid.
@@ -83,6 +87,7 @@ def train_pcum(
     """
     settings = settings or TrainingSettings()
     inputs = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor, "START_FROM": start_from}
+    inputs.update(TARGET=target, TARGET_SAFETY_FACTOR=target_safety_factor)
     outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html, "OUTPUT_OUT_OF_FOLD": output_out_of_fold}
     more = MoreAreas(more_stacks, more_labels, more_safety_factors)
     run = TrainingRun(PCUM, settings, inputs, outputs, checkpoint, progress, more)
@@ -93,7 +98,9 @@ def train_pcum(
         run.start = start = StartModel(Path(start_from).name, sha256(start_from), **values)
         method, settings = settings.method, fine_tune_settings(start, settings, given)
         run.progress.report(0.0, _fine_tuning_line(start, method, settings))
-    training_settings.check_parts(settings)
+    training_settings.check_parts(settings, target is not None)
+    if target is None and target_safety_factor is not None:
+        raise ParameterInvalid("TARGET_SAFETY_FACTOR is that of TARGET, which is empty. Give TARGET too, or neither.")
     training_settings.require_cross_fitting(settings, bool(more))
     if settings.method == training_settings.CROSS_FITTED:
         run.settings = settings
@@ -131,7 +138,7 @@ def _train_by_cross_fitting(run: TrainingRun) -> TrainingResult:
             if run.start is not None:
                 check_pixel_size(run.start, grid.cell_size(), run.progress)
             with run.complete_settings(opened, SubProgress(run.progress, 0.0, 0.1)):
-                given = run.settings, part, run.checkpoint, run.start, log, [area.name for area in areas]
+                given = run.settings, part, run.checkpoint, run.start, log, [area.name for area in areas], run.target
                 collected = train_by_cross_fitting(opened, *given)
         return run.finish(collected.result.fitted, collected, grid, log)
 
@@ -177,6 +184,7 @@ class TrainingRun:
         algorithm = "trainpcum" if kind == PCUM else "traincomparisonmodel"
         self.record = RunRecord(algorithm, parameters, {**inputs, **more.record()})
         roles = {"factor stack": "STACK", "labels": "LABELS", "safety factor": "SAFETY_FACTOR"}
+        roles.update({"target": "TARGET", "safety factor of the target": "TARGET_SAFETY_FACTOR"})
         warn_stale_inputs({role: inputs.get(name) for role, name in roles.items()}, self.progress)
         for role, paths in zip(roles, (more.stacks, more.labels, more.safety_factors)):
             for path in paths:
@@ -185,6 +193,12 @@ class TrainingRun:
     def start_log(self) -> TrainingLog:
         """Begin the history."""
         return start_training_log(self.kind, self.output, self.settings, self.progress, self.outputs["OUTPUT_HTML"])
+
+    @property
+    def target(self) -> tuple[Any, Any] | None:
+        """TARGET and TARGET_SAFETY_FACTOR, if there is a target."""
+        found = self.inputs.get("TARGET"), self.inputs.get("TARGET_SAFETY_FACTOR")
+        return None if found[0] is None else found
 
     @contextlib.contextmanager
     def complete_settings(self, areas: Sequence[TrainingRasters], progress: Progress) -> Iterator[None]:

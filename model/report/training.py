@@ -126,6 +126,11 @@ def _key_numbers(result: TrainingResult, what: str) -> list[tuple[str, Any, str]
         warned = f"cells under warning (safety factor below {settings.critical:g})"
         text = f"{where}: share of {warned} with a susceptibility below {settings.p_low:g}."
         numbers.append(("Violation rate", violation, text))
+    elsewhere = metrics.get("violation_rate_unlabelled")
+    if elsewhere is not None:
+        text = "The same on land without labels, or on TARGET: share of land with a factor of safety below "
+        text += f"{settings.critical:g} that has a susceptibility below {settings.p_low:g}."
+        numbers.append(("Violation rate, land without labels", elsewhere, text))
     return numbers
 
 
@@ -299,7 +304,17 @@ def _add_areas(page: Page, areas: Sequence[Mapping[str, Any]]) -> None:
 
 def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> None:
     """Add what the folds of a cross-fitted model chose, and the curves of its additive part."""
-    page.text("Parts of the model", f"{choice['text']} {choice['note']}")
+    prior = choice.get("prior", {}).get("text", "")
+    page.text("Parts of the model", f"{choice['text']} {prior} {choice['note']}".replace("  ", " "))
+    tried = choice.get("land", {}).get("tried")
+    if tried:
+        page.table(
+            "Land without labels",
+            ["λ", "Log loss on the land left out", "AUC on the land left out"],
+            [list(row) for row in tried],
+            "Means over the parts of the land, or the areas, that were left out one by one; λ is the weight of all "
+            "land without labels as a multiple of the labelled land.",
+        )
     page.table(
         "Penalties",
         ["Of the curves", "Of linear terms and classes", "Weight in the mean", "Log loss out of fold"],

@@ -5,9 +5,13 @@ With one soil for all land it is a function of slope and water alone, so it is c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
+from ..errors import ParameterInvalid
+from ..stack import match_names
 from .infinite_slope import MIN_SLOPE, draw, stability
 from .stability_settings import ALL, QUANTITIES, StabilityOptions
 
@@ -64,3 +68,35 @@ class UsualSoil:
 
 def _log_tangent(degrees: np.ndarray) -> np.ndarray:
     return np.log(np.tan(np.radians(degrees)))
+
+
+SLOPE, AREA, WETNESS = "slope", "contributing_area", "wetness_index"
+
+
+def usual_factor_of_safety(values: np.ndarray, names: Sequence[str], width: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the factor of safety of cells, float32 (cells,), and what it comes from, in words.
+
+    Water follows from the contributing area or the wetness index where the stack has one; without either the soil is
+    half saturated.
+
+    Args:
+        values: physical values of the cells, (cells, factors), of the factors ``names``.
+        width: of the cells in m, (cells,).
+
+    Raises ``ParameterInvalid`` if the slope is not among the factors.
+    """
+    known = match_names([SLOPE, AREA, WETNESS], names)
+    if SLOPE not in known:
+        raise ParameterInvalid(
+            "PHYSICS=stability needs a factor of safety, but SAFETY_FACTOR is empty and the factor stack has no slope "
+            "to compute it from. Build the stack with the slope, or give SAFETY_FACTOR."
+        )
+    columns = {name: values[:, list(names).index(found)].astype(np.float64) for name, found in known.items()}
+    supply, source = None, "a soil half saturated"
+    if AREA in known:
+        supply, source = 10.0 ** columns[AREA] / width, f"the factor {AREA}"
+    elif WETNESS in known:
+        steep = np.radians(np.clip(columns[SLOPE], MIN_SLOPE, _STEEPEST))
+        supply, source = np.exp(columns[WETNESS]) * np.tan(steep), f"the factor {WETNESS}"
+    found = UsualSoil(supply is not None).log_factor(columns[SLOPE], supply)
+    return np.exp(found).astype(np.float32), f"the factor {SLOPE}, {source} and the usual soil of METHOD=infinite_slope"

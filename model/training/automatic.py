@@ -25,7 +25,7 @@ from ..windows.collection import MIN_SIDE
 from ..windows.folded_cells import FEW_FOLDS, FEW_LANDSLIDES, FOLDS
 from ..windows.ownership import cells_of_no_disc, touching_patches
 from ..windows.split import SUBSETS, Blocks, TrainingRasters, scan_land
-from .settings import CROSS_FITTED, PATCH_KINDS, PCUM, TrainingSettings, format_value, learns_from_cells
+from .settings import CROSS_FITTED, PATCH_KINDS, PCUM, STABILITY, TrainingSettings, format_value, learns_from_cells
 
 BLOCKS_PER_FOLD = 8
 BLOCK_CELLS = 10  # cells along the least side of a block, where landslides do not ask for a smaller one
@@ -203,10 +203,14 @@ def _with_critical(
     settings: TrainingSettings, kind: str, areas: Sequence[TrainingRasters], progress: Progress
 ) -> TrainingSettings:
     safety = [rasters.safety for rasters in areas if rasters.safety is not None]
-    if settings.fs_critical is not None or not safety or kind != PCUM or settings.physics == NONE:
+    stability = settings.physics == STABILITY
+    unused = kind != PCUM or settings.physics == NONE or not (safety or stability)
+    if settings.fs_critical is not None or unused:
         return settings
     found, why = settings.critical, "as for a rain index"
-    if safety[0].descriptions[0] == FACTOR_OF_SAFETY:
+    if stability:
+        found, why = CRITICAL[FACTOR_OF_SAFETY], "as for a factor of safety"
+    elif safety[0].descriptions[0] == FACTOR_OF_SAFETY:
         found, why = CRITICAL[FACTOR_OF_SAFETY], "because SAFETY_FACTOR is a factor of safety"
     progress.report(0.0, f"FS_CRITICAL is automatic: {found:g}, {why}.")
     return dataclasses.replace(settings, fs_critical=found)

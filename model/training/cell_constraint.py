@@ -33,7 +33,7 @@ class CellConstraint:
         if cells.safety is None:
             return None
         area = np.where(np.isfinite(cells.safety), cells.counts, 0.0)
-        own = settings.physics, settings.lambda_ / 2, settings.p_low, settings.critical
+        own = settings.physics, settings.constraint_weight / 2, settings.p_low, settings.critical
         return cls(cells.safety, area, *own)
 
     @property

@@ -26,17 +26,21 @@ from ..networks import build_network
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..threads import limited_to
 from ..windows.folded_cells import FoldedCells
+from ..windows.land_regions import LeftOut
+from ..windows.unlabelled_cells import UnlabelledCells
 from . import additive_fit, pointwise_fit
 from .additive_fit import Additive
 from .checkpoint import CheckpointFile, SavedParts, fingerprint_of
 from .devices import choose_device, deterministic_torch, device_errors_explained
 from .fine_tuning import StartModel, fine_tune_network
 from .fit import FittedNetwork
-from .fold_problem import FoldProblem
+from .fold_problem import FoldProblem, soft_rows
+from .land_physics import LandPhysics
 from .monotone import monotone_curves, require_kept
 from .pointwise_fit import PointwiseFit
-from .settings import TrainingSettings
+from .settings import STABILITY, TrainingSettings
 from .step_history import StepHistory
+from .terrain_rule import TerrainPrior
 
 STATISTIC_CELLS = 20_000  # drawn from all land for means, deviations and knots
 _PART = "additive"  # of a checkpoint
@@ -67,11 +71,14 @@ class Choice:
     unet: str = ""  # what a U-Net adds, as a sentence
     unets: list[list[float]] = field(default_factory=list)  # depth, steps, shrinkage and losses, of the best depth
     boosting: str = ""  # what boosted trees add, as a sentence
+    prior: dict[str, Any] = field(default_factory=dict)  # weight and terms of the rule of the terrain
+    physics: str = ""  # how land without labels is used, as sentences
+    land: dict[str, Any] = field(default_factory=dict)  # fields of ``PhysicsChoice``
 
     @property
     def text(self) -> str:
         """What the parts are worth, in sentences."""
-        return f"{self._worth_with_violations} {self.unet} {self.boosting}".replace("  ", " ").strip()
+        return " ".join(filter(None, (self._worth_with_violations, self.unet, self.boosting, self.physics)))
 
     @property
     def _worth_with_violations(self) -> str:
@@ -86,6 +93,8 @@ class Choice:
             start = f"Out of fold, the model {self.start} has an AUC of {self.auc_start:.3f} against stable land"
             return f"{start}; {self._tuned}"
         start = f"Out of fold, {self.additive_text} against stable land"
+        if self.land.get("is_target"):
+            return f"{start}; with TARGET there is no network, which does not carry over."
         if not self.steps:
             return f"{start}; the network adds nothing and is left out."
         how, gain = f"{self.steps} steps, {100 * self.shrink:.0f} % of it", self.auc - self.auc_additive
@@ -143,6 +152,8 @@ class FitInputs:
     checkpoint: str | os.PathLike | None = None  # file for the state of the run
     start: StartModel | None = None  # to fine-tune; cells and factors are then from :func:`~.fine_tuning.adapt_cells`
     log: TrainingLog = field(default_factory=TrainingLog)
+    unlabelled: UnlabelledCells | None = None  # with PHYSICS=stability; the factors as those of the cells
+    left_out: Sequence[LeftOut] = ()  # parts of the land, or areas, that choose how much they count
 
 
 def fit_cross_fitted(inputs: FitInputs, progress: Progress) -> CrossFitted:
@@ -157,7 +168,7 @@ def fit_cross_fitted(inputs: FitInputs, progress: Progress) -> CrossFitted:
     cells, settings, start, checkpoint = inputs.cells, inputs.settings, inputs.start, inputs.checkpoint
     device, file = choose_device(settings.device), None
     if checkpoint is not None:
-        file = CheckpointFile(checkpoint, _fingerprint(cells, settings, start), progress)
+        file = CheckpointFile(checkpoint, _fingerprint(inputs), progress)
     saved = SavedParts(file)
     with limited_to(1), device_errors_explained(device, checkpoint), deterministic_torch():
         origin: Any = None
@@ -180,15 +191,18 @@ def fit_cross_fitted(inputs: FitInputs, progress: Progress) -> CrossFitted:
             require_kept(curves, origin, start.name)
         problem = FoldProblem(cells, image, knots, settings, origin, curves)
         history = StepHistory(problem, inputs.log)
-        progress.report(0.12)
+        progress.report(0.1)
+        physics = _learn_physics(inputs, problem, encoding, origin, SubProgress(progress, 0.1, 0.12))
         penalties, additive, losses = _choose_penalties(problem, SubProgress(progress, 0.12, 0.5), saved, history)
         text = f"{penalties[0]:g} of the curves and {penalties[1]:g} of linear terms and classes"
         text = f"Curves of the factors fitted with {len(losses)} pairs of penalties; best out of fold: {text}."
         if sum(row[2] > 0 for row in losses) > 1:
             text += " Their mean is taken, in which those with a low loss out of fold count more."
-        progress.report(0.5, f"{text} Next: the network.")
         networks = PointwiseFit(problem, additive, settings.seed, device, origin)
-        steps, shrink, tried = networks.choose(SubProgress(progress, 0.5, 0.98), saved, history)
+        left_out = physics is not None and physics.choice.is_target
+        progress.report(0.5, text if left_out else f"{text} Next: the network.")
+        part = SubProgress(progress, 0.5, 0.98)
+        steps, shrink, tried = networks.leave_out(history) if left_out else networks.choose(part, saved, history)
         parts = networks.logits(steps, shrink)
         after, before = problem.out_of_fold(parts), problem.out_of_fold(networks.logits(0, 0.0))
         choice = Choice(
@@ -205,6 +219,7 @@ def fit_cross_fitted(inputs: FitInputs, progress: Progress) -> CrossFitted:
         if problem.constraint is not None:
             choice.violation = problem.constraint.violation_rate(after)
             choice.violation_additive = problem.constraint.violation_rate(before)
+        _tell_physics(choice, problem, physics, networks.soft_logit(steps, shrink))
         if start is not None:
             unchanged = problem.logits([additive_fit.read_curves(origin.curves)[0]] * problem.folds)
             choice.start, choice.auc_start = start.name, problem.auc(problem.out_of_fold(unchanged))
@@ -227,6 +242,7 @@ def fit_cross_fitted(inputs: FitInputs, progress: Progress) -> CrossFitted:
     if start is not None:
         names.append("auc_start")
     metrics: dict[str, Any] = {f"chosen_{name}": getattr(choice, name) for name in names}
+    metrics.update(_physics_metrics(choice))
     found = network, architecture, specs, history.entries, 0, metrics
     fitted = FittedNetwork(*found, str(device), "fp32", history.ended)
     return CrossFitted(fitted, choice, after, parts[-1], problem, of_folds)
@@ -244,8 +260,52 @@ def _architecture(encoding: Encoding, knots: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _fingerprint(cells: FoldedCells, settings: TrainingSettings, start: StartModel | None) -> str:
+def _learn_physics(
+    inputs: FitInputs, problem: FoldProblem, encoding: Encoding, origin: Any, progress: Progress
+) -> LandPhysics | None:
+    """Give the problem the rule of the terrain, and cells without labels with their soft labels and weight; return what
+    chose these, ``None`` without such cells. A model to fine-tune is a prior already.
+    """
+    unlabelled, names = inputs.unlabelled, [spec.name for spec in encoding.factors]
+    if origin is None:
+        problem.prior = _terrain_prior(inputs, names)
+    if problem.prior is not None:
+        progress.report(0.0, problem.prior.text)
+    if unlabelled is None:
+        return None
+    image, _ = encoding.encode(np.ascontiguousarray(unlabelled.values.T)[:, :, None])
+    problem.soft = soft_rows(np.ascontiguousarray(image[:, :, 0].T), problem.knots, origin)
+    result = LandPhysics(problem, inputs.cells, unlabelled, names, problem.soft, inputs.settings)
+    result.choose(inputs.left_out, progress)
+    progress.report(1.0, result.choice.text)
+    return result
+
+
+def _terrain_prior(inputs: FitInputs, names: Sequence[str]) -> TerrainPrior | None:
+    cells, settings = inputs.cells, inputs.settings
+    safety = cells.safety if settings.physics == STABILITY else None
+    return TerrainPrior.of(settings.prior, cells.values, names, safety, cells.counts, cells.areas)
+
+
+def _tell_physics(choice: Choice, problem: FoldProblem, physics: LandPhysics | None, logit: np.ndarray | None) -> None:
+    """Take over what the rule counts, and how land without labels is used; ``logit`` is that of its cells."""
+    if problem.prior is not None:
+        choice.prior = {"weight": problem.prior.weight, "rule": problem.prior.weights, "text": problem.prior.text}
+    if physics is None:
+        return
+    if logit is not None:
+        physics.tell_violations(logit)
+    choice.physics, choice.land = physics.choice.text, physics.choice.as_dict()
+
+
+def _physics_metrics(choice: Choice) -> dict[str, Any]:
+    names = {"physics_weight": "weight", "violation_rate_unlabelled": "violation_rate"}
+    return {name: choice.land[key] for name, key in names.items()} if choice.land else {}
+
+
+def _fingerprint(inputs: FitInputs) -> str:
     """Return a hash of everything that determines a run."""
+    cells, start, unlabelled = inputs.cells, inputs.start, inputs.unlabelled
     constants = [
         {
             name: value
@@ -254,8 +314,11 @@ def _fingerprint(cells: FoldedCells, settings: TrainingSettings, start: StartMod
         }
         for module in (additive_fit, pointwise_fit)
     ]
-    arrays = *(getattr(cells, name) for name in _OF_CELLS), cells.safety
-    plain = {"settings": settings.as_dict(), "constants": constants, "start": start.sha256 if start else ""}
+    arrays = [*(getattr(cells, name) for name in _OF_CELLS), cells.safety]
+    if unlabelled is not None:
+        arrays += [unlabelled.values, unlabelled.safety, unlabelled.counts, unlabelled.areas, unlabelled.roles]
+        arrays += [mask for masks in inputs.left_out for mask in masks]
+    plain = {"settings": inputs.settings.as_dict(), "constants": constants, "start": start.sha256 if start else ""}
     return fingerprint_of(plain, arrays)
 
 
@@ -295,14 +358,13 @@ def _choose_penalties(
 
     def fit(model: int, chosen: tuple[float, float], start: Additive | None) -> Additive:
         nonlocal done
-        weights, check = problem.training_weights(model), lambda: stop_if_cancelled(progress)
         if problem.centre is not None and chosen[0] >= additive_fit.UNCHANGED:
             found = Additive(problem.centre)
         else:
-            rows = np.flatnonzero(weights)
-            matrix = additive_fit.penalty(channels, continuous, *chosen, knots)
-            data = problem.columns[rows], problem.slide[rows].astype(np.float64), weights[rows], matrix
-            found = additive_fit.fit(*data, check, start, problem.centre, problem.offset[rows], problem.bounds)
+            columns, labels, weights, offset = problem.training_data(model)
+            data = columns, labels, weights, additive_fit.penalty(channels, continuous, *chosen, knots)
+            rest = start, problem.centre, offset, problem.bounds
+            found = additive_fit.fit(*data, lambda: stop_if_cancelled(progress), *rest)
         done += 1
         progress.report(done / total)
         history.report_share(done / total)

@@ -190,7 +190,7 @@ def fit_network(
     origin = start.sha256 if start else ""
     key = fingerprint(windows, settings, architecture, str(dtype), origin) if checkpoint else ""
     weights = settings.weight_landslide or 1.0, settings.weight_stable
-    loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.critical, *weights)
+    loss = PcumLoss(settings.physics, settings.constraint_weight, settings.p_low, settings.critical, *weights)
     with device_errors_explained(device, checkpoint), deterministic_torch(), retain_freed_memory():
         network.to(device)
         encoding = Encoding(specs, settings.encoding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,26 @@ from .additive_fit import Additive
 from .cell_constraint import CellConstraint
 from .monotone import MonotoneCurve
 from .settings import TrainingSettings
+from .terrain_rule import TerrainPrior
 
 STABLE_CELLS, MIN_STABLE, MAX_STABLE = 8, 5_000, 12_000  # to train on: for each landslide, at least, at most
 MAX_LANDSLIDE_CELLS = 12_000  # to train on
+
+
+@dataclass
+class SoftRows:
+    """Cells without labels, which each model learns from by soft labels of its own."""
+
+    image: np.ndarray  # float32 (cells, channels)
+    columns: np.ndarray  # of the additive part
+    offset: np.ndarray  # part of the logit beside the additive part
+    labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))  # 0 to 1, float64 (models, cells)
+    shares: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))  # of each cell, (models, cells); sum 1, or 0
+    weight: float = 0.0  # λ: of all of them, as a share of that of the labelled cells
+
+    def used(self, model: int) -> np.ndarray:
+        """Return the rows that a model learns from."""
+        return np.flatnonzero(self.shares[model]) if self.weight else np.empty(0, dtype=np.int64)
 
 
 class FoldProblem:
@@ -42,17 +60,18 @@ class FoldProblem:
         self.image, self.knots = image, knots
         self.bounds = monotone.bounds(curves, image.shape[1], knots)
         self.hidden = [curve.channel for curve in curves]
+        self.prior: TerrainPrior | None = None  # of the additive part
+        self.soft: SoftRows | None = None  # cells without labels to learn from as well
         self.columns = additive_fit.basis(image, knots)
         self.centre: np.ndarray | None = None  # of the coefficients of the additive part
         self.offset = np.zeros(len(image))  # part of the logit beside the additive part
         if origin is not None:
             self.centre = additive_fit.read_curves(origin.curves)[0].coefficients
-            with torch.inference_mode():
-                cell_image = torch.from_numpy(np.ascontiguousarray(image.T))[None, :, :, None]
-                self.offset += origin.eval().residual(cell_image)[0, 0, :, 0].double().numpy()
+            self.offset += _residual(origin, image)
         self.slide, self.folds = cells.labels == LANDSLIDE, len(cells.roles)
         self.held_out = cells.roles == TEST  # bool (folds, cells)
         stable = cells.labels == STABLE
+        self.labelled = self.slide | stable
         generator, number = np.random.default_rng([settings.seed, 21]), cells.landslides
         most = int(min(max(STABLE_CELLS * number, MIN_STABLE), MAX_STABLE))
         chosen = np.zeros(len(cells.labels), dtype=bool)
@@ -95,6 +114,30 @@ class FoldProblem:
         """Return the weights of the cells of the model of a fold, or of all land, 0 for the others."""
         return self._balanced(self.train[model])
 
+    def balanced(self, some: np.ndarray) -> np.ndarray:
+        """Return the weights of some of the cells: both classes weigh the same."""
+        return self._balanced(some)
+
+    def training_data(self, model: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return columns, labels, weights and offset of the cells that the additive part of a model is fitted to."""
+        weights = self.training_weights(model)
+        rows, labels, own = self.labels_of(weights)
+        found = self.columns[rows], labels, own, self.offset[rows]
+        if self.soft is None or not len(self.soft.used(model)):
+            return found
+        some = self.soft.used(model)
+        of_soft = self.soft.weight * weights.sum() * self.soft.shares[model, some]
+        more = self.soft.columns[some], self.soft.labels[model, some], of_soft, self.soft.offset[some]
+        columns, labels, own, offset = (np.concatenate(pair) for pair in zip(found, more))
+        return columns, labels, own, offset
+
+    def labels_of(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the rows of labelled cells with a weight, and their labels and weights, with those of the prior."""
+        rows = np.flatnonzero(weights)
+        if self.prior is None:
+            return rows, self.slide[rows].astype(np.float64), weights[rows]
+        return rows, *self.prior.mixed(rows, self.slide[rows], weights[rows])
+
     def logits(self, additive: Sequence[Additive]) -> list[np.ndarray]:
         """Return the logits of all cells by each additive part, with the network to fine-tune, if any."""
         return [self.offset + one.logit(self.columns) for one in additive]
@@ -108,9 +151,10 @@ class FoldProblem:
 
     def loss(self, logit: np.ndarray) -> float:
         """Return the mean log loss of logits out of fold."""
-        return self._log_loss(logit, self.weights)
+        return self.log_loss(logit, self.weights)
 
-    def _log_loss(self, logit: np.ndarray, weights: np.ndarray) -> float:
+    def log_loss(self, logit: np.ndarray, weights: np.ndarray) -> float:
+        """Return the mean log loss of some logits, by weights."""
         some = weights > 0
         signed = np.where(self.slide, -logit, logit)[some]
         return float(np.average(np.logaddexp(0, signed), weights=weights[some]))
@@ -126,7 +170,7 @@ class FoldProblem:
         """Return the mean loss of a model in training from the logits of :meth:`learned` cells."""
         whole = np.full(len(self.slide), np.nan)
         whole[self.learned(model)] = logit
-        return self._with_term(self._log_loss(whole, self.training_weights(model)), whole)[-1]
+        return self._with_term(self.log_loss(whole, self.training_weights(model)), whole)[-1]
 
     def losses(self, logit: np.ndarray) -> list[float]:
         """Return the mean log loss out of fold and, if there is a constraint to learn, the same with its term."""
@@ -161,3 +205,17 @@ class FoldProblem:
             "recall": float(high[slide].mean()),
             "violation_rate": self.constraint.violation_rate(logit) if self.constraint is not None else None,
         }
+
+
+def soft_rows(image: np.ndarray, knots: np.ndarray, origin: Any) -> SoftRows:
+    """Return cells without labels by their channels, (cells, channels); ``origin`` is a network to fine-tune."""
+    offset = np.zeros(len(image)) if origin is None else _residual(origin, image)
+    return SoftRows(image, additive_fit.basis(image, knots), offset)
+
+
+def _residual(origin: Any, image: np.ndarray) -> np.ndarray:
+    """Return what the network of a model to fine-tune adds to the logits of cells."""
+    with torch.inference_mode():
+        cell_image = torch.from_numpy(np.ascontiguousarray(image.T))[None, :, :, None]
+        found: np.ndarray = origin.eval().residual(cell_image)[0, 0, :, 0].double().numpy()
+        return found

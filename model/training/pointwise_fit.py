@@ -14,7 +14,7 @@ from ..progress import Progress, stop_if_cancelled
 from .additive_fit import Additive
 from .checkpoint import SavedParts, moments_of, restore_moments
 from .fine_tuning import LEARNING_RATE_FACTOR
-from .fold_problem import FoldProblem
+from .fold_problem import FoldProblem, SoftRows
 from .step_history import StepHistory
 
 WIDTH, DROPOUT, CHANNEL_DROPOUT = 64, 0.3, 0.2
@@ -43,6 +43,7 @@ class PointwiseFit:
         image[:, :continuous] = np.clip(image[:, :continuous], problem.knots[:, 0], problem.knots[:, -1])
         image[:, problem.hidden] = 0
         self._image = torch.from_numpy(image).to(device)
+        self._soft = None if problem.soft is None else _Soft(problem, problem.soft, additive, device)
         # All random numbers are drawn on the CPU, so that a GPU trains the same networks up to rounding.
         self._generator = torch.Generator().manual_seed(seed)
         first = _of_module(origin) if self._tuned else _new_network(image.shape[1], self._generator)
@@ -71,6 +72,12 @@ class PointwiseFit:
             self._safety = torch.from_numpy(self._constraint.safety).to(device)
         else:
             self._constraint = None
+
+    def leave_out(self, history: StepHistory) -> tuple[int, float, list[list[float]]]:
+        """Do what :meth:`choose` does, with no network to choose."""
+        tried = [[0.0, 0.0, *self._judge(self._added(0, 0.0))]]
+        self._record(history, tried)
+        return _best(tried)
 
     def choose(
         self, progress: Progress, saved: SavedParts, history: StepHistory
@@ -176,6 +183,12 @@ class PointwiseFit:
                 parts.append(additive + added.cpu().double().numpy())
         return parts
 
+    def soft_logit(self, steps: int, shrink: float) -> np.ndarray | None:
+        """Return the logits of the cells without labels by the model of all land; ``None`` without such cells."""
+        if self._soft is None:
+            return None
+        return self._soft.logit(self._weights(steps, shrink, self._count - 1), self._rates, self._share_of(shrink))
+
     def write(self, network: Any, steps: int, shrink: float, model: int) -> None:
         """Write the network of a fold or of all land, shrunk, into the layers of a module."""
         weights = self._weights(steps, shrink, model)
@@ -247,6 +260,8 @@ class PointwiseFit:
         if self._constraint is not None:
             terms = self._constraint.terms(logit[:, 2 * BATCH :], self._safety[rows[:, 2 * BATCH :]])
             loss = loss + self._constraint.weight * self._warned_share * terms.mean(dim=1)
+        if self._soft is not None:
+            loss = loss + self._soft.loss(self._parameters, self._rates, self._share, self._generator)
         # The models share nothing, so that the gradient of the sum is that of each.
         loss = loss.sum()
         optimiser.zero_grad()
@@ -256,6 +271,38 @@ class PointwiseFit:
         with torch.no_grad():
             for average, one in zip(self._average, self._parameters):
                 average.lerp_(one, 1 - decay)
+
+
+class _Soft:
+    """Cells without labels, which the networks learn from by soft labels."""
+
+    def __init__(self, problem: FoldProblem, rows: SoftRows, additive: list[Additive], device: torch.device) -> None:
+        image, continuous = rows.image.copy(), len(problem.knots)
+        image[:, :continuous] = np.clip(image[:, :continuous], problem.knots[:, 0], problem.knots[:, -1])
+        image[:, problem.hidden] = 0
+        self._image, self._weight = torch.from_numpy(image).to(device), rows.weight
+        self._additive = [one.logit(rows.columns) for one in additive]
+        self._base = torch.from_numpy(np.stack(self._additive).astype(np.float32)).to(device)
+        self._labels = torch.from_numpy(rows.labels.astype(np.float32)).to(device)
+        shares = torch.from_numpy(rows.shares)
+        self._some = (shares.sum(dim=1) > 0).float().to(device)
+        # A model without such land draws any cell, which then does not count.
+        self._shares = torch.where(shares.sum(dim=1, keepdim=True) > 0, shares, torch.ones_like(shares))
+
+    def loss(self, parameters: list[torch.Tensor], rates: list[float], share: float, generator: torch.Generator) -> Any:
+        """Return the weighted term of each model for cells that are drawn, (models,)."""
+        if not self._weight:
+            return 0.0
+        drawn = torch.multinomial(self._shares, BATCH, replacement=True, generator=generator).to(self._image.device)
+        logit = share * _forward(self._image[drawn], parameters, rates, generator) + torch.gather(self._base, 1, drawn)
+        labels = torch.gather(self._labels, 1, drawn)
+        return self._weight * self._some * (functional.softplus(logit) - labels * logit).mean(dim=1)
+
+    def logit(self, weights: list[torch.Tensor], rates: list[float], share: float) -> np.ndarray:
+        """Return the logits of all cells by the last model, with the parameters of its network."""
+        with torch.inference_mode():
+            found: np.ndarray = _forward(self._image[None], weights, rates)[0].cpu().double().numpy()
+        return self._additive[-1] + share * found
 
 
 def _best(tried: list[list[float]]) -> tuple[int, float, list[list[float]]]:

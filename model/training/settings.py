@@ -18,11 +18,19 @@ _number, _choice = functools.partial(number, advanced=True), functools.partial(c
 _PHYSICS = (
     "hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. indicator: "
     "the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the "
-    "model. none: a plain U-Net."
+    "model. Neither improves the map measurably: the rain index follows from factors that the model has. none: no "
+    "constraint. stability, with PRESET=recommended: on land without labels, or on TARGET, the model learns a rule of "
+    "slope stability from a factor of safety, whose weights the landslides correct; on labelled land the labels alone "
+    "speak. It helps where a map of land without landslides is wanted."
+)
+_LAMBDA = (
+    "Weight of the constraint beside the cross-entropy. With PHYSICS=stability it is that of all land without labels, "
+    "as a multiple of the labelled land; left empty, parts of the land that are left out choose it, and with TARGET it "
+    "is 10, or chosen by leaving out one area after the other where there are several."
 )
 _FS_CRITICAL = (
     "Below it a cell is under warning. Automatic: 1, below which a slope fails, where SAFETY_FACTOR says that it is a "
-    "factor of safety; else 0.5, below which rain exceeds the threshold of a rain index."
+    "factor of safety, and with PHYSICS=stability; else 0.5, below which rain exceeds the threshold of a rain index."
 )
 _WEIGHT = (
     "Weight of a landslide cell in the cross-entropy. Automatic, also by 0: it balances landslide and stable cells, "
@@ -89,6 +97,11 @@ _ENSEMBLE = (
     "logits, if that is better out of fold; the log says what it adds. The map then takes several times as long. "
     "Without effect on a training on windows."
 )
+_PRIOR = (
+    "With PRESET=recommended the curves start from a rule of textbooks: slopes fail where they are steep, in hollows, "
+    "low on a slope and near rivers, as far as the stack has such factors. It counts as much as so many landslides, so "
+    "it matters where landslides are few. 0: no rule."
+)
 _MONOTONE = (
     "With PRESET=recommended, how the model may not answer to a factor while the others are held fixed. slope: the "
     "susceptibility does not fall as the slope rises up to MONOTONE_ANGLE. factor_of_safety: it does not rise with the "
@@ -101,6 +114,7 @@ _MONOTONE_ANGLE = (
     "bare rock and little soil left to slide."
 )
 WINDOWS, CROSS_FITTED = "windows", "cross_fitted"
+STABILITY = "stability"  # of PHYSICS
 SLOPE, FACTOR_OF_SAFETY, BOTH = "slope", "factor_of_safety", "both"
 
 
@@ -113,10 +127,8 @@ class TrainingSettings(Options):
     tell what tables of classes would.
     """
 
-    physics: str = choice("hinge", ("hinge", "indicator", "none"), "Physics constraint", _PHYSICS)
-    lambda_: float = _number(
-        0.1, 0.0, 1000.0, "Physics weight λ (lambda)", "Weight of the constraint beside the cross-entropy.", decimals=4
-    )
+    physics: str = choice("hinge", ("hinge", "indicator", "none", STABILITY), "Physics constraint", _PHYSICS)
+    lambda_: float | None = _number(0.1, 0.0, 1000.0, "Physics weight λ (lambda)", _LAMBDA, decimals=4)
     p_low: float = _number(
         0.15, 0.001, 1.0, "Low susceptibility", "Below it a cell under warning violates the constraint.", decimals=4
     )
@@ -156,6 +168,9 @@ class TrainingSettings(Options):
     )
     method: str = choice(WINDOWS, (WINDOWS, CROSS_FITTED), "Training method", _METHOD)
     ensemble: str = _choice("none", ("none", "gradient_boosting"), "Ensemble", _ENSEMBLE, added=True)
+    prior: float = _number(
+        30.0, 0.0, 100000.0, "Weight of the terrain rule (landslides)", _PRIOR, decimals=1, added=True
+    )
     monotone: str = _choice("none", ("none", SLOPE, FACTOR_OF_SAFETY, BOTH), "Monotone curves", _MONOTONE, added=True)
     monotone_angle: float = _number(
         45.0, 1.0, 90.0, "Angle of the monotone slope (degrees)", _MONOTONE_ANGLE, decimals=1, added=True
@@ -169,6 +184,11 @@ class TrainingSettings(Options):
     def critical(self) -> float:
         """FS_CRITICAL, that of a rain index while it has no value."""
         return CRITICAL[RAIN_INDEX] if self.fs_critical is None else self.fs_critical
+
+    @property
+    def constraint_weight(self) -> float:
+        """LAMBDA of a constraint under warnings, that of the paper while it has no value."""
+        return default("lambda_") if self.lambda_ is None else self.lambda_
 
     @property
     def block_side(self) -> float:
@@ -245,7 +265,10 @@ def preset_settings(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
     if unknown:
         raise ParameterInvalid(f"There is no training setting {', '.join(unknown)}. There are: {', '.join(names)}.")
     preset = _preset_in_use(preset, given)
-    return TrainingSettings(**{**{name: preset_value(preset, name) for name in names}, **given})
+    values = {**{name: preset_value(preset, name) for name in names}, **given}
+    if values["physics"] == STABILITY:
+        values["lambda_"] = given.get("lambda_")
+    return TrainingSettings(**values)
 
 
 def of_windows(given: Mapping[str, Any]) -> list[str]:
@@ -445,22 +468,27 @@ def check_probability(settings: TrainingSettings, start_from: Any) -> None:
         )
 
 
-def check_parts(settings: TrainingSettings) -> None:
-    """Raise ``ParameterInvalid`` if MONOTONE is used with parts of a model that would break it."""
-    if settings.monotone == "none":
-        return
-    if settings.method != CROSS_FITTED:
+def check_parts(settings: TrainingSettings, target: bool = False) -> None:
+    """Raise ``ParameterInvalid`` if MONOTONE, PHYSICS=stability or a ``target`` does not fit the other settings."""
+    if target and settings.physics != STABILITY:
         raise ParameterInvalid(
-            "MONOTONE binds the curves of PRESET=recommended, but PCUM would be trained on windows. Leave PRESET, and "
-            "settings of a training on windows such as WINDOW and EPOCHS, empty, or choose MONOTONE=none."
+            "TARGET is land whose map is wanted, and PHYSICS=stability learns from it, but PHYSICS is "
+            f"{settings.physics}. Choose PHYSICS=stability, or leave TARGET empty."
         )
-    parts = {"DEPTH": settings.depth > 0, "ENSEMBLE": settings.ensemble != "none"}
-    for name in (name for name, used in parts.items() if used):
-        part = "a U-Net sees" if name == "DEPTH" else "boosted trees see"
-        raise ParameterInvalid(
-            f"MONOTONE cannot be kept with {name}: {part} the bound factors too. Leave {name} empty, or choose "
-            "MONOTONE=none."
-        )
+    wanted = {"MONOTONE": settings.monotone != "none", "PHYSICS=stability": settings.physics == STABILITY}
+    for name in (name for name, used in wanted.items() if used):
+        if settings.method != CROSS_FITTED:
+            raise ParameterInvalid(
+                f"{name} needs PRESET=recommended, but PCUM would be trained on windows. Leave PRESET, and settings of "
+                f"a training on windows such as WINDOW and EPOCHS, empty, or leave out {name}."
+            )
+        for part, used in (("DEPTH", settings.depth > 0), ("ENSEMBLE", settings.ensemble != "none")):
+            if used:
+                own = "a U-Net" if part == "DEPTH" else "boosted trees"
+                raise ParameterInvalid(
+                    f"{name} cannot be used with {part}: it is not kept by {own}. Leave {part} empty, or leave out "
+                    f"{name}."
+                )
 
 
 def require_cells(kind: str, settings: TrainingSettings, several: bool) -> None:

@@ -253,15 +253,18 @@ def _with_folds(drawn: _Drawn, table: np.ndarray, number: int, progress: Progres
 
 def _safety_at(rasters: TrainingRasters, places: np.ndarray, progress: Progress) -> np.ndarray | None:
     """Return the safety factor at cells, float32 (cells,), NaN where unknown; ``None`` if there is no raster of it."""
-    if rasters.safety is None:
-        return None
+    return None if rasters.safety is None else values_at(rasters.safety, rasters.grid, places, progress)
+
+
+def values_at(dataset: rasterio.DatasetReader, grid: Grid, places: np.ndarray, progress: Progress) -> np.ndarray:
+    """Return the values of a raster at cells, float32 (cells,), NaN where unknown."""
     result = np.full(len(places), np.nan, dtype=np.float32)
-    rows, columns = places // rasters.grid.width, places % rasters.grid.width
-    for block in rasters.grid.blocks_with_progress(progress):
+    rows, columns = places // grid.width, places % grid.width
+    for block in grid.blocks_with_progress(progress):
         row, column = rows - block.row, columns - block.column
         some = np.flatnonzero((row >= 0) & (row < block.height) & (column >= 0) & (column < block.width))
         if len(some):
-            values = read_window(rasters.safety, block.row, block.column, *block.shape, bands=[1])[0]
+            values = read_window(dataset, block.row, block.column, *block.shape, bands=[1])[0]
             result[some] = values[row[some], column[some]]
     return result
 

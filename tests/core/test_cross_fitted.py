@@ -88,9 +88,12 @@ def collect(folder, block=200.0, buffer=None):
         return folded_cells.collect_folded_cells([rasters], block, buffer, 1, NullProgress())
 
 
+FILES = ("checkpoint", "start_from", "safety_factor", "target", "target_safety_factor")
+
+
 def train(folder, name="model.safetensors", progress=None, **given):
     """Train on an area; ``given`` are settings and other files of the job."""
-    files = {key: given.pop(key, None) for key in ("checkpoint", "start_from", "safety_factor")}
+    files = {key: given.pop(key, None) for key in FILES}
     settings, rasters = preset_settings("recommended", given), (folder / "stack.tif", folder / "labels.tif")
     files.update(output_html=folder / f"{name}.html", progress=progress or NullProgress())
     return train_pcum(*rasters, folder / name, settings=settings, **files)

@@ -176,8 +176,8 @@ def test_a_factor_of_safety_in_the_stack_only_lowers(tmp_path):
 def test_what_cannot_be_kept_is_refused(tmp_path):
     area(tmp_path, 60)
     for more, text in (
-        ({"depth": 1}, "cannot be kept with DEPTH"),
-        ({"ensemble": "gradient_boosting"}, "cannot be kept with ENSEMBLE"),
+        ({"depth": 1}, "MONOTONE cannot be used with DEPTH"),
+        ({"ensemble": "gradient_boosting"}, "MONOTONE cannot be used with ENSEMBLE"),
         ({"window": 300.0}, "trained on windows"),
         ({"monotone": "both"}, "no factor factor_of_safety"),
     ):

@@ -1,0 +1,102 @@
+"""TARGET: land whose map is wanted and that has no labels; its factors matched by name, its classes by label."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..encoding import ClassMatcher, FactorSpec
+from ..errors import ParameterInvalid
+from ..grid import Block, Grid
+from ..inputs.bands import open_band
+from ..inputs.undeclared_nodata import take_out_undeclared_nodata
+from ..progress import Progress, SubProgress
+from ..stack import UndeclaredNodataCheck, open_stack
+from ..texts import join_names
+from ..windows.folded_cells import FoldedCells, values_at
+from ..windows.unlabelled_cells import UnlabelledCells, cell_widths, draw_cells, require_some
+from .fine_tuning import PIXEL_TOLERANCE
+
+
+def collect_target(
+    path: str | os.PathLike,
+    safety_factor: str | os.PathLike | None,
+    factors: Sequence[Any],
+    size: float,
+    cells: FoldedCells,
+    seed: int,
+    progress: Progress,
+) -> UnlabelledCells:
+    """Sample the cells of a factor stack with the factors of the training, and their factor of safety if it is given.
+
+    Args:
+        factors: of the training's stack, whose order and class codes the values get.
+        size: of the training's cells in metres.
+        cells: of the training; each fold may learn from all cells of the target.
+
+    Raises:
+        FactorMissing: the stack lacks a factor.
+        ParameterInvalid: a factor is of another kind.
+        GridMismatch: the safety factor is not on the stack's grid.
+        TooFewData: no cell has data in every factor.
+    """
+    name = Path(path).name
+    with contextlib.ExitStack() as opened:
+        stack = opened.enter_context(open_stack(path))
+        names = [factor.name for factor in factors]
+        bands = stack.band_indexes(names)
+        there = [stack.factors[band - 1] for band in bands]
+        _check_kinds(factors, there, name, progress)
+        specs = [FactorSpec(one.name, one.kind, one.unit, one.title, one.classes) for one in factors]
+        matcher = ClassMatcher(specs, there)
+        for factor, labels in matcher.unknown.items():
+            text = f'Classes of the factor "{factor}" in TARGET that STACK does not have'
+            progress.report(0.0, f"{text}: {join_names(labels)}. They count as no class.")
+        if abs(stack.grid.cell_size() / size - 1) > PIXEL_TOLERANCE:
+            progress.warn(
+                f"The cells of TARGET are {stack.grid.cell_size():.4g} m, those of STACK {size:.4g} m. Slope and "
+                "curvature depend on that. Build both stacks with the same cell size."
+            )
+        part = SubProgress(progress, 0.0, 0.8)
+        values, places, total = draw_cells(stack, _everywhere, seed, part, lambda block: stack.read(block, names))
+        require_some(places, f"TARGET ({name})")
+        every = np.full((len(stack.factors), len(places)), np.nan, dtype=np.float32)
+        every[[band - 1 for band in bands]] = values.T
+        marks = UndeclaredNodataCheck(stack)
+        marks.add(every)
+        marks.require_none()
+        values = matcher.apply(np.ascontiguousarray(values.T)[:, :, None])[:, :, 0].T
+        safety = np.full(len(places), np.nan, dtype=np.float32)
+        if safety_factor is not None:
+            role = "safety factor of TARGET"
+            raster = opened.enter_context(open_band(safety_factor, role, progress, "safety factor"))
+            stack.grid.require_same(Grid.from_dataset(raster, role), "TARGET", f"{role} raster")
+            take_out_undeclared_nodata(raster, stack.grid, role, progress, limits=(0.0, np.inf))
+            safety = values_at(raster, stack.grid, places, SubProgress(progress, 0.8, 1.0))
+    counts = np.full(len(places), total / len(places))
+    roles, areas = np.ones((len(cells.roles), len(places)), dtype=bool), np.full(len(places), len(cells.lands))
+    values, width = np.ascontiguousarray(values), cell_widths(stack.grid, places)
+    return UnlabelledCells(values, safety, counts, width, areas, roles, is_target=True)
+
+
+def _everywhere(block: Block) -> np.ndarray:
+    return np.ones(block.shape, dtype=bool)
+
+
+def _check_kinds(factors: Sequence[Any], there: Sequence[Any], name: str, progress: Progress) -> None:
+    for factor, other in zip(factors, there):
+        if factor.kind != other.kind:
+            raise ParameterInvalid(
+                f'The factor "{factor.name}" is {factor.kind} in STACK but {other.kind} in TARGET ({name}). Build both '
+                "stacks in the same way."
+            )
+        if factor.unit and other.unit and factor.unit != other.unit:
+            progress.warn(
+                f'The factor "{factor.name}" is in {factor.unit} in STACK but in {other.unit} in TARGET ({name}). '
+                "Build both stacks in the same units."
+            )
