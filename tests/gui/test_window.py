@@ -44,3 +44,17 @@ def test_five_regions_in_the_batch_dialog(play):
     loaded = [layer for layer in found["layers"] if layer["renderer"] == "singlebandpseudocolor"]
     assert len(loaded) == 5
     assert len({layer["group"] for layer in loaded}) == 5, "one group for each row"
+
+
+def test_from_layers_to_a_report_by_the_dock(play):
+    found = play("six_steps")
+    assert found["width"] <= 420, "it must leave room for the map on a small screen"
+    assert found["at first"] == ["to do"] * 6 and found["after next"] == ["done", *["to do"] * 5]
+    assert found["at the end"] == ["done"] * 6 == found["moved"]
+    assert found["without faults"] == ["outdated"] * 6 and "Faults" in found["says"]
+    assert "landslides" in found["results"][0] and "AUC" in found["results"][2] and "AUC" in found["results"][4]
+    assert "map_sheet.pdf" in found["made"] and "validation.html" in found["made"]
+    assert "Out of fold: AUC" in found["training_says"]
+    made = {layer["name"]: layer for layer in found["layers"] if layer["group"] == "Scarp: Region"}
+    assert {"Susceptibility", "Susceptibility zones", "Factor stack", "Windows"} <= set(made)
+    assert made["Susceptibility zones"]["renderer"] == "paletted"

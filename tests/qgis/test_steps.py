@@ -422,3 +422,81 @@ def test_options_of_the_last_run_stay_and_its_layers_follow_the_dock(control, ru
     control.adopt(control.region, DATA, 0, {"OUTPUT": str(folder / "factors.tif")})
     assert control.regions.layers(control.region)["RIVERS"] is None
     assert look(control)[DATA] == DONE
+
+
+# The dock
+
+
+class Window:
+    """What the dock needs of QGIS's window."""
+
+    def setActiveLayer(self, layer) -> None:
+        self.active = layer
+
+    def zoomToActiveLayer(self) -> None:
+        self.zoomed = True
+
+
+@pytest.fixture
+def dock(plugin, area, tmp_path, monkeypatch):
+    from scarp.gui.steps.dock import StepsDock
+
+    monkeypatch.setenv("SCARP_STATE", str(tmp_path / "state"))
+    project = QgsProject.instance()
+    project.clear()
+    assert project.write(str(tmp_path / "valley.qgz"))
+    layers_of(area, project)
+    made = StepsDock(Window())
+    made.resize(380, 620)
+    made.show()
+    wait(made.control, lambda: made.control.states)
+    yield made
+    made.shut_down()
+    made.close()
+    made.deleteLater()
+    project.clear()
+
+
+def rows(dock) -> list[list[str]]:
+    items = [dock.steps.topLevelItem(row) for row in range(dock.steps.topLevelItemCount())]
+    return [[item.text(column) for column in range(3)] for item in items]
+
+
+def test_the_dock_shows_six_steps_and_what_comes_next(dock):
+    assert [row[0] for row in rows(dock)] == ["1 Data", "2 Check", "3 Train", "4 Map", "5 Validate", "6 Report"]
+    assert {row[2] for row in rows(dock)} == {"to do"}
+    assert dock.next_button.text() == "Next: Prepare the data" and dock.next_button.isEnabled()
+    assert dock.pages[DATA].run_button.isEnabled() and not dock.pages[MAP].run_button.isEnabled()
+    assert "Train" in dock.pages[MAP].run_button.toolTip()
+
+
+def test_the_boxes_follow_the_project_and_the_user(dock):
+    box = dock.form.boxes["DEM"]
+    assert box.currentText() == "dem" and dock.form.fields["LITHOLOGY_FIELD"].currentField() == "rock"
+    assert dock.form.boxes["STABLE"].isHidden() and not box.isHidden()
+    dock.form.more.click()
+    assert not dock.form.boxes["STABLE"].isHidden()
+    box.setCurrentIndex(box.findText("landcover"))
+    box.activated.emit(box.currentIndex())
+    chosen = dock.control.regions.layers(dock.control.region)["DEM"]
+    assert chosen.name() == "landcover" and QgsProject.instance().isDirty()
+
+
+def test_links_select_layers(dock):
+    layer = dock.control.regions.layers(dock.control.region)["RIVERS"]
+    dock.follow_link(DATA, f"layer:{layer.id()}")
+    assert dock.iface.active is layer and dock.iface.zoomed
+
+
+def test_the_old_entry_opens_the_curves(dock):
+    dock.choose(TRAIN)
+    assert dock.current == TRAIN and dock.training.isVisible()
+
+
+def test_regions_are_chosen_in_the_box(dock):
+    dock.control.regions.add("North side")
+    assert [dock.regions.itemText(row) for row in range(dock.regions.count())] == ["Region", "North side"]
+    assert dock.form.boxes["RIVERS"].currentText() == "rivers"
+    dock.regions.setCurrentIndex(0)
+    dock.regions.activated.emit(0)
+    assert dock.control.region.name == "Region"
