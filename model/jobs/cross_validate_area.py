@@ -19,7 +19,7 @@ from ..stack import open_stack
 from ..threads import limited_to
 from ..training.areas import AreaFiles, open_areas
 from ..training.fit import FittedNetwork
-from ..training.settings import CROSS_FITTED, TrainingSettings
+from ..training.settings import CROSS_FITTED, STABILITY, TrainingSettings
 from ..validation import out_of_fold as oof
 from ..windows.area_cells import sample_areas
 from ..windows.split import Blocks, DividedLand, TrainingRasters
@@ -81,7 +81,9 @@ def cross_validate_area(
         shared.start_training_log(work.kind, work.output, settings, progress, part=f"fold {work.title(fold)}") as log,
     ):
         names, part = [area.name for area in rest], SubProgress(progress, 0.0, 0.85)
-        fitted = _fit(work.kind, settings, areas, names, part, log)
+        # With PHYSICS=stability the area is the land whose map is wanted; its labels are not read.
+        target = (left_out.stack, left_out.safety_factor) if settings.physics == STABILITY else None
+        fitted = _fit(work.kind, settings, areas, names, part, log, target)
         log.finish(fitted.ended, fitted.metrics)
         grid = areas[0].grid
     with limited_to(threads) if threads is not None else contextlib.nullcontext(), open_stack(left_out.stack) as stack:
@@ -106,10 +108,11 @@ def _fit(
     names: Sequence[str],
     progress: Progress,
     log: TrainingLog,
+    target: tuple[Any, Any] | None,
 ) -> FittedNetwork:
     """Train on areas. All that is chosen is chosen there."""
     if settings.method == CROSS_FITTED:
-        return train_by_cross_fitting(areas, settings, progress, log=log, names=names).result.fitted
+        return train_by_cross_fitting(areas, settings, progress, log=log, names=names, target=target).result.fitted
     part = SubProgress(progress, 0.0, 0.3)
     cells = sample_areas(areas, settings.block_side, settings.buffer, settings.seed, part)
     return fit_cell_model(kind, cells, areas[0].factors, settings, SubProgress(progress, 0.3, 1.0))

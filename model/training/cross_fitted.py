@@ -85,7 +85,8 @@ class Choice:
         if self.violation is None or self.violation_additive is None:
             return self._worth
         alone = f", {100 * self.violation_additive:.1f} % without the network" if self.steps else ""
-        return f"{self._worth} Of the land under warning {100 * self.violation:.1f} % is called safe{alone}."
+        land = "unstable land with labels" if self.land else "land under warning"
+        return f"{self._worth} Of the {land} {100 * self.violation:.1f} % is called safe{alone}."
 
     @property
     def _worth(self) -> str:

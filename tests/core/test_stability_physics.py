@@ -320,6 +320,31 @@ def test_without_land_there_is_nothing_to_learn_from(tmp_path):
     assert "physics_weight" not in result.metrics and result.metrics["violation_rate"] is not None
 
 
+OPTIONS = CrossValidationOptions("pcum", folds=3, random_split=False, processes=1)
+
+
+def test_an_area_that_is_left_out_is_the_target(areas, tmp_path, monkeypatch):
+    folder, (xy, _), _ = areas
+    seen = []
+    original = land_physics.LandPhysics.__init__
+
+    def remember(self, problem, cells, unlabelled, *rest):
+        seen.append((unlabelled.is_target, len(cells.lands), float(unlabelled.values[:, 1].mean())))
+        original(self, problem, cells, unlabelled, *rest)
+
+    monkeypatch.setattr(land_physics.LandPhysics, "__init__", remember)
+    east = dataclasses.replace(GRID, transform=GRID.transform * Affine.translation(3 * SIZE, 0))
+    land(tmp_path / "more", 8, -0.8, -3.0, grid=east)
+    files = folder / "home" / "stack.tif", folder / "home" / "labels.tif", Points("slides", xy=xy), tmp_path / "map.tif"
+    more = {f"more_{name}": [tmp_path / "more" / f"{name}.tif"] for name in ("stack", "labels")}
+    more = {"more_stacks": more["more_stack"], "more_labels": more["more_labels"]}
+    settings = preset_settings("recommended", {"physics": "stability", "block": 200.0})
+    cross_validate(*files, **more, options=OPTIONS, settings=settings, progress=NullProgress())
+    assert [one[:2] for one in seen] == [(True, 1), (True, 1)]
+    # Without the first area it is the target, and the other way round.
+    assert seen[0][2] == pytest.approx(1000, abs=20) and seen[1][2] == pytest.approx(850, abs=20)
+
+
 def test_cross_validation_uses_a_region_as_the_target(areas, tmp_path, monkeypatch):
     folder, (xy, _), _ = areas
     seen = []
@@ -335,7 +360,7 @@ def test_cross_validation_uses_a_region_as_the_target(areas, tmp_path, monkeypat
     halves = [box(left, bottom, middle, top), box(middle, bottom, right, top)]
     regions = Polygons("regions", geometries=halves)
     settings = preset_settings("recommended", {"physics": "stability", "block": 150.0, "seed": 3})
-    options = CrossValidationOptions("pcum", folds=3, random_split=False, processes=1)
+    options = OPTIONS
     files = folder / "home" / "stack.tif", folder / "home" / "labels.tif", Points("slides", xy=xy), tmp_path / "map.tif"
     given = {"options": options, "settings": settings, "progress": NullProgress()}
     result = cross_validate(*files, regions=regions, **given)
