@@ -24,6 +24,7 @@ class PredictSusceptibility(ScarpAlgorithm):
         "OUTPUT_UNCERTAINTY": "uncertainty",
         "OUTPUT_APPLICABILITY": "applicability",
         "OUTPUT_DISAGREEMENT": "difference",
+        "OUTPUT_BIVARIATE": "bivariate",
     }
     SUMMARY = (
         "Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack's own "
@@ -48,8 +49,11 @@ class PredictSusceptibility(ScarpAlgorithm):
         "OUTPUT": "GeoTIFF, 0 to 1, more is more susceptible. On the stack's cells, or on cells of 600 m if all "
         "models predict patches of 600 m (BPNN and ResNet). The log and the layer state the verdict: usable, weak or "
         "do not use, and why.",
-        "OUTPUT_UNCERTAINTY": "GeoTIFF with the standard deviation over samples and models. Needs SAMPLES or several "
-        "models.",
+        "OUTPUT_UNCERTAINTY": "GeoTIFF. One model of PRESET=recommended: its standard error, by the models of its "
+        "folds, each of which was trained without a fifth of the land; and lower and upper bound of an interval that "
+        "held the landslide density of nine tenths of the areas that were left out whole, for low, medium and high "
+        "susceptibility. With SAMPLES or several models: the standard deviation over them. Models of earlier versions "
+        "and other kinds need one of these.",
         "OUTPUT_APPLICABILITY": "GeoTIFF with the number of factors outside the training data of the model; 0 is "
         "inside. Do not trust the map where many are outside.",
         "SAFETY_FACTOR": 'Raster from "Build safety factor" on the grid of the stack, with which log and report '
@@ -60,6 +64,9 @@ class PredictSusceptibility(ScarpAlgorithm):
         "outside the training data. Needs matplotlib and jinja2.",
         "OUTPUT_DISAGREEMENT": "GeoTIFF with the rank of each cell on the map less its rank by slope alone (band 1) "
         "and by the factor of safety (band 2), −1 to 1. Ranks are shares of the land with a lower value.",
+        "OUTPUT_BIVARIATE": "GeoTIFF with nine classes of susceptibility and uncertainty in one map. Low is less than "
+        "half the mean landslide density of the training land, high more than twice. Certain is a standard error of "
+        "the susceptibility below 0.05, very uncertain from 0.1 on. It needs what OUTPUT_UNCERTAINTY needs.",
     }
 
     def define(self) -> None:
@@ -78,6 +85,7 @@ class PredictSusceptibility(ScarpAlgorithm):
             "OUTPUT_DISAGREEMENT", "Difference from slope and factor of safety", optional=True
         )
         self.declare(disagreement)
+        self.declare(p.raster_output("OUTPUT_BIVARIATE", "Susceptibility and uncertainty", optional=True))
 
     def check(self, arguments: Arguments) -> None:
         arguments.scheduler()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import nn
 
 from .artifact_header import (
     FORMAT,
+    FORMAT_WITH_CALIBRATION,
     FORMAT_WITHOUT_CALIBRATION,
     HEADER_KEY,
     factor_to_dict,
@@ -31,6 +32,7 @@ from .networks.unet import set_sample
 from .outputs.atomic import atomic_output
 from .outputs.run_record import checksum
 from .training.devices import choose_device, choose_precision, lower_precision
+from .uncertainty import DensityInterval, FoldNetwork
 
 MAX_FILE_BYTES = 2 * 1024**3
 _CHECKSUM = "checksum"  # of the tensors, a key of ``training``; older files have none
@@ -54,6 +56,8 @@ class TrainedModel:
     versions: dict[str, str]
     network: Any = field(repr=False)  # a ``torch.nn.Module`` with ``halo`` and ``align``; see :mod:`.networks`
     calibration: Calibration | None = None  # of the logit, if the susceptibility is a probability
+    interval: DensityInterval | None = None  # of the logit before its calibration; of cross-fitted models
+    folds: list[FoldNetwork] = field(default_factory=list, repr=False)  # of cross-fitted models
 
     def __post_init__(self) -> None:
         self.encoder = Encoding(self.factors, self.encoding)
@@ -72,6 +76,10 @@ class TrainedModel:
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
         self.network.eval().to(self.device)
+
+    def with_network(self, network: Any) -> TrainedModel:
+        """Return this model with another network that reads the same channels."""
+        return replace(self, network=network, folds=[])
 
     def calibrated(self, logit: Any) -> Any:
         """Return the logit of landslide, an array or tensor, from that of the network."""
@@ -98,7 +106,8 @@ class TrainedModel:
         return np.where(valid, result, np.float32(np.nan))
 
 
-_MEMBERS = tuple(member.name for member in fields(TrainedModel) if member.name != "network")
+_MEMBERS = tuple(member.name for member in fields(TrainedModel) if member.name not in ("network", "folds"))
+_OPTIONAL = ("calibration", "interval")  # members that a file has only if they are there
 
 
 def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
@@ -108,6 +117,8 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
         OutputNotWritable: the file cannot be written.
     """
     tensors = network_tensors(model.network)
+    for number, fold in enumerate(model.folds):
+        tensors |= {_of_fold(number, name): value for name, value in network_tensors(fold.network).items()}
     content = {
         **{name: getattr(model, name) for name in _MEMBERS},
         "format": FORMAT_WITHOUT_CALIBRATION,
@@ -115,9 +126,16 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
         "factors": [factor_to_dict(spec) for spec in model.factors],
         "training": {**model.training, _CHECKSUM: checksum(tensors)},
     }
-    del content["calibration"]
-    if model.calibration is not None:
-        content.update(format=FORMAT, calibration=model.calibration.as_dict())
+    for name in _OPTIONAL:
+        part = content.pop(name)
+        if part is not None:
+            content[name] = part.as_dict()
+    if model.folds:
+        content["folds"] = [fold.architecture for fold in model.folds]
+    if model.folds or model.interval is not None:
+        content["format"] = FORMAT
+    elif model.calibration is not None:
+        content["format"] = FORMAT_WITH_CALIBRATION
     header = write_header(content)
     # Never write a file that would be refused on reading.
     read_header(header, Path(path).name)
@@ -142,24 +160,17 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
     try:
         with safe_open(str(path), framework="np") as stream:
             header = read_header((stream.metadata() or {}).get(HEADER_KEY, "{}"), str(path))
-            network = _build(header, path)
-            tensors = _read_tensors(stream, network, path)
+            networks = [_build(header, path, own) for own in (header["architecture"], *header["folds"])]
+            tensors = _read_tensors(stream, networks, path)
     except (SafetensorError, OSError) as error:
         raise invalid_model(path, f"it cannot be read ({error})") from error
     # A changed bit in a weight would change the map without any other symptom.
     if header["training"].pop(_CHECKSUM, checksum(tensors)) != checksum(tensors):
         raise invalid_model(path, "it is damaged: its weights are not those that were written")
-    network = network.to_empty(device="cpu")
-    state = network.state_dict().items()
-    found = {name: torch.from_numpy(tensors[name]) if name in tensors else torch.zeros_like(old) for name, old in state}
-    network.load_state_dict(found)
-    if hasattr(network, "check"):
-        try:
-            network.check()  # type: ignore[operator]  # torch types every member as a tensor or module
-        except ParameterInvalid as error:
-            raise invalid_model(path, f"its network is wrong: {error}") from error
+    network, *of_folds = [_filled(one, number - 1, tensors, path) for number, one in enumerate(networks)]
+    folds = [FoldNetwork(*pair) for pair in zip(header["folds"], of_folds)]
     header["pixel_size"] = float(header["pixel_size"])
-    return TrainedModel(**{name: header[name] for name in _MEMBERS}, network=network)
+    return TrainedModel(**{name: header[name] for name in _MEMBERS}, network=network, folds=folds)
 
 
 def network_tensors(network: nn.Module) -> dict[str, np.ndarray]:
@@ -170,21 +181,44 @@ def network_tensors(network: nn.Module) -> dict[str, np.ndarray]:
     }
 
 
-def _build(header: Mapping[str, Any], path: Path) -> nn.Module:
-    """Build the network without allocating its weights."""
+def _of_fold(number: int, name: str) -> str:
+    """Return the name in the file of a tensor of the network of a fold, or with -1 of the network of all land."""
+    return name if number < 0 else f"fold {number + 1}/{name}"
+
+
+def _build(header: Mapping[str, Any], path: Path, architecture: dict[str, Any]) -> nn.Module:
+    """Build a network without allocating its weights."""
     try:
-        check_architecture(header["architecture"])
+        check_architecture(architecture)
         channels = Encoding(header["factors"], header["encoding"]).channels
-        found = header["architecture"]["channels"]
+        found = architecture["channels"]
         if found != channels:
             raise invalid_model(path, f"its network reads {found} channels, but its factors give {channels}")
         curves = len(Encoding(header["factors"], header["encoding"]).continuous)
-        if header["architecture"].get("continuous", curves) != curves:
+        if architecture.get("continuous", curves) != curves:
             raise invalid_model(path, f"its network has curves of other factors than the {curves} continuous ones")
         with torch.device("meta"):
-            return build_network(header["architecture"])
+            return build_network(architecture)
     except ParameterInvalid as error:
         raise invalid_model(path, f"its network is wrong: {error}") from error
+
+
+def _filled(network: nn.Module, fold: int, tensors: Mapping[str, np.ndarray], path: Path) -> nn.Module:
+    """Return a network with its weights from the tensors of a file; ``fold`` as for :func:`_of_fold`."""
+    network = network.to_empty(device="cpu")
+    names = {name: _of_fold(fold, name) for name in network.state_dict()}
+    network.load_state_dict(
+        {
+            name: torch.from_numpy(tensors[names[name]]) if names[name] in tensors else torch.zeros_like(old)
+            for name, old in network.state_dict().items()
+        }
+    )
+    if hasattr(network, "check"):
+        try:
+            network.check()  # type: ignore[operator]  # torch types every member as a tensor or module
+        except ParameterInvalid as error:
+            raise invalid_model(path, f"its network is wrong: {error}") from error
+    return network.eval()
 
 
 def _state(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -196,8 +230,13 @@ def _stored(value: torch.Tensor) -> tuple[torch.dtype, str]:
     return (torch.float32, "F32") if value.dtype.is_floating_point else (torch.int32, "I32")
 
 
-def _read_tensors(stream: Any, network: nn.Module, path: Path) -> dict[str, np.ndarray]:
-    expected = _state(network)
+def _read_tensors(stream: Any, networks: Sequence[nn.Module], path: Path) -> dict[str, np.ndarray]:
+    """Return the tensors of the network of all land and of those of the folds, by their names in the file."""
+    expected = {
+        _of_fold(number - 1, name): value
+        for number, network in enumerate(networks)
+        for name, value in _state(network).items()
+    }
     if set(stream.keys()) != set(expected):
         raise invalid_model(path, "its tensors are not those of its network")
     tensors = {}

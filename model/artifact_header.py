@@ -14,8 +14,10 @@ from .errors import InputMissing, ModelFileInvalid
 from .factors.definitions import CATEGORICAL, CONTINUOUS, MAX_CLASSES
 from .safe_json import is_text, parse_json
 from .training.settings import KINDS
+from .uncertainty import MAX_FOLDS, DensityInterval
 
-FORMAT = 2  # increased when older versions of Scarp can no longer read new files correctly
+FORMAT = 3  # increased when older versions of Scarp can no longer read new files correctly
+FORMAT_WITH_CALIBRATION = 2  # of files with a calibration and no other optional field
 FORMAT_WITHOUT_CALIBRATION = 1  # of files without one, which older versions read too
 HEADER_KEY = "scarp"  # a single key, because the library writes several in no fixed order
 MAX_HEADER_LENGTH = 16 * 1024 * 1024
@@ -26,6 +28,7 @@ _MAX_DEPTH = 8
 _TABLES = ("architecture", "settings", "metrics", "training", "versions")
 _FIELDS = {"format", "program", "kind", "encoding", "factors", "pixel_size", "seed", "history", *_TABLES}
 _CALIBRATION = "calibration"  # field of calibrated models only
+_OPTIONAL = {_CALIBRATION, "folds", "interval"}  # fields of newer files, which may be missing
 _FACTOR_FIELDS = ("name", "kind", "unit", "title", "classes", "mean", "std", "minimum", "maximum", "seen")
 
 
@@ -35,8 +38,9 @@ def write_header(content: Mapping[str, Any]) -> str:
 
 
 def read_header(text: str, source: str) -> dict[str, Any]:
-    """Parse and check the header of the file ``source``; ``factors`` become :class:`FactorSpec` objects, and
-    ``calibration`` a :class:`Calibration` or ``None``.
+    """Parse and check the header of the file ``source``; ``factors`` become :class:`FactorSpec` objects,
+    ``calibration`` a :class:`Calibration` or ``None``, ``interval`` a :class:`DensityInterval` or ``None``, and
+    ``folds`` is a list.
 
     Raises:
         ModelFileInvalid: anything is missing, of the wrong type or out of range, or of a newer format.
@@ -57,7 +61,9 @@ def read_header(text: str, source: str) -> dict[str, Any]:
             f"The model {source} was written by a newer version of Scarp (format {content['format']}, this version "
             f"reads up to {FORMAT}). Update the plugin."
         )
-    fields = _FIELDS | {_CALIBRATION} if content["format"] > FORMAT_WITHOUT_CALIBRATION else _FIELDS
+    allowed = {FORMAT_WITHOUT_CALIBRATION: set(), FORMAT_WITH_CALIBRATION: {_CALIBRATION}}
+    optional = allowed.get(content["format"], _OPTIONAL)
+    fields = _FIELDS | (optional if content["format"] == FORMAT_WITH_CALIBRATION else optional & set(content))
     if set(content) != fields:
         names = ", ".join(sorted(str(name)[:40] for name in set(content) ^ fields))
         raise check.invalid(f"fields of its header are missing or unknown: {names}")
@@ -71,6 +77,14 @@ def read_header(text: str, source: str) -> dict[str, Any]:
     if _CALIBRATION in content:
         check.require(Calibration.read(content[_CALIBRATION]) is not None, "its calibration is wrong")
     content[_CALIBRATION] = Calibration.read(content.get(_CALIBRATION))
+    if "interval" in content:
+        check.require(DensityInterval.read(content["interval"]) is not None, "its interval is wrong")
+    content["interval"] = DensityInterval.read(content.get("interval"))
+    folds = content.setdefault("folds", [])
+    check.require(isinstance(folds, list) and len(folds) <= MAX_FOLDS, "its networks of folds are wrong")
+    for architecture in folds:
+        check.require(isinstance(architecture, dict), "its networks of folds are wrong")
+        check.plain(architecture, "folds")
     history, factors = content["history"], content["factors"]
     check.require(isinstance(history, list) and len(history) <= 100000, "its history is wrong")
     for epoch in history:

@@ -33,6 +33,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from scarp.model.prediction import bivariate
 from scarp.model.warning.classes import COLOURS, NAMES
 from scarp.model.zones.schemes import DEFAULT_ZONE_NAMES, zone_colours
 
@@ -109,6 +110,7 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
         "rainfall",
         "uncertainty",
         "applicability",
+        "bivariate",
         "difference",
         "stack",
         "hillshade",
@@ -124,6 +126,10 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
         ],
     )
     classes(layers["warning"], [(number, QColor(*COLOURS[number]), name) for number, name in NAMES.items()])
+    classes(
+        layers["bivariate"],
+        [(number, QColor(*bivariate.COLOURS[number]), name) for number, name in bivariate.NAMES.items()],
+    )
     classes(layers["labels"], [(0, QColor("#deebda"), "stable"), (1, QColor("#c0392b"), "landslide")])
     stops(
         layers["safety_factor"],
@@ -272,6 +278,32 @@ def vectors() -> dict[str, QgsVectorLayer]:
     return layers
 
 
+LEGEND_CELL = 34  # side of a class in the legend of both, points
+
+
+def write_bivariate_legend(path: Path) -> None:
+    """Write the classes of susceptibility and uncertainty as a square, for a print layout: QGIS lists them only."""
+    side, left, top, parts = LEGEND_CELL, 58, 8, []
+    for number, (red, green, blue, _) in bivariate.COLOURS.items():
+        level, doubt = divmod(number - 1, 3)
+        place = f'x="{left + doubt * side}" y="{top + (2 - level) * side}" width="{side}" height="{side}"'
+        name = bivariate.NAMES[number]
+        parts.append(f'<rect {place} fill="#{red:02x}{green:02x}{blue:02x}"><title>{name}</title></rect>')
+    for level, text in enumerate(bivariate.LEVELS):
+        place = f'x="{left - 5}" y="{top + (2.6 - level) * side:g}" text-anchor="end"'
+        parts.append(f"<text {place}>{text}</text>")
+    bottom = top + 3 * side
+    for doubt, text in enumerate(("certain", "uncertain", "very")):
+        place = f'x="{left + (doubt + 0.5) * side:g}" y="{bottom + 10}" text-anchor="middle"'
+        parts.append(f'<text {place} font-size="7">{text}</text>')
+    middle = top + 1.5 * side
+    parts.append(f'<text transform="translate(10 {middle:g}) rotate(-90)" text-anchor="middle">susceptibility</text>')
+    parts.append(f'<text x="{left + 1.5 * side:g}" y="{bottom + 24}" text-anchor="middle">uncertainty</text>')
+    size = left + 3 * side + 10, bottom + 32
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" font-family="sans-serif"'
+    path.write_text(f'{head} font-size="9">\n' + "\n".join(parts) + "\n</svg>\n", encoding="utf-8")
+
+
 def main() -> None:
     """Write all styles."""
     application = QgsApplication([], False)
@@ -284,6 +316,7 @@ def main() -> None:
                 raise SystemExit(f"{name}: {message}")
             print(STYLES / f"{name}.qml")
             del layer
+    write_bivariate_legend(STYLES / "bivariate_legend.svg")
     application.exitQgis()
 
 

@@ -42,7 +42,7 @@ from .parameters import absolute_path, file_of
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"  # stands for the QML file that the core wrote beside a raster of classes
 _INPUTS = "stack rainfall safety_factor factor_of_safety labels"
-_MAPS = "applicability uncertainty susceptibility difference zones"
+_MAPS = "applicability uncertainty bivariate susceptibility difference zones"
 ORDER = (*_INPUTS.split(), *_MAPS.split(), SIDECAR_STYLE, "warning", "folds", "windows", "points")
 """Styles from the bottom of a layer group to its top: inputs, results, and vector layers above both."""
 

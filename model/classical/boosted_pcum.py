@@ -66,8 +66,15 @@ def add_boosting(result: CrossFitted, seed: int, progress: Progress) -> CrossFit
         for own, one in zip([*result.of_folds, fitted.network], [*best.folds, whole])
     ]
     fitted = dataclasses.replace(fitted, network=made[-1][0], architecture=made[-1][1])
-    mean, of_folds = (result.on_training + logits[-1]) / 2, [network for network, _ in made[:-1]]
-    return dataclasses.replace(result, fitted=fitted, out_of_fold=after, on_training=mean, of_folds=of_folds)
+    of_folds, described = map(list, zip(*made[:-1]))
+    return dataclasses.replace(
+        result,
+        fitted=fitted,
+        out_of_fold=after,
+        on_training=(result.on_training + logits[-1]) / 2,
+        of_folds=of_folds,
+        fold_architectures=described,
+    )
 
 
 def _choose(result: CrossFitted, numbers: np.ndarray, seed: int, progress: Progress) -> _Tried:

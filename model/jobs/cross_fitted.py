@@ -22,12 +22,15 @@ from ..networks.unet import NONE
 from ..progress import NullProgress, Progress, SubProgress
 from ..provenance import records
 from ..stack import open_stack
+from ..training import additive_fit
 from ..training.areas import numbers_of_areas, warn_of_overlap
 from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, FitInputs, fit_cross_fitted
 from ..training.fine_tuning import StartModel, adapt_cells
 from ..training.fit import FittedNetwork
+from ..training.left_out_areas import fit_interval
 from ..training.settings import STABILITY, TrainingSettings
 from ..training.unet_fit import add_unet, window_side
+from ..uncertainty import DensityInterval
 from ..validation.out_of_fold import predict_every_fold
 from ..validation.probability import ProbabilityCounts
 from ..validation.unseen_land import SLOPE, ScoredCells
@@ -57,6 +60,7 @@ class CrossFittedRun:
     areas: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # what is known of each, where several are
     where, note = "Out of fold", CHOSEN_NOTE
     sample: CellSet | None = None
+    interval: DensityInterval | None = None
 
     def features(self, grid: Grid, seed: int) -> list[WindowFeature]:
         """Return the blocks of the first area with their fold."""
@@ -91,6 +95,10 @@ class CrossFittedRun:
         choice = self.result.choice
         found: dict[str, Any] = {"choice": {**dataclasses.asdict(choice), "text": choice.text, "note": CHOSEN_NOTE}}
         return {**found, "areas": self.areas} if self.areas else found
+
+    def add_uncertainty(self, model: TrainedModel) -> None:
+        """Give the model the networks of its folds and its interval; see :class:`~.trained_on.TrainedOn`."""
+        model.folds, model.interval = self.result.fold_networks, self.interval
 
     def calibrate(self, model: TrainedModel, run: TrainingRun) -> ProbabilityCounts:
         """Calibrate on the predictions out of fold; see :class:`~.trained_on.TrainedOn`."""
@@ -184,7 +192,7 @@ def train_by_cross_fitting(
         values, factors = adapt_cells(start, cells.values, factors, progress)
         cells = dataclasses.replace(cells, values=values)
     inputs = FitInputs(cells, factors, settings, checkpoint, start, log or TrainingLog(), unlabelled, left_out)
-    result = _fit(areas, inputs, SubProgress(progress, 0.2, 1.0))
+    result = _fit(areas, inputs, SubProgress(progress, 0.2, 0.97))
     if result.counts is not None:
         cells = dataclasses.replace(cells, counts=result.counts)
     labelled = np.isfinite(result.out_of_fold) & (cells.labels != UNKNOWN)
@@ -193,7 +201,12 @@ def train_by_cross_fitting(
     logits = torch.from_numpy(result.out_of_fold[labelled])
     numbers = cell_metrics(logits, cells.labels[labelled], cells.counts[labelled], settings)
     result.fitted.metrics.update(numbers, violation_rate=result.choice.violation)
-    return CrossFittedRun(cells, result, settings, names)
+    run = CrossFittedRun(cells, result, settings, names)
+    curves = additive_fit.read_curves(result.fitted.network.curves)[0]
+    chosen = result.choice.curves, result.choice.linear
+    widths, part = [rasters.grid.width for rasters in areas], SubProgress(progress, 0.97, 1.0)
+    run.interval = fit_interval(result.problem, cells, widths, curves, chosen, part)
+    return run
 
 
 def fit_outside(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,20 +24,24 @@ from ..inputs.rasters import REGION_TAG, create_raster
 from ..inputs.vectors import Polygons
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, sha256
+from ..prediction.bivariate import COLOURS, NAMES, NODATA
 from ..prediction.distributed import RemotePrediction, compute_remotely
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
+from ..prediction.fold_spread import FoldEnsemble, make_ensemble
 from ..prediction.pipeline import Plan, PredictionTotals, choose_compute_setup, compute_tiles, make_plan, write_tiles
 from ..prediction.settings import PredictionOptions
 from ..prediction.tile_cache import TileCache, resuming, tile_cache_for
-from ..prediction.tile_inference import MEAN, NOT_APPLICABLE, OUTSIDE, SPREAD, TileWork
+from ..prediction.tile_inference import BIVARIATE, MEAN, NOT_APPLICABLE, OUTSIDE, SPREAD, TileWork
 from ..prediction.tiling import coarse_grid
+from ..prediction.uncertainty_layers import UncertaintyLayers
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance import records
 from ..stack import open_stack
 from ..texts import join_names
 from ..training.settings import training_method
 from ..validation.verdict import Evidence, judge, tell, weakest
+from ..zones.raster import write_class_attributes
 from . import sources_of
 from .new_area import TextbookComparison, open_safety
 
@@ -83,6 +88,7 @@ def predict_susceptibility(
     safety_factor: AnyPath | None = None,
     output_html: AnyPath | None = None,
     output_disagreement: AnyPath | None = None,
+    output_bivariate: AnyPath | None = None,
     progress: Progress,
 ) -> PredictionSummary:
     """Predict the susceptibility of every cell that has all factors.
@@ -102,37 +108,35 @@ def predict_susceptibility(
         output: path of the float32 GeoTIFF, 0 to 1, NaN nodata.
         options: with a ``scheduler`` the inputs and the output's folder must lie on storage that all workers share.
         area: polygons to predict; ``None`` for the whole stack.
-        output_uncertainty: path of a float32 GeoTIFF with the standard deviation over models and samples.
+        output_uncertainty: path of a float32 GeoTIFF with the standard deviation over models and samples; for a single
+            cross-fitted model without samples the standard error by the models of its folds, and lower and upper bound
+            of its interval.
         output_applicability: path of a uint8 GeoTIFF with the number of factors outside the trained range or classes,
             255 nodata.
         safety_factor: factor of safety or rain index on the stack's grid, a rule that the map is compared with; without
             it that of an infinite slope with the usual soil, as far as the stack has slope.
         output_html: path of the report that compares the map with slope alone and the factor of safety.
         output_disagreement: path of a float32 GeoTIFF with the differences of their ranks, one band a rule.
+        output_bivariate: path of a uint8 GeoTIFF with the classes of ``prediction.bivariate``, 0 nodata.
 
     Raises:
         GridMismatch: the safety factor is on another grid.
         NoOverlap: it has no data on the map; or nothing can be compared for OUTPUT_DISAGREEMENT.
         FactorMissing: the stack lacks factors of a model.
         ModelFileInvalid: a model cannot be used.
-        ParameterInvalid: no model, or OUTPUT_UNCERTAINTY with a single model without samples.
+        ParameterInvalid: no model, or an output of uncertainty with a single model without samples and folds.
         DeviceUnavailable: the device does not exist, or its memory is too small.
         TooFewData: no cell has all factors.
         ScarpError: the cluster cannot be reached or failed; see ``cluster``.
     """
     progress = warning_log = WarningLog(progress)
-    paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability}
+    paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability, BIVARIATE: output_bivariate}
     check_writable(*paths.values(), output_html, output_disagreement)
     if output_html is not None:
         # Not for maps without a report, which need no matplotlib; now, before anything is computed.
         from .new_area_page import page_of_map
     if not models:
         raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
-    if output_uncertainty is not None and len(models) * max(options.samples, 1) < 2:
-        raise ParameterInvalid(
-            "OUTPUT_UNCERTAINTY is the standard deviation over several maps. Set SAMPLES to 2 or "
-            "more, or give several models."
-        )
     loaded = [load_model(path) for path in models]
     if len({model.calibration is None for model in loaded}) > 1:
         plain = join_names([Path(path).name for path, model in zip(models, loaded) if model.calibration is None])
@@ -157,9 +161,10 @@ def predict_susceptibility(
                 )
             reads, folder = [stack, *models], Path(output).parent
             cluster = closing.enter_context(connect(options.scheduler, progress, reads, folder))
-        arrays = [name for name, path in paths.items() if path is not None]
+        arrays = _arrays(paths)
         names = [os.path.basename(str(path)) for path in models]
-        ensemble, mask = Ensemble(opened, loaded, names, options.samples, progress), AreaMask(opened.grid, area)
+        ensemble = make_ensemble(opened, loaded, names, options.samples, progress, spread=SPREAD in arrays)
+        mask = AreaMask(opened.grid, area)
         safety = closing.enter_context(open_safety(safety_factor, opened.grid, progress))
         wanted = output_html is not None or output_disagreement is not None
         textbook = TextbookComparison.begin(opened, loaded, names, safety, mask, wanted)
@@ -184,8 +189,8 @@ def predict_susceptibility(
             tiles = compute_tiles(opened, run.work, run.plan, part, cache)
         # However the block ends, the threads that compute are told to stop.
         with contextlib.closing(tiles), _output_rasters(paths, opened.grid, run) as rasters:
-            watched = textbook.watch(tiles, run.ensemble.patch)
-            totals = write_tiles(watched, rasters, run.work, coarse_grid(opened.grid, run.ensemble.patch))
+            watched, grid = textbook.watch(tiles, run.ensemble.patch), coarse_grid(opened.grid, run.ensemble.patch)
+            totals = write_tiles(watched, rasters, run.work, grid, run.layers.made)
             _check_totals(totals, run, progress)
             stack_hash = ""
             # A file that vanished meanwhile is reported when the record is written.
@@ -219,8 +224,13 @@ def predict_susceptibility(
     if totals.reused:
         reused = f"{totals.reused:,} of {totals.tiles:,} tiles"
         progress.report(0.98, f"{reused} were taken from an earlier run with the same inputs that was stopped.")
+    _write_class_attributes(output_bivariate, run, verdict.suffix)
     outputs = {"OUTPUT": output, "OUTPUT_UNCERTAINTY": output_uncertainty, "OUTPUT_APPLICABILITY": output_applicability}
-    outputs |= {"OUTPUT_DISAGREEMENT": output_disagreement, "OUTPUT_HTML": output_html}
+    outputs |= {
+        "OUTPUT_DISAGREEMENT": output_disagreement,
+        "OUTPUT_HTML": output_html,
+        "OUTPUT_BIVARIATE": output_bivariate,
+    }
     record.write(outputs, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
@@ -238,6 +248,30 @@ class _Run:
     setup: ComputeSetup
     plan: Plan
     work: TileWork
+
+    def __post_init__(self) -> None:
+        self.layers = UncertaintyLayers(self.models, isinstance(self.ensemble, FoldEnsemble), self.share)
+
+    @property
+    def share(self) -> float | None:
+        """Share of landslide cells to which all models are calibrated, in the mean; ``None`` if they are not."""
+        shares = [model.calibration.share for model in self.models if model.calibration is not None]
+        return float(np.mean(shares)) if shares else None
+
+
+def _arrays(paths: Mapping[str, AnyPath | None]) -> list[str]:
+    """Return the arrays of a tile that the outputs need."""
+    wanted = {name for name, path in paths.items() if path is not None}
+    if BIVARIATE in wanted:
+        wanted.add(SPREAD)
+    return [name for name in paths if name in wanted and name != BIVARIATE]
+
+
+def _write_class_attributes(output: AnyPath | None, run: _Run, suffix: str) -> None:
+    """Write the names of the classes beside OUTPUT_BIVARIATE, if it is wanted."""
+    if output is not None:
+        classes = run.layers.classes
+        write_class_attributes(output, NAMES, COLOURS, classes.cells.tolist(), classes.km2, suffix)
 
 
 def _tile_cache(run: _Run, output: AnyPath, stack: AnyPath) -> TileCache | None:
@@ -273,11 +307,10 @@ def _log_plan(run: _Run, remote: bool, progress: Progress) -> None:
 @contextlib.contextmanager
 def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) -> Iterator[dict[str, Any]]:
     """Open the outputs by the names of their arrays; none is committed unless the block succeeds."""
-    shares = [model.calibration.share for model in run.models if model.calibration is not None]
-    calibrated = len(shares) == len(run.models)
+    calibrated = run.share is not None
     tags = {
         records.MEANING_TAG: records.PROBABILITY_MEANING if calibrated else records.MEANING,
-        **({records.PROBABILITY_TAG: repr(float(np.mean(shares)))} if calibrated else {}),
+        **({records.PROBABILITY_TAG: repr(run.share)} if calibrated else {}),
         "MODEL_KIND": ", ".join(model.kind for model in run.models),
         records.METHOD_TAG: ", ".join(training_method(model.settings) for model in run.models),
         records.MODEL_TAG: ", ".join(run.hashes),
@@ -290,15 +323,22 @@ def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) 
     coarse = coarse_grid(grid, run.ensemble.patch)
     kinds: dict[str, tuple[Grid, str, float, list[str]]] = {
         MEAN: (coarse, "float32", np.nan, [title]),
-        SPREAD: (coarse, "float32", np.nan, [f"standard deviation of the {title}"]),
+        SPREAD: (coarse, "float32", np.nan, run.layers.bands(title)),
+        BIVARIATE: (coarse, "uint8", NODATA, ["susceptibility and uncertainty"]),
         OUTSIDE: (grid, "uint8", NOT_APPLICABLE, ["factors outside the training data"]),
     }
     with contextlib.ExitStack() as opened:
         rasters = {}
         for name, path in paths.items():
             if path is not None:
-                overviews = Resampling.nearest if name == OUTSIDE else Resampling.average
-                raster = create_raster(path, *kinds[name], tags=tags, overviews=overviews)
+                overviews = {OUTSIDE: Resampling.nearest, BIVARIATE: Resampling.mode}.get(name, Resampling.average)
+                own: dict[str, Any] = {"tags": tags}
+                if name == SPREAD:
+                    own["tags"] = tags | run.layers.tags()
+                elif name == BIVARIATE:
+                    classes = json.dumps({str(number): text for number, text in NAMES.items()})
+                    own.update(colours=COLOURS, band_tags=[{"kind": "categorical", "classes": classes}])
+                raster = create_raster(path, *kinds[name], overviews=overviews, **own)
                 rasters[name] = opened.enter_context(raster)
         yield rasters
 
@@ -320,7 +360,9 @@ def _evidence(totals: PredictionTotals, run: _Run) -> Evidence:
     """Return what is known of the weakest model, with the values of the map and the noise of the ensemble's mean."""
     known = weakest(Evidence.of_training(model.kind, model.metrics, model.settings) for model in run.models)
     low, high = totals.histogram.values_at([0.05, 0.95])
-    noise = totals.spread / totals.cells / math.sqrt(run.ensemble.members) if totals.spread else None
+    averaged = run.ensemble.averaged
+    # Folds are not averaged, and their error says nothing about the noise of the map.
+    noise = totals.spread / totals.cells / math.sqrt(averaged) if totals.spread and averaged > 1 else None
     return replace(known, low_value=low, high_value=high, noise=noise)
 
 
@@ -333,7 +375,7 @@ def _summary(totals: PredictionTotals, run: _Run, warnings: list[str]) -> Predic
         mean=totals.total / totals.cells,
         minimum=totals.minimum,
         maximum=totals.maximum,
-        members=run.ensemble.members,
+        members=run.ensemble.averaged,
         tile=tiling.side,
         tile_height=tiling.height,
         halo=tiling.halo,

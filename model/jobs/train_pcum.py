@@ -253,6 +253,7 @@ class TrainingRun:
         if self.start is not None:
             training["start_from"] = {"name": self.start.name, "sha256": self.start.sha256}
         model, counts = trained_model(self.kind, fitted, settings, grid, training), None
+        data.add_uncertainty(model)
         if settings.probability:
             counts = data.calibrate(model, self)
             self._tell_calibrated(model, counts, data.where)

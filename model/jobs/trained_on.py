@@ -54,6 +54,9 @@ class TrainedOn(Protocol):
     def calibrate(self, model: TrainedModel, run: TrainingRun) -> ProbabilityCounts:
         """Give the model its calibration; return the counts of land that neither saw."""
 
+    def add_uncertainty(self, model: TrainedModel) -> None:
+        """Give the model what tells how uncertain it is, if there is anything."""
+
     def write_out_of_fold(self, model: TrainedModel, checksum: str, run: TrainingRun) -> None:
         """Write OUTPUT_OUT_OF_FOLD, if the run has it; ``checksum`` is that of the model file."""
 
@@ -87,6 +90,9 @@ class _InSubsets:
             work = CalibrationRun(*head, self.collected.split, self.collected.scan)
             model.calibration = calibrate(work, SubProgress(run.progress, run.fit_end, 0.95))
             return count_test_land(work, model, SubProgress(run.progress, 0.95, 0.97))
+
+    def add_uncertainty(self, model: TrainedModel) -> None:
+        """Add nothing: there are no folds."""
 
     def write_out_of_fold(self, model: TrainedModel, checksum: str, run: TrainingRun) -> None:
         """Write nothing: there are no folds."""

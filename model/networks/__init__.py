@@ -122,6 +122,8 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
                 nn.init.uniform_(module.bias, -bound, bound, generator=generator)
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
+        elif isinstance(module, AdditivePointwise):
+            module.share.fill_(1.0)
     if isinstance(network, AdditiveUNet):
         network.reset_to_zero()
     elif isinstance(network, (AdditivePointwise, PcumParts)):

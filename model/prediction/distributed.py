@@ -21,11 +21,12 @@ from ..inputs.vectors import Polygons
 from ..memory import retain_freed_memory
 from ..progress import NullProgress, Progress
 from ..stack import Stack
-from .ensemble import Ensemble, full_precision_fp32
+from .ensemble import full_precision_fp32
+from .fold_spread import make_ensemble
 from .pipeline import choose_compute_setup
 from .settings import PredictionOptions
 from .tile_cache import TileCache
-from .tile_inference import TileResult, TileWork
+from .tile_inference import SPREAD, TileResult, TileWork
 from .tiling import Tile, Tiling
 
 
@@ -51,7 +52,8 @@ class _OpenPrediction:
         self.stack = Stack(rasterio.open(remote.stack))
         models, quiet = [load_model(path) for path in remote.models], NullProgress()
         names = [os.path.basename(path) for path in remote.models]
-        ensemble = Ensemble(self.stack, models, names, remote.options.samples, quiet)
+        given = self.stack, models, names, remote.options.samples, quiet
+        ensemble = make_ensemble(*given, spread=SPREAD in remote.names)
         mask = AreaMask(self.stack.grid, remote.area)
         setup = choose_compute_setup(self.stack, ensemble, mask, remote.options, quiet)
         tiling = Tiling.of(self.stack.grid, remote.tile[0], ensemble.halo, ensemble.align, remote.tile[1])

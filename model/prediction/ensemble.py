@@ -65,6 +65,11 @@ class Ensemble:
         return len(self.models) * max(self.samples, 1)
 
     @property
+    def averaged(self) -> int:
+        """Number of maps that are averaged to the susceptibility."""
+        return self.members
+
+    @property
     def halo(self) -> int:
         """Largest halo of the models, in cells."""
         return max(model.halo for model in self.models)
@@ -135,28 +140,43 @@ class Ensemble:
         samples do not depend on the tiles either. Engines are those of :meth:`engines`, tiles those of :meth:`packed`,
         filled; ``step`` as for :class:`.engines.Engine`.
         """
-        mean: np.ndarray | None = None
-        squares = np.zeros(0, dtype=np.float64)
-        count = 0
+        total = RunningSpread()
         for number, (model, engine, tile) in enumerate(zip(self.models, engines, tiles)):
             for sample in range(self.samples) if self.samples else [None]:
                 seed = None if sample is None else number * _SEED_STEP + sample + 1
                 logit = engine.logit(tile, core, seed, lambda share: step(share / self.members))
                 probability = torch.sigmoid_(model.calibrated(torch.from_numpy(logit))).numpy()
-                count += 1
                 if self.members == 1:
                     return probability, None
-                if mean is None:
-                    mean = probability.astype(np.float64)
-                    squares = np.zeros_like(mean)
-                    continue
-                # Welford 1962: no loss of digits when the members hardly differ.
-                deviation = probability - mean
-                mean += deviation / count
-                squares += deviation * (probability - mean)
-        if mean is None:
+                total.add(probability)
+        if not total.count:
             raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
-        return mean.astype(np.float32), np.sqrt(squares / (count - 1)).astype(np.float32)
+        return total.mean.astype(np.float32), total.deviation().astype(np.float32)
+
+
+class RunningSpread:
+    """Mean and standard deviation of maps that are added one by one, without loss of digits when they hardly differ
+    (Welford 1962).
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = self._squares = np.zeros(0)
+
+    def add(self, values: np.ndarray) -> None:
+        """Add a map; all have the same shape."""
+        self.count += 1
+        if self.count == 1:
+            self.mean = values.astype(np.float64)
+            self._squares = np.zeros_like(self.mean)
+            return
+        deviation = values - self.mean
+        self.mean += deviation / self.count
+        self._squares += deviation * (values - self.mean)
+
+    def deviation(self) -> np.ndarray:
+        """Return the standard deviation, float64; of two maps at least."""
+        return np.sqrt(self._squares / (self.count - 1))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -224,6 +224,10 @@ def _memory(device: torch.device) -> float:
         return MEMORY
 
 
+MadeLayer = Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray]
+"""Makes one or several bands of the arrays of a tile and the area of a cell in each of its rows, in square metres."""
+
+
 @dataclass
 class PredictionTotals:
     """Sums over all tiles."""
@@ -245,9 +249,10 @@ def write_tiles(
     rasters: Mapping[str, rasterio.io.DatasetWriter],
     work: TileWork,
     grid: Grid,
+    made: Mapping[str, MadeLayer] | None = None,
 ) -> PredictionTotals:
     """Write tiles as they come, each array to its raster, and add up their facts, on applicability in the work;
-    ``grid`` is that of the map.
+    ``grid`` is that of the map. A raster in ``made`` gets what is made of the arrays there.
     """
     totals = PredictionTotals()
     for tile, done in tiles:
@@ -255,7 +260,10 @@ def write_tiles(
         if done.facts["cells"]:
             _add_values(totals, done.arrays, grid.cell_area(coarse.row, coarse.height))
         for name, raster in rasters.items():
-            raster.write(done.arrays[name], 1, window=(tile.core if name == OUTSIDE else coarse).window)
+            make = (made or {}).get(name)
+            values = done.arrays[name] if make is None else make(done.arrays, grid.cell_area(coarse.row, coarse.height))
+            values = values if values.ndim == 3 else values[None]
+            raster.write(values, window=(tile.core if name == OUTSIDE else coarse).window)
         facts = done.facts
         totals.tiles += 1
         totals.skipped += facts["skipped"]

@@ -150,6 +150,7 @@ class Applicability:
 
 READ_ROWS = TILE // 2  # rows read at once: half a block of a raster, whose other half then comes from GDAL's cache
 MEAN, SPREAD, OUTSIDE = "mean", "spread", "outside"  # arrays of a tile
+BIVARIATE = "bivariate"  # an output that is made of them when they are written
 
 
 class Mask(Protocol):

@@ -25,6 +25,7 @@ from ..history.writing import STEPS, STOPPED, TrainingLog
 from ..networks import build_network
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..threads import limited_to
+from ..uncertainty import FoldNetwork
 from ..windows.folded_cells import FoldedCells
 from ..windows.land_regions import LeftOut
 from ..windows.unlabelled_cells import UnlabelledCells
@@ -139,8 +140,16 @@ class CrossFitted:
     on_training: np.ndarray  # logit of each cell by the model itself
     problem: FoldProblem
     of_folds: list[Any] = field(default_factory=list)  # for each fold the network that did not see it
+    fold_architectures: list[dict[str, Any]] = field(default_factory=list)
+    """Descriptions of ``of_folds``; empty where they are that of the fitted network."""
     counts: np.ndarray | None = None
     """Cells of the area that each sampled cell stands for, if only some of them have logits."""
+
+    @property
+    def fold_networks(self) -> list[FoldNetwork]:
+        """The networks of the folds with their descriptions."""
+        described = self.fold_architectures or [self.fitted.architecture] * len(self.of_folds)
+        return [FoldNetwork(*pair) for pair in zip(described, self.of_folds)]
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def stack(path, raw: np.ndarray, factors=FACTORS, cell: float = 30.0) -> str:
 def predict(stack, models, output, *, progress=None, **settings) -> PredictionSummary:
     """Run the job with layers and options by name."""
     names = ("area", "safety_factor")
-    names += tuple(f"output_{name}" for name in ("uncertainty", "applicability", "html", "disagreement"))
+    names += tuple(f"output_{name}" for name in ("uncertainty", "applicability", "html", "disagreement", "bivariate"))
     layers = {name: settings.pop(name, None) for name in names}
     options = PredictionOptions(**settings)
     return predict_susceptibility(stack, models, output, options, progress=progress or NullProgress(), **layers)
