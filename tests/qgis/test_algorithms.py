@@ -171,6 +171,19 @@ def test_an_out_of_fold_map_judges_the_map_of_all_land(step, chain, tmp_path):
         step("validatewithpoints", OUT_OF_FOLD=out_of_fold, **{**points, "SUSCEPTIBILITY": chain["susceptibility"]})
 
 
+def test_a_model_learns_slope_stability_on_a_target(step, chain, tmp_path):
+    log, given = Listener(), {"BLOCK": 900, "PHYSICS": "stability", "MONOTONE": "slope", "PRIOR": 10}
+    trained = step("trainpcum", log, TARGET=chain["stack"], OUTPUT=tmp_path / "m.safetensors", **given)
+    assert 0 <= trained["VIOLATION_RATE_UNLABELLED"] <= 1 and 0 <= trained["VIOLATION_RATE"] <= 1
+    said = "\n".join(log.lines)
+    assert "Slope stability on TARGET, with λ = 10" in said and "counts as 10 landslides" in said
+    record = record_of(tmp_path / "m.safetensors")
+    assert record["parameters"]["LAMBDA"] is None and record["inputs"]["TARGET"]
+    assert record["settings_used"]["fs_critical"] == 1
+    with pytest.raises(QgsProcessingException, match="but PHYSICS is hinge"):
+        step("trainpcum", TARGET=chain["stack"], OUTPUT=tmp_path / "n.safetensors", BLOCK=900)
+
+
 def test_a_training_on_windows_has_no_out_of_fold_map(step, tmp_path):
     log, output = Listener(), tmp_path / "oof.tif"
     trained = step("trainpcum", log, OUTPUT_OUT_OF_FOLD=output, **{**TRAINING, "EPOCHS": 1})
