@@ -37,6 +37,7 @@ class Call:
     layers: tuple[str, ...] = ()  # parameters that take a layer of the project, under this name
     files: Mapping[str, str] = field(default_factory=dict)  # file key by parameter
     optional_files: Mapping[str, str] = field(default_factory=dict)  # those given if the step before wrote them
+    cosmetic: tuple[str, ...] = ()  # layers on which no number depends: another one makes nothing outdated
     shown: tuple[str, ...] = ()  # outputs that are loaded into the project
     visible: tuple[str, ...] = ()  # those of them that are ticked in the layer tree
 
@@ -130,6 +131,7 @@ STEPS = (
                 "validatewithpoints",
                 {"OUTPUT_HTML": "validation", "OUTPUT_TABLE": "validation_table", "OUTPUT_POINTS": "points"},
                 layers=_EVALUATION,
+                cosmetic=("DEM",),
                 files=_VALIDATED,
                 optional_files=_JUDGED_BY,
                 shown=("OUTPUT_POINTS",),
@@ -150,6 +152,7 @@ STEPS = (
                     "OUTPUT_POINTS": TEMPORARY,
                 },
                 layers=_EVALUATION,
+                cosmetic=("DEM",),
                 files=_VALIDATED,
                 optional_files=_JUDGED_BY,
             ),

@@ -44,8 +44,9 @@ class Control(QObject):
         self.logs: dict[tuple[str, str], str] = {}  # HTML by region and step
         self._groups: dict[str, LayerGroup] = {}
         self._algorithms: dict[str, Any] = {}
-        self._labels: dict[str, dict[str, str]] = {}  # of parameters, by step
+        self._labels: dict[str, dict[str, str]] = {}  # of parameters, by algorithm
         self._all = False
+        self._last_words = ""  # what is to be said when the run has ended
         self._timer = QTimer(self, singleShot=True, interval=SETTLE_MS, timeout=self.look)
         self.watcher.found.connect(self._found)
         self.regions.changed.connect(self._region_changed)
@@ -77,13 +78,12 @@ class Control(QObject):
             self._algorithms[name] = registry.createAlgorithmById(f"scarp:{name}")
         return self._algorithms[name]
 
-    def labels(self, step: str) -> dict[str, str]:
-        """Return the label of each parameter of a step, in the language of QGIS."""
-        if step not in self._labels:
-            algorithms = [self.algorithm(call.algorithm) for call in STEP[step].calls]
-            definitions = [one for algorithm in algorithms for one in algorithm.parameterDefinitions()]
-            self._labels[step] = {one.name(): one.description() for one in definitions}
-        return self._labels[step]
+    def labels(self, algorithm: str) -> dict[str, str]:
+        """Return the label of each parameter of an algorithm, in the language of QGIS."""
+        if algorithm not in self._labels:
+            definitions = self.algorithm(algorithm).parameterDefinitions()
+            self._labels[algorithm] = {one.name(): one.description() for one in definitions}
+        return self._labels[algorithm]
 
     def recorded(self, step: str, number: int) -> Mapping[str, Any]:
         """Return the parameters of the last run of a call; empty without one."""
@@ -139,7 +139,7 @@ class Control(QObject):
         self.regions.settle(region, self._recorded_inputs())
         jobs = [job for step in steps for job in self._jobs(region, step)]
         run = self.run = ChainRun(jobs, self._project, self)
-        self.run_region, self._all = region, everything
+        self.run_region, self._all, self._last_words = region, everything, ""
         run.progressed.connect(self.progressed)
         run.step_started.connect(self._step_started)
         run.call_done.connect(self._call_done)
@@ -245,12 +245,12 @@ class Control(QObject):
         call = next(call for call in STEP[job.step].calls if call.algorithm == job.algorithm)
         failed = load_results(context, feedback, group, call.visible)
         if failed:
-            self.said.emit(tr("These results could not be opened: {files}").format(files=", ".join(failed)))
+            self._last_words = tr("These results could not be opened: {files}").format(files=", ".join(failed))
         errors = results.get("ERRORS") or 0
         if job.step == CHECK and errors and self._all and self.run is not None:
             self.run.stop_after_this()
-            text = tr("Stopped after the check: it lists {n} things to fix first. Read its report, or go on with Next.")
-            self.said.emit(text.format(n=errors))
+            text = tr("Stopped after the check, which found what to fix first ({n}). Fix it, or go on with Next.")
+            self._last_words = text.format(n=errors)
 
     def _step_done(self, step: str) -> None:
         if self.run_region in self.regions.regions and self.run_region is not None:
@@ -267,12 +267,12 @@ class Control(QObject):
         if run is not None and region is not None:
             self.logs.update({(region.name, step): log for step, log in run.logs.items()})
             run.deleteLater()
-        self.said.emit("")
         if how == CANCELLED:
-            self.said.emit(tr("Cancelled. What was done before is kept."))
+            self._last_words = tr("Cancelled. What was done before is kept.")
         elif how:
             text = tr('"{step}" failed. Its page says why; the steps before it are kept.')
-            self.said.emit(text.format(step=titles()[how]))
+            self._last_words = text.format(step=titles()[how])
+        self.said.emit(self._last_words)
         self.look()
         self.changed.emit()
 
@@ -284,6 +284,7 @@ class Control(QObject):
 
     def _region_changed(self) -> None:
         self.states = {}
+        self.said.emit("")
         if self.run is not None and self.run_region not in self.regions.regions:
             self.cancel()
         self.changed.emit()

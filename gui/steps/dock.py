@@ -267,16 +267,16 @@ class StepsDock(QDockWidget):
 
     def _show_page(self, step: str, state: StepState) -> None:
         page, control = self.pages[step], self.control
-        labels = control.labels(step)
+        labels = {name: text for call in STEP[step].calls for name, text in control.labels(call.algorithm).items()}
         missing = control.missing(step) if control.states else ""
         said = sentences(step, state, labels) + ([missing] if missing and state.state != OUTDATED else [])
         page.show_texts("\n".join(said), verdict_text(step, state), _level(step, state), state.warnings)
-        page.show_links(self._taken(step, labels), self._made(step, state))
+        page.show_links(self._taken(step), self._made(step))
         done = state.state == DONE
         can_run = control.run is None and bool(control.states) and not missing
         page.show_buttons(run_label(step, done), can_run, missing, (control.region.name, step) in control.logs)
 
-    def _taken(self, step: str, labels: dict[str, str]) -> list[tuple[str, str]]:
+    def _taken(self, step: str) -> list[tuple[str, str]]:
         """Return the layers and files that a step reads; the form of the first step has the layers already."""
         control, found = self.control, {}
         layers = control.regions.layers(control.region)
@@ -294,19 +294,20 @@ class StepsDock(QDockWidget):
                 path = control.regions.file(control.region, key)
                 written_here = any(key in one.outputs.values() for one in STEP[step].calls)
                 if not written_here and any(key in state.files for state in control.states.values()):
-                    found[f"file:{path}"] = labels[name]
+                    found[f"file:{path}"] = control.labels(call.algorithm)[name]
         return list(found.items())
 
-    def _made(self, step: str, state: StepState) -> list[tuple[str, str]]:
+    def _made(self, step: str) -> list[tuple[str, str]]:
         """Return what a step has written; for the last step all documents of the region."""
         found = {}
         for one in STEPS if step == REPORT else (STEP[step],):
-            labels, title = self.control.labels(one.name), titles()[one.name]
+            title = titles()[one.name]
             files = self.control.state(one.name).files
             for call in one.calls:
                 for name, key in call.outputs.items():
                     if key in files and (step != REPORT or Path(files[key]).suffix.lower() in _DOCUMENTS):
-                        text = labels[name] if step != REPORT else f"{title}: {labels[name]}"
+                        label = self.control.labels(call.algorithm)[name]
+                        text = label if step != REPORT else f"{title}: {label}"
                         found[f"file:{files[key]}"] = text
         return [*found.items(), ("folder:", tr("Folder"))] if found else []
 

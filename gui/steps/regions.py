@@ -220,7 +220,7 @@ class Regions(QObject):
     def _planned(self, region: Region, call: Call, layers: Mapping[str, QgsMapLayer | None]) -> PlannedCall:
         inputs: dict[str, Any] = {}
         for name in call.layers:
-            if name in layers:
+            if name in layers and name not in call.cosmetic:
                 layer = layers[name]
                 inputs[name] = None if layer is None else source_of(layer)
             chosen = {one: region.fields[one] for one in FIELDS.get(name, ()) if one in region.fields}

@@ -6,6 +6,9 @@ it is not done, and *failed* when its last run failed and left no newer result.
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +20,7 @@ from ...model.validation.verdict import LEVELS
 from .chain import STEPS
 
 TO_DO, DONE, OUTDATED, FAILED = "to do", "done", "outdated", "failed"
+_MAX_FINDINGS = 1000
 _MAX_REASONS, _MAX_LENGTH = 10, 400  # of texts in records, which are untrusted
 
 
@@ -95,7 +99,8 @@ def _state_of(step: PlannedStep, before: Mapping[str, StepState], freshness: Fre
         "numbers": numbers,
         "verdict": verdict,
         "reasons": reasons,
-        "warnings": tuple(text for record in known for text in _texts(record.get("warnings"))),
+        "warnings": tuple(text for record in known for text in _texts(record.get("warnings")))
+        or _findings(files.get("check_table", "")),
         "started": started,
         "files": files,
         "parameters": parameters,
@@ -156,6 +161,18 @@ def _verdict(records: Sequence[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]
         return "", ()
     worst = max(found, key=lambda verdict: LEVELS.index(verdict["level"]))
     return worst["level"], _texts(worst.get("reasons"))
+
+
+def _findings(path: str) -> tuple[str, ...]:
+    """Return what the table of the check lists to fix, then what to read; nothing for a table that is none."""
+    found: dict[str, list[str]] = {"error": [], "warning": []}
+    if not path:
+        return ()
+    with contextlib.suppress(OSError, ValueError, csv.Error), open(path, encoding="utf-8", newline="") as stream:
+        for row in itertools.islice(csv.DictReader(stream), _MAX_FINDINGS):
+            if row.get("severity") in found:
+                found[str(row["severity"])].append(f"{row.get('what') or ''} {row.get('mend') or ''}")
+    return _texts(found["error"] + found["warning"])
 
 
 def _texts(value: Any) -> tuple[str, ...]:

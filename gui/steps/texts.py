@@ -118,7 +118,8 @@ def verdict_text(step: str, state: StepState) -> str:
     if not state.verdict or not state.started:
         return ""
     text = tr("Verdict: {level}.").format(level=verdict_word(state.verdict))
-    return " ".join([text, *state.reasons])
+    interval = _interval(state.numbers) if step in (TRAIN, VALIDATE) else ""
+    return " ".join(filter(None, [text, interval, *state.reasons]))
 
 
 def missing_text(labels: Sequence[str]) -> str:
@@ -134,9 +135,16 @@ def _findings(numbers: Mapping[str, Any]) -> str:
 
 
 def _auc(numbers: Mapping[str, Any]) -> str:
-    text = f"AUC {float(numbers['AUC']):.2f}"
-    low, high = numbers.get("AUC_LOW"), numbers.get("AUC_HIGH")
-    return f"{text} ({float(low):.2f}–{float(high):.2f})" if low is not None and high is not None else text
+    return f"AUC {float(numbers['AUC']):.2f}"
+
+
+def _interval(numbers: Mapping[str, Any]) -> str:
+    """Return the AUC with its interval as a sentence; empty without one."""
+    try:
+        value, low, high = (f"{float(numbers[name]):.2f}" for name in ("AUC", "AUC_LOW", "AUC_HIGH"))
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return tr("AUC {value}, 95 % interval {low} to {high}.").format(value=value, low=low, high=high)
 
 
 def _count(number: Any) -> str:

@@ -27,7 +27,7 @@ from scarp.gui.steps.states import (
     find_states,
     next_step,
 )
-from scarp.gui.steps.texts import key_number, sentences
+from scarp.gui.steps.texts import key_number, sentences, verdict_text
 from scarp.model.outputs.run_record import describe_input, write_record
 from scarp.model.provenance.freshness import Freshness
 from scarp.tests.qgis.tiny import in_project
@@ -133,6 +133,15 @@ def test_what_a_record_tells_is_bounded_text(study):
     assert find_states(study.plan(), Freshness())[TRAIN].verdict == "do not use"
 
 
+def test_findings_of_the_check_are_shown_the_worst_first(study):
+    table = study.path("check.csv")
+    study.write("check.csv", "severity,what,mend\nnote,a,\nwarning,b,Read it.\nerror,c,Fix it.\n")
+    call = PlannedCall("checkfactors", table, {}, {"check_table": table})
+    write_record(table, {"algorithm": "scarp:checkfactors", "call": {"parameters": {}}})
+    found = find_states([PlannedStep(CHECK, (), (call,))], Freshness())[CHECK]
+    assert found.state == DONE and found.warnings == ("c Fix it.", "b Read it.")
+
+
 def test_the_next_step_is_the_first_that_is_not_done():
     done = {step.name: StepState(DONE) for step in STEPS}
     assert next_step({}) == DATA and next_step(done) == ""
@@ -165,7 +174,8 @@ def test_every_parameter_of_the_chain_is_one_of_its_algorithm(plugin):
 
 def test_numbers_and_sentences():
     state = StepState(DONE, numbers={"AUC": 0.712, "AUC_LOW": 0.6, "AUC_HIGH": 0.79}, verdict="weak", started=STARTED)
-    assert key_number(TRAIN, state) == "AUC 0.71 (0.60–0.79), weak"
+    assert key_number(TRAIN, state) == "AUC 0.71, weak"
+    assert verdict_text(TRAIN, state) == "Verdict: weak. AUC 0.71, 95 % interval 0.60 to 0.79."
     assert key_number(TRAIN, StepState(DONE, numbers={"AUC": "x"}, started=STARTED)) == ""
     changed = StepState(OUTDATED, changed=("DEM",), waits_for=(DATA,), started=STARTED)
     assert sentences(DATA, changed, {"DEM": "Elevation"}) == [
