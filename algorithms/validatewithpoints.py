@@ -13,6 +13,8 @@ from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
 from .base.sinks import WkbType, point, write_sink
 
+_RASTERS = "ZONES", "DEM", "OUT_OF_FOLD", "STACK", "SAFETY_FACTOR"
+
 
 def declare_evaluation_layers(algorithm: ScarpAlgorithm) -> None:
     """Declare the vector layers of a validation or comparison, which has a help of its own for REGIONS and WINDOWS."""
@@ -74,6 +76,11 @@ class ValidateWithPoints(ScarpAlgorithm):
         "itself is judged beside it in one line, as a fit.",
         "DEM": "DEM whose relief is drawn under the maps of the report and the PDF. Without it Scarp looks for the "
         "one that the run records of map and factor stack name, or uses the stack's slope and aspect.",
+        "STACK": "Factor stack on the grid of the map. Slope alone, and the factor of safety of an infinite slope with "
+        "usual values of the soil, are then judged beside the map, on the same landslides and cells: a map that is not "
+        "ahead of them is not worth its model.",
+        "SAFETY_FACTOR": 'Raster from "Build safety factor" on the grid of the map, judged beside it likewise; with '
+        "STACK instead of the usual soil. Cells where it has no data are left out for the map as well.",
         "OUTPUT_HTML": "One file with the verdict on the map, tables and figures, to open in any browser, print or "
         "send by e-mail. With WINDOWS it begins with the numbers of the test windows.",
         "OUTPUT_TABLE": "All numbers of the report as a table, with their intervals. The row verdict is 0 for usable, "
@@ -91,6 +98,8 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare_options(ValidationOptions, "region", "subset", "threshold", "distance", "repeats", "seed")
         self.declare(p.raster("DEM", "Elevation for the relief", optional=True), advanced=True)
         self.declare(p.raster("OUT_OF_FOLD", "Out-of-fold map", optional=True))
+        self.declare(p.raster("STACK", "Factor stack for slope alone", optional=True), advanced=True)
+        self.declare(p.raster("SAFETY_FACTOR", "Safety factor to compare with", optional=True), advanced=True)
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.vector_output("OUTPUT_POINTS", "Validation points", p.POINT, POINT_FIELDS))
@@ -108,7 +117,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         susceptibility, pdf = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT_PDF")
         crs = arguments.grid_crs(susceptibility or "", "susceptibility")
         layers, options = evaluation_layers(arguments, crs), arguments.options(ValidationOptions)
-        more = {name.lower(): arguments.raster(name) for name in ("ZONES", "DEM", "OUT_OF_FOLD")}
+        more = {name.lower(): arguments.raster(name) for name in _RASTERS}
         if pdf is not None and not has_fonts():
             text = tr(
                 "OUTPUT_PDF is left out: this computer has no font, so the sheet would show a black box for each "

@@ -5,8 +5,10 @@ A map of an area without landslides of its own is held against them.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -14,13 +16,16 @@ import numpy as np
 import rasterio
 
 from ..factors.definitions import CONTINUOUS
-from ..grid import Block
+from ..grid import Block, Grid
+from ..inputs.bands import open_band
 from ..inputs.rasters import read_block
+from ..inputs.undeclared_nodata import take_out_undeclared_nodata
+from ..progress import Progress
 from ..safety.kinds import FACTOR_OF_SAFETY, RAIN_INDEX
 from ..safety.usual_soil import HALF_SATURATED, UsualSoil
-from ..stack import Stack, StackFactor
+from ..stack import Stack, StackFactor, open_stack
 
-SLOPE, PHYSICS = "slope", "factor_of_safety"  # keys of run records
+SLOPE, PHYSICS = "slope", "safety_factor"  # keys of run records and tables, as in a cross-validation
 AREA, WETNESS = "contributing_area", "wetness_index"
 _SLOPE_NAME = re.compile(r"(mean)?slope(deg|degrees?|percent|pct|gradient|angle)?\d*m?")
 _DEGREES = ("degrees", "degree", "deg", "°")
@@ -32,12 +37,18 @@ Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class Baseline:
     """A rule that gives every cell a score; a higher one means more susceptible."""
 
-    key: str  # ``slope`` or ``factor_of_safety``
+    key: str  # ``slope`` or ``safety_factor``
     title: str
     source: str  # what it is made from and what was assumed, a complete sentence
     read: Callable[[Block], np.ndarray]  # what the score follows from, float32 (bands, height, width), NaN nodata
     score: Score
     """Score of cells, float32 (cells,), from what was read, (bands, cells), and the width of each in metres."""
+
+    def scores(self, block: Block, grid: Grid) -> np.ndarray:
+        """Return the scores of a block, float32 (height, width), NaN where there is none."""
+        width = np.repeat(np.sqrt(grid.cell_area(block.row, block.height)), block.width)
+        inputs = self.read(block)
+        return self.score(inputs.reshape(len(inputs), -1), width).reshape(block.shape)
 
 
 @dataclass
@@ -66,6 +77,39 @@ class Baselines:
                 f"A factor of safety cannot be computed {why}. Build the stack from a DEM, or give SAFETY_FACTOR."
             )
         return rules
+
+
+@contextlib.contextmanager
+def open_safety(
+    path: str | os.PathLike | None, grid: Grid, role: str, progress: Progress
+) -> Iterator[rasterio.DatasetReader | None]:
+    """Open the raster of SAFETY_FACTOR, ``None`` without one. Raises ``GridMismatch`` if it is not on the grid of what
+    ``role`` names.
+    """
+    if path is None:
+        yield None
+        return
+    with open_band(path, "safety factor", progress, "safety factor") as dataset:
+        grid.require_same(Grid.from_dataset(dataset, "safety factor"), role, "safety factor raster")
+        take_out_undeclared_nodata(dataset, grid, "safety factor", progress, limits=(0.0, np.inf))
+        yield dataset
+
+
+@contextlib.contextmanager
+def open_baselines(
+    stack: str | os.PathLike | None, safety: str | os.PathLike | None, grid: Grid, role: str, progress: Progress
+) -> Iterator[Baselines]:
+    """Open a stack and a safety factor, as far as they are given, and yield the rules that they have.
+
+    Raises ``GridMismatch`` if one is not on the grid of what ``role`` names, ``ScarpError`` if one cannot be read.
+    """
+    with open_safety(safety, grid, role, progress) as opened:
+        if stack is None:
+            yield Baselines([_given(opened)] if opened is not None else [])
+            return
+        with open_stack(stack) as factors:
+            grid.require_same(factors.grid, role, "factor stack")
+            yield Baselines.of(factors, opened)
 
 
 def slope_factor(factors: Sequence[StackFactor]) -> StackFactor | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +16,8 @@ from ..comparison.rank_sample import MAP, RankComparison, RankSample
 from ..comparison.textbook_baselines import PHYSICS, SLOPE, Baselines
 from ..errors import NoOverlap
 from ..factors.polygons import AreaMask
-from ..grid import Block, Grid
-from ..inputs.bands import open_band
+from ..grid import Block
 from ..inputs.rasters import create_raster, open_raster, read_block
-from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..prediction.tile_inference import MEAN, TileResult
 from ..prediction.tiling import Tile
 from ..progress import Progress
@@ -33,18 +30,6 @@ TRIALS = (
     "In trials (docs/benchmarks.md, Transfer) maps of models had a lower AUC than slope alone in 5 of 6 transfers to "
     "other mountains, and a higher one on all of 6 halves of an area whose other half had trained the model."
 )
-
-
-@contextlib.contextmanager
-def open_safety(path: str | os.PathLike | None, grid: Grid, progress: Progress) -> Iterator[Any]:
-    """Open the raster of SAFETY_FACTOR, ``None`` without one. Raises ``GridMismatch`` if it is on another grid."""
-    if path is None:
-        yield None
-        return
-    with open_band(path, "safety factor", progress, "safety factor") as dataset:
-        grid.require_same(Grid.from_dataset(dataset, "safety factor"), "factor stack", "safety factor raster")
-        take_out_undeclared_nodata(dataset, grid, "safety factor", progress, limits=(0.0, np.inf))
-        yield dataset
 
 
 @dataclass
@@ -173,10 +158,8 @@ class TextbookComparison:
         ):
             for block in grid.blocks_with_progress(progress):
                 of_map = found.ranks[MAP].rank(_fine(dataset, block, patch))
-                width = np.repeat(np.sqrt(grid.cell_area(block.row, block.height)), block.width)
                 for band, one in enumerate(rules, 1):
-                    inputs = one.read(block)
-                    score = one.score(inputs.reshape(len(inputs), -1), width).reshape(block.shape)
+                    score = one.scores(block, grid)
                     target.write(
                         (of_map - found.ranks[one.key].rank(score)).astype(np.float32), band, window=block.window
                     )

@@ -17,6 +17,7 @@ from rasterio.enums import Resampling
 
 from ..artifact import TrainedModel, load_model
 from ..cluster.connection import connect
+from ..comparison.textbook_baselines import open_safety
 from ..errors import ClusterUnsuitable, ParameterInvalid, TooFewData
 from ..factors.polygons import AreaMask
 from ..grid import Grid
@@ -43,7 +44,7 @@ from ..training.settings import training_method
 from ..validation.verdict import Evidence, judge, tell, weakest
 from ..zones.raster import write_class_attributes
 from . import sources_of
-from .new_area import TextbookComparison, open_safety
+from .new_area import TextbookComparison
 
 AnyPath = Union[str, os.PathLike]
 RESUME_MIN_WORK = 4e6  # cells, times models and samples, from which tiles are kept on disk until the map is complete
@@ -165,7 +166,7 @@ def predict_susceptibility(
         names = [os.path.basename(str(path)) for path in models]
         ensemble = make_ensemble(opened, loaded, names, options.samples, progress, spread=SPREAD in arrays)
         mask = AreaMask(opened.grid, area)
-        safety = closing.enter_context(open_safety(safety_factor, opened.grid, progress))
+        safety = closing.enter_context(open_safety(safety_factor, opened.grid, "factor stack", progress))
         wanted = output_html is not None or output_disagreement is not None
         textbook = TextbookComparison.begin(opened, loaded, names, safety, mask, wanted)
         setup = choose_compute_setup(opened, ensemble, mask, options, progress)

@@ -247,7 +247,8 @@ class TrainingRun:
         training: dict[str, Any] = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
         training["automatic"] = chosen
         training.update(data.describe())
-        training.update(training_inputs(self.record.inputs(), grid))
+        more = [Grid.from_file(area.stack, "factor stack") for area in self.areas[1:]]
+        training.update(training_inputs(self.record.inputs(), grid, more))
         verdict = judge(Evidence.of_training(self.kind, fitted.metrics, settings.as_dict()))
         training["verdict"] = verdict.as_dict()
         if self.start is not None:

@@ -6,10 +6,12 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from rasterio import DatasetReader
 
+from ..comparison.textbook_baselines import open_baselines
 from ..grid import Grid
 from ..inputs.bands import open_band
 from ..inputs.rasters import open_raster, region_name
@@ -33,7 +35,15 @@ from ..report.validation import ValidationReportInput, validation_page
 from ..statistics import Estimate
 from ..tables import prepend_region, write_table
 from ..validation import measures, preparation
-from ..validation.map_layers import HeldOutLayers, MapLayers, RegionMap, SubsetMap, ZoneSource
+from ..validation.map_layers import (
+    HeldOutLayers,
+    LayersWithRules,
+    MapLayers,
+    RegionMap,
+    SubsetMap,
+    ZoneSource,
+    own_layers,
+)
 from ..validation.measures import PointFeature, ScopeResult, point_features
 from ..validation.preparation import ScopeDraws, ValidationData
 from ..validation.sampling import MapStatistics, collect_map_statistics, drawn_points
@@ -84,6 +94,8 @@ def validate_with_points(
     zones: str | os.PathLike | None = None,
     out_of_fold: str | os.PathLike | None = None,
     dem: str | os.PathLike | None = None,
+    stack: str | os.PathLike | None = None,
+    safety_factor: str | os.PathLike | None = None,
     sheet_relief: str | os.PathLike | None = None,
     progress: Progress,
 ) -> ValidationSummary:
@@ -96,13 +108,16 @@ def validate_with_points(
         out_of_fold: out-of-fold map of the model that made the map, on the same grid. Landslides, stable points and
             zones then have its values, and those of the map serve one number for comparison.
         dem: elevation for the relief under the maps; without it, the run records lead to one.
+        stack: factor stack on the map's grid, whose slope alone, and factor of safety of an infinite slope with the
+            usual soil, are judged beside the map at the same cells.
+        safety_factor: factor of safety or rain index on the map's grid, judged likewise.
         sheet_relief: where to write the relief of a printed map, which the summary then describes.
 
     Raises:
         ParameterInvalid: SUBSET is given without WINDOWS, or the out-of-fold map is of another model.
         LayerEmpty: a layer is empty, or no landslide lies on the map.
         TooFewData: too few landslides, or no cell is left for stable points.
-        GridMismatch: the zones or the out-of-fold map are on another grid.
+        GridMismatch: zones, out-of-fold map, stack or safety factor are on another grid.
         InputCorrupt: the raster's values are not between 0 and 1.
         FieldUnusable: a field is missing or holds other values than it must.
     """
@@ -116,13 +131,15 @@ def validate_with_points(
     layer_sources = sources_of(**given)
     rasters = {"SUSCEPTIBILITY": susceptibility, "OUT_OF_FOLD": out_of_fold, "ZONES": zones}
     inputs = {**rasters, **layer_sources, "DEM": dem}
+    beside = {"STACK": stack, "SAFETY_FACTOR": safety_factor}
+    inputs.update({name: path for name, path in beside.items() if path is not None})
     warning_log = WarningLog(progress)
     roles = {"susceptibility map": susceptibility, "out-of-fold map": out_of_fold, "zone raster": zones}
     warn_stale_inputs(roles, warning_log)
     relief = find_relief(susceptibility, dem, warning_log)
     record = RunRecord("validatewithpoints", parameters, inputs, background=True)
-    with contextlib.ExitStack() as stack:
-        dataset = stack.enter_context(open_band(susceptibility, "susceptibility", warning_log, "susceptibility"))
+    with contextlib.ExitStack() as opened:
+        dataset = opened.enter_context(open_band(susceptibility, "susceptibility", warning_log, "susceptibility"))
         region = region_name(dataset, options.region)
         grid = Grid.from_dataset(dataset, "susceptibility")
         take_out_undeclared_nodata(dataset, grid, "susceptibility", warning_log, limits=(0.0, 1.0))
@@ -134,11 +151,14 @@ def validate_with_points(
             relief = None
         asked, options = options, preparation.complete_options(options, [susceptibility], grid, warning_log)
         preparation.require_on_map(vectors.landslides, grid)
-        zone_source = ZoneSource.open(zones, dataset, grid, stack, SubProgress(warning_log, 0.0, 0.1))
+        zone_source = ZoneSource.open(zones, dataset, grid, opened, SubProgress(warning_log, 0.0, 0.1))
         subsets = SubsetMap(grid, vectors.windows) if vectors.windows is not None else None
         regions = None if vectors.regions is None else RegionMap(grid, vectors.regions, vectors.region_field)
         parts = zone_source, subsets, regions
-        layers = _layers(dataset, out_of_fold, grid, parts, stack, SubProgress(warning_log, 0.1, 0.15))
+        layers = _layers(dataset, out_of_fold, grid, parts, opened, SubProgress(warning_log, 0.1, 0.15))
+        baselines = opened.enter_context(open_baselines(stack, safety_factor, grid, "susceptibility map", warning_log))
+        if baselines.found:
+            layers = LayersWithRules(layers, {one.key: partial(one.scores, grid=grid) for one in baselines.found})
         data = preparation.prepare_validation(layers, vectors, options, warning_log, SubProgress(progress, 0.15, 0.25))
         progress.report(0.25, f"{len(data.landslides):,} cells of the map hold a landslide.")
         part = SubProgress(progress, 0.25, 0.45)
@@ -172,6 +192,7 @@ def validate_with_points(
         calibrated, used = PROBABILITY_TAG in dataset.tags(), (settings, recorded)
         content = ValidationReportInput(*names, data, results, main, points, *used, verdict, relief, calibrated)
         content.seen = seen
+        content.baselines = baselines
         if output_html is not None:
             validation_page(content, progress).write(output_html)
         stop_if_cancelled(progress)
@@ -187,7 +208,7 @@ def validate_with_points(
     more = {"verdict": verdict.as_dict(), "warnings": warning_log.warnings}
     more["automatic"] = automatic_values(asked, options)
     record.write(outputs, metrics=measures.as_metrics(rows), **more)
-    for line in content.sentences():
+    for line in (*content.sentences(), *content.rule_sentences()):
         progress.report(1.0, line)
     auc = main.auc
     numbers = auc.value, auc.low, auc.high, main.measures["recall"].value, main.measures["kappa"].value
@@ -276,8 +297,11 @@ def _evaluate(
         unzoned = int((cells.zones == 0).sum())
         part = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
         results.append(measures.evaluate_scope(data, scope, sample, of_scope, success, table, unzoned, part))
-        if isinstance(data.layers, HeldOutLayers):
+        if isinstance(own_layers(data.layers), HeldOutLayers):
             results[-1].auc_fit = float(of_scope.placements[1].result().mean())
+        if isinstance(data.layers, LayersWithRules):
+            for place, key in enumerate(data.layers.rules, data.layers.own.map_count):
+                results[-1].rules[key] = measures.judge_rule(sample, of_scope, results[-1], place)
     return results
 
 

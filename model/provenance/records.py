@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,20 +219,25 @@ def _model_of_windows(source: str) -> str:
     return ""
 
 
-INPUTS, GRID, CRS = "inputs", "grid", "crs"
-"""Keys in the training of a model file: checksums by parameter, with the grid and, in newer files, its CRS."""
+INPUTS, GRID, CRS, MORE_LAND = "inputs", "grid", "crs", "more_land"
+"""Keys in the training of a model file: checksums by parameter, with the grid and, in newer files, its CRS, and both of
+more areas."""
 _SAME = 1e-6  # relative difference of numbers of two grids that are one
 
 
-def training_inputs(inputs: Mapping[str, Any] | None, grid: Grid) -> dict[str, Any]:
-    """Return what a model file keeps of the inputs in a run record: no paths, which are private."""
+def training_inputs(inputs: Mapping[str, Any] | None, grid: Grid, more: Iterable[Grid] = ()) -> dict[str, Any]:
+    """Return what a model file keeps of the inputs in a run record: no paths, which are private.
+
+    ``more``: grids of the areas beside the first one.
+    """
     found: dict[str, Any] = {}
     for name, entry in (inputs or {}).items():
         entries = [one for one in (entry if isinstance(entry, list) else [entry]) if "sha256" in one]
         if entries:
             checksums = [one["sha256"] for one in entries]
             found[name] = checksums if isinstance(entry, list) else checksums[0]
-    return {INPUTS: {**found, GRID: _grid_numbers(grid), CRS: grid.crs.to_wkt()}}
+    land, *others = ({GRID: _grid_numbers(one), CRS: one.crs.to_wkt()} for one in (grid, *more))
+    return {INPUTS: {**found, **land, **({MORE_LAND: others} if others else {})}}
 
 
 def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: str, grid: Grid) -> bool:

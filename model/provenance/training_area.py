@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class TrainingArea:
     relation: str  # one of the words above
     share: float = 0.0  # of the stack's extent that lies within the extent of the training
     km: float = math.nan  # between the two extents, 0 where they touch
+    is_target: bool = False  # whether the stack was the TARGET of the training, whose land has no labels
 
     @property
     def is_new(self) -> bool:
@@ -49,23 +50,34 @@ class TrainingArea:
             )
         if self.relation == NEW:
             away = f"{self.km:,.0f} km" if self.km >= 10 else f"{self.km:.1f} km"
-            return f"The stack lies {away} from the one that the model was trained on: the land is new to the model."
+            target = " As TARGET of the training it was seen without landslides." if self.is_target else ""
+            text = f"The stack lies {away} from the one that the model was trained on: the land is new to the model."
+            return text + target
         return "The model file does not say where the model was trained, so the land is taken for new."
 
 
 def training_area(training: Mapping[str, Any], grid: Grid, sha256: str) -> TrainingArea:
-    """Return how a stack relates to the training of a model, by the model's header, which is not trusted.
+    """Return how a stack relates to the nearest area of the training of a model, by the model's header, which is not
+    trusted.
 
     ``sha256`` is the checksum of the stack, empty when not known. Extents are compared as boxes in longitude and
     latitude; the land that is mapped in them may be less.
     """
     recorded = training.get(records.INPUTS)
     recorded = recorded if isinstance(recorded, dict) else {}
-    if sha256 and recorded.get("STACK") == sha256:
+    more, land = recorded.get("MORE_STACKS"), recorded.get(records.MORE_LAND)
+    stacks = [recorded.get("STACK"), *(more if isinstance(more, list) else [])]
+    if sha256 and sha256 in stacks:
         return TrainingArea(SAME_STACK, 1.0, 0.0)
     if records.changed_since_training(training, "STACK", sha256, grid):
         return TrainingArea(SAME_LAND, 1.0, 0.0)
-    then = _recorded_box(recorded.get(records.GRID), recorded.get(records.CRS))
+    lands = [recorded, *(one for one in (land if isinstance(land, list) else []) if isinstance(one, dict))]
+    found = nearest(_beside(one, grid) for one in lands)
+    return replace(found, is_target=bool(sha256) and recorded.get("TARGET") == sha256)
+
+
+def _beside(land: Mapping[str, Any], grid: Grid) -> TrainingArea:
+    then = _recorded_box(land.get(records.GRID), land.get(records.CRS))
     now = _box(grid.crs, grid.bounds)
     if then is None or now is None:
         return TrainingArea(UNKNOWN)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..comparison.textbook_baselines import Baselines
 from ..outputs.run_record import versions
 from ..progress import Progress
 from ..validation.map_layers import RegionMap
@@ -57,6 +58,7 @@ class ValidationReportInput:
     relief: Relief | None = None
     is_probability: bool = False  # the map is one of a calibrated model
     seen: str = ""  # what is wrong with the numbers of a map whose model all landslides trained
+    baselines: Baselines = field(default_factory=Baselines)  # rules without a model that were judged beside the map
 
     @property
     def quantity(self) -> str:
@@ -111,6 +113,18 @@ class ValidationReportInput:
         fit = f"{subset_phrase(self.main.scope.name)}, training land included: {self.main.sentence()}"
         return [f"Land not seen in training (test windows): {unseen.sentence()}", fit]
 
+    def rule_sentences(self) -> list[str]:
+        """Return how far the map is ahead of each of the rules, as sentences."""
+        found = []
+        for one in self.baselines.found:
+            rule = self.main.rules[one.key]
+            interval = f" ({interval_text(rule.difference)})" if rule.difference.has_interval else ""
+            found.append(
+                f"{one.title} has an AUC of {rule.auc.value:.3f} at the same cells; the map is ahead by "
+                f"{rule.difference.value:+.3f}{interval}."
+            )
+        return found
+
     def split(self) -> tuple[list[ScopeResult], list[ScopeResult]]:
         """Return the results of map and subsets, and those of regions."""
         regions = [result for result in self.results if result.scope.name.startswith(REGION_PREFIX)]
@@ -125,7 +139,7 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     subtitle = f"Map: {content.map_name}.{judged_by} Landslides: {content.landslide_name}. {subset}."
     title, warnings = f"Validation of a map of {content.quantity}", content.data.warning_log.warnings
     page = Page(title, subtitle, progress, warnings)
-    parts = _add_summary, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_map, _add_confusion
+    parts = _add_summary, _add_rules, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_map, _add_confusion
     with charts.style():
         for add in (*parts, _add_calibration, _add_regions, _add_method):
             add(page, content)
@@ -231,6 +245,27 @@ def _scope_cells(result: ScopeResult) -> list[object]:
 
 
 SCOPE_COLUMNS = ["Landslides", "Independent blocks", "AUC", "95 % interval", "Recall", "Kappa", "Top ratio"]
+
+
+def _add_rules(page: Page, content: ValidationReportInput) -> None:
+    if not content.main.rules:
+        if content.baselines.missing:
+            page.text("Beside rules of a textbook", *content.baselines.missing)
+        return
+    rows = []
+    for one in content.baselines.found:
+        for result in (result for result in _unseen_first(content) if one.key in result.rules):
+            found = result.rules[one.key]
+            auc = f"{found.auc.value:.3f}", interval_text(found.auc)
+            ahead = f"{found.difference.value:+.3f}", interval_text(found.difference)
+            rows.append([one.title, scope_title(result.scope.name), *auc, *ahead])
+    assumed = " ".join([*(one.source for one in content.baselines.found), *content.baselines.missing])
+    page.table(
+        "Beside rules of a textbook",
+        ["Rule", "Part of the map", "AUC", "95 % interval", "Map ahead by", "95 % interval"],
+        rows,
+        f"Rules that need no landslides, judged at the same cells and in the same resamples as the map. {assumed}",
+    )
 
 
 def _add_subsets(page: Page, content: ValidationReportInput) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import rasterio
@@ -456,6 +456,28 @@ class HeldOutLayers(MapLayers):
         values = np.stack([_susceptibility(one, block) for one in (self._out_of_fold, self.dataset)])
         valid = np.isfinite(values).all(axis=0)
         return MapBlock(block, values, valid, self.zones.read(block, values[0]), self.read_subset(block))
+
+
+class LayersWithRules(MapLayers):
+    """Layers of a map, with scores by rules that are judged beside it at the same cells: its last maps."""
+
+    def __init__(self, layers: MapLayers, rules: Mapping[str, Callable[[Block], np.ndarray]]) -> None:
+        """Add rules by key: float32 scores of a block, NaN where there is none."""
+        super().__init__(layers.dataset, layers.grid, layers.zones, layers.subsets, layers.regions)
+        self.own, self.rules = layers, rules
+        self.map_count, self.held_out, self.seen = layers.map_count + len(rules), layers.held_out, layers.seen
+
+    def read(self, block: Block) -> MapBlock:
+        """Return a block; only cells that have a score by all rules are valid. Errors as of :class:`MapLayers`."""
+        view = self.own.read(block)
+        scores = np.stack([rule(block) for rule in self.rules.values()])
+        valid = view.valid & np.isfinite(scores).all(axis=0)
+        return MapBlock(block, np.concatenate([view.values_by_map, scores]), valid, view.zones, view.subset)
+
+
+def own_layers(layers: MapLayers) -> MapLayers:
+    """Return the layers of a map without rules."""
+    return layers.own if isinstance(layers, LayersWithRules) else layers
 
 
 def _susceptibility(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:

@@ -16,7 +16,7 @@ import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -73,6 +73,7 @@ class ScopeResult:
     auc_repeats: np.ndarray
     """The AUC in each resample. All maps of a scope have the same resamples, so their differences are paired."""
     auc_fit: float | None = None  # of the map itself, where it is judged by values out of fold
+    rules: dict[str, BesideRule] = field(default_factory=dict)  # rules without a model, at the same cells
 
     def sentence(self) -> str:
         """Return the main numbers as a sentence."""
@@ -82,6 +83,28 @@ class ScopeResult:
             f"and kappa {self.measures['kappa'].value:.3f} at a threshold of {self.threshold:g}, from "
             f"{self.landslides:,} landslides in {self.independent_blocks:,} independent blocks."
         )
+
+
+@dataclass(frozen=True)
+class BesideRule:
+    """A rule without a model, such as slope alone, beside a map."""
+
+    auc: Estimate  # against all other mapped land
+    difference: Estimate  # AUC of the map less that of the rule, in the same resamples
+
+
+def judge_rule(sample: ScopeSample, statistics: MapStatistics, result: ScopeResult, number: int) -> BesideRule:
+    """Return the AUC of a rule on the scope of a result, and by how much the map is ahead.
+
+    ``number`` is that of the rule among the maps of the sample.
+    """
+    ranked = AucOfWeights(sample.landslides.cell_values.values_by_map[number], sample.land[number])
+    drawn = [(row[sample.landslide_places], row[sample.land_places]) for row in sample.resamples.weights]
+    repeats = np.array([ranked.auc(*weights) for weights in drawn])
+    value = float(statistics.placements[number].result().mean())
+    differences = result.auc_repeats - repeats
+    ahead = sample.resamples.estimate(result.auc.value - value, differences, "difference")
+    return BesideRule(sample.resamples.estimate(value, repeats, "share"), ahead)
 
 
 def evaluate_scope(
@@ -290,6 +313,8 @@ def scope_rows(result: ScopeResult) -> list[Row]:
         **result.measures,
         "brier_score": result.brier,
     }
+    for key, rule in result.rules.items():
+        estimates[f"{key}_auc"], estimates[f"{key}_difference"] = rule.auc, rule.difference
     for row in result.zones:
         zone = f"zone_{row.zone}"
         plain[f"{zone}_landslides"] = row.landslides

@@ -22,7 +22,7 @@ from ..progress import Progress, SubProgress, WarningLog
 from ..statistics import MIN_REPEATS
 from ..texts import join_names
 from . import settings
-from .map_layers import HeldOutLayers, MapLayers, Scope
+from .map_layers import HeldOutLayers, MapLayers, Scope, own_layers
 from .sampling import Draws, Frame, LandslideBuffers, MapStatistics, Sample, draw_cells, sample_layer
 from .settings import ALL, MIN_LANDSLIDES, REGION_PREFIX, SUBSET_CODES, EvaluationLayers, EvaluationOptions
 from .spatial_blocks import BlockResamples, SpatialBlocks, least_side, metric_positions
@@ -329,8 +329,8 @@ class ScopeSample:
 def estimate_blocks(data: ValidationData, statistics: Mapping[str, MapStatistics], progress: Progress) -> SpatialBlocks:
     """Return the blocks for all scopes, from all landslides: the widest of any map or difference of two."""
     grid, placements = data.layers.grid, statistics[ALL].placements
-    if isinstance(data.layers, HeldOutLayers):
-        placements = placements[:1]
+    if isinstance(own_layers(data.layers), HeldOutLayers):
+        placements = [placements[0], *placements[HeldOutLayers.map_count :]]
     sample = data.landslides.in_scope(Scope(ALL))
     x, y = metric_positions(grid, sample.rows, sample.columns)
     values = [one.result() for one in placements]

@@ -307,13 +307,20 @@ def test_where_a_stack_lies_beside_the_training():
     assert half.relation == OVERLAPS and half.share == pytest.approx(0.5, abs=0.01)
     degrees = relation(degree_grid(200, 200, left=86.98, top=27.13))
     assert degrees.relation == OVERLAPS and 0 < degrees.share < 1
-    north = relation(utm_grid(100, 100, 30.0, top=3e6 + 103_000))
+    north_grid, east_grid = utm_grid(100, 100, top=3e6 + 103_000), utm_grid(100, 100, left=5e5 + 53_000)
+    north = relation(north_grid)
     assert north.relation == NEW and north.km == pytest.approx(100, rel=0.01)
-    east = relation(utm_grid(100, 100, 30.0, left=5e5 + 53_000))
+    east = relation(east_grid)
     assert east.relation == NEW and east.km == pytest.approx(50, rel=0.01)
     # The other way round the Earth is not the shorter one.
     at_date_line = training_inputs({}, degree_grid(3600, 3600, left=179.5, top=1.0))
     beyond = training_area(at_date_line, degree_grid(3600, 3600, left=-178.5, top=1.0), "")
     assert beyond.km == pytest.approx(math.pi / 180 * 6371, rel=0.01)
+    several = training_inputs({"STACK": {"sha256": "a" * 64}, "MORE_STACKS": [{"sha256": "c" * 64}]}, grid, [east_grid])
+    assert training_area(several, east_grid, "c" * 64).relation == SAME_STACK
+    assert training_area(several, east_grid, "d" * 64).relation == OVERLAPS
+    assert training_area(several, north_grid, "").km == pytest.approx(100, rel=0.01)
+    target = training_area(training_inputs({"TARGET": {"sha256": "e" * 64}}, grid), north_grid, "e" * 64)
+    assert target.relation == NEW and target.is_target and "without landslides" in target.text
     assert training_area({}, grid, "").relation == UNKNOWN
     assert training_area({"inputs": {"grid": ["x"] * 6, "crs": 3}}, grid, "").relation == UNKNOWN

@@ -17,8 +17,17 @@ from scarp.model import errors
 from scarp.model.errors import LayerEmpty, ParameterInvalid
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points, Polygons
+from scarp.model.stack import StackFactor
 from scarp.model.validation.settings import OUTCOMES, POINT_FIELDS, TABLE_COLUMNS
-from scarp.tests.core.conftest import Listener, at_cells, cell_box, degree_grid, validate_with_points, write_raster
+from scarp.tests.core.conftest import (
+    Listener,
+    at_cells,
+    cell_box,
+    degree_grid,
+    validate_with_points,
+    write_raster,
+    write_stack,
+)
 
 GRID = degree_grid(200, 240, left=95.0, top=30.0)
 HOSTILE = '<script>alert("x")</script> & "Medog" $1 $2'
@@ -209,6 +218,42 @@ def test_given_stable_points_are_used(case, tmp_path):
     assert not main.auc_draws.has_interval and main.auc_stable.low < expected < main.auc_stable.high
     assert summary.auc == pytest.approx(auc_against_other_land(case, case.rows, case.columns))
     assert any("lie in the cell of a landslide" in text for text in summary.warnings)
+
+
+def test_rules_of_a_textbook_are_judged_at_the_same_cells(case, tmp_path):
+    """Slope from the stack and a factor of safety, against scikit-learn; the map's own numbers stay."""
+    rng = np.random.default_rng(8)
+    slope = (30 * case.values + 10 * rng.random(GRID.shape)).astype(np.float32)
+    safety = rng.uniform(0.5, 2.5, GRID.shape).astype(np.float32)
+    factors = [StackFactor("slope", "continuous", "degrees")]
+    stack = write_stack(tmp_path / "stack.tif", slope[None], factors, GRID)
+    given = write_raster(tmp_path / "fs.tif", safety, GRID, nodata=np.nan)
+    plain = run(case, tmp_path, windows=case.windows)
+    summary = run(case, tmp_path, windows=case.windows, stack=stack, safety_factor=given, html=True)
+    main, rules = summary.of("all"), summary.of("all").rules
+    assert (summary.auc, main.measures["recall"].value) == (plain.auc, plain.of("all").measures["recall"].value)
+    for key, values in (("slope", slope), ("safety_factor", -safety)):
+        other = copy.copy(case)
+        other.values = np.where(np.isfinite(case.values), values, np.nan)
+        expected = auc_against_other_land(other, case.rows, case.columns)
+        assert rules[key].auc.value == pytest.approx(expected, abs=1e-9)
+        assert rules[key].difference.value == pytest.approx(summary.auc - expected, abs=1e-9)
+        assert rules[key].difference.low < rules[key].difference.value < rules[key].difference.high
+        row = table_of(tmp_path)["all", f"{key}_auc"]
+        assert float(row[0]) == pytest.approx(expected, abs=1e-6) and ("test", f"{key}_difference") in table_of(
+            tmp_path
+        )
+    # An interval of the difference of maps that resemble each other is narrower than that of either.
+    width = rules["slope"].difference.high - rules["slope"].difference.low
+    assert width < rules["slope"].auc.high - rules["slope"].auc.low
+    assert "Beside rules of a textbook" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    alone = run(case, tmp_path, stack=stack)
+    assert list(alone.of("all").rules) == ["slope", "safety_factor"]
+    # Half saturated soil everywhere is the less stable the steeper.
+    assert alone.of("all").rules["safety_factor"].auc.value == pytest.approx(rules["slope"].auc.value, abs=1e-4)
+    small = write_raster(tmp_path / "small.tif", safety[:50], degree_grid(50, 240), nodata=np.nan)
+    with pytest.raises(errors.GridMismatch, match="safety factor raster"):
+        run(case, tmp_path, safety_factor=small)
 
 
 @pytest.mark.parametrize(("hit", "auc", "kappa"), [(0.9, 1.0, 1.0), (-0.9, 0.0, -1.0), (0.1, 0.5, 0.0)])
