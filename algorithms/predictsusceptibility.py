@@ -25,6 +25,7 @@ class PredictSusceptibility(ScarpAlgorithm):
         "OUTPUT_APPLICABILITY": "applicability",
         "OUTPUT_DISAGREEMENT": "difference",
         "OUTPUT_BIVARIATE": "bivariate",
+        "OUTPUT_DISSIMILARITY": "dissimilarity",
     }
     SUMMARY = (
         "Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack's own "
@@ -39,7 +40,12 @@ class PredictSusceptibility(ScarpAlgorithm):
         "cells with two rules of a textbook, slope alone and the factor of safety of an infinite slope, and the report "
         "shows all three and where they disagree. A model that is carried to other mountains may do worse than slope."
     )
-    NUMBERS = {"CELLS": "cells mapped", "OUTSIDE_SHARE": "share of cells outside the training range"}
+    NUMBERS = {
+        "CELLS": "cells mapped",
+        "OUTSIDE_SHARE": "share of cells outside the training range",
+        "APPLICABLE_SHARE": "share of cells in the area of applicability; empty without an index",
+        "EXPECTED_AUC": "AUC to expect on this land; empty where none can be",
+    }
     HELP = {
         "STACK": 'Raster from "Build factor stack" with all factors that the model was trained on.',
         "MODEL": "A .safetensors file from a training algorithm. It contains its factors and how to scale them. "
@@ -54,8 +60,14 @@ class PredictSusceptibility(ScarpAlgorithm):
         "held the landslide density of nine tenths of the areas that were left out whole, for low, medium and high "
         "susceptibility. With SAMPLES or several models: the standard deviation over them. Models of earlier versions "
         "and other kinds need one of these.",
-        "OUTPUT_APPLICABILITY": "GeoTIFF with the number of factors outside the training data of the model; 0 is "
-        "inside. Do not trust the map where many are outside.",
+        "OUTPUT_APPLICABILITY": "GeoTIFF. Band 1: number of factors outside the training data of the model; 0 is "
+        "inside. Do not trust the map where many are outside. With models of the recommended training also band 2: "
+        "area of applicability, 1 inside, 0 outside; and band 3: local point density, how many training cells are as "
+        "much like a cell as land in the area is, at most 254. Of several models the worst counts.",
+        "OUTPUT_DISSIMILARITY": "GeoTIFF. Band 1: dissimilarity index, how unlike the training land a cell is by what "
+        "matters to the model; 1 is the mean distance between two training cells. Band 2: AUC to expect on land like "
+        "this cell, of the variety of the training land; no data where none can be expected. The log states the AUC to "
+        "expect of the whole map. Needs models of the recommended training.",
         "SAFETY_FACTOR": 'Raster from "Build safety factor" on the grid of the stack, with which log and report '
         "compare the map; it does not change the map. Without it the factor of safety is that of an infinite slope "
         "with usual values of the soil, from the stack's slope and, if it has one, contributing area or wetness index.",
@@ -86,6 +98,7 @@ class PredictSusceptibility(ScarpAlgorithm):
         )
         self.declare(disagreement)
         self.declare(p.raster_output("OUTPUT_BIVARIATE", "Susceptibility and uncertainty", optional=True))
+        self.declare(p.raster_output("OUTPUT_DISSIMILARITY", "Dissimilarity and expected AUC", optional=True))
 
     def check(self, arguments: Arguments) -> None:
         arguments.scheduler()
@@ -102,7 +115,9 @@ class PredictSusceptibility(ScarpAlgorithm):
         models = self._models(arguments)
         layers = {"area": area, "safety_factor": arguments.raster("SAFETY_FACTOR")}
         summary = self.call(arguments, "predict_susceptibility", stack, models, options=options, **layers)
-        return {"CELLS": summary.cells, "OUTSIDE_SHARE": summary.share_outside}
+        numbers = {"APPLICABLE_SHARE": summary.share_applicable, "EXPECTED_AUC": summary.expected_auc}
+        known = {name: value for name, value in numbers.items() if value is not None}
+        return {"CELLS": summary.cells, "OUTSIDE_SHARE": summary.share_outside, **known}
 
     @staticmethod
     def _models(arguments: Arguments) -> list[str]:

@@ -14,6 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
+from .applicability import index as applicability_index
+from .applicability.index import ApplicabilityIndex
 from .artifact_header import (
     FORMAT,
     FORMAT_WITH_CALIBRATION,
@@ -57,6 +59,7 @@ class TrainedModel:
     network: Any = field(repr=False)  # a ``torch.nn.Module`` with ``halo`` and ``align``; see :mod:`.networks`
     calibration: Calibration | None = None  # of the logit, if the susceptibility is a probability
     interval: DensityInterval | None = None  # of the logit before its calibration; of cross-fitted models
+    applicability: ApplicabilityIndex | None = None  # where it may be trusted; of cross-fitted models
     folds: list[FoldNetwork] = field(default_factory=list, repr=False)  # of cross-fitted models
 
     def __post_init__(self) -> None:
@@ -107,7 +110,7 @@ class TrainedModel:
 
 
 _MEMBERS = tuple(member.name for member in fields(TrainedModel) if member.name not in ("network", "folds"))
-_OPTIONAL = ("calibration", "interval")  # members that a file has only if they are there
+_OPTIONAL = ("calibration", "interval", "applicability")  # members that a file has only if they are there
 
 
 def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
@@ -119,6 +122,8 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
     tensors = network_tensors(model.network)
     for number, fold in enumerate(model.folds):
         tensors |= {_of_fold(number, name): value for name, value in network_tensors(fold.network).items()}
+    if model.applicability is not None:
+        tensors |= model.applicability.tensors()
     content = {
         **{name: getattr(model, name) for name in _MEMBERS},
         "format": FORMAT_WITHOUT_CALIBRATION,
@@ -132,7 +137,7 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
             content[name] = part.as_dict()
     if model.folds:
         content["folds"] = [fold.architecture for fold in model.folds]
-    if model.folds or model.interval is not None:
+    if model.folds or model.interval is not None or model.applicability is not None:
         content["format"] = FORMAT
     elif model.calibration is not None:
         content["format"] = FORMAT_WITH_CALIBRATION
@@ -162,14 +167,20 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
             header = read_header((stream.metadata() or {}).get(HEADER_KEY, "{}"), str(path))
             networks = [_build(header, path, own) for own in (header["architecture"], *header["folds"])]
             tensors = _read_tensors(stream, networks, path)
+            of_index = _read_index_tensors(stream, header, path)
     except (SafetensorError, OSError) as error:
         raise invalid_model(path, f"it cannot be read ({error})") from error
     # A changed bit in a weight would change the map without any other symptom.
-    if header["training"].pop(_CHECKSUM, checksum(tensors)) != checksum(tensors):
+    whole = checksum({**tensors, **of_index})
+    if header["training"].pop(_CHECKSUM, whole) != whole:
         raise invalid_model(path, "it is damaged: its weights are not those that were written")
     network, *of_folds = [_filled(one, number - 1, tensors, path) for number, one in enumerate(networks)]
     folds = [FoldNetwork(*pair) for pair in zip(header["folds"], of_folds)]
     header["pixel_size"] = float(header["pixel_size"])
+    if header["applicability"] is not None:
+        header["applicability"] = applicability_index.read_index(header["applicability"], of_index)
+        if header["applicability"] is None:
+            raise invalid_model(path, "its applicability index holds impossible values")
     return TrainedModel(**{name: header[name] for name in _MEMBERS}, network=network, folds=folds)
 
 
@@ -237,7 +248,7 @@ def _read_tensors(stream: Any, networks: Sequence[nn.Module], path: Path) -> dic
         for number, network in enumerate(networks)
         for name, value in _state(network).items()
     }
-    if set(stream.keys()) != set(expected):
+    if {name for name in stream.keys() if not name.startswith(applicability_index.PREFIX)} != set(expected):  # noqa: SIM118
         raise invalid_model(path, "its tensors are not those of its network")
     tensors = {}
     for name, value in expected.items():
@@ -248,3 +259,20 @@ def _read_tensors(stream: Any, networks: Sequence[nn.Module], path: Path) -> dic
         if not np.isfinite(tensors[name]).all() or (name.endswith("running_var") and (tensors[name] < 0).any()):
             raise invalid_model(path, f"its tensor {name} holds impossible values")
     return tensors
+
+
+def _read_index_tensors(stream: Any, header: Mapping[str, Any], path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of the applicability index; none without one."""
+    names = [name for name in stream.keys() if name.startswith(applicability_index.PREFIX)]  # noqa: SIM118
+    if header["applicability"] is None:
+        if names:
+            raise invalid_model(path, "its tensors are not those of its network")
+        return {}
+    parts = {name: stream.get_slice(name) for name in names}
+    found = {name: tuple(part.get_shape()) for name, part in parts.items()}
+    if found != applicability_index.shapes(Encoding(header["factors"], header["encoding"]), found):
+        raise invalid_model(path, "the tensors of its applicability index are missing or of the wrong shape")
+    for name, part in parts.items():
+        if part.get_dtype() != ("I32" if name.endswith("cells") else "F32"):
+            raise invalid_model(path, f"its tensor {name} has the wrong type")
+    return {name: stream.get_tensor(name) for name in names}

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .applicability.index import is_header
 from .calibration import Calibration
 from .encoding import CODES, ONE_HOT, FactorSpec
 from .errors import InputMissing, ModelFileInvalid
@@ -28,7 +29,7 @@ _MAX_DEPTH = 8
 _TABLES = ("architecture", "settings", "metrics", "training", "versions")
 _FIELDS = {"format", "program", "kind", "encoding", "factors", "pixel_size", "seed", "history", *_TABLES}
 _CALIBRATION = "calibration"  # field of calibrated models only
-_OPTIONAL = {_CALIBRATION, "folds", "interval"}  # fields of newer files, which may be missing
+_OPTIONAL = {_CALIBRATION, "folds", "interval", "applicability"}  # fields of newer files, which may be missing
 _FACTOR_FIELDS = ("name", "kind", "unit", "title", "classes", "mean", "std", "minimum", "maximum", "seen")
 
 
@@ -40,7 +41,7 @@ def write_header(content: Mapping[str, Any]) -> str:
 def read_header(text: str, source: str) -> dict[str, Any]:
     """Parse and check the header of the file ``source``; ``factors`` become :class:`FactorSpec` objects,
     ``calibration`` a :class:`Calibration` or ``None``, ``interval`` a :class:`DensityInterval` or ``None``, and
-    ``folds`` is a list.
+    ``folds`` is a list. ``applicability`` has the numbers of an applicability index, or is ``None``.
 
     Raises:
         ModelFileInvalid: anything is missing, of the wrong type or out of range, or of a newer format.
@@ -77,6 +78,8 @@ def read_header(text: str, source: str) -> dict[str, Any]:
     if _CALIBRATION in content:
         check.require(Calibration.read(content[_CALIBRATION]) is not None, "its calibration is wrong")
     content[_CALIBRATION] = Calibration.read(content.get(_CALIBRATION))
+    index = content.setdefault("applicability", None)
+    check.require(index is None or is_header(index), "its applicability index is wrong")
     if "interval" in content:
         check.require(DensityInterval.read(content["interval"]) is not None, "its interval is wrong")
     content["interval"] = DensityInterval.read(content.get("interval"))

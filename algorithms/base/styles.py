@@ -42,7 +42,7 @@ from .parameters import absolute_path, file_of
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"  # stands for the QML file that the core wrote beside a raster of classes
 _INPUTS = "stack rainfall safety_factor factor_of_safety labels"
-_MAPS = "applicability uncertainty bivariate susceptibility difference zones"
+_MAPS = "applicability dissimilarity uncertainty bivariate susceptibility difference zones"
 ORDER = (*_INPUTS.split(), *_MAPS.split(), SIDECAR_STYLE, "warning", "folds", "windows", "points")
 """Styles from the bottom of a layer group to its top: inputs, results, and vector layers above both."""
 
@@ -121,7 +121,7 @@ def fill_abstract(layer: QgsMapLayer) -> None:
     """Copy what a map's tags say of test, values and warnings into the abstract, which QGIS shows on the tooltip."""
     tags = _tags(layer)
     verdict = verdict_of_tags(tags)
-    lines = [] if verdict is None else [*filter(None, [Evidence.from_tags(tags).auc_text]), verdict.text]
+    lines = [] if verdict is None else [*_evidence_lines(Evidence.from_tags(tags)), verdict.text]
     lines += [tr("Values: {meaning}.").format(meaning=tags[MEANING_TAG])] if tags.get(MEANING_TAG) else []
     warnings = read_warnings(tags)
     if warnings:
@@ -130,6 +130,10 @@ def fill_abstract(layer: QgsMapLayer) -> None:
         metadata = layer.metadata()
         metadata.setAbstract("\n".join(lines))
         layer.setMetadata(metadata)
+
+
+def _evidence_lines(evidence: Evidence) -> list[str]:
+    return [text for text in (evidence.auc_text, evidence.expectation_text) if text]
 
 
 def mark_verdict(layer: Any) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from ..applicability.fit import fit_index
+from ..applicability.index import describe_index
 from ..artifact import TrainedModel
 from ..classical.boosted_pcum import add_boosting
 from ..classical.fit import cell_metrics
@@ -110,6 +112,14 @@ class CrossFittedRun:
         model.calibration = before.fit()
         after.add(expit(model.calibration(cells.scores)), slide, cells.counts)
         return after
+
+    def give_index(self, model: TrainedModel, run: TrainingRun, grid: Grid) -> None:
+        """Give the model its applicability index; see :class:`~.trained_on.TrainedOn`."""
+        part, settings = SubProgress(run.progress, 0.95, 0.97), self.settings
+        part.report(0.0, "Comparing the training land with itself, to tell later where the model may be trusted.")
+        index = fit_index(self.result, self.cells, settings.encoding, grid.width, settings.seed, part)
+        model.applicability = index
+        run.progress.report(0.97, describe_index(index))
 
     def write_out_of_fold(self, model: TrainedModel, checksum: str, run: TrainingRun) -> None:
         """Write each cell by the network of the fold that holds it out; see :class:`~.trained_on.TrainedOn`."""

@@ -33,7 +33,19 @@ from ..prediction.fold_spread import FoldEnsemble, make_ensemble
 from ..prediction.pipeline import Plan, PredictionTotals, choose_compute_setup, compute_tiles, make_plan, write_tiles
 from ..prediction.settings import PredictionOptions
 from ..prediction.tile_cache import TileCache, resuming, tile_cache_for
-from ..prediction.tile_inference import BIVARIATE, MEAN, NOT_APPLICABLE, OUTSIDE, SPREAD, TileWork
+from ..prediction.tile_inference import (
+    BIVARIATE,
+    COUNTS,
+    DENSITY,
+    DISSIMILARITY,
+    EXPECTED,
+    INSIDE,
+    MEAN,
+    NOT_APPLICABLE,
+    OUTSIDE,
+    SPREAD,
+    TileWork,
+)
 from ..prediction.tiling import coarse_grid
 from ..prediction.uncertainty_layers import UncertaintyLayers
 from ..progress import Progress, SubProgress, WarningLog
@@ -41,12 +53,19 @@ from ..provenance import records
 from ..stack import open_stack
 from ..texts import join_names
 from ..training.settings import training_method
-from ..validation.verdict import Evidence, judge, tell, weakest
+from ..validation.verdict import MAX_BEYOND, Evidence, judge, tell, weakest
 from ..zones.raster import write_class_attributes
 from . import sources_of
 from .new_area import TextbookComparison
 
 AnyPath = Union[str, os.PathLike]
+BAND_TITLES = {
+    OUTSIDE: "factors outside the training data",
+    INSIDE: "area of applicability",
+    DENSITY: "local point density",
+    DISSIMILARITY: "dissimilarity index",
+    EXPECTED: "expected AUC",
+}
 RESUME_MIN_WORK = 4e6  # cells, times models and samples, from which tiles are kept on disk until the map is complete
 
 
@@ -73,6 +92,10 @@ class PredictionSummary:
     cells_outside_by_factor: dict[str, int] = field(default_factory=dict)
     unseen_classes: dict[str, dict[str, int]] = field(default_factory=dict)  # cells by factor and class label
     verdict: dict[str, Any] = field(default_factory=dict)  # level and reasons, of ``validation.verdict``
+    share_applicable: float | None = None  # share of the map in the area of applicability; ``None`` without an index
+    share_beyond: float | None = None  # share on which no AUC can be expected
+    expected_auc: float | None = None  # on the rest of the map
+    expected_error: float | None = None  # root mean square error of that AUC on regions held out in training
     textbook: dict[str, Any] = field(default_factory=dict)
     """Whether the land is new to the models, and rank correlations of the map with rules of a textbook by name."""
 
@@ -90,6 +113,7 @@ def predict_susceptibility(
     output_html: AnyPath | None = None,
     output_disagreement: AnyPath | None = None,
     output_bivariate: AnyPath | None = None,
+    output_dissimilarity: AnyPath | None = None,
     progress: Progress,
 ) -> PredictionSummary:
     """Predict the susceptibility of every cell that has all factors.
@@ -113,7 +137,10 @@ def predict_susceptibility(
             cross-fitted model without samples the standard error by the models of its folds, and lower and upper bound
             of its interval.
         output_applicability: path of a uint8 GeoTIFF with the number of factors outside the trained range or classes,
-            255 nodata.
+            255 nodata; if all models have an applicability index also whether a cell lies in the area of applicability
+            of all of them, and the least number of training cells like it, at most ``MAX_DENSITY``.
+        output_dissimilarity: path of a float32 GeoTIFF with the largest dissimilarity index of the models and the
+            least AUC to expect, NaN where none can be.
         safety_factor: factor of safety or rain index on the stack's grid, a rule that the map is compared with; without
             it that of an infinite slope with the usual soil, as far as the stack has slope.
         output_html: path of the report that compares the map with slope alone and the factor of safety.
@@ -125,13 +152,15 @@ def predict_susceptibility(
         NoOverlap: it has no data on the map; or nothing can be compared for OUTPUT_DISAGREEMENT.
         FactorMissing: the stack lacks factors of a model.
         ModelFileInvalid: a model cannot be used.
-        ParameterInvalid: no model, or an output of uncertainty with a single model without samples and folds.
+        ParameterInvalid: no model, an output of uncertainty with a single model without samples and folds, or
+            OUTPUT_DISSIMILARITY with a model without an applicability index.
         DeviceUnavailable: the device does not exist, or its memory is too small.
         TooFewData: no cell has all factors.
         ScarpError: the cluster cannot be reached or failed; see ``cluster``.
     """
     progress = warning_log = WarningLog(progress)
     paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability, BIVARIATE: output_bivariate}
+    paths[DISSIMILARITY] = output_dissimilarity
     check_writable(*paths.values(), output_html, output_disagreement)
     if output_html is not None:
         # Not for maps without a report, which need no matplotlib; now, before anything is computed.
@@ -162,7 +191,8 @@ def predict_susceptibility(
                 )
             reads, folder = [stack, *models], Path(output).parent
             cluster = closing.enter_context(connect(options.scheduler, progress, reads, folder))
-        arrays = _arrays(paths)
+        bands = _bands(loaded, models, output_dissimilarity is not None, progress)
+        arrays = _arrays(paths, bands)
         names = [os.path.basename(str(path)) for path in models]
         ensemble = make_ensemble(opened, loaded, names, options.samples, progress, spread=SPREAD in arrays)
         mask = AreaMask(opened.grid, area)
@@ -189,9 +219,10 @@ def predict_susceptibility(
         else:
             tiles = compute_tiles(opened, run.work, run.plan, part, cache)
         # However the block ends, the threads that compute are told to stop.
-        with contextlib.closing(tiles), _output_rasters(paths, opened.grid, run) as rasters:
+        with contextlib.closing(tiles), _output_rasters(paths, opened.grid, run, bands) as rasters:
             watched, grid = textbook.watch(tiles, run.ensemble.patch), coarse_grid(opened.grid, run.ensemble.patch)
-            totals = write_tiles(watched, rasters, run.work, grid, run.layers.made)
+            made = {**run.layers.made, **{name: _stacked(own) for name, own in bands.items() if len(own) > 1}}
+            totals = write_tiles(watched, rasters, run.work, grid, made)
             _check_totals(totals, run, progress)
             stack_hash = ""
             # A file that vanished meanwhile is reported when the record is written.
@@ -209,6 +240,7 @@ def predict_susceptibility(
             rasters[MEAN].update_tags(**evidence.tags())
             verdict = judge(evidence)
             tell(verdict, progress, 0.97)
+            _tell_expectation(evidence, progress)
         if output_disagreement is not None:
             part = SubProgress(progress, 0.97, 0.98)
             textbook.write_disagreement(output, output_disagreement, run.ensemble.patch, part)
@@ -220,6 +252,8 @@ def predict_susceptibility(
     summary = _summary(totals, run, warning_log.warnings)
     summary.textbook = textbook.summary()
     summary.verdict = verdict.as_dict()
+    summary.share_applicable, summary.share_beyond = evidence.inside, evidence.beyond
+    summary.expected_auc, summary.expected_error = evidence.expected_auc, evidence.expected_error
     figures = f"susceptibility {summary.minimum:.4f} to {summary.maximum:.4f}, mean {summary.mean:.4f}"
     progress.report(0.98, f"{summary.cells:,} cells predicted; {figures}.")
     if totals.reused:
@@ -231,6 +265,7 @@ def predict_susceptibility(
         "OUTPUT_DISAGREEMENT": output_disagreement,
         "OUTPUT_HTML": output_html,
         "OUTPUT_BIVARIATE": output_bivariate,
+        "OUTPUT_DISSIMILARITY": output_dissimilarity,
     }
     record.write(outputs, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
@@ -260,12 +295,13 @@ class _Run:
         return float(np.mean(shares)) if shares else None
 
 
-def _arrays(paths: Mapping[str, AnyPath | None]) -> list[str]:
+def _arrays(paths: Mapping[str, AnyPath | None], bands: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the arrays of a tile that the outputs need."""
     wanted = {name for name, path in paths.items() if path is not None}
     if BIVARIATE in wanted:
         wanted.add(SPREAD)
-    return [name for name in paths if name in wanted and name != BIVARIATE]
+    names = [name for name in paths if name in wanted and name != BIVARIATE]
+    return [array for name in names for array in bands.get(name, (name,))]
 
 
 def _write_class_attributes(output: AnyPath | None, run: _Run, suffix: str) -> None:
@@ -306,7 +342,9 @@ def _log_plan(run: _Run, remote: bool, progress: Progress) -> None:
 
 
 @contextlib.contextmanager
-def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) -> Iterator[dict[str, Any]]:
+def _output_rasters(
+    paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run, bands: Mapping[str, Sequence[str]]
+) -> Iterator[dict[str, Any]]:
     """Open the outputs by the names of their arrays; none is committed unless the block succeeds."""
     calibrated = run.share is not None
     tags = {
@@ -326,13 +364,15 @@ def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) 
         MEAN: (coarse, "float32", np.nan, [title]),
         SPREAD: (coarse, "float32", np.nan, run.layers.bands(title)),
         BIVARIATE: (coarse, "uint8", NODATA, ["susceptibility and uncertainty"]),
-        OUTSIDE: (grid, "uint8", NOT_APPLICABLE, ["factors outside the training data"]),
+        OUTSIDE: (grid, "uint8", NOT_APPLICABLE, [BAND_TITLES[band] for band in bands[OUTSIDE]]),
+        DISSIMILARITY: (grid, "float32", np.nan, [BAND_TITLES[band] for band in bands[DISSIMILARITY]]),
     }
     with contextlib.ExitStack() as opened:
         rasters = {}
         for name, path in paths.items():
             if path is not None:
-                overviews = {OUTSIDE: Resampling.nearest, BIVARIATE: Resampling.mode}.get(name, Resampling.average)
+                thinned = {OUTSIDE: Resampling.nearest, DISSIMILARITY: Resampling.nearest, BIVARIATE: Resampling.mode}
+                overviews = thinned.get(name, Resampling.average)
                 own: dict[str, Any] = {"tags": tags}
                 if name == SPREAD:
                     own["tags"] = tags | run.layers.tags()
@@ -364,7 +404,43 @@ def _evidence(totals: PredictionTotals, run: _Run) -> Evidence:
     averaged = run.ensemble.averaged
     # Folds are not averaged, and their error says nothing about the noise of the map.
     noise = totals.spread / totals.cells / math.sqrt(averaged) if totals.spread and averaged > 1 else None
-    return replace(known, low_value=low, high_value=high, noise=noise)
+    known = replace(known, low_value=low, high_value=high, noise=noise)
+    found = None if run.work.indexes is None else run.work.indexes.expectation()
+    if found is None:
+        return known
+    return replace(known, inside=found.inside, beyond=found.beyond, expected_auc=found.auc, expected_error=found.error)
+
+
+def _bands(
+    models: Sequence[TrainedModel], paths: Sequence[AnyPath], wanted: bool, progress: Progress
+) -> dict[str, tuple[str, ...]]:
+    """Return the arrays that are the bands of a raster, by the name of its first one; tell if there is no index."""
+    lacking = [Path(path).name for path, model in zip(paths, models) if model.applicability is None]
+    if not lacking:
+        return {OUTSIDE: COUNTS, DISSIMILARITY: (DISSIMILARITY, EXPECTED)}
+    names = join_names(lacking)
+    if wanted:
+        raise ParameterInvalid(
+            f"OUTPUT_DISSIMILARITY needs the applicability index of the model, and {names} has none: it was trained by "
+            "an earlier version, on windows or as another kind of model. Train it with PRESET=recommended, or leave "
+            "OUTPUT_DISSIMILARITY empty."
+        )
+    text = f"No applicability index is available in {names}, so nothing is said of how much this land is like that of"
+    progress.report(0.0, f"{text} the training.")
+    return {OUTSIDE: (OUTSIDE,), DISSIMILARITY: ()}
+
+
+def _tell_expectation(evidence: Evidence, progress: Progress) -> None:
+    """Log what the land of the map lets expect; that nothing can be expected is a warning."""
+    if evidence.beyond is not None and (evidence.beyond >= MAX_BEYOND or evidence.expected_auc is None):
+        progress.warn(evidence.expectation_text)
+    elif evidence.expectation_text:
+        progress.report(0.97, evidence.expectation_text)
+
+
+def _stacked(names: Sequence[str]) -> Any:
+    """Return what makes the bands of a raster of arrays with these names."""
+    return lambda arrays, area: np.stack([arrays[name] for name in names])
 
 
 def _summary(totals: PredictionTotals, run: _Run, warnings: list[str]) -> PredictionSummary:

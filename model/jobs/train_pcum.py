@@ -258,6 +258,7 @@ class TrainingRun:
         if settings.probability:
             counts = data.calibrate(model, self)
             self._tell_calibrated(model, counts, data.where)
+        data.give_index(model, self, grid)
         save_model(model, self.output)
         result = TrainingResult(
             model=self.output,

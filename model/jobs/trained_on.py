@@ -57,6 +57,9 @@ class TrainedOn(Protocol):
     def add_uncertainty(self, model: TrainedModel) -> None:
         """Give the model what tells how uncertain it is, if there is anything."""
 
+    def give_index(self, model: TrainedModel, run: TrainingRun, grid: Grid) -> None:
+        """Give the model its applicability index, if there are folds to make it from."""
+
     def write_out_of_fold(self, model: TrainedModel, checksum: str, run: TrainingRun) -> None:
         """Write OUTPUT_OUT_OF_FOLD, if the run has it; ``checksum`` is that of the model file."""
 
@@ -93,6 +96,9 @@ class _InSubsets:
 
     def add_uncertainty(self, model: TrainedModel) -> None:
         """Add nothing: there are no folds."""
+
+    def give_index(self, model: TrainedModel, run: TrainingRun, grid: Grid) -> None:
+        """Give none: there are no folds."""
 
     def write_out_of_fold(self, model: TrainedModel, checksum: str, run: TrainingRun) -> None:
         """Write nothing: there are no folds."""

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from ..applicability.profile import ErrorProfile
 from ..artifact import TrainedModel
 from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
 from ..progress import Progress
 from ..stack import Stack, StackFactor
 from ..texts import join_names, shorten
+from .dissimilarity import IndexEngine
 from .engines import ClassTables, CompactTile, ComputeSetup, Engine, gains_from_16_bits, make_engine
 from .unet_inference import Span, Step
 
@@ -33,7 +35,7 @@ class Ensemble:
         With ``samples`` each model is computed so often with dropout; with 0 once without. Raises FactorMissing if the
         stack lacks factors, ParameterInvalid if a factor is of another kind there than in a model.
         """
-        self.models, self.samples = list(models), samples
+        self.models, self.samples, self._names = list(models), samples, list(names)
         self.factor_names = list(dict.fromkeys(name for model in models for name in model.factor_names))
         stack.band_indexes(self.factor_names)
         stack.report_names(progress)
@@ -58,6 +60,23 @@ class Ensemble:
                 "SAMPLES asks for dropout samples, but no model was trained with DROPOUT above 0, so all "
                 "samples of a model are the same."
             )
+
+    @property
+    def without_index(self) -> list[str]:
+        """Names of the models that have no applicability index."""
+        return [name for model, name in zip(self.models, self._names) if model.applicability is None]
+
+    def index_engines(self, device: torch.device) -> list[IndexEngine]:
+        """Prepare the applicability indexes of all models on a device."""
+        return [
+            IndexEngine(model.applicability, tables, model.encoder, device)
+            for model, tables in zip(self.models, self._tables)
+            if model.applicability is not None
+        ]
+
+    def profiles(self) -> list[ErrorProfile | None]:
+        """Return the error profiles of the models that have an index."""
+        return [model.applicability.profile for model in self.models if model.applicability is not None]
 
     @property
     def members(self) -> int:

@@ -33,7 +33,7 @@ from .engines import CompactTile, ComputeSetup, Engine
 from .ensemble import Ensemble
 from .settings import PredictionOptions
 from .tile_cache import TileCache
-from .tile_inference import MEAN, OUTSIDE, READ_ROWS, SPREAD, Mask, TileResult, TileWork
+from .tile_inference import MEAN, OF_CELLS, READ_ROWS, SPREAD, Mask, TileResult, TileWork
 from .tiling import Tile, Tiling, coarse_block, round_up
 from .unet_inference import Span
 
@@ -263,7 +263,7 @@ def write_tiles(
             make = (made or {}).get(name)
             values = done.arrays[name] if make is None else make(done.arrays, grid.cell_area(coarse.row, coarse.height))
             values = values if values.ndim == 3 else values[None]
-            raster.write(values, window=(tile.core if name == OUTSIDE else coarse).window)
+            raster.write(values, window=(tile.core if name in OF_CELLS else coarse).window)
         facts = done.facts
         totals.tiles += 1
         totals.skipped += facts["skipped"]
@@ -276,6 +276,8 @@ def write_tiles(
             totals.maximum = max(totals.maximum, facts["maximum"])
         for found in facts.get("outside", []):
             work.applicability.add(found)
+        if work.indexes is not None and "index" in facts:
+            work.indexes.add(facts["index"])
     return totals
 
 

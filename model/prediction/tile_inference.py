@@ -21,6 +21,7 @@ from ..progress import Progress
 from ..stack import Stack, StackFactor
 from ..texts import MAX_LISTED
 from ..training.devices import is_device_failure
+from .dissimilarity import MAX_DENSITY, CellIndexes, IndexEngine, IndexTotals, sampling_stride
 from .engines import CompactTile, ComputeSetup
 from .ensemble import Ensemble
 from .tiling import Tile, Tiling, coarse_block, coarsen
@@ -151,6 +152,11 @@ class Applicability:
 READ_ROWS = TILE // 2  # rows read at once: half a block of a raster, whose other half then comes from GDAL's cache
 MEAN, SPREAD, OUTSIDE = "mean", "spread", "outside"  # arrays of a tile
 BIVARIATE = "bivariate"  # an output that is made of them when they are written
+INSIDE, DENSITY = "inside", "density"  # area of applicability and local point density
+DISSIMILARITY, EXPECTED = "dissimilarity", "expected"  # index, and the AUC to expect
+COUNTS = (OUTSIDE, INSIDE, DENSITY)  # arrays of small numbers, uint8
+OF_INDEX = (INSIDE, DENSITY, DISSIMILARITY, EXPECTED)
+OF_CELLS = (OUTSIDE, *OF_INDEX)  # arrays with a value for each cell of the stack, whatever the models predict
 
 
 class Mask(Protocol):
@@ -190,6 +196,8 @@ class TileWork:
         """Keep what all tiles need; ``names`` are the arrays wanted, ``progress`` is warned if a GPU fails."""
         self.tiling, self.names, self.patch = tiling, tuple(names), ensemble.patch
         self.applicability = Applicability(ensemble.factors, ensemble.specs)
+        self.indexes = None if ensemble.without_index else IndexTotals(ensemble.models)
+        self._stride, self._index_engines = sampling_stride(tiling.grid), dict[str, list[IndexEngine]]()
         self._ensemble, self._setup, self._mask, self._progress = ensemble, setup, mask, progress
         self._lock, self._streams = threading.Lock(), threading.local()
         self._free_tiles: list[list[CompactTile]] = []
@@ -241,7 +249,6 @@ class TileWork:
         mean, spread = self._predict(tile, read, counted)
         # The cells that are not wanted.
         step(max(1 - counted_so_far, 0.0))
-        self._free_tiles.append(read.tiles)
         predicted = read.wanted & np.isfinite(mean)
         lost = int(np.count_nonzero(read.wanted) - np.count_nonzero(predicted))
         mean[~predicted] = np.nan
@@ -256,12 +263,16 @@ class TileWork:
         if len(known):
             total = float(known.sum(dtype=np.float64))
             facts.update(total=total, minimum=float(known.min()), maximum=float(known.max()))
+        if self.indexes is not None:
+            of_index, facts["index"] = self._find_indexes(self.indexes, tile, read, predicted, arrays[MEAN])
+            arrays.update(of_index)
+        self._free_tiles.append(read.tiles)
         return TileResult({name: arrays[name] for name in self.names}, facts)
 
     def empty(self, tile: Tile) -> TileResult:
         """Return a tile without any cell to predict."""
         arrays = {
-            name: np.full(shape, NOT_APPLICABLE, np.uint8) if name == OUTSIDE else np.full(shape, np.nan, np.float32)
+            name: np.full(shape, NOT_APPLICABLE, np.uint8) if name in COUNTS else np.full(shape, np.nan, np.float32)
             for name, shape in self.shapes(tile).items()
         }
         return TileResult(arrays, {"skipped": 1, "cells": 0, "lost": 0})
@@ -270,9 +281,67 @@ class TileWork:
         """Return the shapes of the arrays of a tile."""
         coarse = coarse_block(tile.core, self.patch)
         return {
-            name: (tile.core.height, tile.core.width) if name == OUTSIDE else (coarse.height, coarse.width)
+            name: (tile.core.height, tile.core.width) if name in OF_CELLS else (coarse.height, coarse.width)
             for name in self.names
         }
+
+    def _find_indexes(
+        self, totals: IndexTotals, tile: Tile, read: TileInput, predicted: np.ndarray, mean: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return the arrays of :data:`OF_INDEX` that are wanted, and facts on the whole tile."""
+        height, width = predicted.shape
+        sampled = predicted.copy()
+        rows, columns = tile.core.row + np.arange(height), tile.core.column + np.arange(width)
+        sampled &= (rows % self._stride == 0)[:, None] & (columns % self._stride == 0)
+        wanted = set(OF_INDEX) & set(self.names)
+        row, column = np.nonzero(predicted if wanted else sampled)
+        top, left = tile.offset
+        places = (row + top) * tile.read.width + column + left
+        found = self._indexes_of(read.tiles, places, DENSITY in wanted)
+        chosen = sampled[row, column]
+        parts = [CellIndexes(one.dissimilarity[chosen], one.inside[chosen], one.density[chosen]) for one in found]
+        facts = totals.find(mean[row, column][chosen], parts)
+        if not wanted:
+            return {}, facts
+        profiles = self._ensemble.profiles()
+        expected = [
+            np.full(len(row), np.nan) if profile is None else profile.expected(one.dissimilarity)
+            for profile, one in zip(profiles, found)
+        ]
+        # Of several models the worst.
+        inside = np.logical_and.reduce([one.inside for one in found])
+        density = np.minimum.reduce([np.where(one.inside, one.density, 0) for one in found])
+        values = {
+            INSIDE: inside,
+            DENSITY: np.minimum(density, MAX_DENSITY),
+            DISSIMILARITY: np.maximum.reduce([one.dissimilarity for one in found]),
+            EXPECTED: np.minimum.reduce(expected),
+        }
+        arrays = {}
+        for name in wanted:
+            kind, empty = (np.uint8, NOT_APPLICABLE) if name in COUNTS else (np.float32, np.nan)
+            arrays[name] = np.full(predicted.shape, empty, dtype=kind)
+            arrays[name][row, column] = values[name]
+        return arrays, facts
+
+    def _indexes_of(self, tiles: list[CompactTile], places: np.ndarray, density: bool) -> list[CellIndexes]:
+        """Return the indexes of cells for each model, on the device of the map or, if that fails, on the processor."""
+        device = self._setup.device if self._setup.device.type == "cuda" else torch.device("cpu")
+        try:
+            return self._compute_indexes(device, tiles, places, density)
+        except RuntimeError:
+            if device.type == "cpu":
+                raise
+            return self._compute_indexes(torch.device("cpu"), tiles, places, density)
+
+    def _compute_indexes(
+        self, device: torch.device, tiles: list[CompactTile], places: np.ndarray, density: bool
+    ) -> list[CellIndexes]:
+        with self._lock:
+            if device.type not in self._index_engines:
+                self._index_engines[device.type] = self._ensemble.index_engines(device)
+            engines = self._index_engines[device.type]
+        return [engine.compute(tile, places, density) for engine, tile in zip(engines, tiles)]
 
     def _allocate_tiles(self, height: int, width: int) -> list[CompactTile]:
         """Return an earlier tile of this size, or a new one: the first use of fresh memory is slow."""

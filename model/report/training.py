@@ -25,6 +25,7 @@ from ..validation.probability import ProbabilityCounts
 from ..validation.verdict import Evidence, judge
 from ..windows.cells import CellSet
 from ..windows.split import TEST
+from .applicability import add_applicability
 from .charts import BLUE, DASHES, GREEN, INK, SERIES, SOFT, VERMILION, new_figure, style
 from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
 from .page import Page
@@ -90,6 +91,8 @@ def write_training_page(
     note = "All labelled cells; the model learns from a sample of them."
     if what == "window":
         note = "A cell counts once for every window that holds it, and as its patch if the model predicts patches."
+    if model.applicability is not None:
+        add_applicability(page, model.applicability, model.factors)
     columns = ["Subset" if choice is None else "Fold", f"{what.capitalize()}s", *SUBSET_COLUMNS]
     names = ["name", "windows", "landslide_windows", "landslide_cells", "stable_cells"]
     rows = [[*(item[name] for name in names), 100 * item["landslide_share"]] for item in result.subsets]

@@ -86,6 +86,8 @@ class _OneModelForEach(_CellwiseEnsemble):
     """A model of all land as several networks of the same shape, each for cells that it did not see."""
 
     def __init__(self, stack: Stack, model: TrainedModel, networks: Sequence[Any]) -> None:
+        # Of land that trained the model nobody asks how much it is like the training land.
+        model = dataclasses.replace(model, applicability=None)
         super().__init__(stack, [model], ["of all land"], 0, NullProgress())
         self._of_folds = [dataclasses.replace(model, network=network) for network in networks]
 

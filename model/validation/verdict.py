@@ -17,6 +17,9 @@ AUC, its interval or the number of blocks unknown               weak
 fewer than :data:`MIN_BLOCKS` independent blocks                weak
 best epoch among the first :data:`FIRST_EPOCHS`                 weak
 AUC on land not seen :data:`LARGE_DROP` below that of training  weak
+less than half of the map in the area of applicability          weak
+no AUC can be expected on half of the map or more               weak
+AUC expected on the map's own land below 0.6                    weak
 none of these                                                   usable
 ==============================================================  ==========
 """
@@ -53,12 +56,15 @@ learn had 0.48 to 0.53 in the mean (``benchmarks/unlearnable.py``)."""
 LARGE_DROP = 0.15
 """Drop of the AUC from training land to land not seen. Networks with a drop below it were ahead of slope alone on real
 data; a larger one tells that the model knows its landslides by heart."""
+MIN_INSIDE, MAX_BEYOND = 0.5, 0.5
+"""Least share of a map in the area of applicability, and largest share on which no AUC can be expected."""
 MEMORISING_KINDS = ("random_forest", "gradient_boosting")
 """Kinds that reproduce their own training cells, so that their AUC there tells nothing."""
 PROBABILITY_LIMIT = 1e-6  # nearer to 0 or 1, log odds are those of this
 _MAX_REASONS, _MAX_LENGTH = 10, 300  # of tags, which are untrusted
 LEVEL_TAG, REASONS_TAG, EVIDENCE_TAG = "VERDICT", "VERDICT_REASONS", "VERDICT_EVIDENCE"
-_NUMBERS = ("auc", "auc_low", "auc_high", "auc_slope", "auc_train", "low_value", "high_value", "noise")
+_OF_MODEL = ("auc", "auc_low", "auc_high", "auc_slope", "auc_train")
+_NUMBERS = (*_OF_MODEL, "low_value", "high_value", "noise", "inside", "beyond", "expected_auc", "expected_error")
 _COUNTS = ("blocks", "best_epoch", "epochs")
 
 
@@ -103,6 +109,10 @@ class Evidence:
     low_value: float | None = None  # 5th percentile of the map's values by area, 0 to 1
     high_value: float | None = None  # 95th percentile
     noise: float | None = None  # standard deviation of the log odds of the map, from ensemble members
+    inside: float | None = None  # share of the map in the area of applicability
+    beyond: float | None = None  # share of the map that is less like the training land than any land held out there
+    expected_auc: float | None = None  # on the rest of the map, by how much its land is like the training land
+    expected_error: float | None = None  # root mean square error of that AUC on regions held out in training
     breaks: tuple[float, ...] = ()  # upper bounds of zones but the last; empty without zones
 
     @classmethod
@@ -111,8 +121,7 @@ class Evidence:
 
         A random split tests on the neighbours of training cells, which is no land not seen.
         """
-        names = "auc", "auc_low", "auc_high", "auc_slope", "auc_train"
-        known: dict[str, Any] = {name: _number(metrics.get(name)) for name in names}
+        known: dict[str, Any] = {name: _number(metrics.get(name)) for name in _OF_MODEL}
         if settings.get("split") == "random":
             known.update(auc=None, auc_low=None, auc_high=None)
         if kind in MEMORISING_KINDS:
@@ -175,6 +184,18 @@ class Evidence:
         return f"AUC on land not seen in training: {self.auc:.3f}{interval}."
 
     @property
+    def expectation_text(self) -> str:
+        """What the map's land lets expect, in sentences; empty if it is unknown."""
+        if self.inside is None or self.beyond is None:
+            return ""
+        text = f"Of the map {_percent(self.inside)} lies in the area of applicability of the model."
+        if self.expected_auc is None or self.beyond >= MAX_BEYOND:
+            return f"{text} No AUC can be expected."
+        error = "" if self.expected_error is None else f" ± {max(self.expected_error, 0.005):.2f}"
+        without = f", without {_percent(self.beyond)} of the map, where none can be" if self.beyond >= 0.005 else ""
+        return f"{text} Expected AUC on this land: {self.expected_auc:.2f}{error}{without}."
+
+    @property
     def span(self) -> float | None:
         """Ratio of the odds of the 95th to those of the 5th percentile of the map."""
         if self.low_value is None or self.high_value is None:
@@ -230,7 +251,24 @@ def judge(evidence: Evidence) -> Verdict:
         weak.append(
             f"The AUC falls from {evidence.auc_train:.3f} on training land to {evidence.auc:.3f} on land not seen."
         )
+    weak += _against_this_land(evidence)
     return Verdict(DO_NOT_USE if bad else WEAK if weak else USABLE, (*bad, *weak))
+
+
+def _against_this_land(evidence: Evidence) -> list[str]:
+    """Return what speaks against a model on the land of a map."""
+    reasons = []
+    if evidence.inside is not None and evidence.inside < MIN_INSIDE:
+        share = _percent(evidence.inside)
+        reasons.append(
+            f"Only {share} of the map lies in the area of applicability: its land is unlike that of the training."
+        )
+    if evidence.beyond is not None and evidence.beyond >= MAX_BEYOND:
+        share = _percent(evidence.beyond)
+        reasons.append(f"On {share} of the map no AUC can be expected: no land like it was held out in training.")
+    elif evidence.expected_auc is not None and evidence.expected_auc < UNTESTED_AUC:
+        reasons.append(f"The AUC to expect on the land of this map is {evidence.expected_auc:.2f}.")
+    return reasons
 
 
 def weakest(evidence: Iterable[Evidence]) -> Evidence:
@@ -276,6 +314,10 @@ def _distance(low: float, high: float) -> float:
 def _log_odds(probability: float) -> float:
     inside = min(max(probability, PROBABILITY_LIMIT), 1 - PROBABILITY_LIMIT)
     return math.log(inside / (1 - inside))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _number(value: Any) -> float | None:

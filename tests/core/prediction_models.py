@@ -130,10 +130,13 @@ def stack(path, raw: np.ndarray, factors=FACTORS, cell: float = 30.0) -> str:
     return write_stack(path, raw, factors, grid)
 
 
+OUTPUTS = ("uncertainty", "applicability", "html", "disagreement", "bivariate", "dissimilarity")
+
+
 def predict(stack, models, output, *, progress=None, **settings) -> PredictionSummary:
     """Run the job with layers and options by name."""
     names = ("area", "safety_factor")
-    names += tuple(f"output_{name}" for name in ("uncertainty", "applicability", "html", "disagreement", "bivariate"))
+    names += tuple(f"output_{name}" for name in OUTPUTS)
     layers = {name: settings.pop(name, None) for name in names}
     options = PredictionOptions(**settings)
     return predict_susceptibility(stack, models, output, options, progress=progress or NullProgress(), **layers)
