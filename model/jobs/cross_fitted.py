@@ -24,6 +24,7 @@ from ..networks.unet import NONE
 from ..progress import NullProgress, Progress, SubProgress
 from ..provenance import records
 from ..stack import open_stack
+from ..texts import join_names
 from ..training import additive_fit
 from ..training.areas import numbers_of_areas, warn_of_overlap
 from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, FitInputs, fit_cross_fitted
@@ -91,6 +92,17 @@ class CrossFittedRun:
             auc = "no AUC" if area["auc"] is None else f"AUC {area['auc']:.3f}"
             slope = "" if area["auc_slope"] is None else f", slope alone {area['auc_slope']:.3f}"
             progress.report(0.97, f"Out of fold in {area['name']}: {auc}{slope}; {area['landslides']:,} landslides.")
+        behind = [
+            area["name"]
+            for area in self.areas
+            if area["auc"] is not None and area["auc_slope"] is not None and area["auc"] < area["auc_slope"]
+        ]
+        if behind:
+            progress.warn(
+                f"Out of fold, slope alone is better than the model in {join_names(behind)}. A model of several areas "
+                "follows those with the most landslides. For a good map there, train on that area alone, or fine-tune "
+                "this model there (START_FROM)."
+            )
 
     def describe(self) -> dict[str, Any]:
         """Return what the model file tells of the choice, and of the areas where there are several."""

@@ -300,8 +300,7 @@ def _add_areas(page: Page, areas: Sequence[Mapping[str, Any]]) -> None:
         rows,
         "AUC of each area by folds, its landslides against its own other mapped land. Each fold holds out blocks of "
         "all areas, so the model knew other land of the area; what it is worth in an area that it does not know, "
-        '"Cross-validate" tells, which leaves out one area after the other. The AUC above is the mean of the areas, by '
-        "their landslide cells.",
+        '"Cross-validate" tells, which leaves out one area after the other. The AUC above is the mean of the areas.',
     )
 
 

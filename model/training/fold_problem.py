@@ -183,16 +183,15 @@ class FoldProblem:
 
     def auc(self, logit: np.ndarray) -> float:
         """Return the AUC of logits out of fold, each landslide once; of several areas the mean, because a map ranks the
-        land of one. An area counts as it has landslides.
+        land of one.
         """
-        some, found, weights = self.weights > 0, [], []
+        some, found = self.weights > 0, []
         for area in np.unique(self._areas[some]):
             mine = some & (self._areas == area)
             slide, own = self.slide[mine], self.weights[mine]
             if slide.any() and not slide.all():
                 found.append(roc_auc_score(slide, logit[mine], sample_weight=own))
-                weights.append(own[slide].sum())
-        return float(np.average(found, weights=weights))
+        return float(np.mean(found))
 
     def measures(self, logit: np.ndarray) -> dict[str, float | None]:
         """Return loss, AUC, accuracy by area, recall and violation rate of logits out of fold."""

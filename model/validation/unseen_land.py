@@ -108,8 +108,8 @@ def evaluate(test: ScoredCells, train: ScoredCells, areas: Sequence[AreaGrid], s
     stable cells alone, ``auc_train`` is ``auc`` on the training land, and ``auc_slope`` that of slope alone on the test
     land. A number is ``None`` where there are no landslide cells, no other ones, or no slope.
 
-    Of several areas the AUCs are means, in which an area counts by its landslide cells: landslides are ranked among
-    the land of their own area, as in a map.
+    Of several areas the AUCs are means, in which each area counts one: landslides are ranked among the land of their
+    own area, as in a map.
     """
     tests, trains = ([_drawn(cells.of_area(number), seed) for number in range(len(areas))] for cells in (test, train))
     numbers: dict[str, float | None] = dict.fromkeys(NUMBERS)
@@ -169,14 +169,13 @@ def _weights(cells: ScoredCells, grid: Grid) -> tuple[np.ndarray, np.ndarray] | 
 
 
 def _auc(parts: Sequence[ScoredCells], areas: Sequence[AreaGrid]) -> float | None:
-    found, weights = [], []
+    found = []
     for cells, one in zip(parts, areas):
         known = _weights(cells, one.grid)
         if known is not None:
             slide, area = known
             found.append(float(roc_auc_score(slide, cells.scores, sample_weight=area)))
-            weights.append(float(area[slide].sum()))
-    return float(np.average(found, weights=weights)) if found else None
+    return float(np.mean(found)) if found else None
 
 
 def _interval(parts: Sequence[ScoredCells], areas: Sequence[AreaGrid], seed: int) -> dict[str, float | None]:
@@ -195,13 +194,10 @@ def _interval(parts: Sequence[ScoredCells], areas: Sequence[AreaGrid], seed: int
     return {"auc_low": low, "auc_high": high, "blocks": resamples.independent}
 
 
-def _mean(found: Sequence[tuple[float, float]]) -> float:
-    """Return the mean of AUCs by their weights; of a resample without landslides or other land in an area, the rest."""
-    known = [(value, weight) for value, weight in found if np.isfinite(value) and weight > 0]
-    if not known:
-        return math.nan
-    values, weights = zip(*known)
-    return float(np.average(values, weights=weights))
+def _mean(found: Sequence[float]) -> float:
+    """Return the mean of AUCs, without those of areas of which a resample has no landslides or no other land."""
+    known = [value for value in found if math.isfinite(value)]
+    return float(np.mean(known)) if known else math.nan
 
 
 class _RankedArea:
@@ -219,9 +215,9 @@ class _RankedArea:
         number = np.unique(blocks.index(x, y), return_inverse=True)[1].ravel() + first
         self.own, self.other, self.end = number[slide], number[~slide], int(number.max()) + 1
 
-    def auc(self, weights: np.ndarray | None = None) -> tuple[float, float]:
-        """Return the AUC and its weight, the landslide area, with weights of blocks."""
+    def auc(self, weights: np.ndarray | None = None) -> float:
+        """Return the AUC with weights of blocks."""
         own, other = self._area
         if weights is not None:
             own, other = weights[self.own] * own, weights[self.other] * other
-        return float(self._order.auc(own, other)), float(own.sum())
+        return float(self._order.auc(own, other))
