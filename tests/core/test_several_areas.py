@@ -19,9 +19,10 @@ from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.jobs.train_pcum import train_pcum
-from scarp.model.outputs.run_record import read_record
+from scarp.model.outputs.run_record import read_record, sha256
 from scarp.model.progress import NullProgress
 from scarp.model.provenance.records import is_out_of_fold
+from scarp.model.provenance.training_area import NEW, SAME_STACK, training_area
 from scarp.model.stack import StackFactor
 from scarp.model.training import areas, automatic, pointwise_fit
 from scarp.model.training.areas import AreaFiles, MoreAreas, match_areas, open_areas
@@ -271,6 +272,11 @@ def test_the_model_file_and_the_report_know_all_areas(trained):
     mean = np.mean([area["auc"] for area in training["areas"]])
     assert both.metrics["auc"] == pytest.approx(mean, abs=1e-6)
     assert isinstance(training["inputs"]["MORE_STACKS"], list) and len(training["inputs"]["MORE_STACKS"][0]) == 64
+    for name in ("west", "east"):
+        stack = folder / f"{name}.tif"
+        relation = training_area(training, Grid.from_file(stack, "stack"), sha256(stack)).relation
+        assert relation == SAME_STACK, name
+    assert training_area(training, utm_grid(ROWS, COLUMNS, CELL, 7e5), "").relation == NEW
     page = (folder / "both.html").read_text(encoding="utf-8")
     assert "Areas" in page and "west" in page and "east" in page
     assert any("Out of fold in east: AUC" in text for text in progress.texts)
