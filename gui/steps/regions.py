@@ -165,7 +165,7 @@ class Regions(QObject):
                 found[name] = None
             elif key in there:
                 found[name] = there[key]
-            elif name in suggested:
+            elif suggested.get(name) in there:
                 found[name] = there[suggested[name]]
         return found
 

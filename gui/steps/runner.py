@@ -6,6 +6,7 @@ when its turn comes, because they depend on what the calls before have written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -22,6 +23,7 @@ from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 from ...translation import tr
 
 CANCELLED = "cancelled"
+_alive: set[tuple[Any, ...]] = set()  # what running tasks use: QGIS keeps no reference, also when the dock is gone
 REFRESH_MS = 200  # milliseconds between two looks at the progress of the task
 
 
@@ -75,7 +77,7 @@ class ChainRun(QObject):
         super().__init__(parent)
         self._jobs, self._project = list(jobs), project
         self._cancelled = False
-        self._running: tuple[Any, ...] | None = None  # kept alive: QGIS holds no reference to their Python halves
+        self._running: tuple[Any, ...] | None = None
         self._job: Job | None = None
         self._feedback: StepFeedback | None = None
         self.logs: dict[str, str] = {}  # HTML by step
@@ -116,16 +118,24 @@ class ChainRun(QObject):
         context.setProject(self._project)
         feedback = self._feedback = StepFeedback()
         context.setFeedback(feedback)
-        can_run, reason = algorithm.canExecute()
-        parameters = job.parameters(algorithm) if can_run else {}
-        if can_run:
-            can_run, reason = algorithm.checkParameterValues(parameters, context)
+        parameters: dict[str, Any] = {}
+        try:
+            can_run, reason = algorithm.canExecute()
+            if can_run:
+                parameters = job.parameters(algorithm)
+                can_run, reason = algorithm.checkParameterValues(parameters, context)
+        except (LookupError, OSError, RuntimeError, ValueError) as error:
+            # Otherwise the dock would wait forever for a call that never starts.
+            can_run, reason = False, f"{type(error).__name__}: {error}"
         if not can_run:
-            self._fail(str(reason))
+            # Where libraries are missing, the reason has a link for QGIS's message box.
+            self._fail(re.sub("<[^<>]+>", "", str(reason)))
             return
         task: Any = QgsProcessingAlgRunnerTask(algorithm, parameters, context, feedback)
-        self._running = task, algorithm, context, feedback
+        parts = self._running = task, algorithm, context, feedback
+        _alive.add(parts)
         task.executed.connect(self._executed)
+        task.executed.connect(lambda *_: _alive.discard(parts))
         self._timer.start()
         manager: Any = QgsApplication.taskManager()
         manager.addTask(task)

@@ -333,7 +333,7 @@ def control(plugin, area, tmp_path):
     project.clear()
 
 
-def wait(control: Control, done=None, seconds: float = 120) -> None:
+def wait(control: Control, done=None, seconds: float = 400) -> None:
     """Let QGIS work until something is so; by default until nothing runs and the states are found."""
     deadline = time.monotonic() + seconds
     while control.run is not None if done is None else not done():

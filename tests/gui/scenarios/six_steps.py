@@ -18,6 +18,7 @@ def scenario(player: Player) -> Scenario:
     yield from install(player)
     tidy()
     work = DATA / "work"
+    work.mkdir(parents=True)
     processing.run("scarp:createdemodata", {"SIZE": 200, "OUTPUT": str(work / "demo")})
     for name in ("dem", "precipitation", "temperature"):
         iface.addRasterLayer(str(work / "demo" / f"{name}.tif"), name)
