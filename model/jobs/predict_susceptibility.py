@@ -237,7 +237,8 @@ def predict_susceptibility(
             for raster in rasters.values():
                 raster.update_tags(**tags)
             evidence = _evidence(totals, run)
-            rasters[MEAN].update_tags(**evidence.tags())
+            for raster in (rasters[name] for name in (MEAN, BIVARIATE) if name in rasters):
+                raster.update_tags(**evidence.tags())
             verdict = judge(evidence)
             tell(verdict, progress, 0.97)
             _tell_expectation(evidence, progress)

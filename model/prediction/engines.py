@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -127,6 +127,7 @@ class StripEncoder:
 
 # Network types that gain from 16-bit arithmetic; the others look up or add, which 16 bits would only blur.
 _REDUCED_PRECISION_NETWORKS = ("unet", "additive_unet", "bpnn", "resnet")
+BYTES_LOGITS = 16  # memory for a cell and network of a strip, where the logits of several are held
 BYTES_MODULE = 24  # memory for a cell and channel of a strip, for networks that are run as they were trained
 CURVE_CELLS = 8192  # computed at once, so that all pieces of all curves stay in the cache of a processor
 
@@ -238,6 +239,35 @@ class PointwiseEngine:
         return result.cpu().numpy()
 
 
+class FoldsEngine(PointwiseEngine):
+    """The network of all land and those of the folds, which have the knots of their curves in common."""
+
+    def __init__(
+        self, networks: Sequence[AdditivePointwise], tables: ClassTables, encoding: Encoding, device: torch.device
+    ) -> None:
+        super().__init__(networks[0], tables, encoding, device)
+        self._all_curves = ManyCurves([FastCurves(one.curves, tables, encoding, device) for one in networks])
+        self._networks = [copy.deepcopy(one).eval().to(device) if one.has_residual else None for one in networks]
+        self.bytes_per_column += float(self._rows * len(networks) * BYTES_LOGITS)
+
+    def strips(self, tile: CompactTile, core: Span, step: Step) -> Iterator[tuple[int, int, torch.Tensor]]:
+        """Yield first and last row (not included) of strips of the core, and the logits of all networks, float32
+        (networks, rows, columns).
+        """
+        tile = tile.to(self._device)
+        for first in range(core.top, core.bottom, self._rows):
+            last = min(first + self._rows, core.bottom)
+            with torch.inference_mode():
+                part = self._all_curves.logits(tile, first, last, core.left, core.right)
+                if any(network is not None for network in self._networks):
+                    image = self._encoder.image(tile, first, last)[:, :, :, core.left : core.right]
+                    for number, network in enumerate(self._networks):
+                        if network is not None:
+                            part[number] += network.residual(image)[0, 0]
+            yield first - core.top, last - core.top, part
+            step((last - first) / core.height)
+
+
 class ModuleEngine:
     """Every other kind: the network as it was trained, in strips. None of them sees beyond its patch."""
 
@@ -329,12 +359,22 @@ class FastCurves:
     def logit(self, tile: CompactTile, first: int, last: int, left: int, right: int) -> torch.Tensor:
         """Return the logit of rows first … last and columns left … right (ends not included), float32."""
         shape = last - first, right - left
-        scores = tile.scores[:, first:last, left:right].reshape(len(tile.scores), -1)
-        total = torch.full((scores.shape[1],), self._base, device=self._device)
+        total = torch.full((shape[0] * shape[1],), self._base, device=self._device)
         for classes, key in zip(self._classes, tile.keys):
             total += classes.index_select(0, key[first:last, left:right].reshape(-1))
+        for start, end, reach in self.reaches(tile, first, last, left, right):
+            total[start:end] += torch.mv(reach.t(), self._slopes)
+        return total.reshape(shape)
+
+    def reaches(
+        self, tile: CompactTile, first: int, last: int, left: int, right: int
+    ) -> Iterator[tuple[int, int, torch.Tensor]]:
+        """Yield first and last of some cells (not included), and how far they reach into each piece of the curves,
+        (pieces, cells), which is overwritten for the next ones.
+        """
+        scores = tile.scores[:, first:last, left:right].reshape(len(tile.scores), -1)
         if not len(scores):
-            return total.reshape(shape)
+            return
         size = CURVE_CELLS if self._device.type == "cpu" else scores.shape[1]
         pieces = torch.empty(*self._start.shape[:2], min(size, scores.shape[1]), device=self._device)
         zero = torch.zeros((), device=self._device)
@@ -345,8 +385,29 @@ class FastCurves:
             # Three times as fast as one clamp between tensors.
             torch.maximum(reach, zero, out=reach)
             torch.minimum(reach, self._length, out=reach)
-            total[start : start + size] += torch.mv(reach.reshape(len(self._slopes), -1).t(), self._slopes)
-        return total.reshape(shape)
+            yield start, start + part.shape[2], reach.reshape(len(self._slopes), -1)
+
+
+class ManyCurves:
+    """Curves of several networks with the same knots, together: how far a value reaches into a piece is the same."""
+
+    def __init__(self, curves: Sequence[FastCurves]) -> None:
+        self._first = curves[0]
+        self._base = torch.tensor([one._base for one in curves], device=self._first._device)
+        self._slopes = torch.stack([one._slopes for one in curves], dim=1)
+        self._classes = [torch.stack(tables, dim=1) for tables in zip(*(one._classes for one in curves))]
+
+    def logits(self, tile: CompactTile, first: int, last: int, left: int, right: int) -> torch.Tensor:
+        """Return the logits of rows first … last and columns left … right (ends not included), float32 (networks, rows,
+        columns).
+        """
+        shape = last - first, right - left
+        total = self._base.repeat(shape[0] * shape[1], 1)
+        for classes, key in zip(self._classes, tile.keys):
+            total += classes.index_select(0, key[first:last, left:right].reshape(-1))
+        for start, end, reach in self._first.reaches(tile, first, last, left, right):
+            total[start:end] += reach.t() @ self._slopes
+        return total.t().reshape(-1, *shape)
 
 
 def _sampled(network: Any, sample: int) -> Any:

@@ -9,10 +9,11 @@ import torch
 
 from ..artifact import TrainedModel
 from ..errors import ParameterInvalid
+from ..networks.pointwise import AdditivePointwise
 from ..progress import Progress
 from ..stack import Stack
 from ..uncertainty import jackknife_factor
-from .engines import CompactTile, Engine, make_engine
+from .engines import CompactTile, Engine, FoldsEngine, make_engine
 from .ensemble import Ensemble, RunningSpread
 from .unet_inference import Span, Step
 
@@ -33,6 +34,9 @@ class FoldEnsemble(Ensemble):
     def engines(self, device: torch.device, dtypes: Sequence[torch.dtype]) -> list[Engine]:
         """Prepare the network of all land, and those of the folds."""
         model, tables = self.models[0], self._tables[0]
+        networks = [model.network, *(fold.network for fold in model.folds)]
+        if all(isinstance(one, AdditivePointwise) for one in networks) and _same_knots(networks):
+            return [FoldsEngine(networks, tables, model.encoder, device)]
         own = [make_engine(model.with_network(fold.network), tables, device, dtypes[0]) for fold in model.folds]
         return [*super().engines(device, dtypes), *own]
 
@@ -42,6 +46,8 @@ class FoldEnsemble(Ensemble):
         """Return the susceptibility of the model and its error, as :meth:`Ensemble.predict` does."""
         model, (tile,) = self.models[0], tiles
         own, *of_folds = engines
+        if isinstance(own, FoldsEngine):
+            return _together(own, model, tile, core, step)
         total = RunningSpread()
 
         def susceptibility(engine: Engine) -> np.ndarray:
@@ -52,6 +58,25 @@ class FoldEnsemble(Ensemble):
             total.add(susceptibility(engine))
         error = jackknife_factor(len(of_folds)) * total.deviation()
         return susceptibility(own), error.astype(np.float32)
+
+
+def _together(
+    engine: FoldsEngine, model: TrainedModel, tile: CompactTile, core: Span, step: Step
+) -> tuple[np.ndarray, np.ndarray]:
+    mean = np.empty((core.height, core.width), dtype=np.float32)
+    error, factor = np.empty_like(mean), jackknife_factor(len(model.folds))
+    for first, last, logits in engine.strips(tile, core, step):
+        own, *of_folds = torch.sigmoid(model.calibrated(logits)).cpu().numpy()
+        total = RunningSpread()
+        for one in of_folds:
+            total.add(one)
+        mean[first:last], error[first:last] = own, factor * total.deviation()
+    return mean, error
+
+
+def _same_knots(networks: Sequence[AdditivePointwise]) -> bool:
+    knots = networks[0].curves.knots
+    return all(torch.equal(one.curves.knots, knots) for one in networks[1:])
 
 
 def make_ensemble(
