@@ -200,6 +200,8 @@ def steps_figure(choice: Mapping[str, Any], history: list[dict[str, Any]]) -> Fi
 
 
 def _chosen(choice: Mapping[str, Any]) -> str:
+    if choice.get("land", {}).get("is_target"):
+        return "no network, because what it learns does not carry over to TARGET"
     if not choice["steps"]:
         return "no network, because none has a lower loss than the additive part alone"
     return f"{choice['steps']} steps and {100 * choice['shrink']:.0f} %"
