@@ -41,6 +41,7 @@ class CheckFactors(ScarpAlgorithm):
         self.declare(p.raster("LABELS", "Landslide labels", optional=True))
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV))
+        self.declare_document()
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, labels = arguments.raster("STACK"), arguments.raster("LABELS")

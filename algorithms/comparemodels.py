@@ -74,6 +74,7 @@ class CompareModels(ScarpAlgorithm):
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.file_output("OUTPUT_SUMMARY", "Summary by region", p.CSV, optional=True))
         self.declare(p.raster_output("OUTPUT_DIFFERENCE", "Difference of the first two maps", optional=True))
+        self.declare_document()
         self.addOutput(QgsProcessingOutputString("BEST", tr("name of the map with the highest AUC")))
 
     def check(self, arguments: Arguments) -> None:

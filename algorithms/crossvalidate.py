@@ -91,6 +91,7 @@ class CrossValidate(ScarpAlgorithm):
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
         self.declare(p.file_output("OUTPUT_TABLE", "Table of folds", p.CSV))
         self.declare(p.vector_output("OUTPUT_FOLDS", "Folds", p.POLYGON, FOLD_FIELDS, by_default=False))
+        self.declare_document()
 
     def check(self, arguments: Arguments) -> None:
         self._options(arguments)

@@ -49,6 +49,7 @@ class ExplainSusceptibility(ScarpAlgorithm):
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.raster_output("OUTPUT_LEADING", "Dominant factor", optional=True))
+        self.declare_document()
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, model, labels = arguments.raster("STACK"), arguments.file("MODEL"), arguments.raster("LABELS")

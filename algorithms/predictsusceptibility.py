@@ -99,6 +99,7 @@ class PredictSusceptibility(ScarpAlgorithm):
         self.declare(disagreement)
         self.declare(p.raster_output("OUTPUT_BIVARIATE", "Susceptibility and uncertainty", optional=True))
         self.declare(p.raster_output("OUTPUT_DISSIMILARITY", "Dissimilarity and expected AUC", optional=True))
+        self.declare_document()
 
     def check(self, arguments: Arguments) -> None:
         arguments.scheduler()

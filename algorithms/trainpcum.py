@@ -92,6 +92,7 @@ class TrainPcum(ScarpAlgorithm):
         self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON, training.FIELDS))
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
         self.declare(p.raster_output("OUTPUT_OUT_OF_FOLD", "Out-of-fold map", optional=True, by_default=True))
+        self.declare_document()
 
     def check(self, arguments: Arguments) -> None:
         require_cross_fitting(training.read_settings(arguments), training.has_more_areas(arguments))

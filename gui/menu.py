@@ -49,6 +49,7 @@ class ScarpMenu:
         self.actions = [
             self._add(tr("Map step by step"), self.show_steps, toolbar=True),
             self._add(tr("Training"), self.show_training),
+            self._add(tr("Document details…"), self.show_details),
             self._add(tr("Install what Scarp needs…"), self.show_install),
             self._add(tr("Diagnostics…"), self.show_diagnostics),
         ]
@@ -76,6 +77,12 @@ class ScarpMenu:
         from .install_dialog import InstallDialog
 
         self._show(InstallDialog)
+
+    def show_details(self) -> None:
+        """Open the dialog with title, author, logo and more of reports and map sheets."""
+        from .details_dialog import DetailsDialog
+
+        self._show(DetailsDialog)
 
     def show_diagnostics(self) -> None:
         """Open the report on versions and paths."""

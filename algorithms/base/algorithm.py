@@ -23,6 +23,7 @@ from qgis.PyQt.QtGui import QIcon
 from ...model.errors import ScarpError
 from ...model.options import Options
 from ...model.outputs.atomic import output_lock
+from ...model.report.settings import DocumentDetails
 from ...model.training.settings import PAPER, RECOMMENDED, format_value, preset_value
 from ...processing_provider.dependencies import install_hint, load_error_message
 from ...processing_provider.settings import has_window
@@ -30,6 +31,7 @@ from ...running.core import Core, choose_runtime
 from ...translation import tr
 from . import parameters
 from .arguments import Arguments
+from .details import stored_details
 from .feedback import FeedbackProgress, failure
 from .output_files import require_output_files
 from .parameters import Definition, parameter_problem, with_option_words
@@ -61,6 +63,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     FOLDER_FILES: Mapping[str, Sequence[str]] = {}  # names of the files that are written into an output folder
     WRITTEN_BY_QGIS: tuple[str, ...] = ()  # files that the core does not write
     _written_outputs: Sequence[str] = ()
+    stored_details = DocumentDetails()  # of project and profile, when a run is prepared
 
     def define(self) -> None:
         """Declare the parameters, in the order of the dialog."""
@@ -83,7 +86,11 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         return {item.name(): arguments.output(item.name()) for item in definitions if item.type() != "sink"}
 
     def call(self, arguments: Arguments, job: str, *values: Any, **named: Any) -> Any:
-        """Call a job of the core, with :meth:`files` (OUTPUT_HTML is ``output_html``) and the progress added."""
+        """Call a job of the core, with :meth:`files` (OUTPUT_HTML is ``output_html``), progress, and details if it has
+        any, added.
+        """
+        if self.parameterDefinition("DETAILS") is not None:
+            named["details"] = arguments.details()
         files = {name.lower(): path for name, path in self.files(arguments).items() if name not in self.WRITTEN_BY_QGIS}
         return arguments.core.call(job, *values, **files, **named, progress=arguments.progress)
 
@@ -112,6 +119,17 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         self.declare(parameters.vector("REGIONS", "Regions", parameters.POLYGON, optional=True))
         field = parameters.field("REGION_FIELD", "Region field", "REGIONS")
         self.declare(field, "Field with the name of each region. Without it they are numbered.")
+
+    def declare_document(self) -> None:
+        """Add OUTPUT_DOCUMENT, the report for Word, and DETAILS, which an office adds to report and map sheet."""
+        help_text = (
+            "File with title, author, organisation, logo, purpose, data sources and limits for the documents, for "
+            "batches and scripts. What it leaves out, or all without a file, is that of the project and of Plugins > "
+            "Scarp > Document details…, which also writes such files."
+        )
+        self.declare(parameters.input_file("DETAILS", "Document details", parameters.DETAILS), help_text, advanced=True)
+        output = parameters.file_output("OUTPUT_DOCUMENT", "Report for Word", parameters.DOCX, True, False)
+        self.declare(output, "The report as a Word document, to edit: headings, texts, tables and figures.")
 
     # QGIS calls the following methods.
 
@@ -201,8 +219,16 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
 
     def check_values(self, parameters: dict[str, Any], context: QgsProcessingContext, core: Core | None = None) -> None:
         """Run :meth:`check` on parameter values; without a core, as much of it as needs none."""
-        self.check(Arguments(self, parameters, context, _silent_progress(), core))
+        arguments = Arguments(self, parameters, context, _silent_progress(), core)
+        if self.parameterDefinition("DETAILS") is not None:
+            arguments.details()
+        self.check(arguments)
         require_output_files(self, parameters, context)
+
+    def prepareAlgorithm(self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: Any) -> bool:
+        """Read the details in the project, which belongs to this thread: that of the run may be another."""
+        self.stored_details = stored_details(context.project())
+        return True
 
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: Any

@@ -20,6 +20,7 @@ from qgis.core import (
 from ...model.errors import CrsMissing, InputCorrupt, InputMissing, LibraryMissing, ParameterInvalid
 from ...model.factors.definitions import FLOW
 from ...model.options import NONE, Option, Options
+from ...model.report.settings import DocumentDetails, read_details
 from ...model.texts import join_names
 from ...model.virtual_rasters import RasterName
 from ...processing_provider.dependencies import install_hint
@@ -178,6 +179,12 @@ class Arguments:
 
     def file(self, name: str) -> str | None:
         return self.algorithm.parameterAsFile(self.parameters, name, self.context) if self.given(name) else None
+
+    def details(self) -> DocumentDetails:
+        """Return what the office adds to documents, that in the file DETAILS first; raises as :func:`read_details`."""
+        path = self.file("DETAILS")
+        stored: DocumentDetails = self.algorithm.stored_details
+        return stored if path is None else stored.overridden_by(read_details(path))
 
     def files(self, name: str) -> list[str]:
         return list(self.algorithm.parameterAsFileList(self.parameters, name, self.context)) if self.given(name) else []

@@ -15,6 +15,8 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress, stop_if_cancelled
 from ..report.factor_checks import build_page
+from ..report.files import ReportFiles
+from ..report.settings import DocumentDetails
 from ..tables import write_table
 from ..training import automatic
 from ..training.settings import PCUM, RECOMMENDED, settings_of_kind
@@ -28,15 +30,20 @@ def check_factors(
     output_table: RasterPath,
     *,
     labels: RasterPath | None = None,
+    output_document: RasterPath | None = None,
+    details: DocumentDetails | None = None,
     progress: Progress,
 ) -> CheckSummary:
     """Check a factor stack (any multi-band raster), and a label raster on its grid, and report everything doubtful.
 
     Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows; with
     labels the cells to train on are sampled and divided into folds as a training with defaults does. The report is
-    HTML, the table a CSV with one finding per row.
+    HTML, and ``output_document`` the same for Word, both with the details of an office; the table is a CSV with one
+    finding per row.
     """
-    check_writable(output_html, output_table)
+    outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_DOCUMENT": output_document}
+    check_writable(*outputs.values())
+    report = ReportFiles.of_run(output_html, output_document, details, progress)
     record = RunRecord("checkfactors", {}, {"STACK": stack, "LABELS": labels})
     with contextlib.ExitStack() as opened:
         dataset = opened.enter_context(open_raster(stack, "factor stack"))
@@ -65,11 +72,10 @@ def check_factors(
         summary = CheckSummary(cap_findings(findings), counted.cells, counted.complete, labels is not None)
         progress.report(0.92, "Writing the report.")
         page = build_page(dataset, valid_grid, labels, summary, counted, linked, nodata_counts)
-    page.write(output_html)
+    report.write(page)
     write_table(output_table, COLUMNS, [finding.row for finding in summary.findings])
     record.write(
-        {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table},
-        **{name: getattr(summary, name) for name in ("errors", "warnings", "notes", "cells", "valid_cells")},
+        outputs, **{name: getattr(summary, name) for name in ("errors", "warnings", "notes", "cells", "valid_cells")}
     )
     groups = [group for group in association.correlated_groups(linked.continuous, linked.pearson) if group.is_large]
     for group in groups:

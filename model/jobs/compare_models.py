@@ -24,6 +24,8 @@ from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.records import is_out_of_fold, read_warnings, trained_on_all_land, warn_stale_inputs
 from ..report.comparison import comparison_page
+from ..report.files import ReportFiles
+from ..report.settings import DocumentDetails
 from ..statistics import Estimate
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, Regions, SubsetMap
@@ -66,6 +68,8 @@ def compare_models(
     *,
     output_difference: str | os.PathLike | None = None,
     output_summary: str | os.PathLike | None = None,
+    output_document: str | os.PathLike | None = None,
+    details: DocumentDetails | None = None,
     progress: Progress,
 ) -> ComparisonSummary:
     """Compare maps on the same landslides, the same stable points and the same ground.
@@ -83,6 +87,8 @@ def compare_models(
         vectors: inventory and further layers in the CRS of the finest map (``comparison.mosaic.finest_raster``).
         output_difference: path of the GeoTIFF of the first map less the second.
         output_summary: path of the CSV with one row a region.
+        output_document: the report for Word.
+        details: of the office that hands the report on.
 
     Raises:
         ParameterInvalid: SUBSET is given without WINDOWS, there are too few maps, or pieces of one map cover each
@@ -105,6 +111,7 @@ def compare_models(
         "OUTPUT_TABLE": output_table,
         "OUTPUT_SUMMARY": output_summary,
         "OUTPUT_DIFFERENCE": output_difference,
+        "OUTPUT_DOCUMENT": output_document,
     }
     check_writable(*outputs.values())
     shares = list(options.shares) or list(DEFAULT_SHARES)
@@ -113,6 +120,7 @@ def compare_models(
     inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], **sources_of(**given)}
     record = RunRecord("comparemodels", parameters, inputs)
     warning_log = WarningLog(progress)
+    report = ReportFiles.of_run(output_html, output_document, details, warning_log)
     for path in susceptibility:
         warn_stale_inputs({"susceptibility map": path}, warning_log)
     with mosaic.open_sources(susceptibility, names, warning_log) as sources, contextlib.ExitStack() as stack:
@@ -164,15 +172,15 @@ def compare_models(
         paired_tests.warn_about_results(comparison)
         by_rank = None if all(probabilities[:2]) or len(maps) < 2 else (scan.ranks[0], scan.ranks[1])
         page = None
-        if output_html is not None:
+        if report.wanted:
             settings = {**parameters, "DISTANCE": options.metres, "Repeats made": data.repeats, **inputs}
             page = comparison_page(comparison, by_rank, vectors.landslides.name, settings, verdicts)
         stop_if_cancelled(progress)
         if output_difference is not None:
             write_difference(maps[0], maps[1], by_rank, output_difference, SubProgress(progress, 0.9, 0.99))
     # Everything is computed: nothing that takes long, or may be cancelled, stands between the outputs.
-    if page is not None and output_html is not None:
-        page.write(output_html)
+    if page is not None:
+        report.write(page)
     rows = table_rows(comparison)
     if output_table is not None:
         write_table(output_table, TABLE_COLUMNS, rows)

@@ -26,6 +26,8 @@ from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress, WarningLog
 from ..provenance.records import MEANING, MEANING_TAG, OUT_OF_FOLD_MEANING, warn_stale_inputs
+from ..report.files import ReportFiles
+from ..report.settings import DocumentDetails
 from ..statistics import Estimate, weighted_quantiles
 from ..tables import write_table
 from ..training import automatic
@@ -140,6 +142,8 @@ def cross_validate(
     safety_factor: str | os.PathLike | None = None,
     output_table: str | os.PathLike | None = None,
     output_html: str | os.PathLike | None = None,
+    output_document: str | os.PathLike | None = None,
+    details: DocumentDetails | None = None,
     regions: Polygons | None = None,
     more_stacks: Sequence[str | os.PathLike] = (),
     more_labels: Sequence[str | os.PathLike] = (),
@@ -166,6 +170,8 @@ def cross_validate(
         safety_factor: on the stack's grid; PCUM learns with it, and every kind is compared with it.
         output_table: CSV with one row per fold.
         output_html: the report.
+        output_document: the same for Word.
+        details: of the office that hands the report on.
         regions: of which one after the other is left out; the landslides have the fields that the options name.
         more_stacks: factor stacks of more areas; then one area after the other is left out, whole.
         more_labels: their labels, each on the grid of its stack, in any order; their landslides are judged.
@@ -190,15 +196,22 @@ def cross_validate(
     if more:
         from .cross_validate_areas import leave_areas_out
 
-        beside = {"table": output_table, "html": output_html, "more": output_more}
+        beside = {
+            "table": output_table,
+            "html": output_html,
+            "more": output_more,
+            "document": output_document,
+            "details": details,
+        }
         first = stack, labels, safety_factor
         return leave_areas_out(first, more, landslides, output, options, settings, beside, run_jobs, progress)
-    check_writable(output, output_table, output_html)
+    check_writable(output, output_table, output_html, output_document)
     device = choose_device(settings.device)
     precision = PRECISION_NAMES[training_precision(settings.precision, device)]
     inputs = sources_of(stack=stack, labels=labels, landslides=landslides, safety_factor=safety_factor, regions=regions)
     record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, inputs)
     log = WarningLog(progress)
+    report = ReportFiles.of_run(output_html, output_document, details, log)
     warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, log)
     if kind == PCUM:
         settings = with_physics_setting(settings, safety_factor, log)
@@ -251,7 +264,7 @@ def cross_validate(
     warnings = list(log.warnings)  # the report has the verdict in its first card
     tell(verdict, log, 0.98)
     result.verdict = verdict.as_dict()
-    if output_html is not None:
+    if report.wanted:
         from ..report.cross_validation import CrossValidationContent, cross_validation_page
 
         content = CrossValidationContent(
@@ -273,10 +286,11 @@ def cross_validate(
             inputs=[stack, labels, landslides.source_or_name],
             warnings=warnings,
         )
-        cross_validation_page(content, log).write(output_html)
+        report.write(cross_validation_page(content, log))
     numbers = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
     metrics = {**numbers, "auc_random": result.random, "gap": result.gap, "auc_slope": result.auc_slope}
     outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_HTML": output_html}
+    outputs["OUTPUT_DOCUMENT"] = output_document
     used = {
         "settings_used": {**options.as_dict(), **settings.as_dict()},
         "automatic": {**automatic_values(asked[0], settings), **automatic_values(asked[1], options)},

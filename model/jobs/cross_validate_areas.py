@@ -25,6 +25,7 @@ from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord, read_record
 from ..progress import NullProgress, Progress, SubProgress, WarningLog
 from ..provenance.records import MEANING, MEANING_TAG, OUT_OF_FOLD_MEANING, warn_stale_inputs
+from ..report.files import ReportFiles
 from ..tables import write_table
 from ..training import automatic
 from ..training import settings as training_settings
@@ -102,7 +103,8 @@ def leave_areas_out(
         output: map of the first area.
         options: FOLDS and RANDOM_SPLIT have no effect.
         settings: of the trainings.
-        files: paths of ``table`` and ``html``, and the folder ``more``; ``None`` for what is not wanted.
+        files: paths of ``table``, ``html`` and ``document``, and the folder ``more``, ``None`` for what is not wanted; and
+            ``details`` of the office for the report.
         run_jobs: as in ``cross_validate``.
         progress: of all.
     """
@@ -111,12 +113,13 @@ def leave_areas_out(
     training_settings.require_cells(kind, settings, True)
     areas = match_areas(*first, more)
     maps = [os.fspath(output), *_more_maps(files["more"], areas[1:])]
-    check_writable(*maps, files["table"], files["html"])
+    check_writable(*maps, files["table"], files["html"], files["document"])
     device = choose_device(settings.device)
     precision = PRECISION_NAMES[training_precision(settings.precision, device)]
     inputs = sources_of(stack=first[0], labels=first[1], landslides=landslides, safety_factor=first[2])
     record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, {**inputs, **more.record()})
     log = WarningLog(progress)
+    report = ReportFiles.of_run(files["html"], files["document"], files["details"], log)
     for area in areas:
         roles = dict(zip(("factor stack", "labels", "safety factor"), area.files))
         warn_stale_inputs(roles, log)
@@ -159,14 +162,15 @@ def leave_areas_out(
     verdict, warnings = judge(evidence), list(log.warnings)
     tell(verdict, log, 0.98)
     result.verdict = verdict.as_dict()
-    if files["html"] is not None:
+    if report.wanted:
         from ..report.area_validation import area_validation_page
 
         shown = {**options.record(), **settings.record()}
         names = [Path(path).name for path in (*(area.stack for area in areas), *(area.labels for area in areas))]
-        area_validation_page(TITLES[kind], judged, mean, verdict, shown, names, warnings, log).write(files["html"])
+        report.write(area_validation_page(TITLES[kind], judged, mean, verdict, shown, names, warnings, log))
     metrics = {"auc": result.auc, "auc_lowest": result.lowest, "auc_slope": result.auc_slope}
     outputs = {"OUTPUT": output, "OUTPUT_TABLE": files["table"], "OUTPUT_HTML": files["html"]}
+    outputs["OUTPUT_DOCUMENT"] = files["document"]
     outputs |= {f"OUTPUT_MORE {area.name}": path for area, path in zip(areas[1:], maps[1:])}
     used = {
         "settings_used": {**options.as_dict(), **settings.as_dict()},

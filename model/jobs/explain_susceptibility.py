@@ -28,7 +28,9 @@ from ..prediction.ensemble import full_precision_fp32
 from ..progress import Progress, SubProgress, WarningLog, duration, stop_if_cancelled
 from ..provenance.records import changed_since_training, warn_changed_stack, warn_stale_inputs
 from ..report.explanation import COLUMNS, Explanation, explanation_page, explanation_rows, format_estimate
+from ..report.files import ReportFiles
 from ..report.maps import read_map
+from ..report.settings import DocumentDetails
 from ..stack import open_stack
 from ..tables import write_table
 from . import sources_of
@@ -62,6 +64,8 @@ def explain_susceptibility(
     output_html: str | os.PathLike | None = None,
     output_table: str | os.PathLike | None = None,
     output_leading: str | os.PathLike | None = None,
+    output_document: str | os.PathLike | None = None,
+    details: DocumentDetails | None = None,
     progress: Progress,
 ) -> ExplanationSummary:
     """Find what drives a model's map: importance, responses, plausibility, dominant factor.
@@ -74,6 +78,8 @@ def explain_susceptibility(
             stack's grid, and polygons to explain.
         output_table: path of the CSV with all numbers; as JSON beside it.
         output_leading: path of the uint8 GeoTIFF of dominant factors.
+        output_document: the report for Word.
+        details: of the office that hands the report on.
 
     Raises:
         ParameterInvalid: a factor is of another kind in the stack than in the model.
@@ -82,8 +88,10 @@ def explain_susceptibility(
         TooFewData: too few blocks with labels, or labels of one class only.
     """
     outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_LEADING": output_leading}
+    outputs["OUTPUT_DOCUMENT"] = output_document
     check_writable(*outputs.values())
     warning_log, area, sources = WarningLog(progress), inputs.area, sources_of(**vars(inputs))
+    report = ReportFiles.of_run(output_html, output_document, details, warning_log)
     record = RunRecord("explainsusceptibility", options.record(), sources)
     warn_stale_inputs({"factor stack": inputs.stack, "labels": inputs.labels}, warning_log)
     trained, name = load_model(inputs.model), os.path.basename(str(inputs.model))
@@ -111,11 +119,11 @@ def explain_susceptibility(
         explanation.warnings = [*warning_log.warnings, OPTIMISM_WARNING]
         used = options if options.block else dataclasses.replace(options, block=round(explanation.sample["side"], 1))
         stop_if_cancelled(progress)
-        if output_html is not None:
+        if report.wanted:
             settings = {**used.record(), **{key: str(value) for key, value in sources.items() if value is not None}}
             settings |= {"Model kind": trained.kind, "Computed on": str(trained.device)}
             stack_name = os.path.basename(str(inputs.stack))
-            explanation_page(explanation, stack_name, settings, progress).write(output_html)
+            report.write(explanation_page(explanation, stack_name, settings, progress))
         if output_table is not None:
             write_table(output_table, COLUMNS, explanation_rows(explanation))
     if output_leading is not None:

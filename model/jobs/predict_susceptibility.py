@@ -50,6 +50,8 @@ from ..prediction.tiling import coarse_grid
 from ..prediction.uncertainty_layers import UncertaintyLayers
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance import records
+from ..report.files import ReportFiles
+from ..report.settings import DocumentDetails
 from ..stack import open_stack
 from ..texts import join_names
 from ..training.settings import training_method
@@ -114,6 +116,8 @@ def predict_susceptibility(
     output_disagreement: AnyPath | None = None,
     output_bivariate: AnyPath | None = None,
     output_dissimilarity: AnyPath | None = None,
+    output_document: AnyPath | None = None,
+    details: DocumentDetails | None = None,
     progress: Progress,
 ) -> PredictionSummary:
     """Predict the susceptibility of every cell that has all factors.
@@ -145,6 +149,8 @@ def predict_susceptibility(
             it that of an infinite slope with the usual soil, as far as the stack has slope.
         output_html: path of the report that compares the map with slope alone and the factor of safety.
         output_disagreement: path of a float32 GeoTIFF with the differences of their ranks, one band a rule.
+        output_document: the report for Word.
+        details: of the office that hands the report on.
         output_bivariate: path of a uint8 GeoTIFF with the classes of ``prediction.bivariate``, 0 nodata.
 
     Raises:
@@ -161,8 +167,9 @@ def predict_susceptibility(
     progress = warning_log = WarningLog(progress)
     paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability, BIVARIATE: output_bivariate}
     paths[DISSIMILARITY] = output_dissimilarity
-    check_writable(*paths.values(), output_html, output_disagreement)
-    if output_html is not None:
+    check_writable(*paths.values(), output_html, output_document, output_disagreement)
+    report = ReportFiles.of_run(output_html, output_document, details, warning_log)
+    if report.wanted:
         # Not for maps without a report, which need no matplotlib; now, before anything is computed.
         from .new_area_page import page_of_map
     if not models:
@@ -197,7 +204,7 @@ def predict_susceptibility(
         ensemble = make_ensemble(opened, loaded, names, options.samples, progress, spread=SPREAD in arrays)
         mask = AreaMask(opened.grid, area)
         safety = closing.enter_context(open_safety(safety_factor, opened.grid, "factor stack", progress))
-        wanted = output_html is not None or output_disagreement is not None
+        wanted = report.wanted or output_disagreement is not None
         textbook = TextbookComparison.begin(opened, loaded, names, safety, mask, wanted)
         setup = choose_compute_setup(opened, ensemble, mask, options, progress)
         plan = make_plan(opened.grid, ensemble, setup, options.tile)
@@ -245,11 +252,11 @@ def predict_susceptibility(
         if output_disagreement is not None:
             part = SubProgress(progress, 0.97, 0.98)
             textbook.write_disagreement(output, output_disagreement, run.ensemble.patch, part)
-        if output_html is not None:
+        if report.wanted:
             used = {**parameters, **inputs}
             part = SubProgress(progress, 0.97, 0.98)
             page = page_of_map(textbook, output, verdict, work.applicability, used, warning_log.warnings, part)
-            page.write(output_html)
+            report.write(page)
     summary = _summary(totals, run, warning_log.warnings)
     summary.textbook = textbook.summary()
     summary.verdict = verdict.as_dict()
@@ -265,6 +272,7 @@ def predict_susceptibility(
     outputs |= {
         "OUTPUT_DISAGREEMENT": output_disagreement,
         "OUTPUT_HTML": output_html,
+        "OUTPUT_DOCUMENT": output_document,
         "OUTPUT_BIVARIATE": output_bivariate,
         "OUTPUT_DISSIMILARITY": output_dissimilarity,
     }

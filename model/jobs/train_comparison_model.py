@@ -6,6 +6,7 @@ import os
 
 from ..classical.fit import fit_cell_model
 from ..progress import Progress, SubProgress
+from ..report.settings import DocumentDetails
 from ..training.fit import TrainingResult
 from ..training.settings import CELL_KINDS, TrainingSettings, enforce_kind_settings
 from ..windows.collection import CellCollection, collect_cells, collect_windows
@@ -23,6 +24,8 @@ def train_comparison_model(
     settings: TrainingSettings,
     checkpoint: str | os.PathLike | None = None,
     output_html: str | os.PathLike | None = None,
+    output_document: str | os.PathLike | None = None,
+    details: DocumentDetails | None = None,
     progress: Progress,
 ) -> TrainingResult:
     """Train one of ``COMPARISON_KINDS`` and write the model file; arguments, result and errors are ``train_pcum``'s.
@@ -34,8 +37,8 @@ def train_comparison_model(
     """
     settings = enforce_kind_settings(kind, settings)
     inputs = {"STACK": stack, "LABELS": labels}
-    outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html}
-    run = TrainingRun(kind, settings, inputs, outputs, checkpoint, progress)
+    outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html, "OUTPUT_DOCUMENT": output_document}
+    run = TrainingRun(kind, settings, inputs, outputs, checkpoint, progress, details=details)
     with run.start_log() as log:
         with open_training_rasters(stack, labels, progress=run.progress) as rasters:
             grid, factors, part = rasters.grid, rasters.factors, SubProgress(run.progress, 0.0, 0.08)

@@ -23,6 +23,7 @@ from ..outputs.run_record import RunRecord, read_record, sha256, versions
 from ..outputs.transaction import commit_partial
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
+from ..report.settings import DocumentDetails
 from ..training import automatic, pointwise_fit
 from ..training import settings as training_settings
 from ..training.areas import AreaFiles, MoreAreas, match_areas, open_areas
@@ -31,6 +32,7 @@ from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_setti
 from ..training.fit import FittedNetwork, TrainingResult, fit_network
 from ..training.settings import PCUM, TrainingSettings, patch_cells
 from ..validation import unseen_land
+from ..validation.probability import ProbabilityCounts
 from ..validation.verdict import Evidence, judge, tell
 from ..windows.collection import CellCollection, WindowCollection, WindowPlan, collect_windows
 from ..windows.split import TEST, TRAIN, TrainingRasters, open_training_rasters
@@ -57,6 +59,8 @@ def train_pcum(
     more_safety_factors: Sequence[str | os.PathLike] = (),
     target: str | os.PathLike | None = None,
     target_safety_factor: str | os.PathLike | None = None,
+    output_document: str | os.PathLike | None = None,
+    details: DocumentDetails | None = None,
     progress: Progress,
 ) -> TrainingResult:
     """Train a physics-constrained U-Net (Zhang and Deng 2026) and write the model file.
@@ -77,6 +81,8 @@ def train_pcum(
         more_safety_factors: the same, as far as there are any.
         target: factor stack of land whose map is wanted, for PHYSICS=stability.
         target_safety_factor: factor of safety on its grid; without it it is computed.
+        output_document: the report for Word.
+        details: of the office that hands the report on.
 
     Raises:
         GridMismatch: labels or safety factor lie on another grid.
@@ -89,8 +95,9 @@ def train_pcum(
     inputs = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor, "START_FROM": start_from}
     inputs.update(TARGET=target, TARGET_SAFETY_FACTOR=target_safety_factor)
     outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html, "OUTPUT_OUT_OF_FOLD": output_out_of_fold}
+    outputs["OUTPUT_DOCUMENT"] = output_document
     more = MoreAreas(more_stacks, more_labels, more_safety_factors)
-    run = TrainingRun(PCUM, settings, inputs, outputs, checkpoint, progress, more)
+    run = TrainingRun(PCUM, settings, inputs, outputs, checkpoint, progress, more, details)
     if start_from is not None:
         model = load_model(start_from)
         names = ("kind", "architecture", "encoding", "factors", "network", "pixel_size")
@@ -169,12 +176,14 @@ class TrainingRun:
         checkpoint: Any,
         progress: Progress,
         more: MoreAreas | None = None,
+        details: DocumentDetails | None = None,
     ) -> None:
         self.more = more = more or MoreAreas()
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
         self._asked = self.settings_of_folds = settings  # an automatic class weight is automatic in each fold
         self.fit_end = 0.22 if settings.probability else 0.97  # share of the run after which the network is fitted
         self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
+        self._details = details
         training_settings.check_probability(settings, inputs.get("START_FROM"))
         check_writable(*outputs.values(), checkpoint)
         training_precision(settings.precision, choose_device(settings.device))
@@ -273,12 +282,7 @@ class TrainingRun:
         tell(verdict, self.progress, 0.98)
         try:
             data.write_out_of_fold(model, result.sha256, self)
-            if self.outputs["OUTPUT_HTML"] is not None:
-                from ..report.training import write_training_page
-
-                write_training_page(
-                    self.outputs["OUTPUT_HTML"], result, model, self.inputs, data.sample, counts, self.progress
-                )
+            self._write_report(result, model, data, counts)
         except OutputNotWritable as error:
             # A model that took hours to train is kept.
             commit_partial()
@@ -295,6 +299,19 @@ class TrainingRun:
         log.finish(result.ended, result.metrics, verdict.text)
         self.progress.report(1.0)
         return result
+
+    def _write_report(
+        self, result: TrainingResult, model: TrainedModel, data: TrainedOn, counts: ProbabilityCounts | None
+    ) -> None:
+        """Write the report, if one is wanted."""
+        files = (self.outputs["OUTPUT_HTML"], self.outputs["OUTPUT_DOCUMENT"])
+        if files == (None, None):
+            return
+        from ..report.files import ReportFiles
+        from ..report.training import training_page
+
+        report = ReportFiles.of_run(*files, self._details, self.progress)
+        report.write(training_page(result, model, self.inputs, data.sample, counts, self.progress))
 
     def _test(self, fitted: FittedNetwork, data: TrainedOn, grid: Grid) -> dict[str, float | None]:
         """Return the metrics of :func:`~..validation.unseen_land.evaluate`; those of each area go to the data."""

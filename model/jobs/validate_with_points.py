@@ -29,8 +29,10 @@ from ..provenance.records import (
     warn_inconsistent_layers,
     warn_stale_inputs,
 )
+from ..report.files import ReportFiles
 from ..report.map_sheet import MapSheet, validation_sheet
 from ..report.maps import find_relief, relief_covers, write_hillshade
+from ..report.settings import DocumentDetails
 from ..report.validation import ValidationReportInput, validation_page
 from ..statistics import Estimate
 from ..tables import prepend_region, write_table
@@ -97,6 +99,8 @@ def validate_with_points(
     stack: str | os.PathLike | None = None,
     safety_factor: str | os.PathLike | None = None,
     sheet_relief: str | os.PathLike | None = None,
+    output_document: str | os.PathLike | None = None,
+    details: DocumentDetails | None = None,
     progress: Progress,
 ) -> ValidationSummary:
     """Test a susceptibility map against landslides and stable points (Zhang & Deng 2026, section 4.2).
@@ -112,6 +116,8 @@ def validate_with_points(
             usual soil, are judged beside the map at the same cells.
         safety_factor: factor of safety or rain index on the map's grid, judged likewise.
         sheet_relief: where to write the relief of a printed map, which the summary then describes.
+        output_document: the report for Word.
+        details: of the office that hands report and map on.
 
     Raises:
         ParameterInvalid: SUBSET is given without WINDOWS, or the out-of-fold map is of another model.
@@ -122,7 +128,7 @@ def validate_with_points(
         FieldUnusable: a field is missing or holds other values than it must.
     """
     preparation.require_windows(vectors, options)
-    outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}
+    outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_DOCUMENT": output_document}
     check_writable(*outputs.values())
     given = dict(vars(vectors))
     parameters = {**options.record(), "REGION_FIELD": given.pop("region_field")}
@@ -134,6 +140,7 @@ def validate_with_points(
     beside = {"STACK": stack, "SAFETY_FACTOR": safety_factor}
     inputs.update({name: path for name, path in beside.items() if path is not None})
     warning_log = WarningLog(progress)
+    report = ReportFiles.of_run(output_html, output_document, details, warning_log)
     roles = {"susceptibility map": susceptibility, "out-of-fold map": out_of_fold, "zone raster": zones}
     warn_stale_inputs(roles, warning_log)
     relief = find_relief(susceptibility, dem, warning_log)
@@ -193,15 +200,16 @@ def validate_with_points(
         content = ValidationReportInput(*names, data, results, main, points, *used, verdict, relief, calibrated)
         content.seen = seen
         content.baselines = baselines
-        if output_html is not None:
-            validation_page(content, progress).write(output_html)
+        content.zone_areas_m2 = {name: of_scope.zone_area_m2 for name, of_scope in statistics.items()}
+        if report.wanted:
+            report.write(validation_page(content, progress))
         stop_if_cancelled(progress)
         sheet = None
         if sheet_relief is not None:
             if relief is not None:
                 write_hillshade(sheet_relief, susceptibility, relief)
             hillshade = None if relief is None else str(sheet_relief)
-            sheet = validation_sheet(susceptibility, zones, hillshade, content)
+            sheet = validation_sheet(susceptibility, zones, hillshade, content, report.details)
     if output_table is not None:
         cells = [(scope, name, one.value, one.low, one.high, one.interval) for scope, name, one in rows]
         write_table(output_table, *prepend_region(TABLE_COLUMNS, cells, region))

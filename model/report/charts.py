@@ -19,10 +19,12 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
+
+from .page import ratio_text
 
 if TYPE_CHECKING:
     # Not at run time: reports without a validation need neither scikit-learn nor SciPy.
@@ -36,9 +38,10 @@ BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 
+_FONT = "DejaVu Sans"  # it comes with matplotlib
 _STYLE = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
+    "font.sans-serif": [_FONT],
     "font.size": 8.5,
     "axes.titlesize": 9.5,
     "axes.labelsize": 8.5,
@@ -59,6 +62,7 @@ _STYLE = {
     "figure.facecolor": "white",
     "text.usetex": False,
 }
+_CHINESE = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei", "PingFang SC")
 _UNDRAWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _PNG = re.compile(rb"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 # matplotlib keeps its settings for the whole process; two jobs at once must not mix them up.
@@ -112,6 +116,18 @@ def svg_data(figure: Figure) -> str:
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     small = _PNG.sub(_with_palette, stream.getvalue())
     return f"data:image/svg+xml;base64,{base64.b64encode(small).decode('ascii')}"
+
+
+def png_data(figure: Figure, dpi: int) -> bytes:
+    """Return a figure as PNG; letters that the font lacks come from one for Chinese, if the computer has one."""
+    installed = {font.name for font in fontManager.ttflist}
+    families = [_FONT, *(name for name in _CHINESE if name in installed)]
+    stream = io.BytesIO()
+    settings = {**_STYLE, "font.sans-serif": families}
+    with _LOCK, matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
 
 
 def _with_palette(found: re.Match[bytes]) -> bytes:
@@ -197,16 +213,37 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
     errors = np.nan_to_num(np.maximum([values - low, high - values], 0))
     axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=3)
     axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--")
-    label = {"color": VERMILION, "fontsize": 7.5, "va": "bottom", "ha": "left"}
-    axes.annotate("as many as by chance", (-0.57, 1), xytext=(0, 2), textcoords="offset points", **label)
+    label = {"color": VERMILION, "fontsize": 7.5, "va": "center", "ha": "left"}
+    axes.annotate("1: average", (len(rows) - 0.45, 1), annotation_clip=False, **label)
     top = float(np.nanmax(np.append(ends, 1.5)))
+    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.6}
     for place, value, end in zip(places, values, ends):
         if np.isfinite(value):
-            text = f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
-            axes.text(place, end + top * 0.02, text, ha="center", va="bottom", fontsize=8)
+            axes.text(place, end + top * 0.02, ratio_text(float(value)), bbox=box, ha="center", va="bottom", fontsize=8)
     axes.set_xticks(places, [escape_mathtext(shorten(row.name, 20)) for row in rows])
-    axes.set(ylim=(0, top * 1.14), xlim=(-0.6, len(rows) - 0.4), ylabel="Frequency ratio")
+    axes.set(ylim=(0, top * 1.14), xlim=(-0.6, len(rows) - 0.5), ylabel="Frequency ratio")
     axes.grid(False, axis="x")
+    return figure
+
+
+def share_chart(
+    names: Sequence[str], shares: Sequence[Sequence[float]], labels: Sequence[str], colours: Sequence[str]
+) -> Figure:
+    """Draw one bar a place, cut into the shares of its zones; ``labels`` and ``colours`` are those of the zones."""
+    figure = new_figure(0.75 + 0.26 * len(names))
+    axes = figure.subplots()
+    values, places = np.array(shares), np.arange(len(names))
+    starts = np.cumsum(values, axis=1) - values
+    for zone, (label, colour) in enumerate(zip(labels, colours)):
+        style = {"color": colour, "edgecolor": SOFT, "linewidth": 0.5, "height": 0.68}
+        axes.barh(places, values[:, zone], left=starts[:, zone], label=escape_mathtext(label), **style)
+    axes.set_yticks(places, [escape_mathtext(shorten(name, 30)) for name in names])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.grid(False, axis="y")
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncol": min(len(labels), 6)}
+    axes.legend(**place, fontsize=7.5, handlelength=1.2, columnspacing=1.2)
     return figure
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from ..outputs.run_record import scarp_version
 from ..zones.schemes import zone_colours
+from .charts import shorten
+from .maps import rings_of
 from .page import interval_text, subset_phrase
-from .validation import ZONE_COLUMNS, ValidationReportInput, zone_cells
+from .settings import DocumentDetails
+from .validation import ZONE_COLUMNS, ValidationReportInput, region_geometries, zone_cells
 
-MAX_WARNINGS = 3
-_MAX_WARNING_LENGTH = 260
+Ring = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class MapSheet:
     """A map on one sheet."""
 
     title: str
+    kind: str  # what the map shows, where the title is that of an office; else empty
     subtitle: str
     raster: str  # zone raster, or susceptibility map to be cut at the breaks
     breaks: Sequence[float]  # upper bounds of all zones but the last; empty when the raster holds zone numbers
@@ -28,10 +31,13 @@ class MapSheet:
     colours: Mapping[int, tuple[int, int, int, int]]  # red, green, blue and alpha by zone
     hillshade: str | None  # grey raster to multiply the colours with
     points: Sequence[tuple[str, str, Sequence[tuple[float, float]]]]  # label, fill colour and coordinates by kind
+    regions: Sequence[tuple[str, Sequence[Ring]]]  # names and rings in the coordinates of the raster
     table: Sequence[Sequence[str]]  # zones with headings, the most susceptible zone first
-    notes: str
+    notes: Sequence[str]  # what must stand there
+    more_notes: Sequence[str]  # what may be left out, the most important first
     source: str
     suffix: str  # of the layer's name in the legend: the verdict not to use it, or nothing
+    details: DocumentDetails  # of the office that hands the map on
 
 
 def validation_sheet(
@@ -39,6 +45,7 @@ def validation_sheet(
     zones: str | os.PathLike | None,
     hillshade: str | None,
     content: ValidationReportInput,
+    details: DocumentDetails,
 ) -> MapSheet:
     """Return the sheet of a validation; stable points are not drawn.
 
@@ -56,8 +63,10 @@ def validation_sheet(
         interval = f" ({interval_text(unseen.auc)})" if unseen.auc.has_interval else ""
         tested = f"AUC on land not seen {unseen.auc.value:.3f}{interval}. Table: "
         scope_name = scope_name.lower()
+    quantity = f"{content.quantity.capitalize()}{content.verdict.suffix}"
     return MapSheet(
-        f"{content.quantity.capitalize()}{content.verdict.suffix}",
+        details.title or quantity,
+        quantity if details.title else "",
         f"Map: {content.map_name}. Landslides: {content.landslide_name}. {tested}{scope_name}.",
         str(susceptibility if zones is None else zones),
         list(zones_of_map.breaks) if zones is None else [],
@@ -65,24 +74,30 @@ def validation_sheet(
         zone_colours(len(zones_of_map.names)),
         hillshade,
         kinds,
+        _regions(content),
         table,
-        _notes(content),
+        *_notes(content, details),
         f"Scarp {scarp_version()}, {time.strftime('%Y-%m-%d')}.",
         content.verdict.suffix,
+        details,
     )
 
 
-def _notes(content: ValidationReportInput) -> str:
-    warnings = [text for text in content.data.warning_log.warnings if text != content.verdict.text]
-    lines = [
-        content.verdict.text,
-        *content.sentences(),
-        "Ratio: share of the landslides divided by share of the area; 1 is as many landslides as by chance. "
-        f"{content.meaning}",
+def _regions(content: ValidationReportInput) -> list[tuple[str, list[list[tuple[float, float]]]]]:
+    return [
+        (shorten(name), [[(float(x), float(y)) for x, y in ring] for ring in rings_of(geometries)])
+        for name, geometries in region_geometries(content)
     ]
-    for text in warnings[:MAX_WARNINGS]:
-        long = len(text) > _MAX_WARNING_LENGTH
-        lines.append(f"{text[:_MAX_WARNING_LENGTH].rpartition(' ')[0]} …" if long else text)
-    if len(warnings) > MAX_WARNINGS:
-        lines.append(f"{len(warnings) - MAX_WARNINGS} more warnings are in the report.")
-    return "\n".join(lines)
+
+
+def _notes(content: ValidationReportInput, details: DocumentDetails) -> tuple[list[str], list[str]]:
+    """Return what must stand on the sheet, and what may if there is room."""
+    words = {"Purpose": details.purpose, "Limits": details.limits, "Data": details.sources}
+    told = {name: f"{name}: {' '.join(text.split())}" for name, text in words.items() if text}
+    must = [content.verdict.text, *(told[name] for name in ("Purpose", "Limits") if name in told), *content.sentences()]
+    meaning = (
+        "Ratio: share of the landslides divided by share of the area; 1 is as many landslides as by chance. "
+        f"{content.meaning}"
+    )
+    warnings = [text for text in content.data.warning_log.warnings if text != content.verdict.text]
+    return must, [meaning, *([told["Data"]] if "Data" in told else []), *warnings]

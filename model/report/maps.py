@@ -35,15 +35,16 @@ from rasterio.windows import from_bounds as window_of
 from ..errors import ScarpError
 from ..factors.definitions import CATEGORICAL
 from ..grid import Block, Grid
-from ..inputs.bands import choose_band
+from ..inputs.bands import choose_band, open_band
 from ..inputs.rasters import create_raster, north_up, open_raster, read_reduced, stored_window
 from ..inputs.units import ELEVATION
 from ..inputs.vectors import polygon_parts
+from ..labels.buffers import interior_point
 from ..outputs.run_record import input_file
 from ..progress import NullProgress, Progress
 from ..stack import open_stack
 from ..zones.schemes import zone_colours
-from .charts import INK, PAGE_WIDTH, SOFT, escape_mathtext
+from .charts import INK, PAGE_WIDTH, SOFT, escape_mathtext, shorten
 from .page import css_colour, round_length
 
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top in map units
@@ -145,6 +146,7 @@ _OVERSAMPLING = 2
 """Slope and aspect are read this much finer than the image, and their shade averaged: directions have no mean."""
 _MAX_FILE_SIDE = 2400
 _STEPS = 32
+_OUTSIDE = 0.8  # brightness of land that the map leaves out
 
 
 @dataclass(frozen=True)
@@ -220,17 +222,22 @@ def apply_hillshade(colours: np.ndarray, shade: np.ndarray) -> np.ndarray:
 
 def write_hillshade(output: str | os.PathLike, susceptibility: str | os.PathLike, relief: Relief) -> None:
     """Write the hillshade of a map as a grey GeoTIFF of at most 2,400 cells a side, 1 dark to 255 bright, 0 no data.
-    Raises ``InputCorrupt`` if the relief cannot be read; ``OutputNotWritable`` if the file cannot be written.
+
+    Land that the map leaves out is darker. Raises ``InputCorrupt`` if the relief cannot be read; ``OutputNotWritable``
+    if the file cannot be written.
     """
     grid = Grid.from_file(susceptibility, "susceptibility")
     image = empty_map(grid, _MAX_FILE_SIDE)
+    with open_band(susceptibility, "susceptibility", NullProgress(), "susceptibility") as dataset:
+        mapped = np.isfinite(read_map(dataset, grid, max_side=_MAX_FILE_SIDE).cells)
     shade = compute_hillshade(relief, grid.crs, image)
-    # A layer is multiplied with it, so flat ground is nearly white.
-    grey = np.nan_to_num(np.clip(shade / 0.8, 0, 1) * 0.6 + 0.4, nan=0.0) * 255
+    # A layer is multiplied with it, so flat ground is nearly white, and so is mapped ground that the relief leaves out.
+    grey = np.clip(shade / 0.8, 0, 1) * 0.6 + 0.4
+    grey = np.where(mapped, np.nan_to_num(grey, nan=1.0), np.nan_to_num(_OUTSIDE * grey, nan=0.0))
     rows, columns = shade.shape
     small = Grid(grid.crs, image.transform, columns, rows)
     with create_raster(output, small, "uint8", 0, ["hillshade"], overviews=None) as dataset:
-        dataset.write(np.round(grey).astype(np.uint8), 1)
+        dataset.write(np.round(255 * grey).astype(np.uint8), 1)
 
 
 def _shade(steepness: np.ndarray, facing: np.ndarray) -> np.ndarray:
@@ -286,8 +293,9 @@ def _window_within(dataset: rasterio.DatasetReader, crs: CRS, bounds: Bounds) ->
     return Window(first_column, first_row, last_column - first_column, last_row - first_row)
 
 
+OUTSIDE = "#dde1e5"  # land that a map leaves out
 LEGEND, MARGIN = 1.55, 0.22  # inches for the legend beside a map, and for the coordinates around it
-MAX_HEIGHT = 7.4  # inches of a map with its legend
+MAX_HEIGHT = 6.2  # inches of a map with its legend: a higher one leaves much of the page before it white
 MAX_POINTS = 3000  # more points of one kind are thinned, to keep the map readable and the report small
 
 
@@ -331,7 +339,7 @@ def zone_map(
     for name, rings in (outlines or {}).items():
         draw_outline(axes, rings, name)
     draw_scale_bar(axes, zones)
-    draw_north_arrow(axes)
+    draw_north_arrow(axes, (1 + 0.38 / width, 0.5 / height))
     _add_legend(figure, width, 0.0, "Susceptibility", zone_patches(names)[::-1])
     markers = []
     for group in points:
@@ -369,8 +377,8 @@ def rings_of(geometries: Sequence[dict[str, Any]]) -> list[np.ndarray]:
     return [np.asarray(ring, dtype=float)[:, :2] for ring in rings]
 
 
-def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
-    """Fill axes with zone colours."""
+def draw_zones(axes: Axes, zones: MapImage, count: int, ticks: int = 4) -> None:
+    """Fill axes with zone colours, land that the map leaves out with grey; ``ticks`` are the most on each axis."""
     colours = zone_colours(count)
     table = np.array([colours[number] for number in range(count + 1)]) / 255
     numbers = np.nan_to_num(zones.cells, nan=0.0)
@@ -380,8 +388,9 @@ def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
     painted[..., 3] = numbers > 0
     draw_cells(axes, zones, painted)
     draw_frame(axes)
-    axes.locator_params(axis="y", nbins=4)
-    axes.locator_params(axis="x", nbins=int(np.clip(round(3.5 / zones.height_ratio), 1, 4)))
+    axes.set_facecolor(OUTSIDE)
+    axes.locator_params(axis="y", nbins=ticks)
+    axes.locator_params(axis="x", nbins=int(np.clip(round(3.5 / zones.height_ratio), 1, ticks)))
     axes.tick_params(labelsize=6.5, length=2)
     axes.ticklabel_format(useOffset=False, style="plain")
     for label in axes.get_yticklabels():
@@ -412,16 +421,17 @@ def draw_points(axes: Axes, group: PointGroup, scale: float = 1.0) -> None:
 
 
 def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> None:
-    """Draw the outline of a region, with its name at the top of its longest ring."""
+    """Draw the outline of a region, with its name inside its longest ring."""
     limits = axes.get_xlim(), axes.get_ylim()
     for ring in rings:
         axes.add_patch(Outline(ring[:, :2], closed=True, fill=False, edgecolor=INK, linewidth=0.9, zorder=4))
     if name and len(rings):
-        ring = max(rings, key=len)
-        top = (ring[:, 0].min() + ring[:, 0].max()) / 2, ring[:, 1].max()
-        place = {"ha": "center", "va": "top", "xytext": (0, -3), "textcoords": "offset points"}
+        longest = max(rings, key=len)
+        inside = interior_point({"type": "Polygon", "coordinates": [longest.tolist()]})
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2}
-        axes.annotate(escape_mathtext(name), top, fontsize=7, zorder=6, annotation_clip=True, bbox=box, **place)
+        place = {"ha": "center", "va": "center", "bbox": box, "annotation_clip": True}
+        text = escape_mathtext(shorten(name, 24))
+        axes.annotate(text, inside, fontsize=7, zorder=6, **place)
     axes.set(xlim=limits[0], ylim=limits[1])
 
 
@@ -438,9 +448,9 @@ def draw_scale_bar(axes: Axes, image: MapImage) -> None:
     axes.text(0.04 + length / 2, 0.04, text, ha="center", va="bottom", fontsize=7.5, **place)
 
 
-def draw_north_arrow(axes: Axes) -> None:
-    """Draw an arrow at the upper right: up is north on every grid that Scarp supports."""
-    place = {"xytext": (0.955, 0.915), "xycoords": "axes fraction", "ha": "center", "va": "center", "zorder": 7}
+def draw_north_arrow(axes: Axes, place: tuple[float, float] = (0.95, 0.94)) -> None:
+    """Draw an arrow at a place, in shares of the axes: up is north on every grid that Scarp supports."""
+    size = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "center", "zorder": 7}
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
     arrow = {"arrowstyle": "-|>,head_width=0.28,head_length=0.5", "color": INK, "linewidth": 1.1}
-    axes.annotate("N", (0.955, 0.985), fontsize=8.5, fontweight="bold", bbox=box, arrowprops=arrow, **place)
+    axes.annotate("N", place, xytext=(0, -18), fontsize=8.5, fontweight="bold", bbox=box, arrowprops=arrow, **size)

@@ -7,11 +7,12 @@ and texts from here too, so the module needs no library until a page is written.
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from ..outputs.atomic import write_text
 from ..outputs.run_record import scarp_version
 from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..validation.settings import ALL, REGION_PREFIX, SUBSETS, no_test_text
+from .settings import DocumentDetails
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,10 +81,25 @@ def blocks_text(result: ScopeResult) -> str:
 
 
 def ratio_text(value: float) -> str:
-    """Return a frequency ratio with three significant digits, as the paper's table 4 has them."""
+    """Return a frequency ratio with two decimals, as all of a column must have; a smaller one as less than that."""
     if not math.isfinite(value):
         return MISSING
-    return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+    return "<\N{NO-BREAK SPACE}0.01" if 0 < value < 0.005 else f"{value:.2f}"
+
+
+_ROUND_SCALES = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
+
+
+def round_scale(denominator: float) -> int:
+    """Return the denominator of the largest round scale, such as 1 : 25 000, that shows as much as a given one."""
+    power = 10.0 ** math.floor(math.log10(denominator))
+    return round(next(step * power for step in _ROUND_SCALES if step * power >= denominator * (1 - 1e-9)))
+
+
+def round_angle(degrees: float) -> float:
+    """Return the largest of some round parts of a degree, down to a second, that is not larger than ``degrees``."""
+    seconds = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 18000, 36000)
+    return max((step for step in seconds if step <= 3600 * degrees), default=1) / 3600
 
 
 def css_colour(colour: tuple[int, int, int, int]) -> str:
@@ -115,9 +132,10 @@ class Page:
         A warning given twice stands there once.
         """
         self._progress = progress or NullProgress()
-        self._title, self._subtitle, self._heading = title, subtitle, ""
-        self._warnings = list(dict.fromkeys(warnings))
-        self._sections: list[dict[str, Any]] = []
+        self.title, self.subtitle, self._heading = title, subtitle, ""
+        self.warnings = list(dict.fromkeys(warnings))
+        self.sections: list[dict[str, Any]] = []
+        self.details, self.logo = DocumentDetails(), b""  # of the office that hands it on; the logo is a PNG
 
     def key_numbers(self, numbers: Sequence[tuple[str, Any, str]]) -> None:
         """Add a row of large numbers: label, number (as in :meth:`table`) and an explaining sentence for each."""
@@ -162,7 +180,11 @@ class Page:
         """
         from .charts import svg_data
 
-        self._add("figure", heading, source=svg_data(figure), caption=caption, half=half)
+        self._add("figure", heading, source=svg_data(figure), figure=figure, caption=caption, half=half)
+
+    def new_page(self) -> None:
+        """Begin a new page in print."""
+        self._add("break", "")
 
     def settings(self, heading: str, values: Mapping[str, Any], note: str = "") -> None:
         """Add a compact list of settings, name and value."""
@@ -175,9 +197,24 @@ class Page:
 
         options: dict[str, Any] = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
         environment = Environment(loader=FileSystemLoader(str(TEMPLATES)), autoescape=True, **options)
-        content = {"title": self._title, "subtitle": self._subtitle, "warnings": self._warnings}
-        made = {"version": scarp_version(), "date": time.strftime("%Y-%m-%d")}
-        return environment.get_template("report.html").render(**content, sections=self._sections, **made)
+        return environment.get_template("report.html").render(**self.content(), logo=data_uri(self.logo))
+
+    def content(self) -> dict[str, Any]:
+        """Return what the template of a report is filled with, beside the logo."""
+        details, paragraphs = self.details, _paragraphs
+        about = (("Purpose", details.purpose), ("Limits", details.limits))
+        return {
+            "title": details.title or self.title,
+            "kind": self.title if details.title else "",
+            "byline": details.byline,
+            "subtitle": self.subtitle,
+            "about": [(name, paragraphs(text)) for name, text in about if text],
+            "data_sources": paragraphs(details.sources),
+            "warnings": self.warnings,
+            "sections": list(_with_pairs(self.sections)),
+            "version": scarp_version(),
+            "date": time.strftime("%Y-%m-%d"),
+        }
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the page whole or not at all; raises ``OutputNotWritable`` if the file cannot be written."""
@@ -187,7 +224,29 @@ class Page:
         stop_if_cancelled(self._progress)
         shown = "" if heading == self._heading else heading
         self._heading = heading or self._heading
-        self._sections.append({"kind": kind, "heading": shown, **content})
+        self.sections.append({"kind": kind, "heading": shown, **content})
+
+
+def data_uri(png: bytes) -> str:
+    """Return a picture as text for the source of an image, empty for none."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}" if png else ""
+
+
+def _with_pairs(sections: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield sections, two figures of half a page's width as one: a pair that stays together with its heading."""
+    waiting = list(sections)
+    while waiting:
+        section = waiting.pop(0)
+        if section["kind"] != "figure":
+            yield section
+            continue
+        both = bool(section["half"] and waiting and waiting[0].get("half") and not waiting[0]["heading"])
+        figures = [section, waiting.pop(0)] if both else [section]
+        yield {"kind": "figures", "heading": section["heading"], "figures": figures}
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def format_cell(value: Any) -> str:

@@ -39,23 +39,20 @@ SUBSET_COLUMNS = ("With landslides", "Landslide cells", "Stable cells", "Landsli
 FACTOR_COLUMNS = ("Factor", "Kind", "Unit", "Mean", "Standard deviation", "Trained range or classes")
 
 
-def write_training_page(
-    path: str | os.PathLike,
+def training_page(
     result: TrainingResult,
     model: TrainedModel,
     inputs: Mapping[str, str | os.PathLike | None],
     cells: CellSet | None,
     counts: ProbabilityCounts | None,
     progress: Progress,
-) -> None:
-    """Write the report.
+) -> Page:
+    """Return the report.
 
     Args:
         inputs: of the run by parameter name, with at least ``STACK``.
         cells: on which a model of single cells was trained; ``None`` for networks.
         counts: of the land for test by the calibrated model; ``None`` without calibration.
-
-    Raises ``OutputNotWritable`` if the file cannot be written.
     """
     choice, areas = model.training.get("choice"), model.training.get("areas") or []
     what = "window" if cells is None and choice is None else "block"
@@ -106,7 +103,7 @@ def write_training_page(
     automatic = model.training.get("automatic")
     note += f" Automatic: {join_names(list(automatic))}." if automatic else ""
     page.settings("Settings", {parameter_name(name): value for name, value in model.settings.items()}, note)
-    page.write(path)
+    return page
 
 
 def _key_numbers(result: TrainingResult, what: str) -> list[tuple[str, Any, str]]:

@@ -23,6 +23,7 @@ from ..zones.raster import assign_zones
 from ..zones.schemes import zone_colours
 from . import charts, maps
 from .maps import MAX_SIDE, Bounds, MapImage, Relief, add_hillshade, clip_to_geometries, read_map
+from .overview import add_overview
 from .page import (
     HELD_OUT,
     MISSING,
@@ -57,6 +58,7 @@ class ValidationReportInput:
     verdict: Verdict
     relief: Relief | None = None
     is_probability: bool = False  # the map is one of a calibrated model
+    zone_areas_m2: Mapping[str, Mapping[int, float]] = field(default_factory=dict)  # by scope and zone
     seen: str = ""  # what is wrong with the numbers of a map whose model all landslides trained
     baselines: Baselines = field(default_factory=Baselines)  # rules without a model that were judged beside the map
 
@@ -139,9 +141,10 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     subtitle = f"Map: {content.map_name}.{judged_by} Landslides: {content.landslide_name}. {subset}."
     title, warnings = f"Validation of a map of {content.quantity}", content.data.warning_log.warnings
     page = Page(title, subtitle, progress, warnings)
-    parts = _add_summary, _add_rules, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_map, _add_confusion
+    # In an order that fills printed pages: the map and the tables after it share one.
+    parts = _add_summary, _add_rules, _add_used_points, _add_subsets, _add_zones, _add_map, _add_confusion, _add_curves
     with charts.style():
-        for add in (*parts, _add_calibration, _add_regions, _add_method):
+        for add in (add_overview, *parts, _add_calibration, _add_regions, _add_method):
             add(page, content)
     page.settings("Settings of this run", {k: str(v) for k, v in content.settings.items() if v is not None})
     _add_record(page, content.inputs)
@@ -202,7 +205,7 @@ def _stable_text(content: ValidationReportInput, main: ScopeResult) -> str:
             "were chosen: points far from landslides, or on flat land, flatter the map."
         )
     return (
-        f"Against stable points at least {content.data.options.metres:g} m away from every landslide the AUC is "
+        f"Against stable points at least {content.data.options.metres:,.0f} m away from every landslide the AUC is "
         f"{main.auc_stable.value:.3f}{interval}. That flatters the map: it leaves out the land next to landslides, "
         "which is the hardest to tell from them. Quote the first number."
     )
@@ -461,7 +464,7 @@ def _add_confusion(page: Page, content: ValidationReportInput) -> None:
 def _add_map(page: Page, content: ValidationReportInput) -> None:
     relief, groups = content.relief, _landslide_groups(content.points, counted=True)
     outlines = {
-        name: maps.rings_of(geometries) for name, geometries in _region_geometries(content)[:MAX_REGIONS] if geometries
+        name: maps.rings_of(geometries) for name, geometries in region_geometries(content)[:MAX_REGIONS] if geometries
     }
     drawn, total = sum(len(group.drawn) for group in groups), sum(len(group.xy) for group in groups)
     caption = (
@@ -489,7 +492,8 @@ def _zone_image(content: ValidationReportInput, bounds: Bounds | None = None, ma
     return add_hillshade(image, content.relief, layers.grid.crs)
 
 
-def _region_geometries(content: ValidationReportInput) -> list[tuple[str, list[dict]]]:
+def region_geometries(content: ValidationReportInput) -> list[tuple[str, list[dict]]]:
+    """Return name and GeoJSON geometries of each region that has numbers."""
     regions = content.data.layers.regions
     if not isinstance(regions, RegionMap):
         return []
@@ -525,7 +529,7 @@ def _add_regions(page: Page, content: ValidationReportInput) -> None:
         f"{scope_title(worst.scope.name)}. Stable points are drawn within the region. Top ratio: frequency "
         "ratio of the highest zone; zones are those of the whole map.",
     )
-    for result, (name, geometries) in zip(regions[:MAX_REGIONS], _region_geometries(content)):
+    for result, (name, geometries) in zip(regions[:MAX_REGIONS], region_geometries(content)):
         page.figure("", _region_figure(content, result, name, geometries))
     if len(regions) > MAX_REGIONS:
         page.text("", f"The first {MAX_REGIONS} of {len(regions)} regions are drawn; the table has all.")
@@ -541,7 +545,7 @@ def _region_figure(
     inside = [one for one in content.points if one.kind == "landslide" and name in one.region.split("; ")]
     figure = charts.new_figure(2.3)
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1.25, 1)})
-    maps.draw_zones(left, zones, len(content.main.zones))
+    maps.draw_zones(left, zones, len(content.main.zones), ticks=2)
     maps.draw_outline(left, rings)
     for group in _landslide_groups(inside):
         maps.draw_points(left, group, 1.2)

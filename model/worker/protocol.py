@@ -40,6 +40,7 @@ from ..factors.settings import CategoricalInput, StackInputs, StackOptions, Stat
 from ..inputs.vectors import Lines, Points, PointsAndPolygons, Polygons
 from ..labels.settings import LabelOptions
 from ..prediction.settings import PredictionOptions
+from ..report.settings import DocumentDetails
 from ..safety.settings import SafetyInputs, SafetyOptions
 from ..safety.stability_settings import StabilityInputs, StabilityOptions
 from ..training.settings import CrossValidationOptions, TrainingSettings
@@ -51,7 +52,7 @@ _LAYERS = (Points, Lines, Polygons, PointsAndPolygons, CategoricalInput, Station
 _LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, StabilityInputs, WarningInputs, ExplanationInputs, EvaluationLayers)
 _FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions, StabilityOptions)
 _MODEL_OPTIONS = (TrainingSettings, CrossValidationOptions, PredictionOptions, ExplanationOptions)
-_MAP_OPTIONS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions)
+_MAP_OPTIONS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions, DocumentDetails)
 INPUTS: dict[str, Any] = {
     kind.__name__: kind for kind in (*_LAYERS, *_LAYERS_OF_A_RUN, *_FACTOR_OPTIONS, *_MODEL_OPTIONS, *_MAP_OPTIONS)
 }

@@ -23,8 +23,9 @@ DEFAULT_LANDSLIDE_SHARES = (1.0, 4.0, 15.0, 30.0, 50.0)
 """Percent of the landslides from the least to the most susceptible zone, when SHARES is empty."""
 NODATA = 0  # zone of cells without susceptibility
 DEFAULT_ZONE_NAMES = ("very low", "low", "medium", "high", "very high")
-COLOUR_RAMP = ((200, 232, 192), (222, 219, 130), (246, 185, 74), (226, 105, 44), (150, 19, 27))
-"""Green to red as in the paper, and from light to dark, so that it reads without red-green vision and in print."""
+COLOUR_RAMP = ((224, 243, 214), (214, 206, 110), (240, 150, 50), (205, 82, 30), (125, 14, 30))
+"""Green to red as in the paper, and from light to dark in steps of at least 30 of 255 grey values, so that it reads
+without red-green vision and on a print in grey."""
 MAX_ZONES = 20
 _ROUNDING = 1e-6
 

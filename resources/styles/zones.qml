@@ -21,11 +21,11 @@
         <stdDevFactor>2</stdDevFactor>
       </minMaxOrigin>
       <colorPalette>
-        <paletteEntry color="#c8e8c0" value="1" label="very low" alpha="255"/>
-        <paletteEntry color="#dedb82" value="2" label="low" alpha="255"/>
-        <paletteEntry color="#f6b94a" value="3" label="medium" alpha="255"/>
-        <paletteEntry color="#e2692c" value="4" label="high" alpha="255"/>
-        <paletteEntry color="#96131b" value="5" label="very high" alpha="255"/>
+        <paletteEntry color="#e0f3d6" value="1" label="very low" alpha="255"/>
+        <paletteEntry color="#d6ce6e" value="2" label="low" alpha="255"/>
+        <paletteEntry color="#f09632" value="3" label="medium" alpha="255"/>
+        <paletteEntry color="#cd521e" value="4" label="high" alpha="255"/>
+        <paletteEntry color="#7d0e1e" value="5" label="very high" alpha="255"/>
       </colorPalette>
     </rasterrenderer>
     <brightnesscontrast contrast="0" gamma="1" brightness="0"/>

@@ -17,8 +17,8 @@ from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
 from scarp.model.report.maps import PointGroup, clip_to_geometries, read_map, zone_map
-from scarp.model.report.page import MISSING, Page, format_cell, round_length
-from scarp.model.zones.schemes import COLOUR_RAMP
+from scarp.model.report.page import MISSING, Page, format_cell, ratio_text, round_angle, round_length, round_scale
+from scarp.model.zones.schemes import COLOUR_RAMP, zone_colours
 from scarp.tests.core.conftest import utm_grid
 
 
@@ -95,6 +95,31 @@ def test_short_texts():
 @pytest.mark.parametrize(("metres", "expected"), [(1, 1), (1.9, 1), (2, 2), (4999, 2000), (5000, 5000), (99999, 50000)])
 def test_scale_bars_have_round_lengths(metres, expected):
     assert round_length(metres) == expected
+
+
+SCALES = [(1, 1), (24_999, 25_000), (25_000, 25_000), (25_001, 30_000), (104_600, 125_000), (760_000, 1_000_000)]
+
+
+@pytest.mark.parametrize(("needed", "expected"), SCALES)
+def test_scales_are_round_and_show_all(needed, expected):
+    assert round_scale(needed) == expected
+
+
+@pytest.mark.parametrize(("degrees", "seconds"), [(0.1, 300), (0.0843, 300), (1 / 60, 60), (2.4, 7200), (1e-9, 1)])
+def test_grids_in_degrees_are_round(degrees, seconds):
+    assert round_angle(degrees) * 3600 == pytest.approx(seconds)
+
+
+def test_frequency_ratios_have_one_order_of_decimals():
+    values = (0.0, 0.001, 0.0606, 0.127, 4.76, 12.3456, float("nan"))
+    texts = [ratio_text(value) for value in values]
+    assert texts == ["0.00", "<\N{NO-BREAK SPACE}0.01", "0.06", "0.13", "4.76", "12.35", MISSING]
+
+
+def test_zones_can_be_told_apart_in_grey():
+    colours = np.array([zone_colours(5)[number][:3] for number in range(1, 6)])
+    grey = colours @ (0.299, 0.587, 0.114)
+    assert np.all(np.diff(grey) < -30), "each zone is darker than the one before, visibly so"
 
 
 PLACES = [(32646, (500000.0, 3300000.0), 30.0), (4326, (95.0, 30.0), 1 / 1200)]
