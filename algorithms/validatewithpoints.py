@@ -6,6 +6,7 @@ from typing import Any
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingUtils
 
+from ..model.report.settings import SheetOptions
 from ..model.validation.settings import POINT_FIELDS, EvaluationLayers, EvaluationOptions, ValidationOptions
 from ..translation import tr
 from .base import parameters as p
@@ -87,8 +88,9 @@ class ValidateWithPoints(ScarpAlgorithm):
         "1 for weak and 2 for do not use.",
         "OUTPUT_POINTS": "Landslide and stable points with their susceptibility and outcome: hit, miss, false_alarm, "
         "correct_rejection.",
-        "OUTPUT_PDF": "The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north "
-        "arrow and zone table, drawn by QGIS's layout engine. Only made on request.",
+        "OUTPUT_PDF": "The map of zones as PDF on one sheet of SHEET, at a round scale, with relief, landslides, "
+        "borders of the regions, grid, legend, north arrow, zone table and document details, drawn by QGIS's layout "
+        "engine. Only made on request.",
     }
 
     def define(self) -> None:
@@ -104,6 +106,8 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.vector_output("OUTPUT_POINTS", "Validation points", p.POINT, POINT_FIELDS))
         self.declare(p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False))
+        self.declare_options(SheetOptions, "sheet")
+        self.declare_document()
 
     def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
         if not arguments.given("SUSCEPTIBILITY"):
@@ -131,7 +135,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         rows = ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points)
         points = write_sink(arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs, rows)
         if pdf is not None:
-            write_pdf(pdf, summary.sheet, arguments.progress)
+            write_pdf(pdf, summary.sheet, arguments.options(SheetOptions).sheet, arguments.progress)
         test = next((result for result in summary.results if result.scope.name == "test"), None)
         numbers = {name: getattr(summary, name.lower()) for name in self.NUMBERS if hasattr(summary, name.lower())}
         return {

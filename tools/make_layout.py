@@ -16,6 +16,7 @@ from qgis.core import (
     QgsLayoutItemLegend,
     QgsLayoutItemManualTable,
     QgsLayoutItemMap,
+    QgsLayoutItemMapGrid,
     QgsLayoutItemPage,
     QgsLayoutItemPicture,
     QgsLayoutItemScaleBar,
@@ -36,6 +37,7 @@ from qgis.PyQt.QtGui import QColor, QFont
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "resources" / "templates" / "map.qpt"
 INK, SOFT, RULE = QColor("#1f2933"), QColor("#52606d"), QColor("#9aa5b1")
+OUTSIDE = QColor("#dde1e5")  # land that the map leaves out
 LEFT, WIDTH = 15, 180
 
 
@@ -87,7 +89,7 @@ def label(
 
 
 def make(layout: QgsPrintLayout) -> None:
-    """Lay out an A4 sheet: map on top, legend and zone table below."""
+    """Lay out an A4 sheet: map on top, legend and zone table below. ``sheet_layout.py`` moves the items."""
     layout.initializeDefaults()
     layout.pageCollection().page(0).setPageSize("A4", QgsLayoutItemPage.Orientation.Portrait)
     layout.setName("Scarp map")
@@ -101,13 +103,39 @@ def make(layout: QgsPrintLayout) -> None:
     map_item.setFrameEnabled(True)
     map_item.setFrameStrokeColor(RULE)
     map_item.setFrameStrokeWidth(QgsLayoutMeasurement(0.2))
-    map_item.setBackgroundColor(QColor("white"))
+    map_item.setBackgroundColor(OUTSIDE)
+
+    grid = map_item.grid()
+    grid.setEnabled(True)
+    grid.setStyle(QgsLayoutItemMapGrid.GridStyle.Solid)
+    grid.setGridLineColor(QColor(31, 41, 51, 70))
+    grid.setGridLineWidth(0.12)
+    grid.setIntervalX(1000)
+    grid.setIntervalY(1000)
+    grid.setAnnotationEnabled(True)
+    grid.setAnnotationFont(text_format(6).toQFont())
+    grid.setAnnotationFontColor(SOFT)
+    grid.setAnnotationPrecision(0)
+    grid.setAnnotationFrameDistance(0.8)
+    sides, places, ways = (
+        QgsLayoutItemMapGrid.BorderSide,
+        QgsLayoutItemMapGrid.AnnotationPosition,
+        QgsLayoutItemMapGrid.AnnotationDirection,
+    )
+    for side in (sides.Left, sides.Right, sides.Top, sides.Bottom):
+        shown = side in (sides.Left, sides.Bottom)
+        modes = QgsLayoutItemMapGrid.DisplayMode
+        grid.setAnnotationDisplay(modes.ShowAll if shown else modes.HideAll, side)
+        grid.setAnnotationPosition(places.OutsideMapFrame, side)
+        grid.setAnnotationDirection(ways.Vertical if side == sides.Left else ways.Horizontal, side)
+
+    logo = QgsLayoutItemPicture(layout)
+    logo.setPictureAnchor(QgsLayoutItemPicture.ReferencePoint.UpperRight)
+    place(layout, logo, "logo", LEFT + WIDTH - 45, 10, 45, 15)
 
     north = QgsLayoutItemPicture(layout)
     place(layout, north, "north", LEFT + WIDTH - 13, 33, 10, 14)
     north.setLinkedMap(map_item)
-    north.setBackgroundEnabled(True)
-    north.setBackgroundColor(QColor(255, 255, 255, 205))
 
     legend = QgsLayoutItemLegend(layout)
     legend.setAutoUpdateModel(False)
@@ -115,7 +143,9 @@ def make(layout: QgsPrintLayout) -> None:
     for style, size in ((QgsLegendStyle.Style.Subgroup, 8.5), (QgsLegendStyle.Style.SymbolLabel, 8)):
         legend.setStyleFont(style, text_format(size, size > 8).toQFont())
     legend.setBoxSpace(0)
-    legend.setSymbolHeight(3.6)
+    legend.setSymbolHeight(3.2)
+    for style, gap in ((QgsLegendStyle.Style.Symbol, 1.0), (QgsLegendStyle.Style.Subgroup, 1.6)):
+        legend.setStyleMargin(style, QgsLegendStyle.Side.Top, gap)
     place(layout, legend, "legend", LEFT, 212, 52, 50)
 
     scale = QgsLayoutItemScaleBar(layout)
@@ -123,8 +153,6 @@ def make(layout: QgsPrintLayout) -> None:
     scale.setLinkedMap(map_item)
     scale.setTextFormat(text_format(7.5))
     scale.setHeight(1.8)
-    scale.setBackgroundEnabled(True)
-    scale.setBackgroundColor(QColor(255, 255, 255, 205))
     place(layout, scale, "scale", LEFT + 3, 194, 60, 12)
 
     table = QgsLayoutItemManualTable.create(layout)

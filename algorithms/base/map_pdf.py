@@ -18,23 +18,33 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsFeature,
+    QgsFillSymbol,
+    QgsGeometry,
     QgsLayoutExporter,
-    QgsLayoutItemMap,
+    QgsLayoutPoint,
+    QgsLayoutSize,
     QgsLayoutTableColumn,
+    QgsLineSymbol,
     QgsMapLayerLegendUtils,
     QgsMarkerSymbol,
     QgsPalettedRasterRenderer,
+    QgsPalLayerSettings,
+    QgsPointXY,
     QgsPrintLayout,
     QgsProject,
     QgsRasterLayer,
     QgsRasterShader,
     QgsReadWriteContext,
+    QgsRectangle,
     QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
     QgsSingleSymbolRenderer,
     QgsTableCell,
+    QgsTextBufferSettings,
+    QgsTextFormat,
     QgsUnitTypes,
     QgsVectorLayer,
+    QgsVectorLayerSimpleLabeling,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QObject, Qt, QThread, pyqtSignal, pyqtSlot
 from qgis.PyQt.QtGui import QColor, QFont, QFontMetrics, QPainter
@@ -43,11 +53,26 @@ from qgis.PyQt.QtXml import QDomDocument
 from ...model.errors import OutputNotWritable
 from ...model.outputs.atomic import atomic_output
 from ...model.progress import Progress, stop_if_cancelled
+from ...model.report.settings import SHEETS
 from ...translation import tr
+from .sheet_layout import (
+    GAP,
+    LOGO_HEIGHT,
+    LOGO_WIDTH,
+    MARGIN,
+    TEXT_SIZE,
+    Box,
+    arrange,
+    fit_notes,
+    fit_title,
+    shorten_to_width,
+    text_height,
+)
 from .sinks import point
 
 TEMPLATES = Path(__file__).resolve().parent.parent.parent / "resources" / "templates"
 DPI = 200
+OUTSIDE = "#dde1e5"  # land that the map leaves out, as in the template
 COLUMN_WIDTHS = (19, 17, 12, 16, 12, 11, 21)  # millimetres, without the margins of the cells
 _DARK = 0.4
 
@@ -100,12 +125,13 @@ def run_in_main_thread(function: Callable[[], None], progress: Progress) -> None
     future.result()
 
 
-def write_pdf(output: str | os.PathLike[str], sheet: Any, progress: Progress) -> None:
-    """Write a ``model.report.map_sheet.MapSheet`` as PDF, completely or not at all. Raises ``OutputNotWritable`` if the
-    file cannot be written; ``Cancelled`` if the user cancels.
+def write_pdf(output: str | os.PathLike[str], sheet: Any, paper: str, progress: Progress) -> None:
+    """Write a ``model.report.map_sheet.MapSheet`` on paper of ``SHEETS`` as PDF, completely or not at all.
+
+    Raises ``OutputNotWritable`` if the file cannot be written; ``Cancelled`` if the user cancels.
     """
     with atomic_output(output) as temporary:
-        run_in_main_thread(lambda: _draw(str(temporary), sheet), progress)
+        run_in_main_thread(lambda: _draw(str(temporary), sheet, paper), progress)
         # The exporter's result says nothing: Qt ignores a full disk and reports success.
         content = temporary.read_bytes() if temporary.is_file() else b""
         if not content.rstrip().endswith(b"%%EOF"):
@@ -117,18 +143,21 @@ def write_pdf(output: str | os.PathLike[str], sheet: Any, progress: Progress) ->
         stop_if_cancelled(progress)
 
 
-def _draw(path: str, sheet: Any) -> None:
+def _draw(path: str, sheet: Any, paper: str) -> None:
     project = QgsProject()
     zones = _zone_layer(sheet)
     crs = _map_crs(zones)
     project.setCrs(crs)
     project.setEllipsoid(zones.crs().ellipsoidAcronym() or "EPSG:7030")
     points = [_point_layer(label, colour, places, zones.crs()) for label, colour, places in sheet.points]
-    layers = [*reversed(points), zones]
+    regions = _region_layer(sheet.regions, zones.crs())
+    layers = [*reversed(points), *regions, zones]
     if sheet.hillshade is not None:
         relief = QgsRasterLayer(sheet.hillshade, "Relief")
         # With its own grey values; QGIS would stretch it from black to white.
         relief.setRenderer(QgsSingleBandGrayRenderer(relief.dataProvider(), 1))
+        # Multiplied with it, the relief shows through the colours.
+        zones.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
         layers.append(relief)
     project.addMapLayers(layers, False)
     layout: Any = QgsPrintLayout(project)
@@ -136,27 +165,113 @@ def _draw(path: str, sheet: Any) -> None:
     template.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))
     layout.loadFromTemplate(template, QgsReadWriteContext())
     extent = QgsCoordinateTransform(zones.crs(), crs, project).transformBoundingBox(zones.extent())
-    extent.scale(1.02)
+    boxes = _place_items(layout, sheet, paper, extent.height() / extent.width())
     map_item = layout.itemById("map")
     map_item.setCrs(crs)
     map_item.setLayers(layers)
     map_item.setKeepLayerSet(True)
-    map_item.zoomToExtent(extent)
-    for name in ("title", "subtitle", "notes"):
-        layout.itemById(name).setText(_escape_expressions(getattr(sheet, name)))
-    layout.itemById("source").setText(
-        f"{_escape_expressions(sheet.source)} CRS of the data: {zones.crs().authid() or zones.crs().description()}. "
-        f"Scale 1 : {map_item.scale():,.0f} on A4."
-    )
+    scale = _zoom(map_item, extent, boxes["map"])
+    grid = _set_grid(map_item, zones.crs(), extent, project)
+    text, size = fit_notes(sheet.notes, sheet.more_notes, boxes["notes"], "{count} more notes are in the report.")
+    notes = layout.itemById("notes")
+    notes.setText(_escape_expressions(text))
+    _set_letters(notes, size)
+    made = [sheet.source, f"Map in {_crs_text(crs if not zones.crs().isGeographic() else zones.crs())}, grid {grid}."]
+    made.append(f"Scale 1 : {scale:,} on {paper.split('_')[0].upper()}.")
+    source = shorten_to_width(" ".join(made), boxes["source"].width, 7)
+    layout.itemById("source").setText(_escape_expressions(source))
     layout.itemById("north").setPicturePath(str(TEMPLATES / "north.svg"))
-    _fill_scale_bar(layout.itemById("scale"), map_item)
-    _fill_legend(layout.itemById("legend"), [*points, zones], len(sheet.names))
+    _fill_scale_bar(layout.itemById("scale"), map_item, boxes["scale"].width)
+    outside = _outside_layer(zones.crs())
+    project.addMapLayers([outside], False)
+    _fill_legend(layout.itemById("legend"), [*points, *regions, zones, outside], len(sheet.names))
     _fill_table(layout.itemById("zones").multiFrame(), sheet)
     layout.refresh()
     settings = QgsLayoutExporter.PdfExportSettings()
     settings.dpi = DPI
     settings.appendGeoreference = False
     QgsLayoutExporter(layout).exportToPdf(path, settings)
+
+
+def _place_items(layout: Any, sheet: Any, paper: str, ratio: float) -> dict[str, Box]:
+    """Set the paper, write the title, move all items, and return their places; ``ratio`` is that of the land."""
+    width, height = SHEETS[paper]
+    layout.pageCollection().page(0).setPageSize(QgsLayoutSize(width, height))
+    details, logo = sheet.details, layout.itemById("logo")
+    text_width = width - 2 * MARGIN - (LOGO_WIDTH + GAP if details.logo else 0)
+    title, size = fit_title(sheet.title, text_width)
+    lines = [" · ".join(text for text in (sheet.kind, details.author, details.organisation) if text), sheet.subtitle]
+    subtitle = "\n".join(text for text in lines if text)
+    lines_height = text_height(subtitle, text_width, TEXT_SIZE)
+    top = max(20 + lines_height, 10 + LOGO_HEIGHT if details.logo else 0) + 2
+    boxes = arrange(width, height, ratio, top)
+    boxes["title"] = Box(MARGIN, 10, text_width, 9.5)
+    boxes["subtitle"] = Box(MARGIN, 20, text_width, lines_height + 1)
+    if details.logo:
+        boxes["logo"] = Box(width - MARGIN - LOGO_WIDTH, 10, LOGO_WIDTH, LOGO_HEIGHT)
+        logo.setPicturePath(details.logo)
+    else:
+        layout.removeLayoutItem(logo)
+    for name, box in boxes.items():
+        item = layout.itemById(name)
+        item.attemptMove(QgsLayoutPoint(box.x, box.y))
+        item.attemptResize(QgsLayoutSize(box.width, box.height))
+    for name, text in (("title", title), ("subtitle", subtitle)):
+        layout.itemById(name).setText(_escape_expressions(text))
+    _set_letters(layout.itemById("title"), size)
+    return boxes
+
+
+def _zoom(map_item: Any, extent: QgsRectangle, box: Box) -> int:
+    """Show an extent at the largest round scale, and return its denominator."""
+    from ...model.report.page import round_scale
+
+    metres = _metres_per_unit(map_item.crs())
+    needed = max(extent.width() / box.width, extent.height() / box.height) * 1.02 * metres * 1000
+    scale = round_scale(needed)
+    width, height = (side * scale / 1000 / metres for side in (box.width, box.height))
+    map_item.zoomToExtent(QgsRectangle.fromCenterAndSize(extent.center(), width, height))
+    return scale
+
+
+def _metres_per_unit(crs: QgsCoordinateReferenceSystem) -> float:
+    units: Any = QgsUnitTypes.DistanceUnit
+    return QgsUnitTypes.fromUnitToUnitFactor(crs.mapUnits(), units.DistanceMeters)
+
+
+def _set_grid(map_item: Any, crs: QgsCoordinateReferenceSystem, extent: QgsRectangle, project: QgsProject) -> str:
+    """Draw lines of round coordinates of the data, about four across, and return their distance in words."""
+    from ...model.report.page import round_angle, round_length
+
+    grid, target = map_item.grid(), (crs, map_item.crs())
+    if crs.isGeographic():
+        sides = QgsCoordinateTransform(*target[::-1], project).transformBoundingBox(map_item.extent())
+        interval = round_angle(min(sides.width(), sides.height()) / 3)
+        grid.setCrs(crs)
+        seconds = round(3600 * interval)
+        text = f"{seconds // 60}′" if seconds % 60 == 0 else f"{seconds}″"
+        text = f"{seconds // 3600}°" if seconds % 3600 == 0 else text
+        formats = type(grid).AnnotationFormat
+        grid.setAnnotationFormat(formats.DegreeMinute if seconds % 60 == 0 else formats.DegreeMinuteSecond)
+    else:
+        interval = round_length(min(map_item.extent().width(), map_item.extent().height()) / 3)
+        metres = interval * _metres_per_unit(crs)
+        text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+    grid.setIntervalX(interval)
+    grid.setIntervalY(interval)
+    return text
+
+
+def _crs_text(crs: QgsCoordinateReferenceSystem) -> str:
+    """Return a CRS in words with its code, such as WGS 84 / UTM zone 43N (EPSG:32643)."""
+    name, code = crs.description(), crs.authid()
+    return f"{name} ({code})" if name and code else name or code
+
+
+def _set_letters(label: Any, size: float) -> None:
+    font = label.font()
+    font.setPointSizeF(size)
+    label.setFont(font)
 
 
 def _map_crs(layer: QgsRasterLayer) -> QgsCoordinateReferenceSystem:
@@ -187,8 +302,6 @@ def _zone_layer(sheet: Any) -> QgsRasterLayer:
     else:
         classes = [QgsPalettedRasterRenderer.Class(number, colours[number], name) for number, name in names.items()]
         layer.setRenderer(QgsPalettedRasterRenderer(provider, 1, classes))
-    # Multiplied with the hillshade below, the relief shows through the colours.
-    layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
     return layer
 
 
@@ -210,17 +323,64 @@ def _point_layer(
     return layer
 
 
+def _region_layer(
+    regions: Sequence[tuple[str, Sequence[Sequence[tuple[float, float]]]]], crs: QgsCoordinateReferenceSystem
+) -> list[QgsVectorLayer]:
+    """Return a layer of borders with names, or none without regions."""
+    if not regions:
+        return []
+    layer: Any = QgsVectorLayer("MultiLineString?field=name:string", "Regions", "memory")
+    layer.setCrs(crs)
+    features = []
+    for name, rings in regions:
+        feature = QgsFeature(layer.fields())
+        feature.setAttribute("name", name)
+        feature.setGeometry(QgsGeometry.fromMultiPolylineXY([[QgsPointXY(*xy) for xy in ring] for ring in rings]))
+        features.append(feature)
+    layer.dataProvider().addFeatures(features)
+    line = {"line_color": "#1f2933", "line_width": "0.45", "line_style": "dash"}
+    layer.setRenderer(QgsSingleSymbolRenderer(QgsLineSymbol.createSimple(line)))
+    labels = QgsPalLayerSettings()
+    labels.fieldName = "name"
+    labels.geometryGenerator = "pole_of_inaccessibility(convex_hull($geometry), 1000)"
+    labels.geometryGeneratorEnabled = True
+    labels.setFormat(_halo_format())
+    layer.setLabeling(QgsVectorLayerSimpleLabeling(labels))
+    layer.setLabelsEnabled(True)
+    return [layer]
+
+
+def _outside_layer(crs: QgsCoordinateReferenceSystem) -> QgsVectorLayer:
+    """Return an empty layer that stands in the legend for land that the map leaves out."""
+    layer: Any = QgsVectorLayer("Polygon", "Not mapped", "memory")
+    layer.setCrs(crs)
+    style = {"color": OUTSIDE, "outline_color": "#9aa5b1", "outline_width": "0.1"}
+    layer.setRenderer(QgsSingleSymbolRenderer(QgsFillSymbol.createSimple(style)))
+    return layer
+
+
+def _halo_format() -> QgsTextFormat:
+    letters, halo = QgsTextFormat(), QgsTextBufferSettings()
+    letters.setFont(QFont("DejaVu Sans"))
+    letters.setSize(7)
+    letters.setColor(QColor("#1f2933"))
+    halo.setEnabled(True)
+    halo.setSize(0.6)
+    letters.setBuffer(halo)
+    return letters
+
+
 def _escape_expressions(text: str) -> str:
     """Return a text that QGIS shows as it is; between [% and %] it would evaluate an expression."""
     return text.replace("[%", "[\N{ZERO WIDTH SPACE}%")
 
 
-def _fill_scale_bar(bar: Any, map_item: QgsLayoutItemMap) -> None:
+def _fill_scale_bar(bar: Any, map_item: Any, width: float) -> None:
+    """Make a bar of two round lengths that fits into a width in millimetres, with room for its labels."""
     from ...model.report.page import round_length
 
     units: Any = QgsUnitTypes.DistanceUnit
-    metres = QgsUnitTypes.fromUnitToUnitFactor(map_item.crs().mapUnits(), units.DistanceMeters)
-    length = round_length(map_item.extent().width() * metres / 8)
+    length = round_length((width - 12) / 2 / 1000 * map_item.scale())
     kilometres = length >= 1000
     bar.setUnits(units.DistanceKilometers if kilometres else units.DistanceMeters)
     bar.setUnitLabel("km" if kilometres else "m")

@@ -103,8 +103,8 @@ def leave_areas_out(
         output: map of the first area.
         options: FOLDS and RANDOM_SPLIT have no effect.
         settings: of the trainings.
-        files: paths of ``table``, ``html`` and ``document``, and the folder ``more``, ``None`` for what is not wanted; and
-            ``details`` of the office for the report.
+        files: paths of ``table``, ``html`` and ``document``, and the folder ``more``, ``None`` for what is not wanted;
+            and ``details`` of the office for the report.
         run_jobs: as in ``cross_validate``.
         progress: of all.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 from qgis.core import (
     QgsApplication,
     QgsLayoutExporter,
@@ -20,15 +22,18 @@ from qgis.core import (
     QgsProject,
     QgsReadWriteContext,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QThread
+from qgis.PyQt.QtCore import QCoreApplication, QRectF, QThread
 from qgis.PyQt.QtXml import QDomDocument
 
 from scarp.algorithms.base import map_pdf
 from scarp.algorithms.base.map_pdf import TEMPLATES, run_in_main_thread
+from scarp.algorithms.base.sheet_layout import TITLE_SIZES, Box, arrange, fit_notes, fit_title, text_height
 from scarp.model.errors import Cancelled
 from scarp.model.progress import NullProgress
+from scarp.model.report.page import round_scale
+from scarp.model.report.settings import A3_LANDSCAPE, A4_LANDSCAPE, SHEETS
 
-ITEMS = ("title", "subtitle", "map", "north", "legend", "scale", "zones", "notes", "source")
+ITEMS = ("title", "subtitle", "logo", "map", "north", "legend", "scale", "zones", "notes", "source")
 POINTS = {"DISTANCE": 150, "REPEATS": 3, "SEED": 5}
 
 
@@ -55,6 +60,79 @@ def test_template_has_all_items(plugin):
     layout.loadFromTemplate(document, QgsReadWriteContext())
     assert all(layout.itemById(name) is not None for name in ITEMS)
     assert isinstance(layout.itemById("map"), QgsLayoutItemMap) and layout.pageCollection().pageCount() == 1
+
+
+@pytest.mark.parametrize("paper", SHEETS)
+@pytest.mark.parametrize("ratio", [0.2, 0.6, 1.0, 1.7, 4.0])
+def test_parts_of_a_sheet_stay_apart_and_on_the_paper(plugin, paper, ratio):
+    width, height = SHEETS[paper]
+    boxes = arrange(width, height, ratio, 30)
+    for box in boxes.values():
+        assert box.x >= 10 and box.y >= 10 and box.x + box.width <= width - 10 and box.y + box.height <= height - 5
+    rectangles = {name: QRectF(box.x, box.y, box.width, box.height) for name, box in boxes.items()}
+    names = sorted(rectangles)
+    touching = [(a, b) for a in names for b in names if a < b and rectangles[a].intersects(rectangles[b])]
+    assert not touching
+    assert boxes["map"].width * boxes["map"].height > 0.15 * width * height
+
+
+def test_notes_fit_and_tell_what_is_left_out(plugin):
+    box, long = Box(0, 0, 80, 30), "words " * 40
+    text, size = fit_notes(["Verdict."], [long] * 9, box, "{count} more.")
+    shown = text.count(long.strip())
+    assert 0 < shown < 9 and text.endswith(f"{9 - shown} more.") and text_height(text, box.width, size) <= box.height
+    assert fit_notes(["Verdict."], ["short"], box, "{count} more.")[0] == "Verdict.\nshort"
+    assert fit_notes([long] * 5, [], box, "")[1] < fit_notes(["Verdict."], [], box, "")[1]
+
+
+def test_titles_get_smaller_before_they_are_cut(plugin):
+    assert fit_title("Map", 180) == ("Map", TITLE_SIZES[0])
+    middle = "Landslide susceptibility of the demo valleys and more"
+    assert fit_title(middle, 180) == (middle, pytest.approx(15, abs=2))
+    cut, size = fit_title("A very long title " * 12, 180)
+    assert size == TITLE_SIZES[-1] and "…" in cut[20:-20]
+
+
+@pytest.fixture
+def layouts(monkeypatch):
+    """What the layouts of sheets are when they are drawn: scale, grid, and texts by item."""
+    seen = []
+
+    class Watched(QgsLayoutExporter):
+        def exportToPdf(self, path, settings):
+            layout = self.layout()
+            texts = {name: layout.itemById(name).text() for name in ("title", "subtitle", "notes", "source")}
+            shown = layout.itemById("map")
+            layers = [layer.name() for layer in shown.layers()]
+            seen.append({"scale": shown.scale(), "grid": shown.grid().intervalX(), "layers": layers, **texts})
+            return super().exportToPdf(path, settings)
+
+    monkeypatch.setattr(map_pdf, "QgsLayoutExporter", Watched)
+    return seen
+
+
+@pytest.mark.parametrize("paper", [A3_LANDSCAPE, A4_LANDSCAPE])
+def test_a_sheet_of_an_office(step, chain, area, tmp_path, layouts, paper):
+    Image.new("RGB", (300, 100), (20, 90, 110)).save(tmp_path / "logo.png")
+    details = {"title": "Slopes [% 1 + 1 %]", "author": "N. N.", "logo": "logo.png", "limits": "No survey."}
+    (tmp_path / "d.json").write_text(json.dumps(details), encoding="utf-8")
+    more = {
+        "ZONES": chain["zones"],
+        "REGIONS": area / "regions.gpkg",
+        "REGION_FIELD": "region",
+        "DETAILS": tmp_path / "d.json",
+        "SHEET": paper,
+    }
+    step("validatewithpoints", **POINTS, **more, OUTPUT_PDF=tmp_path / "map.pdf")
+    (seen,) = layouts
+    width, height = (side * 72 / 25.4 for side in SHEETS[paper])
+    box = re.search(rb"/MediaBox \[([0-9. ]+)\]", (tmp_path / "map.pdf").read_bytes())[1].split()
+    assert [float(number) for number in box] == pytest.approx([0, 0, width, height], abs=1)
+    assert seen["scale"] == pytest.approx(round_scale(seen["scale"] * 0.999), rel=0.005)
+    assert f"Scale 1 : {round_scale(seen['scale'] * 0.999):,} on {paper[:2].upper()}" in seen["source"]
+    assert "UTM zone" in seen["source"] and "(EPSG:" in seen["source"] and "grid" in seen["source"]
+    assert "N. N." in seen["subtitle"] and "Limits: No survey." in seen["notes"] and "[%" not in seen["title"]
+    assert "Regions" in seen["layers"]
 
 
 @pytest.mark.parametrize("with_zones", [True, False])
