@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -17,6 +18,7 @@ from scarp.model import errors
 from scarp.model.errors import LayerEmpty, ParameterInvalid
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points, Polygons
+from scarp.model.report.charts import shorten
 from scarp.model.stack import StackFactor
 from scarp.model.validation.settings import OUTCOMES, POINT_FIELDS, TABLE_COLUMNS
 from scarp.tests.core.conftest import (
@@ -202,6 +204,25 @@ def test_regions_have_numbers_of_their_own(case, tmp_path):
     assert {point.region for point in summary.points} == {"west", HOSTILE}
     names = {scope for scope, _ in table_of(tmp_path)}
     assert names == {"input", "all", "region: west", f"region: {HOSTILE}"}
+    plain = html[html.index("The map in plain words") : html.index("In short")]
+    cells = re.findall("<td[^>]*>(.*?)</td>", plain)
+    rows = [cells[first : first + 7] for first in range(0, len(cells), 7)]
+    assert [row[0] for row in rows][::2] == ["west", "All of the map"] and "break" in plain
+    for column in (1, 4, 5):
+        numbers = [float(row[column].replace(",", "")) for row in rows]
+        assert numbers[-1] == pytest.approx(sum(numbers[:-1]), abs=0.2), "the regions are the whole map"
+    assert float(rows[0][1]) == pytest.approx(west.area_km2, abs=0.06) and int(rows[0][4]) == west.landslides
+    top = sum(row.area_km2 for row in west.zones[-1:])
+    assert float(rows[0][2].split()[0]) == pytest.approx(top, abs=0.06)
+
+
+def test_the_map_in_plain_words_without_regions(case, tmp_path):
+    summary = run(case, tmp_path, html=True)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    plain = html[html.index("The map in plain words") : html.index("In short")]
+    share = sum(row.landslide_share.value for row in summary.of("all").zones[-2:])
+    assert f"Of 100 known landslides, {100 * share:.0f} lie in these two zones" in plain
+    assert f"How far to trust it: {summary.verdict['level']}." in plain and 'class="break"' not in html
 
 
 def test_given_stable_points_are_used(case, tmp_path):
@@ -370,7 +391,10 @@ def test_relief_lies_under_the_maps(case, tmp_path, given):
         assert grey.min() > 50 and np.ptp(grey) > 80
     assert [row[0] for row in sheet.table[1:]] == ["very high", "high", "medium", "low", "very low"]
     assert sum(len(places) for _, _, places in sheet.points) == summary.landslides
-    assert f"AUC {summary.auc:.3f}" in sheet.notes
+    assert f"AUC {summary.auc:.3f}" in " ".join(sheet.notes)
+    assert [name for name, _ in sheet.regions] == ["west", shorten(HOSTILE)]
+    (ring,) = sheet.regions[0][1]
+    assert np.ptp(np.array(ring), axis=0) == pytest.approx((120 / 3600, 200 / 3600), rel=0.05)
 
 
 def test_a_map_without_relief_is_drawn_flat(case, tmp_path):
