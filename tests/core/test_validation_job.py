@@ -207,13 +207,12 @@ def test_regions_have_numbers_of_their_own(case, tmp_path):
     plain = html[html.index("The map in plain words") : html.index("In short")]
     cells = re.findall("<td[^>]*>(.*?)</td>", plain)
     rows = [cells[first : first + 7] for first in range(0, len(cells), 7)]
-    assert [row[0] for row in rows][::2] == ["west", "All of the map"] and "break" in plain
+    assert [row[0] for row in rows[1:]] == ["west", "All of the map"] and len(rows) == 3 and "break" in plain
     for column in (1, 4, 5):
         numbers = [float(row[column].replace(",", "")) for row in rows]
         assert numbers[-1] == pytest.approx(sum(numbers[:-1]), abs=0.2), "the regions are the whole map"
-    assert float(rows[0][1]) == pytest.approx(west.area_km2, abs=0.06) and int(rows[0][4]) == west.landslides
-    top = sum(row.area_km2 for row in west.zones[-1:])
-    assert float(rows[0][2].split()[0]) == pytest.approx(top, abs=0.06)
+    assert float(rows[1][1]) == pytest.approx(west.area_km2, abs=0.06) and int(rows[1][4]) == west.landslides
+    assert float(rows[1][2].split()[0]) == pytest.approx(west.zones[-1].area_km2, abs=0.06)
 
 
 def test_the_map_in_plain_words_without_regions(case, tmp_path):
