@@ -107,11 +107,12 @@ def _summary(content: NewAreaReport) -> Iterator[str]:
         yield (
             f"Rank correlation of the map with {join_names(parts)}; 1 is the same order of all cells, 0 none in common."
         )
+        said = {key: "the map" if key == MAP else f"the rank by {_small(name)}" for key, name in names.items()}
         shares = [
-            f"{percent(one.share, 1)} where {_small(names[one.high])} is high and {_small(names[one.low])} low"
+            f"{percent(one.share, 1)} of the land {said[one.high]} is high and {said[one.low]} low"
             for one in _disputes(found)
         ]
-        yield f"Disputed is {join_names(shares)}."
+        yield f"On {'; on '.join(shares)}."
     yield _tested(content)
     yield from content.advice
 
