@@ -22,6 +22,7 @@ from qgis.core import (
 )
 
 from scarp.algorithms.base.styles import ORDER, SIDECAR_STYLE, STYLES, Styler, fill_abstract
+from scarp.model.prediction import bivariate
 from scarp.model.validation.settings import OUTCOMES
 from scarp.model.validation.verdict import Evidence
 from scarp.model.warning.classes import COLOURS, NAMES
@@ -242,6 +243,15 @@ def test_the_layers_of_an_algorithm_are_in_one_group_in_order(load, chain, proje
     assert [layer.isValid() for layer in project.mapLayers().values()] == [True] * 3
     (shown,) = project.mapLayersByName("Susceptibility (do not use)")
     assert "relative susceptibility" in shown.metadata().abstract()
+
+
+def test_susceptibility_and_uncertainty_are_nine_classes_of_one_layer(load, chain, project):
+    outputs = {"OUTPUT": TEMPORARY, "OUTPUT_BIVARIATE": TEMPORARY}
+    load("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], SAMPLES=2, **outputs)
+    assert [layers for _, layers in groups()] == [["Susceptibility", "Susceptibility and uncertainty"]]
+    (layer,) = project.mapLayersByName("Susceptibility and uncertainty (do not use)")
+    assert [plain(item.label) for item in layer.renderer().classes()] == list(bivariate.NAMES.values())
+    assert [item.color.getRgb() for item in layer.renderer().classes()] == list(bivariate.COLOURS.values())
 
 
 def test_every_run_has_its_own_group_with_the_newest_on_top(load, chain, tmp_path):
