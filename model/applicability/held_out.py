@@ -1,8 +1,9 @@
 """Land that is held out of training in many ways, so that dissimilar land is among it.
 
 Spatial folds inside one area are like the rest of it. As in the multi-purpose cross-validation of Meyer and Pebesma
-(2021), the additive part of the model is therefore also fitted without whole regions, without clusters of the factor
-space, and on one side of the land alone to be judged on the other: flat against steep, high against low.
+(2021), the additive part of the model is therefore also fitted without whole regions (areas, where there are several),
+without clusters of the factor space, and on one side of the land alone to be judged on the other: flat against steep,
+high against low.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def held_out_sets(
         return HeldOut(way, found[known], slide, weight, dissimilarity)
 
     result = [judged(FOLD, roles == TRAIN, roles == TEST, lambda rows: out_of_fold[rows]) for roles in cells.roles]
-    ways = list(_ways(sample, learned, positions, coordinates, prototypes, seed))
+    ways = list(_ways(sample, learned, positions, cells.areas, coordinates, prototypes, seed))
     for number, (way, trained, tested) in enumerate(ways):
         stop_if_cancelled(progress)
         fit = _fitter(problem, sample, trained & learned, additive, penalties, lambda: stop_if_cancelled(progress))
@@ -128,6 +129,7 @@ def _ways(
     sample: _Sample,
     learned: np.ndarray,
     positions: np.ndarray,
+    areas: np.ndarray,
     coordinates: np.ndarray,
     prototypes: Prototypes,
     seed: int,
@@ -136,8 +138,13 @@ def _ways(
     slides = sample.rows[sample.slide]
     inside = (coordinates.astype(np.float64) - prototypes.centre) @ prototypes.axes
     drawn = sample.rows[learned[sample.rows]]
+    several = np.unique(areas)
+    if len(several) > 1:
+        # Areas are regions by themselves, and places of different areas cannot be compared.
+        for area in several:
+            yield REGION, areas != area, areas == area
     for way, points, some, numbers in (
-        (REGION, positions.astype(np.float64), slides, REGIONS),
+        (REGION, positions.astype(np.float64), slides, () if len(several) > 1 else REGIONS),
         (CLUSTER, inside, drawn, CLUSTERS),
     ):
         for number in numbers:
