@@ -1,4 +1,6 @@
-"""Transfer to land without landslides of its own: ``SCARP_TEST_DATA=FOLDER ./run python benchmarks/transfer.py RESULTS.csv``.
+"""Transfer to land without landslides of its own.
+
+    SCARP_TEST_DATA=FOLDER ./run python benchmarks/transfer.py RESULTS.csv
 
 Areas are Kaghan, Ecuador and the five regions of a demo (of a seed that no number was chosen on), with the factors that
 all of them have: terrain and rivers. A model of one area, or of all the others (leave-one-area-out), maps another; the
@@ -16,8 +18,10 @@ import csv
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -214,50 +218,66 @@ def few_labels(source: Area, target: Area, count: int, way: str, seed: int, fold
     return {"auc": np.mean([one["auc"] for one in found]), "landslides": sum(one["landslides"] for one in found)}
 
 
-def run(made: list[Area], arguments: argparse.Namespace) -> None:
-    """Run what RESULTS.csv lacks, a row at a time."""
-    path = Path(arguments.results)
-    done = {(row["source"], row["target"], row["way"], row["labels"], row["seed"]) for row in read(path)}
+@dataclass
+class Job:
+    """A row of the results to compute."""
 
-    def add(source: str, target: Area, way: str, labels: int | str, seed: int, compute: Any) -> None:
-        key = source, target.name, way, str(labels), str(seed)
-        if key in done:
-            return
-        started = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                numbers = compute(Path(folder))
-            except ScarpError as error:
-                numbers = {"error": str(error)}
-        row = dict(zip(COLUMNS, key)) | numbers | {"seconds": round(time.perf_counter() - started, 1)}
-        with path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, COLUMNS)
-            if stream.tell() == 0:
-                writer.writeheader()
-            writer.writerow({name: f"{value:.4f}" if isinstance(value, float) else value for name, value in row.items()})
+    source: str
+    target: Area
+    way: str
+    labels: str
+    seed: int
+    compute: Callable[[Path], dict[str, Any]]  # in a folder of its own
 
-    seeds, ways = ([*map(int, arguments.seeds.split(","))], arguments.ways.split(","))
-    for target in made:
-        for way in ("slope", "physics"):
-            add("", target, way, "", 0, lambda folder: judge(target, textbook(target, way, folder)))
-    if arguments.labels:
-        for seed in seeds:
-            for source, target in ((made[0], made[1]), (made[1], made[0])):
-                for count in COUNTS:
-                    for way in ("own", "fine-tuned") if count else ("fine-tuned",):
-                        given = source, target, count, way, seed
-                        add(source.name, target, way, count, seed, lambda folder: few_labels(*given, folder))
-        return
-    for seed in seeds:
-        for sources, target in plans(made):
-            if arguments.only and not arguments.only(sources, target):
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The first columns of the row."""
+        return self.source, self.target.name, self.way, self.labels, str(self.seed)
+
+
+def jobs(made: list[Area], arguments: argparse.Namespace) -> Iterator[Job]:
+    """Yield what the arguments ask for."""
+    for target, way in product(made, ("slope", "physics")):
+        yield Job("", target, way, "", 0, partial(rule_alone, target, way))
+    for seed in map(int, arguments.seeds.split(",")):
+        if arguments.labels:
+            for (source, target), count in product((made[:2], made[1::-1]), COUNTS):
+                for way in ("own", "fine-tuned") if count else ("fine-tuned",):
+                    compute = partial(few_labels, source, target, count, way, seed)
+                    yield Job(source.name, target, way, str(count), seed, compute)
+            continue
+        for (sources, target), way in product(plans(made), arguments.ways.split(",")):
+            real = target.name in REAL and all(one.name in REAL for one in sources)
+            if (arguments.real and not real) or (way == "hinge" and len(sources) > 1):
                 continue
             name = sources[0].name if len(sources) == 1 else "all others"
-            for way in ways:
-                if way == "hinge" and len(sources) > 1:
-                    continue
-                given = sources, target, way, seed
-                add(name, target, way, "", seed, lambda folder: judge(target, train_and_map(*given, folder)))
+            yield Job(name, target, way, "", seed, partial(transferred, sources, target, way, seed))
+
+
+def rule_alone(target: Area, way: str, folder: Path) -> dict[str, Any]:
+    """Judge a rule of a textbook."""
+    return judge(target, textbook(target, way, folder))
+
+
+def transferred(sources: list[Area], target: Area, way: str, seed: int, folder: Path) -> dict[str, Any]:
+    """Judge a model of other areas."""
+    return judge(target, train_and_map(sources, target, way, seed, folder))
+
+
+def run(job: Job, path: Path) -> None:
+    """Compute a row and add it to the results."""
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            numbers = job.compute(Path(folder))
+        except ScarpError as error:
+            numbers = {"error": str(error)}
+    row = dict(zip(COLUMNS, job.key)) | numbers | {"seconds": round(time.perf_counter() - started, 1)}
+    with path.open("a", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        if stream.tell() == 0:
+            writer.writeheader()
+        writer.writerow({name: f"{one:.4f}" if isinstance(one, float) else one for name, one in row.items()})
 
 
 COLUMNS = ("source", "target", "way", "labels", "seed", "auc", "low", "high", "landslides", "seconds", "error")
@@ -310,13 +330,15 @@ def main() -> None:
     if arguments.table:
         print_table(read(Path(arguments.results)))
         return
-    arguments.only = None
-    if arguments.real:
-        arguments.only = lambda sources, target: target.name in REAL and all(one.name in REAL for one in sources)
+    path = Path(arguments.results)
+    done = {tuple(row[name] for name in COLUMNS[:5]) for row in read(path)}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(arguments.folder or temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        run(list(areas(Path(os.environ["SCARP_TEST_DATA"]), folder)), arguments)
+        made = list(areas(Path(os.environ["SCARP_TEST_DATA"]), folder))
+        for job in jobs(made, arguments):
+            if job.key not in done:
+                run(job, path)
 
 
 if __name__ == "__main__":

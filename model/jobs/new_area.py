@@ -28,8 +28,8 @@ from ..texts import join_names
 LOG_CELLS, REPORT_CELLS = 20_000, 250_000  # of the sample; the second are a picture of 500 × 500 as well
 TRIALS = (
     "In trials (docs/benchmarks.md, Transfer) maps of models had a lower AUC than slope alone in 12 of 22 transfers to "
-    "other mountains, and in 2 of 22 with PHYSICS=stability and the new land as TARGET. They had a higher one on all of "
-    "6 halves of an area whose other half had trained the model."
+    "other mountains, and in 2 of 22 with PHYSICS=stability and the new land as TARGET. It was higher on all of 6 "
+    "halves of an area whose other half had trained the model."
 )
 
 
