@@ -10,7 +10,6 @@ from qgis.PyQt import QtWidgets
 from qgis.PyQt.QtCore import QSize, Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShowEvent
 
-from ..model.artifact_header import read_header_of_file
 from ..model.errors import ScarpError
 from ..model.history.reading import Follower, History, HistoryFolder, history_of_model, read_history
 from ..model.history.writing import RUNNING, SUFFIX, histories_folder, request_stop
@@ -192,6 +191,9 @@ def _folder() -> Path:
 def _open_follower(path: Path) -> Follower:
     if path.suffix == SUFFIX:
         return read_history(path)
+    # Not at the top: it loads NumPy and more, and the dock would take seconds to open.
+    from ..model.artifact_header import read_header_of_file
+
     follower = Follower(path)
     follower.history = history_of_model(read_header_of_file(path), path, path.stat().st_mtime)
     return follower
