@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .applicability.index import is_header
+from .applicability.header import is_header
 from .calibration import Calibration
 from .encoding import CODES, ONE_HOT, FactorSpec
 from .errors import InputMissing, ModelFileInvalid

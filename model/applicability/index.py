@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..encoding import Encoding
+from .header import NUMBERS
 from .profile import ErrorProfile
 from .space import coordinate_count
 
@@ -16,8 +17,6 @@ MAX_PROTOTYPES, MAX_DIRECTIONS, MAX_KNOTS = 4096, 256, 256
 MAX_VALUE = 1e6  # magnitude of any number in a model file
 _TENSORS = ("importances", "scales", "centre", "axes", "prototypes", "cells", "profile")
 PREFIX = "applicability."  # of the names of its tensors
-_NUMBERS = ("mean_distance", "threshold", "bound", "density")
-FIELDS = {*_NUMBERS, "limit", "error", "training_cells"}
 
 
 @dataclass(frozen=True)
@@ -57,21 +56,8 @@ class ApplicabilityIndex:
         """Return its numbers for the header of a model file."""
         limit = None if self.profile is None else self.profile.limit
         error = None if self.profile is None else self.profile.error
-        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        numbers = {name: getattr(self, name) for name in NUMBERS}
         return {**numbers, "limit": limit, "error": error, "training_cells": self.training_cells}
-
-
-def is_header(content: Any) -> bool:
-    """Return whether an untrusted header has the numbers of an index."""
-    if not isinstance(content, Mapping) or set(content) != FIELDS:
-        return False
-    optional = [content[name] for name in ("limit", "error") if content[name] is not None]
-    numbers = [*(content[name] for name in _NUMBERS), *optional, content["training_cells"]]
-    if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in numbers):
-        return False
-    whole = isinstance(content["training_cells"], int) and content["mean_distance"] > 0
-    # Comparisons with NaN are false.
-    return whole and all(0 <= value <= 1e12 for value in numbers)
 
 
 def shapes(encoding: Encoding, found: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]] | None:
@@ -112,7 +98,7 @@ def read_index(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> 
             return None
         columns = (knots[:, 0], knots[:, 1], knots[:, 2])
         profile = ErrorProfile(*columns, header["limit"], header["error"])
-    content: dict[str, Any] = {**arrays, **{name: float(header[name]) for name in _NUMBERS}}
+    content: dict[str, Any] = {**arrays, **{name: float(header[name]) for name in NUMBERS}}
     return ApplicabilityIndex(**content, training_cells=header["training_cells"], profile=profile)
 
 
