@@ -255,7 +255,8 @@ def predict_susceptibility(
         if report.wanted:
             used = {**parameters, **inputs}
             part = SubProgress(progress, 0.97, 0.98)
-            page = page_of_map(textbook, output, verdict, work.applicability, used, warning_log.warnings, part)
+            parts = textbook, output, verdict, work.applicability, used, warning_log.warnings, part
+            page = page_of_map(*parts, evidence.expectation_cards)
             report.write(page)
     summary = _summary(totals, run, warning_log.warnings)
     summary.textbook = textbook.summary()

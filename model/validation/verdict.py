@@ -196,6 +196,15 @@ class Evidence:
         return f"{text} Expected AUC on this land: {self.expected_auc:.2f}{error}{without}."
 
     @property
+    def expectation_cards(self) -> list[tuple[str, str, str]]:
+        """The same as the card of a report: label, value and text; none if it is unknown."""
+        if not self.expectation_text:
+            return []
+        known = self.expected_auc is not None and self.beyond is not None and self.beyond < MAX_BEYOND
+        value = f"{self.expected_auc:.2f}" if known else "none"
+        return [("AUC to expect here", value, self.expectation_text)]
+
+    @property
     def span(self) -> float | None:
         """Ratio of the odds of the 95th to those of the 5th percentile of the map."""
         if self.low_value is None or self.high_value is None:

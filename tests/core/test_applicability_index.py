@@ -321,3 +321,5 @@ def test_land_unlike_that_of_the_training_makes_a_map_weak(changes, level, words
     assert verdict.level == level and words in verdict.text
     assert Evidence.from_tags(evidence.tags()) == evidence
     assert ("No AUC can be expected" in evidence.expectation_text) == (changes["beyond"] > 0.5)
+    ((_, value, text),) = evidence.expectation_cards
+    assert (value == "none") == ("No AUC can be expected" in text)
