@@ -116,7 +116,7 @@ def test_automatic_values_are_shown_once_the_rasters_are_chosen(dialog, started,
         pauses.append(time.process_time() - before)
         time.sleep(0.02)
     with open_training_rasters(stack, labels) as rasters:
-        used = complete(settings_of_kind("unet", "recommended", {}), "unet", rasters, NullProgress(), 3)
+        used = complete(settings_of_kind("unet", "recommended", {}), "unet", [rasters], NullProgress(), 3)
     shown = [text_of(window, name) for name in ("BLOCK", "WINDOW", "BUFFER", "FOLDS", "WEIGHT_LANDSLIDE")]
     assert shown[:3] == [f"automatic: {value:g} m" for value in (used.block, used.window, used.buffer)]
     assert shown[3:] == ["automatic: 5", "automatic"] or used.weight_landslide
