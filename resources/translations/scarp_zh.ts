@@ -41,6 +41,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation> 或 </translation>
     </message>
     <message>
+        <source>&quot;{step}&quot; failed. Its page says why; the steps before it are kept.</source>
+        <extracomment>gui/steps/control.py</extracomment>
+        <translation>“{step}”失败。原因见其页面；之前的步骤均已保留。</translation>
+    </message>
+    <message>
         <source>1 Prepare data</source>
         <extracomment>scarp:buildbufferedlabels, scarp:buildfactorstack, scarp:buildsafetyfactor …</extracomment>
         <translation>1 准备数据</translation>
@@ -211,9 +216,19 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>最差一折的 AUC</translation>
     </message>
     <message>
+        <source>AUC to expect on this land; empty where none can be</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>在这片土地上可预期的 AUC；无法预期时为空</translation>
+    </message>
+    <message>
         <source>AUC {value}</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>AUC {value}</translation>
+    </message>
+    <message>
+        <source>AUC {value}, 95 % interval {low} to {high}.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>AUC {value}，95 % 区间 {low} 至 {high}。</translation>
     </message>
     <message>
         <source>About {time} left</source>
@@ -229,6 +244,16 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>Accuracy</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>准确率</translation>
+    </message>
+    <message>
+        <source>Add a region</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>添加区域</translation>
+    </message>
+    <message>
+        <source>Add a region…</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>添加区域…</translation>
     </message>
     <message>
         <source>Add pip</source>
@@ -256,6 +281,26 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>报告中的全部数值及其区间，以表格给出；同样内容的 JSON 与其同在。</translation>
     </message>
     <message>
+        <source>All settings…</source>
+        <extracomment>gui/steps/page.py</extracomment>
+        <translation>全部设置…</translation>
+    </message>
+    <message>
+        <source>All steps are done and up to date.</source>
+        <extracomment>gui/steps/control.py</extracomment>
+        <translation>所有步骤均已完成且为最新。</translation>
+    </message>
+    <message>
+        <source>All steps are done and up to date. To make one again, use its own button.</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>所有步骤均已完成且为最新。要重做某一步，请使用该步自己的按钮。</translation>
+    </message>
+    <message>
+        <source>All steps are done, but the verdict is: {level}.</source>
+        <extracomment>gui/steps/control.py</extracomment>
+        <translation>所有步骤均已完成，但结论为：{level}。</translation>
+    </message>
+    <message>
         <source>Alpha field</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>Alpha 字段</translation>
@@ -264,6 +309,16 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>Also trains on flipped and rotated windows; slope aspects are transformed with them. Helps with few landslides. A check box always has a value, so it overrides the preset; scripts can leave it out.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>还用翻转和旋转后的窗口训练；坡向也随之变换。滑坡较少时有帮助。复选框总有一个值，因此会覆盖预设；脚本可以不给出它。</translation>
+    </message>
+    <message>
+        <source>Angle in degrees up to which MONOTONE binds the curve of the slope. On steeper ground it is free: there is often bare rock and little soil left to slide.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>MONOTONE 约束坡度曲线的角度上限，以度计。更陡之处不受约束：那里往往是裸岩，可滑动的土体很少。</translation>
+    </message>
+    <message>
+        <source>Angle of the monotone slope (degrees)</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>坡度单调的角度上限（度）</translation>
     </message>
     <message>
         <source>Annual mean temperature</source>
@@ -302,10 +357,12 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack&apos;s own resolution.
-The stack may cover another area than the one trained on, if it has the factors that the model needs, with cells of about the same size. Factors are found by name, classes by label. The map is computed in tiles that overlap enough to leave no seam, so its size does not matter. A large map that was cancelled resumes when it is started again with the same inputs and an output in the same folder. The values rank slopes; they are no probability per year. Those of models trained with PROBABILITY are the share of cells like this one that are landslide cells in the inventory.</source>
+The stack may cover another area than the one trained on, if it has the factors that the model needs, with cells of about the same size. Factors are found by name, classes by label. The map is computed in tiles that overlap enough to leave no seam, so its size does not matter. A large map that was cancelled resumes when it is started again with the same inputs and an output in the same folder. The values rank slopes; they are no probability per year. Those of models trained with PROBABILITY are the share of cells like this one that are landslide cells in the inventory.
+On land that is new to the model nothing tells how good its map is. The log then compares the order of the cells with two rules of a textbook, slope alone and the factor of safety of an infinite slope, and the report shows all three and where they disagree. A model that is carried to other mountains may do worse than slope.</source>
         <extracomment>scarp:predictsusceptibility</extracomment>
         <translation>将训练好的模型应用于因子栈，得到与因子栈分辨率相同、取值 0 到 1 的滑坡易发性图。
-因子栈可以覆盖训练区以外的地区，只要含有模型所需的因子，且像元大小大致相同。因子按名称、类别按标签查找。制图按相互重叠的分块进行，重叠足以消除接缝，因此区域大小不受限制。大图取消后，用相同的输入重新启动，且输出位于同一文件夹，就会从停下的地方继续。数值用于对坡体排序，不是每年的概率。用 PROBABILITY 训练的模型，其数值是与该像元同类的像元中编录滑坡像元的占比。</translation>
+因子栈可以覆盖训练区以外的地区，只要含有模型所需的因子，且像元大小大致相同。因子按名称、类别按标签查找。制图按相互重叠的分块进行，重叠足以消除接缝，因此区域大小不受限制。大图取消后，用相同的输入重新启动，且输出位于同一文件夹，就会从停下的地方继续。数值用于对坡体排序，不是每年的概率。用 PROBABILITY 训练的模型，其数值是与该像元同类的像元中编录滑坡像元的占比。
+在对模型而言是新的土地上，没有任何依据能说明其图有多好。此时日志将像元的次序与两条教科书规则作比较，即仅用坡度和无限边坡的稳定系数；报告同时给出三者及其不一致之处。移用到其他山区的模型可能还不如坡度。</translation>
     </message>
     <message>
         <source>Area field</source>
@@ -338,6 +395,11 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>按此计算机上 pip 的配置</translation>
     </message>
     <message>
+        <source>Author</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>作者</translation>
+    </message>
+    <message>
         <source>Automatic</source>
         <extracomment>processing_provider/settings.py</extracomment>
         <translation>自动</translation>
@@ -353,9 +415,9 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>批大小（窗口）</translation>
     </message>
     <message>
-        <source>Below it a cell is under warning. Automatic: 1, below which a slope fails, where SAFETY_FACTOR says that it is a factor of safety; else 0.5, below which rain exceeds the threshold of a rain index.</source>
+        <source>Below it a cell is under warning. Automatic: 1, below which a slope fails, where SAFETY_FACTOR says that it is a factor of safety, and with PHYSICS=stability; else 0.5, below which rain exceeds the threshold of a rain index.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>低于此值的像元处于警戒状态。自动：若 SAFETY_FACTOR 注明其为稳定系数，则为 1，低于它时边坡失稳；否则为 0.5，降雨指数低于它时雨量超过阈值。</translation>
+        <translation>低于此值的像元处于警戒状态。自动：若 SAFETY_FACTOR 注明其为稳定系数，以及 PHYSICS=stability 时，则为 1，低于它时边坡失稳；否则为 0.5，降雨指数低于它时雨量超过阈值。</translation>
     </message>
     <message>
         <source>Below it a cell under warning violates the constraint.</source>
@@ -434,7 +496,7 @@ The stack may cover another area than the one trained on, if it has the factors 
     </message>
     <message>
         <source>Cancel</source>
-        <extracomment>gui/install_dialog.py</extracomment>
+        <extracomment>gui/install_dialog.py, gui/steps/dock.py</extracomment>
         <translation>取消</translation>
     </message>
     <message>
@@ -468,6 +530,11 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>已取消。重试即可继续。</translation>
     </message>
     <message>
+        <source>Cancelled. What was done before is kept.</source>
+        <extracomment>gui/steps/control.py</extracomment>
+        <translation>已取消。此前完成的内容均已保留。</translation>
+    </message>
+    <message>
         <source>Categorical encoding</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>类别编码</translation>
@@ -483,9 +550,19 @@ The stack may cover another area than the one trained on, if it has the factors 
         <translation>与留作测试的区块的距离小于此值的像元，既不用于训练，也不用于验证，以免测试的是模型在近旁见过的土地。自动：取滑坡标签的最大半径；标签没有半径时取 RING；标签中两者都没有时不设缓冲带；不超过 BLOCK 的四分之一。SPLIT=random 时不使用。</translation>
     </message>
     <message>
+        <source>Changed since: {inputs}.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>此后有改动：{inputs}。</translation>
+    </message>
+    <message>
         <source>Channels of the first level. More of them need more landslides and time.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>第一层的通道数。通道越多，需要的滑坡和时间也越多。</translation>
+    </message>
+    <message>
+        <source>Check</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>检查</translation>
     </message>
     <message>
         <source>Check factors</source>
@@ -496,6 +573,11 @@ The stack may cover another area than the one trained on, if it has the factors 
         <source>Check that every library works</source>
         <extracomment>environment/install.py</extracomment>
         <translation>检查每个库能否工作</translation>
+    </message>
+    <message>
+        <source>Check the data</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>检查数据</translation>
     </message>
     <message>
         <source>Checkpoint</source>
@@ -527,9 +609,19 @@ It never stops at the first problem, and changes nothing.</source>
         <translation>选择 Python 的可执行文件</translation>
     </message>
     <message>
+        <source>Choose the folder of this region&apos;s results…</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>选择存放此区域结果的文件夹…</translation>
+    </message>
+    <message>
         <source>Choose the folder with the wheels.</source>
         <extracomment>environment/sources.py</extracomment>
         <translation>请选择存放 wheel 文件的文件夹。</translation>
+    </message>
+    <message>
+        <source>Choose these first: {inputs}.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>请先选择：{inputs}。</translation>
     </message>
     <message>
         <source>Choose {entry}: it installs what is missing beside QGIS, whose own packages it does not change.</source>
@@ -588,6 +680,11 @@ A map looks better on the landslides it was trained on. Give the training window
 各图的像元大小、范围和坐标参考系可以不同；全部比较都在最精细的一幅图的像元上、各图都有数据之处进行。其中也可以有其他机构的图：只要数值随易发性增大即可，类别也行。只有取值为 0 到 1 的图才给出阈值处的指标。
 多个区域的图可算作一幅：在 NAMES 中给同一模型的所有栅格取相同的名称，汇总表便每个区域一行。为此只有一个模型也可以。
 一幅图在其训练所用的滑坡上看起来总会更好。请给出训练窗口并查看测试窗口的结果，或使用所有图都没有见过的滑坡，或比较折外预测图。</translation>
+    </message>
+    <message>
+        <source>Compares the map with the landslides, each place judged by a model that did not see it.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>将易发性图与滑坡作比较，每一处都由没有见过它的模型来评价。</translation>
     </message>
     <message>
         <source>Comparison</source>
@@ -675,9 +772,19 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>Dask 调度器</translation>
     </message>
     <message>
+        <source>Data</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>数据</translation>
+    </message>
+    <message>
         <source>Data augmentation (flips/rotations)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>数据增强（翻转、旋转）</translation>
+    </message>
+    <message>
+        <source>Data sources</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>数据来源</translation>
     </message>
     <message>
         <source>Date field</source>
@@ -725,14 +832,39 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>诊断信息…</translation>
     </message>
     <message>
+        <source>Difference from slope and factor of safety</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>与坡度和稳定系数的差异</translation>
+    </message>
+    <message>
         <source>Difference of the first two maps</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>前两幅图之差</translation>
     </message>
     <message>
+        <source>Dissimilarity and expected AUC</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>相异度与预期 AUC</translation>
+    </message>
+    <message>
         <source>Distance of stable points (m)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>稳定点的距离（m）</translation>
+    </message>
+    <message>
+        <source>Document details</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <translation>文档信息</translation>
+    </message>
+    <message>
+        <source>Document details (*.json)</source>
+        <extracomment>gui/details_dialog.py, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <translation>文档信息 (*.json)</translation>
+    </message>
+    <message>
+        <source>Document details…</source>
+        <extracomment>gui/menu.py</extracomment>
+        <translation>文档信息…</translation>
     </message>
     <message>
         <source>Dominant factor</source>
@@ -758,6 +890,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <source>Downloads about {size:.1f} GB. </source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>下载约 {size:.1f} GB。</translation>
+    </message>
+    <message>
+        <source>Draws the map sheet. All reports of the region are listed here.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>绘制图幅。该区域的全部报告都列在这里。</translation>
     </message>
     <message>
         <source>Dropout</source>
@@ -820,11 +957,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>轮次或网络的步数，以及最多有多少</translation>
     </message>
     <message>
-        <source>Estimates how good a kind of model is on areas that it has not seen. The area is cut into blocks, and the blocks are divided into folds. Each fold is predicted by a model that was trained on all other folds only. The result is a map in which every cell comes from a model that did not see its block, and a report with the AUC of each fold, of the mean, and of slope alone, with intervals. Instead of blocks, REGIONS may be left out one by one, or the landslides after a date (SPLIT_DATE).
+        <source>Estimates how good a kind of model is on areas that it has not seen. The area is cut into blocks, and the blocks are divided into folds. Each fold is predicted by a model that was trained on all other folds only. The result is a map in which every cell comes from a model that did not see its block, and a report with the AUC of each fold, of the mean, and of slope alone, with intervals. Instead of blocks, REGIONS may be left out one by one, or the landslides after a date (SPLIT_DATE). With MORE_STACKS one area after the other is left out, whole, and the model is trained on the others: that is how good it is in an area that it does not know.
 The same is done with small patches that are assigned at random, as is often published. Test cells then lie beside training cells, and the AUC is better than on new areas: GAP is the difference.
 It takes as long as training FOLDS times, and twice that with the random split.</source>
         <extracomment>scarp:crossvalidate</extracomment>
-        <translation>估计某种模型在未见过的地区上有多好。区域被切成区块，区块划分为各折。每一折都由只用其他各折训练的模型来预测。结果是一幅每个像元都来自未见过其区块的模型的图，以及一份报告，给出每折、平均及仅用坡度的 AUC 及其区间。除区块外，也可以逐一留出 REGIONS 中的区域，或留出某一日期（SPLIT_DATE）以后的滑坡。
+        <translation>估计某种模型在未见过的地区上有多好。区域被切成区块，区块划分为各折。每一折都由只用其他各折训练的模型来预测。结果是一幅每个像元都来自未见过其区块的模型的图，以及一份报告，给出每折、平均及仅用坡度的 AUC 及其区间。除区块外，也可以逐一留出 REGIONS 中的区域，或留出某一日期（SPLIT_DATE）以后的滑坡。给出 MORE_STACKS 时，逐一留出整个地区，用其余各地区训练模型：由此可知模型在不了解的地区有多好。
 再用随机分配的小块重复一遍，这是文献中常见的做法。此时测试像元紧挨着训练像元，AUC 会好于在新地区的结果：GAP 即为两者之差。
 耗时为训练时间的 FOLDS 倍；加上随机划分则再加一倍。</translation>
     </message>
@@ -854,14 +991,54 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>FOLDER {folder} 中已有重复运行会覆盖的文件。请选择新的文件夹。</translation>
     </message>
     <message>
+        <source>Factor of safety of that land</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>目标区的稳定系数</translation>
+    </message>
+    <message>
+        <source>Factor of safety on the grid of TARGET. Without it it is computed from the slope.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>TARGET 格网上的稳定系数。不给出时由坡度计算。</translation>
+    </message>
+    <message>
         <source>Factor stack</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>因子栈</translation>
     </message>
     <message>
+        <source>Factor stack for slope alone</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>用于仅用坡度基线的因子栈</translation>
+    </message>
+    <message>
+        <source>Factor stack of the land whose map is wanted</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>目标区的因子栈（要制图的土地）</translation>
+    </message>
+    <message>
+        <source>Factor stack on the grid of the map. Slope alone, and the factor of safety of an infinite slope with usual values of the soil, are then judged beside the map, on the same landslides and cells: a map that is not ahead of them is not worth its model.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>位于易发性图格网上的因子栈。给出后，仅用坡度的结果和按通常土体取值的无限边坡稳定系数，与易发性图一起在相同的滑坡和像元上评价：一幅图若不优于它们，就不值得为其使用模型。</translation>
+    </message>
+    <message>
         <source>Factor stack or model (*.tif *.tiff *.safetensors)</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>因子栈或模型 (*.tif *.tiff *.safetensors)</translation>
+    </message>
+    <message>
+        <source>Factor stacks of more areas</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>其他地区的因子栈</translation>
+    </message>
+    <message>
+        <source>Factor stacks of more areas, each left out once in place of FOLDS, as is that of STACK. For PCUM with PRESET=recommended and for kinds that learn from single cells. CRS, extent and cell size may differ; the areas need the factors of STACK, and classes are matched by label. Landslides of these areas are those of their labels. There is no random split.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>其他地区的因子栈，每个地区逐一留出一次，代替 FOLDS，STACK 的地区亦然。适用于 PRESET=recommended 的 PCUM 和逐像元学习的模型种类。坐标参考系、范围和像元大小可以不同；各地区须有 STACK 的因子，类别按标签匹配。这些地区的滑坡即其标签中的滑坡。不作随机划分。</translation>
+    </message>
+    <message>
+        <source>Factor stacks of more areas, to train on all of them at once, with PRESET=recommended. CRS, extent and cell size may differ. They need the factors of STACK; classes are matched by label, and an area may have classes that others lack. OUTPUT_OUT_OF_FOLD and OUTPUT_WINDOWS are those of STACK; the report has the AUC of each area.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>其他地区的因子栈，用所有地区同时训练，需要 PRESET=recommended。坐标参考系、范围和像元大小可以不同。各地区须有 STACK 的因子；类别按标签匹配，一个地区可以有其他地区没有的类别。OUTPUT_OUT_OF_FOLD 和 OUTPUT_WINDOWS 为 STACK 的结果；报告给出每个地区的 AUC。</translation>
     </message>
     <message>
         <source>Failed</source>
@@ -974,6 +1151,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>保存训练状态的文件。如果它存在且相符，训练从它继续；否则将创建该文件。要从头开始请留空。</translation>
     </message>
     <message>
+        <source>File with title, author, organisation, logo, purpose, data sources and limits for the documents, for batches and scripts. What it leaves out, or all without a file, is that of the project and of Plugins &gt; Scarp &gt; Document details…, which also writes such files.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <translation>存放文档的标题、作者、单位、徽标、用途、数据来源和使用限制的文件，用于批处理和脚本。其中没有的项，或没有文件时的全部各项，取自项目和“插件 &gt; Scarp &gt; 文档信息…”，后者也可写出这样的文件。</translation>
+    </message>
+    <message>
         <source>Findings</source>
         <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
         <translation>检查结果</translation>
@@ -1019,19 +1201,29 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>正在拟合各因子的曲线：已完成 {percent} %；随后网络最多训练 {most} 步。</translation>
     </message>
     <message>
+        <source>Fix what the report lists before you train.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>请在训练之前改正报告所列的问题。</translation>
+    </message>
+    <message>
         <source>Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the most accurate; bf16 and fp16 are faster where the device supports them. Training by cross-fitting, and models of single cells, always compute in fp32.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>网络的浮点类型。auto：在该设备上足够精确的最快类型。fp32 最精确；在支持的设备上 bf16 和 fp16 更快。交叉拟合训练以及逐像元的模型始终用 fp32 计算。</translation>
     </message>
     <message>
         <source>Folder</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/steps/dock.py, gui/training_page.py</extracomment>
         <translation>文件夹</translation>
     </message>
     <message>
         <source>Folder for the GeoTIFF and GeoPackage files. It is created if missing; other files in it stay.</source>
         <extracomment>scarp:createdemodata</extracomment>
         <translation>存放 GeoTIFF 和 GeoPackage 文件的文件夹。不存在时会自动创建；其中的其他文件保持不变。</translation>
+    </message>
+    <message>
+        <source>Folder for the maps of MORE_STACKS, each by the model that was trained without its area, with the name of the stack.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>存放 MORE_STACKS 各图的文件夹，每幅图由未用其地区训练的模型得到，以因子栈的名称命名。</translation>
     </message>
     <message>
         <source>Folder for the repetition</source>
@@ -1042,6 +1234,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Folder of the environment</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>环境所在文件夹</translation>
+    </message>
+    <message>
+        <source>Folder of the results</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>结果文件夹</translation>
     </message>
     <message>
         <source>Folder with wheels (*.whl)</source>
@@ -1062,6 +1259,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>For this Mac (processor and Apple graphics)</source>
         <extracomment>environment/builds.py</extracomment>
         <translation>适用于此 Mac（处理器和苹果图形）</translation>
+    </message>
+    <message>
+        <source>Format of the map sheet</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>图幅的纸张规格</translation>
     </message>
     <message>
         <source>Frequency ratio</source>
@@ -1131,13 +1333,18 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>R7 的 GeoTIFF，单位为毫米。</translation>
     </message>
     <message>
+        <source>GeoTIFF with nine classes of susceptibility and uncertainty in one map. Low is less than half the mean landslide density of the training land, high more than twice. Certain is a standard error of the susceptibility below 0.05, very uncertain from 0.1 on. It needs what OUTPUT_UNCERTAINTY needs.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>在一幅图中以九个类别表示易发性与不确定性的 GeoTIFF。低为不到训练土地平均滑坡密度的一半，高为超过其两倍。确定为易发性的标准误差低于 0.05，很不确定为从 0.1 起。所需条件与 OUTPUT_UNCERTAINTY 相同。</translation>
+    </message>
+    <message>
         <source>GeoTIFF with one band per factor, in physical units, with names and descriptions.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>每个因子占一个波段的 GeoTIFF，采用物理单位，带有名称和说明。</translation>
     </message>
     <message>
         <source>GeoTIFF with the number of factors outside the training data of the model; 0 is inside. Do not trust the map where many are outside.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <extracomment>scarp:newarea</extracomment>
         <translation>超出模型训练数据范围的因子个数的 GeoTIFF；0 表示在范围之内。个数多的地方请勿相信易发性图。</translation>
     </message>
     <message>
@@ -1146,9 +1353,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>每个像元中增减作用最大的因子编号的 GeoTIFF；0 为无数据。名称和颜色已写入其中。</translation>
     </message>
     <message>
-        <source>GeoTIFF with the standard deviation over samples and models. Needs SAMPLES or several models.</source>
+        <source>GeoTIFF with the rank of each cell on the map less its rank by slope alone (band 1) and by the factor of safety (band 2), −1 to 1. Ranks are shares of the land with a lower value.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
-        <translation>各次采样和各模型之间标准差的 GeoTIFF。需要 SAMPLES 或多个模型。</translation>
+        <translation>GeoTIFF，各像元在易发性图上的排序减去其按仅用坡度（波段 1）和按稳定系数（波段 2）的排序，−1 到 1。排序为数值更低的土地所占比例。</translation>
     </message>
     <message>
         <source>GeoTIFF, 0 to 1, more is more susceptible. On the stack&apos;s cells, or on cells of 600 m if all models predict patches of 600 m (BPNN and ResNet). The log and the layer state the verdict: usable, weak or do not use, and why.</source>
@@ -1159,6 +1366,21 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the threshold.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>GeoTIFF，0 到 1。低于 0.5 表示雨量超过阈值。</translation>
+    </message>
+    <message>
+        <source>GeoTIFF. Band 1: dissimilarity index, how unlike the training land a cell is by what matters to the model; 1 is the mean distance between two training cells. Band 2: AUC to expect on land like this cell, of the variety of the training land; no data where none can be expected. The log states the AUC to expect of the whole map. Needs models of the recommended training.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>GeoTIFF。波段 1：相异性指数，即就对模型重要的方面而言，像元与训练土地有多不相似；1 为两个训练像元之间的平均距离。波段 2：在与该像元相似、多样程度与训练土地相当的土地上可预期的 AUC；无法预期之处为无数据。日志给出整幅图可预期的 AUC。需要由 recommended 训练得到的模型。</translation>
+    </message>
+    <message>
+        <source>GeoTIFF. Band 1: number of factors outside the training data of the model; 0 is inside. Do not trust the map where many are outside. With models of the recommended training also band 2: area of applicability, 1 inside, 0 outside; and band 3: local point density, how many training cells are as much like a cell as land in the area is, at most 254. Of several models the worst counts.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>GeoTIFF。波段 1：超出模型训练数据范围的因子个数；0 表示在范围之内。个数多的地方请勿相信易发性图。由 recommended 训练得到的模型还有波段 2：适用区，1 为区内，0 为区外；以及波段 3：局部点密度，即有多少训练像元与该像元的相似程度不亚于适用区内的土地，最多 254。有多个模型时取最差者。</translation>
+    </message>
+    <message>
+        <source>GeoTIFF. One model of PRESET=recommended: its standard error, by the models of its folds, each of which was trained without a fifth of the land; and lower and upper bound of an interval that held the landslide density of nine tenths of the areas that were left out whole, for low, medium and high susceptibility. With SAMPLES or several models: the standard deviation over them. Models of earlier versions and other kinds need one of these.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>GeoTIFF。PRESET=recommended 的单个模型：其标准误差，由各折的模型得到，每个模型训练时都留出了五分之一的土地；以及区间的下限和上限，对于低、中、高易发性，该区间包含了整体留出的各地区中十分之九的滑坡密度。给出 SAMPLES 或多个模型时：各次采样或各模型之间的标准差。早期版本的模型和其他种类的模型需要这两者之一。</translation>
     </message>
     <message>
         <source>GeoTIFF. The rain index is 0 to 1; below 0.5 the rain exceeds the critical rainfall. The factor of safety is 0.01 to 100; below 1 the slope fails.</source>
@@ -1421,6 +1643,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>曲线节点数</translation>
     </message>
     <message>
+        <source>Labels of more areas</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>其他地区的标签</translation>
+    </message>
+    <message>
         <source>Land that drains through a cell, in square metres, the cell itself included, on the grid of REFERENCE; flow accumulation of SAGA or GRASS. Without it the band contributing_area of the stack is used (TERRAIN with flow), else the DEM.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>水流经一个像元的土地的面积，单位为平方米，包括像元本身，位于 REFERENCE 的格网上；即 SAGA 或 GRASS 的汇流累积量。不给出时使用因子栈的 contributing_area 波段（TERRAIN 含 flow 时有此波段），否则由 DEM 计算。</translation>
@@ -1454,6 +1681,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Landslide susceptibility of a new area, with a trained model</source>
         <extracomment>scarp:newarea</extracomment>
         <translation>用训练好的模型预测新地区的滑坡易发性</translation>
+    </message>
+    <message>
+        <source>Landslide susceptibility of the district of …</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>县域滑坡易发性图：…</translation>
     </message>
     <message>
         <source>Landslide susceptibility, beside comparison models</source>
@@ -1491,6 +1723,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>学习率</translation>
     </message>
     <message>
+        <source>Learns from the landslides which land is susceptible, and tests it on land that it did not see.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>由滑坡学习哪些土地易发，并在未见过的土地上测试。</translation>
+    </message>
+    <message>
+        <source>Limits of use</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>使用限制</translation>
+    </message>
+    <message>
         <source>Lines of geological faults, beyond the border of the DEM if available.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>地质断层线，如有可能请延伸到 DEM 边界以外。</translation>
@@ -1511,9 +1753,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>岩性字段</translation>
     </message>
     <message>
+        <source>Log</source>
+        <extracomment>gui/steps/dock.py, gui/steps/page.py</extracomment>
+        <translation>日志</translation>
+    </message>
+    <message>
         <source>Logistic regression</source>
         <extracomment>scarp:chainwithcomparisons</extracomment>
         <translation>逻辑回归</translation>
+    </message>
+    <message>
+        <source>Logo</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>徽标</translation>
+    </message>
+    <message>
+        <source>Looks for wrong units, gaps and factors that say the same, before time goes into a training.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>在花时间训练之前，查找错误的单位、缺失之处和内容重复的因子。</translation>
     </message>
     <message>
         <source>Loss</source>
@@ -1531,6 +1788,26 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>MODEL：{path} 不存在。请检查路径，或先训练一个模型。</translation>
     </message>
     <message>
+        <source>Made:</source>
+        <extracomment>gui/steps/page.py</extracomment>
+        <translation>生成：</translation>
+    </message>
+    <message>
+        <source>Make the map</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>制作易发性图</translation>
+    </message>
+    <message>
+        <source>Make the map sheet</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>制作图幅</translation>
+    </message>
+    <message>
+        <source>Map</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>制图</translation>
+    </message>
+    <message>
         <source>Map from &quot;Predict susceptibility&quot;, or any other raster from 0 (stable) to 1.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:rainfallwarning …</extracomment>
         <translation>“预测易发性”得到的图，或任何取值从 0（稳定）到 1 的栅格。</translation>
@@ -1546,6 +1823,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>图幅</translation>
     </message>
     <message>
+        <source>Map step by step</source>
+        <extracomment>gui/menu.py</extracomment>
+        <translation>分步制图</translation>
+    </message>
+    <message>
         <source>Mapped area</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>编录范围</translation>
@@ -1554,6 +1836,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Maps an area without mapped landslides with a model that was trained elsewhere: factor stack, a check of the factors, susceptibility, zones, and a map of applicability. Give the DEM, the model file, and a layer for every factor that the model was trained with; if one is missing, the log names it. Classes are matched by name. To classify at the breaks of the earlier area, give its zones or zone table as well. Do not trust the map where the applicability shows factors outside the training range, and validate it as soon as landslides are mapped.</source>
         <extracomment>scarp:newarea</extracomment>
         <translation>用在别处训练的模型为没有滑坡编录的地区制图：因子栈、因子检查、易发性、分区，以及适用性图。请给出 DEM、模型文件，以及模型训练所用每个因子的图层；如有缺少，日志会指明。类别按名称匹配。若要按先前地区的分界值划分，请同时给出该地区的分区或分区表。适用性图显示有因子超出训练范围之处，请勿相信易发性图；一旦有了滑坡编录就应进行验证。</translation>
+    </message>
+    <message>
+        <source>Maps of more areas</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>其他地区的图</translation>
+    </message>
+    <message>
+        <source>Maps the susceptibility, and cuts it into five zones.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>绘制易发性图，并将其划分为五级分区。</translation>
     </message>
     <message>
         <source>Maximum epochs</source>
@@ -1592,8 +1884,18 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Models and histories</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>模型和训练历史</translation>
+    </message>
+    <message>
+        <source>Monotone curves</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>单调曲线</translation>
+    </message>
+    <message>
+        <source>More layers</source>
+        <extracomment>gui/steps/inputs_form.py</extracomment>
+        <translation>更多图层</translation>
     </message>
     <message>
         <source>More models for an ensemble</source>
@@ -1646,6 +1948,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>图所示区域的名称，用于处理多个区域。它保存在图中，后续步骤的表格会增加一列记录它。只有一幅图时请留空。</translation>
     </message>
     <message>
+        <source>Name of the region:</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>区域名称：</translation>
+    </message>
+    <message>
+        <source>Name of who answers for the map</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>对本图负责者的姓名</translation>
+    </message>
+    <message>
         <source>Names of the maps</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>各图的名称</translation>
@@ -1656,6 +1968,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>安装过程中需要 {needed:.1f} GB，安装后占用 {stays:.1f} GB；可用空间 {free:.0f} GB。</translation>
     </message>
     <message>
+        <source>Next</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>下一步</translation>
+    </message>
+    <message>
+        <source>Next: {step}</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>下一步：{step}</translation>
+    </message>
+    <message>
         <source>No NVIDIA graphics card was found.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>没有找到 NVIDIA 显卡。</translation>
@@ -1664,6 +1986,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>No Python was found. Install one from python.org and choose it with Other…</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>没有找到 Python。请从 python.org 安装，并用“其他…”选择它。</translation>
+    </message>
+    <message>
+        <source>No program on this computer opens {file}.</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>本计算机上没有可打开 {file} 的程序。</translation>
     </message>
     <message>
         <source>No update since epoch {n}: its program was closed or killed.</source>
@@ -1746,6 +2073,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>OUTPUT_PDF 未生成：本计算机没有字体，图幅上的每个字母都会显示为黑块。请安装一种字体，例如软件包 fonts-dejavu-core，然后重新运行。</translation>
     </message>
     <message>
+        <source>Office or company</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>机关或公司</translation>
+    </message>
+    <message>
         <source>One .safetensors file with the model, its factors, settings and metrics. It holds no program code, whatever the kind.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
         <translation>一个 .safetensors 文件，含模型及其因子、设置和指标。无论何种模型，其中都不含程序代码。</translation>
@@ -1754,6 +2086,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>One .safetensors file with the network, its factors, settings, history and metrics.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
         <translation>一个 .safetensors 文件，含网络及其因子、设置、训练历史和指标。</translation>
+    </message>
+    <message>
+        <source>One file that says whether the land is new to the model, and shows the map beside slope alone and the factor of safety: rank correlations, maps, where they disagree and by which factors, and what lies outside the training data. Needs matplotlib and jinja2.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>一个文件，说明土地对模型而言是否为新的，并将易发性图与仅用坡度和稳定系数的结果并列：秩相关、各图、不一致之处及其相关因子，以及超出训练数据的部分。需要 matplotlib 和 jinja2。</translation>
     </message>
     <message>
         <source>One file with figures and tables, to open in any browser, print or send by mail.</source>
@@ -1812,18 +2149,28 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Open the curves of a training</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>打开某次训练的曲线</translation>
     </message>
     <message>
+        <source>Open the dialog of this step with all its settings, filled in</source>
+        <extracomment>gui/steps/page.py</extracomment>
+        <translation>打开此步骤的对话框，其全部设置均已填好</translation>
+    </message>
+    <message>
         <source>Open the report of this training in the browser</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>在浏览器中打开此次训练的报告</translation>
     </message>
     <message>
         <source>Open…</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>打开…</translation>
+    </message>
+    <message>
+        <source>Organisation</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>单位</translation>
     </message>
     <message>
         <source>Other…</source>
@@ -1869,6 +2216,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>PDF (*.pdf)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>PDF (*.pdf)</translation>
+    </message>
+    <message>
+        <source>PNG, JPEG (*.png *.jpg *.jpeg)</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>PNG、JPEG (*.png *.jpg *.jpeg)</translation>
+    </message>
+    <message>
+        <source>Paper of the map sheet, upright or broad. The scale is a round one.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>图幅的纸张，纵向或横向。比例尺取整。</translation>
     </message>
     <message>
         <source>Parameters</source>
@@ -2046,6 +2403,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>用随机森林预测</translation>
     </message>
     <message>
+        <source>Prepare the data</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>准备数据</translation>
+    </message>
+    <message>
         <source>Preset</source>
         <extracomment>scarp:buildbufferedlabels, scarp:buildsafetyfactor, scarp:chainwithcomparisons …</extracomment>
         <translation>预设</translation>
@@ -2076,9 +2438,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>代理（取自 QGIS 选项）</translation>
     </message>
     <message>
+        <source>Purpose</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>用途</translation>
+    </message>
+    <message>
         <source>Put the layers of a run into a group</source>
         <extracomment>processing_provider/settings.py</extracomment>
         <translation>将一次运行的图层放入一个图层组</translation>
+    </message>
+    <message>
+        <source>Puts all layers on one grid, and marks the landslides on it.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>将所有图层置于同一格网，并在其上标出滑坡。</translation>
     </message>
     <message>
         <source>Python</source>
@@ -2151,14 +2523,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>降雨指数或稳定系数</translation>
     </message>
     <message>
-        <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack. PCUM learns with it; for every kind it is judged alone, as a baseline.</source>
-        <extracomment>scarp:crossvalidate</extracomment>
-        <translation>降雨指数或稳定系数，由“计算安全系数”或其他程序得到，位于因子栈的格网上。PCUM 用它学习；对每种模型，都将它单独作为基线评价。</translation>
+        <source>Rain index or factor of safety of MORE_STACKS, in any order, as far as there is one.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>MORE_STACKS 各地区的降雨指数或稳定系数，次序不限，有则给出。</translation>
     </message>
     <message>
-        <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack; for a factor of safety of another program set FS_CRITICAL to 1. Without it the model is trained without the physics constraint.</source>
+        <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack. PCUM learns with it; for every kind it is judged alone, as a baseline. With PHYSICS=stability land without labels is used too. Of blocks that are held out nothing is used; of a region (REGIONS) that is held out the factors are, as those of TARGET in the training, and not its labels: the test is then of a map that was made for that region.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>降雨指数或稳定系数，由“计算安全系数”或其他程序得到，位于因子栈的格网上。PCUM 用它学习；对每种模型，都将它单独作为基线评价。PHYSICS=stability 时也使用没有标签的土地。留出的区块完全不使用；留出的区域（REGIONS）则使用其因子，与训练中 TARGET 的因子一样，但不使用其标签：因此测试的是为该区域制作的图。</translation>
+    </message>
+    <message>
+        <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack; for a factor of safety of another program set FS_CRITICAL to 1. Without it the model is trained without the physics constraint. PHYSICS=stability takes a factor of safety only, and without it computes one from the slope with usual soil.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>降雨指数或稳定系数，由“计算安全系数”或其他程序得到，位于因子栈的格网上；如果是其他程序得到的稳定系数，请将 FS_CRITICAL 设为 1。不给出时，模型训练不使用物理约束。</translation>
+        <translation>降雨指数或稳定系数，由“计算安全系数”或其他程序得到，位于因子栈的格网上；如果是其他程序得到的稳定系数，请将 FS_CRITICAL 设为 1。不给出时，模型训练不使用物理约束。PHYSICS=stability 只接受稳定系数，不给出时按通常的土体取值由坡度计算。</translation>
     </message>
     <message>
         <source>Rain index with thresholds</source>
@@ -2231,6 +2608,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“构建滑坡标签”得到的栅格，位于因子栈的格网上。</translation>
     </message>
     <message>
+        <source>Raster from &quot;Build safety factor&quot; on the grid of the map, judged beside it likewise; with STACK instead of the usual soil. Cells where it has no data are left out for the map as well.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
+        <translation>“计算安全系数”得到的栅格，位于易发性图的格网上，同样与易发性图一起评价；给出 STACK 时代替按通常土体取值的结果。其中没有数据的像元，评价易发性图时也不计入。</translation>
+    </message>
+    <message>
+        <source>Raster from &quot;Build safety factor&quot; on the grid of the stack, with which log and report compare the map; it does not change the map. Without it the factor of safety is that of an infinite slope with usual values of the soil, from the stack&apos;s slope and, if it has one, contributing area or wetness index.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>“计算安全系数”得到的栅格，位于因子栈的格网上，日志和报告将易发性图与之比较；它不改变易发性图。不给出时，稳定系数为按通常土体取值的无限边坡的稳定系数，由因子栈的坡度以及汇水面积或湿度指数（如有）计算。</translation>
+    </message>
+    <message>
         <source>Raster from &quot;Classify zones&quot; on the map&apos;s grid, for the table. Without it the map is cut into five zones by area shares.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>“划分易发性分区”得到的、位于易发性图格网上的栅格，用于表格。不给出时，易发性图按面积占比划分为五级。</translation>
@@ -2271,6 +2658,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>雨季最湿一周的雨量与平均雨量之比。论文取 2.0 到 2.5；其印出的公式漏掉了这一系数，相当于取 1。</translation>
     </message>
     <message>
+        <source>Read from file…</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>从文件读取…</translation>
+    </message>
+    <message>
         <source>Reading windows; then at most {most} epochs.</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>正在读取窗口；随后最多 {most} 轮。</translation>
@@ -2287,7 +2679,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Region</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
+        <extracomment>gui/steps/regions.py, scarp:chainwithcomparisons, scarp:classifyzones …</extracomment>
         <translation>区域</translation>
     </message>
     <message>
@@ -2307,12 +2699,22 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Remove</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>移除</translation>
     </message>
     <message>
+        <source>Remove the region &quot;{name}&quot; from the project? Its files and layers stay.</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>是否从项目中移除区域“{name}”？其文件和图层保留。</translation>
+    </message>
+    <message>
+        <source>Remove this region; its files stay</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>移除此区域；其文件保留</translation>
+    </message>
+    <message>
         <source>Remove this training from the list; its model stays</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>将此次训练移出列表；其模型保留</translation>
     </message>
     <message>
@@ -2324,6 +2726,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Remove…</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>移除…</translation>
+    </message>
+    <message>
+        <source>Rename the region</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>重命名区域</translation>
+    </message>
+    <message>
+        <source>Rename this region…</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>重命名此区域…</translation>
     </message>
     <message>
         <source>Repeat a run</source>
@@ -2351,13 +2763,23 @@ Scarp 的每个输出旁都有其运行记录，即以 .run.json 结尾的文件
     </message>
     <message>
         <source>Report</source>
-        <extracomment>gui/training_dock.py, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>gui/steps/texts.py, gui/training_page.py, scarp:chainwithcomparisons …</extracomment>
         <translation>报告</translation>
+    </message>
+    <message>
+        <source>Report for Word</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <translation>Word 报告</translation>
     </message>
     <message>
         <source>Report on the factors</source>
         <extracomment>scarp:newarea</extracomment>
         <translation>因子检查报告</translation>
+    </message>
+    <message>
+        <source>Reports, Word documents and map sheets that are made from now on have these details. Title, purpose, data sources and limits are stored in the project; author, organisation and logo hold for all projects.</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>此后生成的报告、Word 文档和图幅都带有这些信息。标题、用途、数据来源和使用限制保存在项目中；作者、单位和徽标对所有项目有效。</translation>
     </message>
     <message>
         <source>Resamples all conditioning factors of landslides to the DEM grid and writes them as one raster with a band per factor, which the other steps read.
@@ -2367,6 +2789,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>将滑坡的全部影响因子重采样到 DEM 的格网上，写成一幅每个因子占一个波段的栅格，供其他步骤读取。
 由 DEM 得到坡度（度）、剖面曲率（1/m，凸为正；ArcGIS 符号相反，数值是其 100 倍）和坡向（平地与八个方向）。每增加一项输入就增加一个因子；没有的可以不给。论文使用十个因子：由 DEM 得到的三个，以及地貌、河网密度、年降水量、年平均气温、断层密度、岩性和地震烈度。
 图层可用任意坐标参考系。所有距离都是地面上的米数，格网以度为单位时也是如此。任一因子没有数据的像元在整个因子栈中都没有数据；日志会说明每个因子缺少多少像元。</translation>
+    </message>
+    <message>
+        <source>Results lie in {folder}</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>结果位于 {folder}</translation>
     </message>
     <message>
         <source>Ring left out around landslides (m)</source>
@@ -2399,6 +2826,21 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>DEM 的行数和列数，其像元为 30 m。600 个像元即 18 km，训练需几分钟。少于约 200 时滑坡过少，得不到有用的模型。</translation>
     </message>
     <message>
+        <source>Run again</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>重新运行</translation>
+    </message>
+    <message>
+        <source>Run all</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>全部运行</translation>
+    </message>
+    <message>
+        <source>Run every step that is not done, in the background</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>在后台运行所有尚未完成的步骤</translation>
+    </message>
+    <message>
         <source>Run record</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>运行记录</translation>
@@ -2407,6 +2849,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Run record (*.run.json)</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>运行记录 (*.run.json)</translation>
+    </message>
+    <message>
+        <source>Run these steps first: {steps}.</source>
+        <extracomment>gui/steps/control.py, gui/steps/texts.py</extracomment>
+        <translation>请先运行这些步骤：{steps}。</translation>
     </message>
     <message>
         <source>Running {algorithm} again, first run at {time}.</source>
@@ -2434,6 +2881,16 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>安全系数</translation>
     </message>
     <message>
+        <source>Safety factor to compare with</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>用于比较的安全系数</translation>
+    </message>
+    <message>
+        <source>Safety factors of more areas</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>其他地区的安全系数</translation>
+    </message>
+    <message>
         <source>Samples for uncertainty</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>不确定性采样次数</translation>
@@ -2444,6 +2901,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>正在抽取像元；随后拟合各因子的曲线，并训练最多 {most} 步的网络。</translation>
     </message>
     <message>
+        <source>Save as…</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>另存为…</translation>
+    </message>
+    <message>
         <source>Save the report</source>
         <extracomment>gui/diagnostics_dialog.py</extracomment>
         <translation>保存报告</translation>
@@ -2452,6 +2914,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Save…</source>
         <extracomment>gui/diagnostics_dialog.py</extracomment>
         <translation>保存…</translation>
+    </message>
+    <message>
+        <source>Scarp</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>Scarp</translation>
     </message>
     <message>
         <source>Scarp (landslide susceptibility)</source>
@@ -2494,6 +2961,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>Scarp：诊断信息</translation>
     </message>
     <message>
+        <source>Scarp: document details</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>Scarp：文档信息</translation>
+    </message>
+    <message>
         <source>Scarp: inspect Python</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>Scarp：检查 Python</translation>
@@ -2507,6 +2979,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Scarp: remove libraries</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>Scarp：移除库</translation>
+    </message>
+    <message>
+        <source>Scarp: {region}</source>
+        <extracomment>gui/steps/loading.py</extracomment>
+        <translation>Scarp：{region}</translation>
     </message>
     <message>
         <source>Scarp: {step}, {file}, {time}</source>
@@ -2605,12 +3082,12 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Show the curves of a model or history file</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>显示模型文件或历史文件的曲线</translation>
     </message>
     <message>
         <source>Show the model in the file manager</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>在文件管理器中显示模型</translation>
     </message>
     <message>
@@ -2734,13 +3211,18 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Stop and keep best</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>停止并保留最佳</translation>
     </message>
     <message>
         <source>Stop the training now and save the model with the weights of its best epoch</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>立即停止训练，并用最佳轮次的权重保存模型</translation>
+    </message>
+    <message>
+        <source>Stopped after the check, which found what to fix first ({n}). Fix it, or go on with Next.</source>
+        <extracomment>gui/steps/control.py</extracomment>
+        <translation>检查之后已停下，因为发现了需要先改正的问题（{n} 个）。请改正，或用“下一步”继续。</translation>
     </message>
     <message>
         <source>Stopped by the user after epoch {n}.</source>
@@ -2798,6 +3280,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>易发性</translation>
     </message>
     <message>
+        <source>Susceptibility and uncertainty</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>易发性与不确定性</translation>
+    </message>
+    <message>
         <source>Susceptibility maps</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>易发性图</translation>
@@ -2831,6 +3318,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>Table of folds</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>各折表</translation>
+    </message>
+    <message>
+        <source>Takes:</source>
+        <extracomment>gui/steps/page.py</extracomment>
+        <translation>使用：</translation>
     </message>
     <message>
         <source>Temperature field</source>
@@ -2918,9 +3410,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>Scarp 开发者</translation>
     </message>
     <message>
-        <source>The blocks with their fold, landslide cells, labelled cells and the AUC of their fold.</source>
+        <source>The blocks with their fold, landslide cells, labelled cells and the AUC of their fold; with MORE_STACKS a rectangle for each area.</source>
         <extracomment>scarp:crossvalidate</extracomment>
-        <translation>各区块及其所属的折、滑坡像元、有标签像元和所属折的 AUC。</translation>
+        <translation>各区块及其所属的折、滑坡像元、有标签像元和所属折的 AUC；给出 MORE_STACKS 时，每个地区为一个矩形。</translation>
     </message>
     <message>
         <source>The computer ran out of memory. Close other programs, or choose a smaller area, tile or batch.</source>
@@ -2998,6 +3490,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>无法写入临时文件夹 {folder}（{reason}），因此无法使用计算进程。请在其磁盘上腾出空间，或用环境变量 TMPDIR 指定另一个文件夹。</translation>
     </message>
     <message>
+        <source>The folder {folder} cannot be made ({reason}). Choose another folder for the region.</source>
+        <extracomment>gui/steps/control.py</extracomment>
+        <translation>无法创建文件夹 {folder}（{reason}）。请为该区域选择其他文件夹。</translation>
+    </message>
+    <message>
         <source>The folder&apos;s path is {length} characters long. Windows allows {allowed} here, because torch has deeply nested files. Choose a shorter one, such as C:\scarp.</source>
         <extracomment>environment/disk_space.py</extracomment>
         <translation>该文件夹的路径有 {length} 个字符。由于 torch 的文件层级很深，Windows 在此只允许 {allowed} 个。请选择较短的路径，例如 C:\scarp。</translation>
@@ -3033,6 +3530,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>滑坡编录；最好是未用于训练的编录。</translation>
     </message>
     <message>
+        <source>The landslide labels of MORE_STACKS, in any order: each belongs to the stack with its grid.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>MORE_STACKS 各地区的滑坡标签，次序不限：每个标签属于与其格网相同的因子栈。</translation>
+    </message>
+    <message>
         <source>The layer &quot;{layer}&quot; for {parameter} cannot be transformed from its coordinate reference system ({crs}) to that of the grid. Set the right one in QGIS: Layer &gt; Set CRS of Layer.</source>
         <extracomment>algorithms/base/layers.py</extracomment>
         <translation>用于 {parameter} 的图层“{layer}”无法从其坐标参考系（{crs}）转换到格网的坐标参考系。请在 QGIS 中设置正确的坐标参考系：图层 &gt; 设置图层CRS。</translation>
@@ -3058,9 +3560,14 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>各个库已安装但不能工作。请移除该环境后重新安装；如果仍不行，请连同日志一起报告。</translation>
     </message>
     <message>
-        <source>The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north arrow and zone table, drawn by QGIS&apos;s layout engine. Only made on request.</source>
+        <source>The log of QGIS says why.</source>
+        <extracomment>gui/steps/runner.py</extracomment>
+        <translation>原因见 QGIS 的日志。</translation>
+    </message>
+    <message>
+        <source>The map of zones as PDF on one sheet of SHEET, at a round scale, with relief, landslides, borders of the regions, grid, legend, north arrow, zone table and document details, drawn by QGIS&apos;s layout engine. Only made on request.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>一张 A4 图幅的分区图 PDF，含晕渲、滑坡、图例、比例尺、指北针和分区表，由 QGIS 的打印布局引擎绘制。仅在要求时生成。</translation>
+        <translation>一张 SHEET 规格图幅的分区图 PDF，比例尺取整，含晕渲、滑坡、区域边界、坐标格网、图例、指北针、分区表和文档信息，由 QGIS 的打印布局引擎绘制。仅在要求时生成。</translation>
     </message>
     <message>
         <source>The map then says what share of cells like this one are landslide cells in the inventory, so its values are small. It is no probability per year. For this, the blocks for training and validation are divided into five folds, and five more models are trained, each without one of them: training takes about six times as long. The order of the cells, and so the AUC, stays. Needs SPLIT=spatial_blocks.</source>
@@ -3128,9 +3635,19 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>栅格图层“{layer}”不是栅格文件（其类型为 {kind}）。请用“导出 &gt; 另存为”将其保存为 GeoTIFF，再使用该文件。</translation>
     </message>
     <message>
+        <source>The region: each has its own layers, results and state</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>区域：每个区域有各自的图层、结果和状态</translation>
+    </message>
+    <message>
         <source>The repetition left no run record, so it cannot be compared. Check that its folder is writable.</source>
         <extracomment>algorithms/rerun.py</extracomment>
         <translation>重复运行没有留下运行记录，因此无法比较。请检查其文件夹是否可写。</translation>
+    </message>
+    <message>
+        <source>The report as a Word document, to edit: headings, texts, tables and figures.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <translation>可编辑的 Word 文档形式的报告：标题、文字、表格和图。</translation>
     </message>
     <message>
         <source>The run cannot be repeated as it was. {problems} Save or find these, and name them in REPLACE.</source>
@@ -3174,7 +3691,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>The training cannot be stopped: {reason}.</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>无法停止该训练：{reason}。</translation>
     </message>
     <message>
@@ -3243,6 +3760,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>没有安全系数。</translation>
     </message>
     <message>
+        <source>These results could not be opened: {files}</source>
+        <extracomment>gui/steps/control.py</extracomment>
+        <translation>无法打开以下结果：{files}</translation>
+    </message>
+    <message>
         <source>This Python cannot create an environment: it does not find its own standard library. Choose another Python.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>此 Python 无法创建环境：它找不到自己的标准库。请选择其他 Python。</translation>
@@ -3263,14 +3785,29 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>此计算机的处理器缺少编译这些库时所用的指令。</translation>
     </message>
     <message>
+        <source>This file is no picture.</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>此文件不是图片。</translation>
+    </message>
+    <message>
         <source>This needs {names}, which Scarp does not install by itself. Add it with: {command}</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>此操作需要 {names}，Scarp 不会自行安装。请用以下命令添加：{command}</translation>
     </message>
     <message>
+        <source>This region is being worked on. Cancel first.</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>正在处理此区域。请先取消。</translation>
+    </message>
+    <message>
         <source>This system is too old for the libraries: they need a newer C library (glibc).</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>此系统对这些库来说过旧：它们需要更新的 C 库（glibc）。</translation>
+    </message>
+    <message>
+        <source>This version of QGIS opens the dialog from the Toolbox only.</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>此版本的 QGIS 只能从工具箱打开该对话框。</translation>
     </message>
     <message>
         <source>Threshold</source>
@@ -3288,6 +3825,16 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>分块大小（像元）</translation>
     </message>
     <message>
+        <source>Title</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>标题</translation>
+    </message>
+    <message>
+        <source>Train</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>训练</translation>
+    </message>
+    <message>
         <source>Train PCUM</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
         <translation>训练 PCUM</translation>
@@ -3296,6 +3843,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>Train comparison model</source>
         <extracomment>scarp:traincomparisonmodel</extracomment>
         <translation>训练对比模型</translation>
+    </message>
+    <message>
+        <source>Train the model</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>训练模型</translation>
     </message>
     <message>
         <source>Train/test field</source>
@@ -3324,7 +3876,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Training</source>
-        <extracomment>gui/menu.py, gui/training_dock.py, gui/training_list.py</extracomment>
+        <extracomment>gui/menu.py, gui/training_list.py</extracomment>
         <translation>训练</translation>
     </message>
     <message>
@@ -3339,7 +3891,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Trainings appear here as soon as they start, also those started in a console.</source>
-        <extracomment>gui/training_dock.py</extracomment>
+        <extracomment>gui/training_page.py</extracomment>
         <translation>训练一开始就会显示在这里，在控制台中启动的也不例外。</translation>
     </message>
     <message>
@@ -3446,6 +3998,16 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>用户名</translation>
     </message>
     <message>
+        <source>Validate</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>验证</translation>
+    </message>
+    <message>
+        <source>Validate the map</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>验证易发性图</translation>
+    </message>
+    <message>
         <source>Validate with points</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>用点数据验证</translation>
@@ -3484,6 +4046,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Verdict on the model and metrics of the land held out; with windows also curves of loss, accuracy, recall and violation rate by epoch.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
         <translation>对模型的结论和留出土地的指标；在窗口上训练时还有各轮的损失、准确率、召回率和违反率曲线。</translation>
+    </message>
+    <message>
+        <source>Verdict: {level}.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>结论：{level}。</translation>
     </message>
     <message>
         <source>Vertical depth from the surface to the plane on which the soil slides, in metres. A number, a range or a table by class.</source>
@@ -3536,9 +4103,14 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>稳定像元的权重</translation>
     </message>
     <message>
-        <source>Weight of the constraint beside the cross-entropy.</source>
+        <source>Weight of the constraint beside the cross-entropy. With PHYSICS=stability it is that of all land without labels, as a multiple of the labelled land; left empty, parts of the land that are left out choose it, and with TARGET it is 10, or chosen by leaving out one area after the other where there are several.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>约束相对于交叉熵的权重。</translation>
+        <translation>约束相对于交叉熵的权重。PHYSICS=stability 时，它是所有没有标签的土地的权重，以有标签土地的倍数计；留空时由留出的部分土地选定；给出 TARGET 时为 10，有多个地区时则逐一留出各地区来选定。</translation>
+    </message>
+    <message>
+        <source>Weight of the terrain rule (landslides)</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>地形规则的权重（滑坡数）</translation>
     </message>
     <message>
         <source>What RADII and RING are when they are empty. recommended: automatic, from the size of the landslides and of the cells. paper: the radii of Zhang and Deng (2026), 300 m for small to 600 m for giant landslides, and no ring.</source>
@@ -3546,9 +4118,24 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>RADII 和 RING 留空时所取的值。recommended：自动，由滑坡的规模和像元的大小决定。paper：Zhang 和 Deng（2026）的半径，小型滑坡 300 m，直至巨型滑坡 600 m，不设环带。</translation>
     </message>
     <message>
+        <source>What it may not be used for, such as: no substitute for a survey of a single site.</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>不得用于何种用途，例如：不能代替对单个场地的勘查。</translation>
+    </message>
+    <message>
+        <source>What the map was made for, such as: first overview for the land-use plan.</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>制作此图的目的，例如：土地利用规划的初步概览。</translation>
+    </message>
+    <message>
         <source>What the source offers</source>
         <extracomment>environment/builds.py</extracomment>
         <translation>来源所提供的版本</translation>
+    </message>
+    <message>
+        <source>What this step said when it last ran in this session</source>
+        <extracomment>gui/steps/page.py</extracomment>
+        <translation>此步骤在本次会话中最近一次运行时的消息</translation>
     </message>
     <message>
         <source>What training minimises.</source>
@@ -3559,6 +4146,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Wheels</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>Wheel 文件</translation>
+    </message>
+    <message>
+        <source>Where DEM, inventory and factors come from, with year and licence.</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>DEM、滑坡编录和因子的来源，附年份和许可。</translation>
     </message>
     <message>
         <source>Where Scarp computes</source>
@@ -3596,6 +4188,21 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>每步的窗口数。内存不足时请减小。</translation>
     </message>
     <message>
+        <source>With PHYSICS=stability: factor stack of land without landslides of its own, whose map is wanted, built like STACK. Its factors are matched by name and its classes by label. The model learns where slopes fail there from a rule of slope stability, and has no network of single cells, which does not carry over. It is made for this land; make the map with it.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>用于 PHYSICS=stability：目标区的因子栈，即自身没有滑坡、需要制图的土地，构建方式与 STACK 相同。其因子按名称、类别按标签匹配。模型由一条边坡稳定性规则学习那里的边坡在何处失稳，并且不含逐像元的网络，因为后者不能移用。模型是为这片土地制作的；请用它为这片土地制图。</translation>
+    </message>
+    <message>
+        <source>With PRESET=recommended the curves start from a rule of textbooks: slopes fail where they are steep, in hollows, low on a slope and near rivers, as far as the stack has such factors. It counts as much as so many landslides, so it matters where landslides are few. 0: no rule.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>PRESET=recommended 时，各曲线从一条教科书规则出发：边坡在陡处、凹处、坡体下部和河流附近失稳，以因子栈中有这些因子为限。该规则的分量相当于这么多处滑坡，因此在滑坡少的地方起作用。0：不用规则。</translation>
+    </message>
+    <message>
+        <source>With PRESET=recommended, how the model may not answer to a factor while the others are held fixed. slope: the susceptibility does not fall as the slope rises up to MONOTONE_ANGLE. factor_of_safety: it does not rise with the factor of safety, if that is a factor of the stack. both: both. This holds exactly: the curve of the factor is bound so, and the network of single cells does not see the factor. Other factors that follow from the slope, such as its mean in windows, are not bound. It needs DEPTH 0 and no ENSEMBLE.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>PRESET=recommended 时，其他因子保持不变，模型对某一因子的响应不得违反的方向。slope：坡度增大到 MONOTONE_ANGLE 为止，易发性不随之降低。factor_of_safety：如果稳定系数是因子栈的因子，易发性不随之升高。both：两者都要。这一约束严格成立：该因子的曲线受此约束，逐像元的网络不使用该因子。由坡度得出的其他因子，例如窗口内的平均坡度，不受约束。需要 DEPTH 为 0 且不用 ENSEMBLE。</translation>
+    </message>
+    <message>
         <source>Without a window: {command}</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>没有窗口时：{command}</translation>
@@ -3604,6 +4211,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Without improvement, training ends after step {n}.</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>若不再改善，训练在第 {n} 步后结束。</translation>
+    </message>
+    <message>
+        <source>Word document (*.docx)</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <translation>Word 文档 (*.docx)</translation>
     </message>
     <message>
         <source>Writing is not allowed: the folder belongs to someone else, or a virus scanner forbids it. Choose another folder, or ask your administrator.</source>
@@ -3786,6 +4398,16 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>逗号分隔的文本或表格</translation>
     </message>
     <message>
+        <source>do not use</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>请勿使用</translation>
+    </message>
+    <message>
+        <source>done</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>已完成</translation>
+    </message>
+    <message>
         <source>epoch whose weights were kept</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
         <translation>所保留权重的轮次</translation>
@@ -3827,7 +4449,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>failed</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/steps/texts.py, gui/training_list.py</extracomment>
         <translation>失败</translation>
     </message>
     <message>
@@ -3861,8 +4483,13 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>图上的最大雨量（mm）</translation>
     </message>
     <message>
-        <source>hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the model. none: a plain U-Net.</source>
+        <source>hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the model. Neither improves the map measurably: the rain index follows from factors that the model has. none: no constraint. stability, with PRESET=recommended: on land without labels, or on TARGET, the model learns a rule of slope stability from a factor of safety, whose weights the landslides correct; on labelled land the labels alone speak. It helps where a map of land without landslides is wanted.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>hinge：安全系数低于临界值时，易发性越低，惩罚越大。indicator：论文所印的形式，供对比；它没有梯度，因此只改变报告的损失，不改变模型。两者都不能使易发性图有可测出的改善：降雨指数由模型已有的因子得出。none：不用约束。stability，用于 PRESET=recommended：在没有标签的土地上或在 TARGET 上，模型由稳定系数学习一条边坡稳定性规则，其权重由滑坡修正；在有标签的土地上只依据标签。需要为没有滑坡的土地制图时，它有帮助。</translation>
+    </message>
+    <message>
+        <source>hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the model. none: a plain U-Net.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>hinge：安全系数低于临界值时，易发性越低，惩罚越大。indicator：论文所印的形式，供对比；它没有梯度，因此只改变报告的损失，不改变模型。none：普通 U-Net。</translation>
     </message>
     <message>
@@ -3951,6 +4578,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>其 95 % 区间的下限，由对区块重抽样得到</translation>
     </message>
     <message>
+        <source>map sheet</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>图幅</translation>
+    </message>
+    <message>
         <source>mean AUC of slope alone over the folds</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>各折仅用坡度的平均 AUC</translation>
@@ -3991,6 +4623,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>无</translation>
     </message>
     <message>
+        <source>nothing to fix</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>没有需要改正的问题</translation>
+    </message>
+    <message>
         <source>one of {choices}, or its number in this list, from 0 to {last}</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>{choices} 之一，或其在此列表中的序号（0 到 {last}）</translation>
@@ -4004,6 +4641,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>out of fold</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>折外</translation>
+    </message>
+    <message>
+        <source>outdated</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>已过时</translation>
     </message>
     <message>
         <source>outputs and numbers compared</source>
@@ -4077,7 +4719,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>running</source>
-        <extracomment>gui/training_list.py</extracomment>
+        <extracomment>gui/steps/texts.py, gui/training_list.py</extracomment>
         <translation>运行中</translation>
     </message>
     <message>
@@ -4094,6 +4736,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>share of cells held out that are classified correctly</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
         <translation>判别正确的留出像元占比</translation>
+    </message>
+    <message>
+        <source>share of cells in the area of applicability; empty without an index</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation>适用区内像元的占比；没有指数时为空</translation>
     </message>
     <message>
         <source>share of cells outside the training range</source>
@@ -4201,6 +4848,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>地形类型</translation>
     </message>
     <message>
+        <source>to do</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>待完成</translation>
+    </message>
+    <message>
         <source>torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). Choose another Python.</source>
         <extracomment>environment/builds.py</extracomment>
         <translation>没有适用于此计算机（{system} {machine}）上 Python {version} 的 torch 或 rasterio。请选择其他 Python。</translation>
@@ -4246,6 +4898,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>其 95 % 区间的上限</translation>
     </message>
     <message>
+        <source>usable</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>可用</translation>
+    </message>
+    <message>
         <source>validation</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>验证</translation>
@@ -4254,6 +4911,21 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>violation rate {n} %</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>违反率 {n} %</translation>
+    </message>
+    <message>
+        <source>waiting</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>等待中</translation>
+    </message>
+    <message>
+        <source>weak</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>较弱</translation>
+    </message>
+    <message>
+        <source>with PHYSICS=stability, share of the unstable land without labels, or of TARGET, that the model calls safe</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>PHYSICS=stability 时，没有标签的土地或 TARGET 中不稳定的土地被模型判为安全的占比</translation>
     </message>
     <message>
         <source>with a shape that could not be repaired</source>
@@ -4286,9 +4958,24 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>{all} 个 wheel 文件中有 {count} 个在 Scarp 的哈希清单中。</translation>
     </message>
     <message>
+        <source>{errors} to fix, {warnings} to read</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>{errors} 个需改正，{warnings} 个请阅读</translation>
+    </message>
+    <message>
+        <source>{factors} factors, {landslides} landslides</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>{factors} 个因子，{landslides} 处滑坡</translation>
+    </message>
+    <message>
         <source>{files}: changed on this disk after the download. It was deleted, and nothing of it was installed. Try again: it is downloaded anew. If it happens again, have the disk and the virus scanner checked.</source>
         <extracomment>environment/install.py</extracomment>
         <translation>{files}：下载后在此磁盘上被改动。该文件已删除，未安装任何内容。请重试：将重新下载。如果再次出现，请检查磁盘和杀毒软件。</translation>
+    </message>
+    <message>
+        <source>{file} cannot be opened as a layer.</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation>无法将 {file} 作为图层打开。</translation>
     </message>
     <message>
         <source>{folder} holds other files. Choose an empty folder, or one that does not exist yet.</source>
@@ -4470,9 +5157,19 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>需要 {needed:.1f} GB，而 {folder} 所在磁盘的剩余空间为 {left:.1f} GB。请腾出空间，或选择另一磁盘上的文件夹。</translation>
     </message>
     <message>
+        <source>{n} cells</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>{n} 个像元</translation>
+    </message>
+    <message>
         <source>{n} min</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>{n} 分钟</translation>
+    </message>
+    <message>
+        <source>{n} more warnings are in the report.</source>
+        <extracomment>gui/steps/page.py</extracomment>
+        <translation>报告中还有 {n} 条警告。</translation>
     </message>
     <message>
         <source>{n} of {patience} epochs without improvement.</source>
@@ -4523,6 +5220,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{parameter}: {number} invalid {shapes} of &quot;{layer}&quot; were repaired.</source>
         <extracomment>algorithms/base/layers.py</extracomment>
         <translation>{parameter}：“{layer}”中有 {number} 个无效的{shapes}已修复。</translation>
+    </message>
+    <message>
+        <source>{path} cannot be written ({reason}). Choose another folder.</source>
+        <extracomment>gui/details_dialog.py</extracomment>
+        <translation>无法写出 {path}（{reason}）。请选择其他文件夹。</translation>
     </message>
     <message>
         <source>{path} cannot be written: {reason}</source>
