@@ -23,12 +23,12 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..algorithms.base.details import store_details, stored_details
-from ..algorithms.base.parameters import DETAILS
 from ..model.errors import ScarpError
 from ..model.report.settings import NAMES, DocumentDetails, read_details
 from ..translation import tr
 from .function_task import TaskDialog, filled, wrapped_label
 
+DETAILS = "Document details (*.json)"  # here, because translations are read from literals of the same file
 PICTURES = "PNG, JPEG (*.png *.jpg *.jpeg)"
 LOGO_WIDTH, LOGO_HEIGHT = 240, 60  # pixels of the preview
 LINES = 3  # of a box for longer texts
