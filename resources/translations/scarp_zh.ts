@@ -1343,11 +1343,6 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>每个因子占一个波段的 GeoTIFF，采用物理单位，带有名称和说明。</translation>
     </message>
     <message>
-        <source>GeoTIFF with the number of factors outside the training data of the model; 0 is inside. Do not trust the map where many are outside.</source>
-        <extracomment>scarp:newarea</extracomment>
-        <translation>超出模型训练数据范围的因子个数的 GeoTIFF；0 表示在范围之内。个数多的地方请勿相信易发性图。</translation>
-    </message>
-    <message>
         <source>GeoTIFF with the number of the factor that adds or takes most in each cell; 0 is no data. Names and colours are in it.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>每个像元中增减作用最大的因子编号的 GeoTIFF；0 为无数据。名称和颜色已写入其中。</translation>
@@ -4486,11 +4481,6 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the model. Neither improves the map measurably: the rain index follows from factors that the model has. none: no constraint. stability, with PRESET=recommended: on land without labels, or on TARGET, the model learns a rule of slope stability from a factor of safety, whose weights the landslides correct; on labelled land the labels alone speak. It helps where a map of land without landslides is wanted.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>hinge：安全系数低于临界值时，易发性越低，惩罚越大。indicator：论文所印的形式，供对比；它没有梯度，因此只改变报告的损失，不改变模型。两者都不能使易发性图有可测出的改善：降雨指数由模型已有的因子得出。none：不用约束。stability，用于 PRESET=recommended：在没有标签的土地上或在 TARGET 上，模型由稳定系数学习一条边坡稳定性规则，其权重由滑坡修正；在有标签的土地上只依据标签。需要为没有滑坡的土地制图时，它有帮助。</translation>
-    </message>
-    <message>
-        <source>hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the model. none: a plain U-Net.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>hinge：安全系数低于临界值时，易发性越低，惩罚越大。indicator：论文所印的形式，供对比；它没有梯度，因此只改变报告的损失，不改变模型。none：普通 U-Net。</translation>
     </message>
     <message>
         <source>horn (1981) uses eight neighbours, as ArcGIS and GDAL do; zevenbergen_thorne (1987) uses four and suits smooth terrain.</source>
