@@ -17,9 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 from .held_out import REGION, HeldOut
 
@@ -52,6 +49,10 @@ class ErrorProfile:
 
 def fit_profile(sets: Sequence[HeldOut], logit: np.ndarray, area: np.ndarray) -> ErrorProfile | None:
     """Return the profile; ``None`` if too little land was held out. ``logit`` and ``area`` are of the training land."""
+    # Here, because a map that reads the profile needs no scikit-learn.
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.metrics import roc_auc_score
+
     if len(sets) < MIN_SETS:
         return None
     parts = [_balanced(one) for one in sets]
@@ -102,6 +103,8 @@ def _slopes(
     score: np.ndarray, slide: np.ndarray, weight: np.ndarray, dissimilarity: np.ndarray, place: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return slope, mean dissimilarity and weight of the ranges ``place`` that hold landslides and land."""
+    from sklearn.linear_model import LogisticRegression
+
     kept = [number for number in np.unique(place) if len(np.unique(slide[place == number])) == 2]
     mine = [place == number for number in kept]
     # Each range has a constant of its own: landslides are not as frequent in all of them.
