@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NAME = "scarp"
 FILES = ("__init__.py", "plugin.py", "translation.py", "LICENSE")
 FOLDERS = ("algorithms", "environment", "gui", "model", "processing_provider", "resources", "running")
-KINDS = {".py", ".svg", ".png", ".qml", ".qpt", ".model3", ".html", ".css", ".json", ".txt", ".lock"}
+KINDS = {".py", ".svg", ".png", ".qml", ".qpt", ".model3", ".html", ".xml", ".css", ".json", ".txt", ".lock"}
 TRANSLATIONS = ROOT / "resources" / "translations"
 EXCLUDED = {".ts", ".qm", ".pyc", ".pyo"}
 """Kinds in those folders that do not ship as they are: translations are compiled again, caches are Python's."""

@@ -14,7 +14,7 @@ from ..windows.folded_cells import FoldedCells
 from ..windows.split import TEST
 from .held_out import held_out_sets
 from .index import ApplicabilityIndex
-from .profile import fit_profile
+from .profile_fit import fit_profile
 from .prototypes import Prototypes, fit_prototypes, upper_whisker
 from .space import factor_space
 

@@ -13,9 +13,10 @@ from safetensors.numpy import load_file, save_file
 from scipy.spatial.distance import cdist, pdist
 from sklearn.metrics import roc_auc_score
 
-from scarp.model.applicability import profile as profile_module
+from scarp.model.applicability import profile_fit as profile_module
 from scarp.model.applicability.held_out import REGION, SIDE, HeldOut
-from scarp.model.applicability.profile import expected_auc, fit_profile
+from scarp.model.applicability.profile import expected_auc
+from scarp.model.applicability.profile_fit import fit_profile
 from scarp.model.applicability.prototypes import fit_prototypes, upper_whisker
 from scarp.model.applicability.space import FactorSpace, importances
 from scarp.model.artifact import load_model, network_tensors, save_model
