@@ -140,7 +140,7 @@ def test_settings_out_of_range_name_the_parameter(name, value):
 
 def test_settings_have_defaults_limits_and_choices():
     assert TrainingSettings().as_dict()["width"] == default("width") == 16 and default("window") is None
-    assert TrainingSettings.option("physics").choices == ("hinge", "indicator", "none")
+    assert TrainingSettings.option("physics").choices == ("hinge", "indicator", "none", "stability")
     for option in TrainingSettings.options():
         assert option.label and option.help, option.name
         for value in option.limits or ():
