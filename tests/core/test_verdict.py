@@ -167,7 +167,7 @@ def test_a_model_that_has_learned_nothing(tmp_path):
         "progress": progress,
     }
     validated = conftest.validate_with_points(susceptibility, points, report, table, **more)
-    assert validated.verdict == found.verdict and validated.sheet.notes.startswith("Verdict: do not use.")
+    assert validated.verdict == found.verdict and validated.sheet.notes[0].startswith("Verdict: do not use.")
     assert validated.sheet.title.endswith(validated.sheet.suffix) and validated.sheet.suffix == " (do not use)"
     assert re.search("class=.numbers.*?Verdict.*?do not use.*?AUC", report.read_text(encoding="utf-8"), re.DOTALL)
     (row,) = (row for row in conftest.read_csv(table) if row["measure"] == "verdict")
@@ -198,7 +198,7 @@ def test_numbers_of_test_windows_come_first(tmp_path):
     conftest.compare_models([path, path], points, compared, None, names=["a", "b"], **more)
     text = compared.read_text(encoding="utf-8").partition('class="numbers')[2]
     assert -1 < text.index("AUC on land not seen") < text.index("Highest AUC")
-    notes = found.sheet.notes
+    notes = " ".join([*found.sheet.notes, *found.sheet.more_notes])
     assert notes.index("Land not seen in training (test windows): AUC " + auc) < notes.index("training land included")
     assert found.verdict["level"] == DO_NOT_USE and "better than chance" in found.verdict["reasons"][0]
     assert any("on training land to" in reason for reason in found.verdict["reasons"])
