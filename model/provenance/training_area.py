@@ -31,6 +31,7 @@ class TrainingArea:
     share: float = 0.0  # of the stack's extent that lies within the extent of the training
     km: float = math.nan  # between the two extents, 0 where they touch
     is_target: bool = False  # whether the stack was the TARGET of the training, whose land has no labels
+    is_for_other_target: bool = False  # whether the TARGET was other land
 
     @property
     def is_new(self) -> bool:
@@ -50,9 +51,12 @@ class TrainingArea:
             )
         if self.relation == NEW:
             away = f"{self.km:,.0f} km" if self.km >= 10 else f"{self.km:.1f} km"
-            target = " As TARGET of the training it was seen without landslides." if self.is_target else ""
             text = f"The stack lies {away} from the one that the model was trained on: the land is new to the model."
-            return text + target
+            if self.is_target:
+                return f"{text} As TARGET of the training it was seen without landslides."
+            if self.is_for_other_target:
+                return f"{text} The model was made for the land of another TARGET. Train one with this stack as TARGET."
+            return text
         return "The model file does not say where the model was trained, so the land is taken for new."
 
 
@@ -73,7 +77,9 @@ def training_area(training: Mapping[str, Any], grid: Grid, sha256: str) -> Train
         return TrainingArea(SAME_LAND, 1.0, 0.0)
     lands = [recorded, *(one for one in (land if isinstance(land, list) else []) if isinstance(one, dict))]
     found = nearest(_beside(one, grid) for one in lands)
-    return replace(found, is_target=bool(sha256) and recorded.get("TARGET") == sha256)
+    target = recorded.get("TARGET")
+    is_known = bool(sha256) and isinstance(target, str) and bool(target)
+    return replace(found, is_target=is_known and target == sha256, is_for_other_target=is_known and target != sha256)
 
 
 def _beside(land: Mapping[str, Any], grid: Grid) -> TrainingArea:

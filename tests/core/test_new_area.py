@@ -320,7 +320,11 @@ def test_where_a_stack_lies_beside_the_training():
     assert training_area(several, east_grid, "c" * 64).relation == SAME_STACK
     assert training_area(several, east_grid, "d" * 64).relation == OVERLAPS
     assert training_area(several, north_grid, "").km == pytest.approx(100, rel=0.01)
-    target = training_area(training_inputs({"TARGET": {"sha256": "e" * 64}}, grid), north_grid, "e" * 64)
+    for_target = training_inputs({"TARGET": {"sha256": "e" * 64}}, grid)
+    target = training_area(for_target, north_grid, "e" * 64)
     assert target.relation == NEW and target.is_target and "without landslides" in target.text
+    other = training_area(for_target, east_grid, "f" * 64)
+    assert other.relation == NEW and not other.is_target and "made for the land of another TARGET" in other.text
+    assert not training_area(for_target, east_grid, "").is_for_other_target
     assert training_area({}, grid, "").relation == UNKNOWN
     assert training_area({"inputs": {"grid": ["x"] * 6, "crs": 3}}, grid, "").relation == UNKNOWN
