@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from scarp.model.windows.area_cells import sample_areas
 from scarp.model.windows.folded_cells import FoldedCells, collect_folded_cells
 from scarp.model.windows.split import NO_SUBSET, TEST, TRAIN
 from scarp.tests.core.conftest import Listener, degree_grid, read_band, utm_grid, write_raster, write_stack
+from scarp.tests.core.local_cluster import two_workers
 
 QUIET = NullProgress()
 ROWS, COLUMNS, CELL = 90, 140, 10.0
@@ -402,6 +404,16 @@ def test_pcum_is_left_out_area_by_area(three, tmp_path, monkeypatch):
     result = leave_out(three, tmp_path, "pcum", progress=listener)
     assert all(row.auc.value > 0.6 for row in result.folds)
     assert any("third, left out: AUC" in text for text in listener.texts)
+
+
+def test_a_cluster_leaves_areas_out_with_the_same_result(three, left_out, tmp_path):
+    here, _ = left_out
+    with two_workers() as address:
+        leave_out(three, tmp_path, options={"scheduler": address})
+    names = [Path("out.tif"), Path("more", "east.tif"), Path("more", "third.tif")]
+    assert all(read_band(tmp_path / name).tobytes() == read_band(here / name).tobytes() for name in names)
+    assert (tmp_path / "t.csv").read_bytes() == (here / "t.csv").read_bytes()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_wrong_ways_to_leave_out_are_refused(three, tmp_path):
