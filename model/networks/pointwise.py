@@ -9,7 +9,7 @@ from torch.nn import functional
 from ..errors import ParameterInvalid
 from .unet import ChannelDropout, Curves
 
-BOUND = 1.0
+BOUND = 2.0
 """What a network can add to a logit, up or down. Without a bound it says of land unlike any in training that it is
 extremely stable, whatever its curves say."""
 
