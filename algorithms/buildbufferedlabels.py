@@ -15,6 +15,7 @@ class BuildBufferedLabels(ScarpAlgorithm):
     ID = "buildbufferedlabels"
     TITLE = "Build landslide labels"
     GROUP = PREPARE
+    PLACE = 3
     TAGS = ("buffer", "inventory", "label", "raster")
     REQUIRED_MODULES = (*CORE, "scipy")
     STYLES = {"OUTPUT": "labels"}
@@ -47,6 +48,9 @@ class BuildBufferedLabels(ScarpAlgorithm):
         "255.",
         "AREA": "Polygons of the area in which landslides were mapped. Cells outside become 255, so that unmapped "
         "ground is not learned as stable. Without it the whole reference counts as mapped.",
+        "STABLE": "Points known to be stable, or polygons of such land, such as slopes that were visited. With them "
+        "only their cells are stable examples, 0, and all other mapped land becomes 255. Without them all mapped land "
+        "away from landslides counts as stable. Points drawn at random add nothing: leave them out.",
         "OUTPUT": "GeoTIFF: 1 landslide, 0 stable, 255 unknown.",
     }
 
@@ -59,6 +63,7 @@ class BuildBufferedLabels(ScarpAlgorithm):
         self.declare_options(LabelOptions, "ring")
         self.declare(p.raster("REFERENCE", "Reference raster"))
         self.declare(p.vector("AREA", "Mapped area", p.POLYGON, optional=True))
+        self.declare(p.vector("STABLE", "Known stable land", p.POINT, p.POLYGON, optional=True))
         self.declare(p.raster_output("OUTPUT", "Landslide labels"))
 
     def check(self, arguments: Arguments) -> None:
@@ -73,6 +78,7 @@ class BuildBufferedLabels(ScarpAlgorithm):
         preset = arguments.choice("PRESET") if arguments.given("PRESET") else LabelOptions.option("preset").default
         fields = {"scale_field": scale, "area_field": size}
         options = arguments.options(LabelOptions, **fields, preset=preset, radii=radii)
-        summary = self.call(arguments, "build_buffered_labels", landslides, reference, options=options, area=area)
+        layers = {"area": area, "stable": arguments.landslides("STABLE", crs)}
+        summary = self.call(arguments, "build_buffered_labels", landslides, reference, options=options, **layers)
         cells = {name: getattr(summary, name.lower()) for name in self.NUMBERS if name.endswith("_CELLS")}
         return {**cells, "LANDSLIDES_USED": summary.used}

@@ -17,6 +17,7 @@ class BuildFactorStack(ScarpAlgorithm):
     ID = "buildfactorstack"
     TITLE = "Build factor stack"
     GROUP = PREPARE
+    PLACE = 2
     TAGS = ("slope", "curvature", "aspect", "density", "lithology", "stack", "raster")
     REQUIRED_MODULES = (*CORE, "scipy")
     STYLES = {"OUTPUT": "stack"}

@@ -33,6 +33,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
     ID = "buildsafetyfactor"
     TITLE = "Build safety factor"
     GROUP = PREPARE
+    PLACE = 4
     TAGS = (
         *("rainfall", "rain index", "threshold", "physics", "safety factor", "hit rate"),
         *("slope stability", "factor of safety", "infinite slope", "shalstab", "sinmap", "geotechnical"),

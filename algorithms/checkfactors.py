@@ -13,6 +13,7 @@ class CheckFactors(ScarpAlgorithm):
     ID = "checkfactors"
     TITLE = "Check factors"
     GROUP = PREPARE
+    PLACE = 5
     TAGS = ("collinearity", "correlation", "vif", "outliers", "report", "quality")
     REQUIRED_MODULES = (*CORE, "scipy", "matplotlib", "jinja2")
     SUMMARY = (

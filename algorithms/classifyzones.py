@@ -18,6 +18,7 @@ class ClassifyZones(ScarpAlgorithm):
     ID = "classifyzones"
     TITLE = "Classify zones"
     GROUP = MAP
+    PLACE = 2
     TAGS = ("zonation", "classes", "quantiles", "jenks", "hazard map")
     REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (

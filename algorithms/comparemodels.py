@@ -21,6 +21,7 @@ class CompareModels(ScarpAlgorithm):
     ID = "comparemodels"
     TITLE = "Compare models"
     GROUP = VALIDATE
+    PLACE = 2
     TAGS = ("roc", "auc", "delong", "kappa", "agreement", "difference", "rank correlation", "report")
     REQUIRED_MODULES = (*CORE, "sklearn", "scipy", "matplotlib", "jinja2")
     STYLES = {"OUTPUT_DIFFERENCE": "difference"}

@@ -14,6 +14,7 @@ from .base.arguments import Arguments
 class CreateDemoData(ScarpAlgorithm):
     ID = "createdemodata"
     TITLE = "Create demo data"
+    PLACE = 1
     TAGS = ("demo", "synthetic", "example", "sample")
     REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (

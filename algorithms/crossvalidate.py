@@ -20,6 +20,7 @@ class CrossValidate(ScarpAlgorithm):
     ID = "crossvalidate"
     TITLE = "Cross-validate"
     GROUP = VALIDATE
+    PLACE = 3
     TAGS = ("spatial cross validation", "k-fold", "roc", "auc", "comparison", "out of fold")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
     STYLES = {"OUTPUT": "susceptibility", "OUTPUT_FOLDS": "folds"}

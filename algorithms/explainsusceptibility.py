@@ -15,6 +15,7 @@ class ExplainSusceptibility(ScarpAlgorithm):
     ID = "explainsusceptibility"
     TITLE = "Explain susceptibility"
     GROUP = VALIDATE
+    PLACE = 4
     TAGS = ("importance", "permutation", "partial dependence", "shapley", "factors", "plausibility", "xai")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy", "matplotlib", "jinja2")
     STYLES = {"OUTPUT_LEADING": SIDECAR_STYLE}

@@ -17,6 +17,7 @@ class PredictSusceptibility(ScarpAlgorithm):
     ID = "predictsusceptibility"
     TITLE = "Predict susceptibility"
     GROUP = MAP
+    PLACE = 1
     TAGS = ("inference", "map", "ensemble", "uncertainty")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy")
     STYLES = {

@@ -35,6 +35,7 @@ class Rerun(ScarpAlgorithm):
     ID = RERUN_ID
     TITLE = "Repeat a run"
     GROUP = VALIDATE
+    PLACE = 5
     TAGS = ("reproduce", "repeat", "provenance", "run record", "hash", "audit")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy")
     SUMMARY = (

@@ -15,6 +15,7 @@ class TrainPcum(ScarpAlgorithm):
     ID = "trainpcum"
     TITLE = "Train PCUM"
     GROUP = TRAIN
+    PLACE = 1
     TAGS = ("u-net", "deep learning", "neural network", "physics", "training")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
     STYLES = {**training.STYLES, "OUTPUT_OUT_OF_FOLD": "susceptibility"}

@@ -22,8 +22,12 @@ def declare_evaluation_layers(algorithm: ScarpAlgorithm) -> None:
     landslides = p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON)
     algorithm.declare(landslides, "The inventory; preferably one that was not used for training.")
     algorithm.declare_options(EvaluationOptions, "polygon_mode")
-    stable = p.vector("STABLE", "Stable points", p.POINT, optional=True)
-    algorithm.declare(stable, "Points known to be stable, for recall and kappa. Without them they are drawn at random.")
+    stable = p.vector("STABLE", "Known stable land", p.POINT, p.POLYGON, optional=True)
+    help_text = (
+        "Points known to be stable, or polygons of which all cells are, for recall and kappa. Without them stable "
+        "points are drawn at random."
+    )
+    algorithm.declare(stable, help_text)
     algorithm.declare_regions()
     algorithm.declare(p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True))
 
@@ -33,7 +37,7 @@ def evaluation_layers(arguments: Arguments, crs: QgsCoordinateReferenceSystem) -
     region_field = arguments.field("REGION_FIELD")
     return EvaluationLayers(
         arguments.landslides("LANDSLIDES", crs),
-        arguments.stable_points("STABLE", crs),
+        arguments.landslides("STABLE", crs),
         arguments.polygons("REGIONS", crs, [region_field]),
         region_field,
         arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),
@@ -44,6 +48,7 @@ class ValidateWithPoints(ScarpAlgorithm):
     ID = "validatewithpoints"
     TITLE = "Validate with points"
     GROUP = VALIDATE
+    PLACE = 1
     TAGS = ("roc", "auc", "kappa", "recall", "frequency ratio", "report", "accuracy")
     REQUIRED_MODULES = (*CORE, "sklearn", "scipy", "matplotlib", "jinja2")
     STYLES = {"OUTPUT_POINTS": "points"}

@@ -10,13 +10,15 @@ from typing import Any
 from qgis.core import Qgis, QgsApplication, QgsMessageLog
 from qgis.PyQt.QtCore import QObject, QTimer, QUrl
 from qgis.PyQt.QtGui import QCloseEvent, QShowEvent
-from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout, QWidget
 from qgis.utils import iface
 
+from ..algorithms.base.messages import choice_in_words, help_in_words
 from ..algorithms.base.parameters import live_validation_message, plain
 from ..translation import tr
 from .automatic_values import AutomaticValues
 from .function_task import filled
+from .recent_models import RecentModels
 from .suggestions import Suggestions
 
 try:
@@ -67,11 +69,13 @@ def help_html(algorithm: Any) -> str:
         parts.append(f'<p><img src="{QUrl.fromLocalFile(str(picture)).toString()}" width="{PICTURE_WIDTH}"></p>')
     summary = getattr(algorithm, "SUMMARY", None)
     text = tr(summary) if summary else str(algorithm.helpContent().get("ALG_DESC", ""))
-    parts += [f"<p>{escape(line)}</p>" for line in text.split("\n") if line.strip()]
+    parts += [f"<p>{escape(line)}</p>" for line in help_in_words(algorithm, text).split("\n") if line.strip()]
     for title, output in ((tr("Parameters"), False), (tr("Outputs"), True)):
         helped = [item for item in algorithm.parameterDefinitions() if item.isDestination() == output and item.help()]
         parts += [f"<h4>{escape(title)}</h4>"] if helped else []
-        parts += [f"<p><b>{escape(item.description())}</b><br>{escape(item.help())}</p>" for item in helped]
+        for item in helped:
+            words = help_in_words(algorithm, item.help())
+            parts.append(f"<p><b>{escape(item.description())}</b><br>{escape(words)}</p>")
     return "".join(parts)
 
 
@@ -83,6 +87,7 @@ class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
     _suggestions: Suggestions | None = None
     _live_validator: LiveValidator | None = None
     _automatic: AutomaticValues | None = None
+    _models: RecentModels | None = None
 
     def __init__(self, algorithm: Any, parent: QWidget | None = None) -> None:
         super().__init__(algorithm, parent=iface.mainWindow() if iface is not None else parent)
@@ -93,6 +98,8 @@ class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
             self._suggestions = Suggestions(*parts)
             self._live_validator = LiveValidator(*parts)
             show_by_method(self.algorithm(), panel.wrappers)
+            show_choices_in_words(self.algorithm(), panel.wrappers)
+            self._models = RecentModels(*parts)
             self._automatic = AutomaticValues(*parts)
         except (AttributeError, TypeError) as error:
             # The internals of QGIS's dialog may change; without the additions it is still useful.
@@ -130,6 +137,8 @@ class ScarpDialog(_Dialog or QWidget):  # type: ignore[misc]
             return
         if self._never_shown:
             self._suggestions.suggest()
+            if self._models is not None:
+                self._models.suggest()
             if self._live_validator is not None:
                 self._live_validator.forget()
         self._never_shown = False
@@ -154,6 +163,19 @@ def show_by_method(algorithm: Any, wrappers: dict[str, Any]) -> None:
 
     wrappers["METHOD"].widgetValueHasChanged.connect(show)
     show()
+
+
+def show_choices_in_words(algorithm: Any, wrappers: dict[str, Any]) -> None:
+    """Show the choices of enumerations in words; their values stay as they are."""
+    for definition in algorithm.parameterDefinitions():
+        if definition.type() != "enum" or definition.name() not in wrappers:
+            continue
+        widget = wrappers[definition.name()].wrappedWidget()
+        box = widget if isinstance(widget, QComboBox) else widget.findChild(QComboBox)
+        for row in range(box.count() if box is not None else 0):
+            word = box.itemData(row)
+            if isinstance(word, str) and word in definition.options():
+                box.setItemText(row, choice_in_words(definition.name(), word))
 
 
 class LiveValidator(QObject):

@@ -18,13 +18,14 @@ from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QLineEdit, QWidget
 from ..algorithms.base.parameters import RASTER_OR_VECTOR_FIELD, plain
 from ..algorithms.base.sinks import WINDOWS, own_kind
 from ..model.factors.definitions import FACTORS
+from ..model.inputs.units import AUTO
 from ..translation import tr
 
 _TERRAIN_KEYWORDS = "landform, terrain, topography, geomorphology, 地貌, 地形"
 _KEYWORDS = {
-    "SCALE_FIELD": "scale, size, magnitude, 规模, 滑坡规模, 灾害规模, 等级, 级别",
+    "SCALE_FIELD": "scale, size, size class, magnitude, 规模, 滑坡规模, 灾害规模, 规模等级, 等级, 级别",
     "AREA_FIELD": "area m2, area sqm, 面积 m2, 面积平方米",  # only with the unit: an area may be in any
-    "LITHOLOGY_FIELD": "lithology, rock, rock type, litho, lith, formation, 岩性, 岩石, 岩组, 地层",
+    "LITHOLOGY_FIELD": "lithology, rock, rock type, litho, lith, formation, geology, 岩性, 岩石, 岩组, 地层",
     "LANDFORM_FIELD": _TERRAIN_KEYWORDS,
     "TOPOGRAPHY_FIELD": _TERRAIN_KEYWORDS,
     "SEISMIC_FIELD": "intensity, seismic, pga, earthquake, 烈度, 地震, 峰值加速度",
@@ -32,8 +33,8 @@ _KEYWORDS = {
     "ALPHA_FIELD": "alpha, α",
     "BETA_FIELD": "beta, β",
     "RAINY_DAYS_FIELD": "rainy days, rain days, wet days, days, 雨日, 降雨日数, 降水日数, 雨天",
-    "PRECIPITATION_FIELD": "precipitation, rainfall, precip, rain, prec, mm, 降水, 降雨, 雨量",
-    "TEMPERATURE_FIELD": "temperature, temp, tmean, 气温, 温度",
+    "PRECIPITATION_FIELD": "precipitation, rainfall, precip, rain, prec, ppt, mm, 降水, 降水量, 降雨, 降雨量, 雨量",
+    "TEMPERATURE_FIELD": "temperature, temp, tmean, tavg, mean temperature, 气温, 年均温, 温度",
 }
 KEYWORDS = {parameter: tuple(text.split(", ")) for parameter, text in _KEYWORDS.items()}
 """Likely names of the field of a parameter; the likeliest first."""
@@ -104,8 +105,9 @@ class LayerInfo:
 def guess_layer(parameter: str, layers: Sequence[LayerInfo]) -> str | None:
     """Return the key of the layer that an input such as ``STACK`` probably means; None without a unique match.
 
-    A layer whose name is a keyword comes before those that contain one; layers that Scarp made for something else and
-    layers of ground without landslides are never an inventory.
+    A layer whose name is a keyword comes before those that contain one, and those before layers whose name has only a
+    word that is less certain, such as "temp". Layers that Scarp made for something else and layers of ground without
+    landslides are never an inventory.
     """
     matches = _LAYER_MATCHERS.get(parameter, lambda layer: False)
     found = [layer for layer in layers if matches(layer) and not is_other_product(parameter, layer)]
@@ -114,10 +116,32 @@ def guess_layer(parameter: str, layers: Sequence[LayerInfo]) -> str | None:
     if len(found) > 1 and parameter == "OUT_OF_FOLD":
         # Each training leaves one; its name tells nothing.
         found = [max(found, key=lambda layer: layer.written)]
+    words = _LAYER_KEYWORDS.get(parameter, ())
+    certain = [layer for layer in found if matches_keyword(words, layer.name)] if words else found
+    found = certain or found
     if len(found) > 1:
-        words = _LAYER_KEYWORDS.get(parameter, ())
         found = [layer for layer in found if any(_matches_whole_name(_words(layer.name), _words(one)) for one in words)]
     return found[0].key if len(found) == 1 else None
+
+
+_UNIT_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "PRECIPITATION_UNIT": {"tenth_mm": ("x 10", "10 x", "tenth", "tenths"), "inch": ("inch", "inches")},
+    "TEMPERATURE_UNIT": {
+        "tenth_celsius": ("x 10", "10 x", "tenth", "tenths"),
+        "kelvin": ("kelvin",),
+        "fahrenheit": ("fahrenheit",),
+    },
+    "DEM_UNIT": {"ft": ("feet",)},
+}
+
+
+def guess_unit(parameter: str, name: str) -> str:
+    """Return the unit that a layer's name states, such as ``temperature_x10``, for ``TEMPERATURE_UNIT``; else auto."""
+    words = _words(re.sub(r"(?<![^\W_])[xX](?=10(?!\d))", " x ", name.replace("×", " x ")))
+    for unit, texts in _UNIT_WORDS.get(parameter, {}).items():
+        if any(_has_word(words, text.split()) for text in texts):
+            return unit
+    return AUTO
 
 
 def is_other_product(parameter: str, layer: LayerInfo) -> bool:
@@ -134,10 +158,12 @@ def _band(*descriptions: str) -> Callable[[LayerInfo], bool]:
     return lambda layer: layer.bands[:1] in [(description,) for description in descriptions]
 
 
-def _named(*words: str, geometries: tuple[str, ...] = (), raster: bool = False) -> Callable[[LayerInfo], bool]:
+def _named(parameter: str, *, geometries: tuple[str, ...] = (), raster: bool = False) -> Callable[[LayerInfo], bool]:
     def matches(layer: LayerInfo) -> bool:
         kind = layer.geometry in geometries if layer.geometry else raster and len(layer.bands) == 1
-        return kind and matches_keyword(words, layer.name)
+        words = (*_LAYER_KEYWORDS[parameter], *_LESS_CERTAIN.get(parameter, ()))
+        is_derived = parameter == "DEM" and matches_keyword(_DERIVED, layer.name)
+        return kind and not is_derived and matches_keyword(words, layer.name)
 
     return matches
 
@@ -160,20 +186,30 @@ def _is_stable(name: str) -> bool:
 
 _LANDFORM = ("landform", "geomorphology", "地貌")
 _LAYER_KEYWORDS: dict[str, tuple[str, ...]] = {
-    "DEM": ("dem", "dtm", "elevation", "srtm", "高程"),
+    "DEM": ("dem", "dtm", "elevation", "srtm", "nasadem", "fabdem", "gdem", "高程", "数字高程模型"),
     "AREA": ("study area", "mapped area", "area of interest", "aoi", "研究区", "研究区域"),
-    "RAIN": ("rain", "rainfall", "降雨"),
-    "PRECIPITATION": ("precipitation", "rainfall", "rain", "降水", "降雨"),
-    "TEMPERATURE": ("temperature", "气温", "温度"),
-    "LANDSLIDES": ("landslides", "landslide", "滑坡"),
-    "RIVERS": ("rivers", "river", "streams", "水系", "河流"),
-    "FAULTS": ("faults", "fault", "断层", "断裂"),
-    "LITHOLOGY": ("lithology", "岩性"),
+    "RAIN": ("rain", "rainfall", "precipitation", "precip", "降雨", "降水", "雨量"),
+    "PRECIPITATION": ("precipitation", "rainfall", "rain", "precip", "prec", "ppt", "降水", "降雨", "雨量"),
+    "TEMPERATURE": ("temperature", "tmean", "tavg", "气温", "温度", "年均温"),
+    "LANDSLIDES": ("landslides", "landslide", "slides", "lsl", "landslips", "滑坡"),
+    "RIVERS": ("rivers", "river", "streams", "stream", "drainage", "hydrography", "水系", "河流", "河网"),
+    "FAULTS": ("faults", "fault", "faultlines", "断层", "断裂"),
+    "LITHOLOGY": ("lithology", "litho", "rock types", "岩性", "岩组"),
     "LANDFORM": _LANDFORM,
     "TOPOGRAPHY": ("topography", *_LANDFORM),
-    "SEISMIC": ("seismic", "intensity", "烈度"),
-    "REGIONS": ("regions", "region", "districts", "counties", "行政区"),
+    "SEISMIC": ("seismic", "intensity", "pga", "earthquake", "烈度", "地震"),
+    "REGIONS": ("regions", "region", "districts", "counties", "municipalities", "communes", "行政区", "区县", "乡镇"),
 }
+_LESS_CERTAIN: dict[str, tuple[str, ...]] = {
+    "DEM": ("elev", "altitude", "dsm"),
+    "RAIN": ("mm",),
+    "PRECIPITATION": ("mm",),
+    "TEMPERATURE": ("temp",),
+    "LANDSLIDES": ("inventory", "scars", "灾害点", "地质灾害"),
+    "LITHOLOGY": ("geology", "rock", "rocks", "地层", "地质"),
+}
+"""Words that say so only where no other layer does."""
+_DERIVED = ("slope", "aspect", "hillshade", "relief", "curvature", "坡度", "坡向", "晕渲")  # made from a DEM
 _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "STACK": _is_stack,
     "REFERENCE": _is_stack,
@@ -184,19 +220,19 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "OUT_OF_FOLD": _band("out-of-fold susceptibility of a model", "out-of-fold landslide probability of a model"),
     "WINDOWS": _is_windows,
     "CLIMATE": lambda layer: layer.geometry == POLYGON and {"alpha", "beta"} <= set(map(str.lower, layer.fields)),
-    "DEM": _named(*_LAYER_KEYWORDS["DEM"], raster=True),
-    "AREA": _named(*_LAYER_KEYWORDS["AREA"], geometries=(POLYGON,)),
-    "RAIN": _named(*_LAYER_KEYWORDS["RAIN"], raster=True),
-    "PRECIPITATION": _named(*_LAYER_KEYWORDS["PRECIPITATION"], geometries=(POINT,), raster=True),
-    "TEMPERATURE": _named(*_LAYER_KEYWORDS["TEMPERATURE"], geometries=(POINT,), raster=True),
-    "LANDSLIDES": _named(*_LAYER_KEYWORDS["LANDSLIDES"], geometries=(POINT, POLYGON, MIXED)),
-    "RIVERS": _named(*_LAYER_KEYWORDS["RIVERS"], geometries=(LINE, MIXED)),
-    "FAULTS": _named(*_LAYER_KEYWORDS["FAULTS"], geometries=(LINE, MIXED)),
-    "LITHOLOGY": _named(*_LAYER_KEYWORDS["LITHOLOGY"], geometries=(POLYGON,), raster=True),
-    "LANDFORM": _named(*_LANDFORM, geometries=(POLYGON,), raster=True),
-    "TOPOGRAPHY": _named(*_LAYER_KEYWORDS["TOPOGRAPHY"], geometries=(POLYGON,), raster=True),
-    "SEISMIC": _named(*_LAYER_KEYWORDS["SEISMIC"], geometries=(POLYGON,), raster=True),
-    "REGIONS": _named(*_LAYER_KEYWORDS["REGIONS"], geometries=(POLYGON,)),
+    "DEM": _named("DEM", raster=True),
+    "AREA": _named("AREA", geometries=(POLYGON,)),
+    "RAIN": _named("RAIN", raster=True),
+    "PRECIPITATION": _named("PRECIPITATION", geometries=(POINT,), raster=True),
+    "TEMPERATURE": _named("TEMPERATURE", geometries=(POINT,), raster=True),
+    "LANDSLIDES": _named("LANDSLIDES", geometries=(POINT, POLYGON, MIXED)),
+    "RIVERS": _named("RIVERS", geometries=(LINE, MIXED)),
+    "FAULTS": _named("FAULTS", geometries=(LINE, MIXED)),
+    "LITHOLOGY": _named("LITHOLOGY", geometries=(POLYGON,), raster=True),
+    "LANDFORM": _named("LANDFORM", geometries=(POLYGON,), raster=True),
+    "TOPOGRAPHY": _named("TOPOGRAPHY", geometries=(POLYGON,), raster=True),
+    "SEISMIC": _named("SEISMIC", geometries=(POLYGON,), raster=True),
+    "REGIONS": _named("REGIONS", geometries=(POLYGON,)),
 }
 _SCARP_PRODUCTS = ("STACK", "LABELS", "SAFETY_FACTOR", "SUSCEPTIBILITY", "ZONES", "OUT_OF_FOLD", "WINDOWS")
 SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES", "AREA"}
@@ -210,6 +246,7 @@ _GEOMETRIES = {
     _KINDS.UnknownGeometry: MIXED,
 }
 _FLAG: Any = core.QgsProcessingParameterDefinition.Flag
+_UNIT = "_UNIT"  # suffix of the parameter of a unit, after that of its layer
 _ONE_LAYER = ("raster", "source", "layer", "vector")
 _MAX_BANDS = 100  # a raster with more is no factor stack but a cube, whose names take long to read
 
@@ -295,6 +332,17 @@ class Suggestions(QObject):
             self._suggest_layer(definition, layers)
         for layer in self._fields:
             self._layer_changed(layer)
+        for definition in self._layers:
+            self._suggest_unit(definition.name())
+
+    def _suggest_unit(self, name: str) -> None:
+        unit = f"{name}{_UNIT}"
+        if unit not in self._wrappers or self._value(unit) != AUTO:
+            return
+        layer = core.QgsProcessingUtils.mapLayerFromString(str(self._value(name) or ""), self._context)
+        found = guess_unit(unit, layer.name()) if layer is not None else AUTO
+        if found != AUTO:
+            self._wrappers[unit].setParameterValue(found, self._context)
 
     def _suggest_layer(self, definition: core.QgsProcessingParameterDefinition, layers: list[LayerInfo]) -> None:
         name, value = definition.name(), self._value(definition.name())

@@ -20,6 +20,7 @@ from typing import Any, Callable
 
 from ..model import errors, jobs
 from ..model.errors import LibraryMissing
+from ..model.parameter_names import labels_of_run
 from ..model.progress import Progress
 from ..model.threads import wait_passively
 from ..processing_provider import dependencies
@@ -139,9 +140,18 @@ def _packages(modules: Iterable[str]) -> list[str]:
 class Core:
     """Calls jobs of ``model/jobs``, wherever they run; use it as a context, so that a worker process ends."""
 
-    def __init__(self, needs: Sequence[str], progress: Progress, choice: RuntimeChoice | None = None) -> None:
-        """Keep what a run needs; nothing is started yet, and by default where to run is chosen at the first call."""
-        self._needs, self._progress, self._given_choice = needs, progress, choice
+    def __init__(
+        self,
+        needs: Sequence[str],
+        progress: Progress,
+        choice: RuntimeChoice | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep what a run needs; nothing is started yet, and by default where to run is chosen at the first call.
+
+        ``labels`` of parameters, by name, are what reports call them.
+        """
+        self._needs, self._progress, self._given_choice, self._labels = needs, progress, choice, labels or {}
         self._process: Any = None
 
     def __enter__(self) -> Core:
@@ -182,7 +192,8 @@ class Core:
             if self._choice.runtime.inside:
                 wait_passively(os.environ)
                 try:
-                    return jobs.job(job)(*values, **named)
+                    with labels_of_run(self._labels):
+                        return jobs.job(job)(*values, **named)
                 except ImportError as error:
                     if self._choice.fallback is None:
                         raise
@@ -190,7 +201,7 @@ class Core:
             from .process import SubprocessCore
 
             self._process = SubprocessCore(self._choice.fallback or self._choice.runtime, self._progress)
-        return self._process.call(job, *values, **named)
+        return self._process.call(job, *values, labels=self._labels, **named)
 
     def side_by_side(
         self, job: str, calls: Sequence[Mapping[str, Any]], titles: Sequence[str], processes: int, progress: Progress

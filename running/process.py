@@ -14,7 +14,7 @@ import subprocess  # nosec B404
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, cast
 
@@ -58,10 +58,11 @@ class SubprocessCore:
         for thread in self._threads:
             thread.start()
 
-    def call(self, job: str, *values: Any, **named: Any) -> Any:
-        """Run a job; see :meth:`.Core.call`."""
+    def call(self, job: str, *values: Any, labels: Mapping[str, str] | None = None, **named: Any) -> Any:
+        """Run a job; see :meth:`.Core.call`. ``labels`` are those of its parameters, for reports."""
         progress = named.pop("progress", None)
         content = {"job": job, "values": list(values), "named": named, "progress": progress is not None}
+        content["labels"] = dict(labels or {})
         try:
             functions = self._channel.send(messages.CALL, content)
         except OSError as error:

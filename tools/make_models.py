@@ -19,7 +19,7 @@ CLIMATE = ("TEMPERATURE", "TEMPERATURE_FIELD")
 DENSITIES = ("RIVERS", "RIVER_RADIUS", "FAULTS", "FAULT_RADIUS")
 CLASSES = ("LANDFORM", "LANDFORM_FIELD", "LITHOLOGY", "LITHOLOGY_FIELD", "SEISMIC", "SEISMIC_FIELD")
 LAYERS = (*DENSITIES, *CLASSES, "EXTRA_CONTINUOUS", "EXTRA_CATEGORICAL")
-LABELS = ("LANDSLIDES", "SCALE_FIELD", "AREA_FIELD", "RADII", "RING")
+LABELS = ("LANDSLIDES", "SCALE_FIELD", "AREA_FIELD", "RADII", "RING", "STABLE")
 RAIN = ("ALPHA", "BETA", "RAINY_DAYS", "CLIMATE", "ALPHA_FIELD", "BETA_FIELD", "RAINY_DAYS_FIELD")
 TRAINING = ("PHYSICS", "BLOCK", "DEVICE")  # none of a training on windows, which has no out-of-fold map
 
@@ -169,7 +169,7 @@ def factors_to_zones() -> ModelBuilder:
         "change them, run the steps one by one. Read the report before you use the map: in it every place is judged by "
         "a model that has not seen it."
     )
-    builder = ModelBuilder("Landslide susceptibility, from factors to zones", GROUP, {"ALG_DESC": summary})
+    builder = ModelBuilder("5.1 From factors to zones", GROUP, {"ALG_DESC": summary})
     take_chain_inputs(builder)
     run_up_to_training(builder)
     maps = builder.group("5 Map and zones", (1320, 400), ("SHARES",), 1, MAP_COLOUR)
@@ -199,7 +199,7 @@ def chain_with_comparisons() -> ModelBuilder:
         "given by region, and the summary has a row for each. Look at the test windows: elsewhere the maps of the "
         "other models fit the landslides that they were trained on."
     )
-    builder = ModelBuilder("Landslide susceptibility, beside comparison models", GROUP, {"ALG_DESC": summary})
+    builder = ModelBuilder("5.2 From factors to a comparison of models", GROUP, {"ALG_DESC": summary})
     take_chain_inputs(builder)
     builder.take("comparemodels", "REGIONS", "REGION_FIELD")
     run_up_to_training(builder)
@@ -268,7 +268,7 @@ def new_area() -> ModelBuilder:
         "map where the applicability shows factors outside the training range, and validate it as soon as landslides "
         "are mapped."
     )
-    builder = ModelBuilder("Landslide susceptibility of a new area, with a trained model", GROUP, {"ALG_DESC": summary})
+    builder = ModelBuilder("5.3 Map of a new area with a trained model", GROUP, {"ALG_DESC": summary})
     builder.take_as(
         "predictsusceptibility",
         "MODEL",

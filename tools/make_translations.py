@@ -49,7 +49,7 @@ def house_of(plugin: Any) -> translation_rules.House:
     """Return the names that the interface uses."""
     parameters, choices, titles = set(), set(), set()
     for algorithm in plugin.provider.algorithms():
-        titles.add(algorithm.displayName())
+        titles.add(algorithm.title() if hasattr(algorithm, "title") else algorithm.displayName())
         for definition in [*algorithm.parameterDefinitions(), *algorithm.outputDefinitions()]:
             parameters.add(definition.name())
             if definition.type() == "enum":

@@ -150,7 +150,7 @@ class ModelBuilder:
         """
         step = QgsProcessingModelChildAlgorithm(f"scarp:{algorithm}")
         step.setChildId(child)
-        step.setDescription(title or step.algorithm().displayName())
+        step.setDescription(title or step.algorithm().title())
         place = group.place_of_step(len(outputs))
         step.setPosition(place)
         for name, source in inputs.items():

@@ -33,6 +33,7 @@ from . import parameters
 from .arguments import Arguments
 from .details import stored_details
 from .feedback import FeedbackProgress, failure
+from .messages import shown
 from .output_files import require_output_files
 from .parameters import Definition, parameter_problem, with_option_words
 from .record import record_call
@@ -53,6 +54,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     ID = ""  # frozen; also the name of the module and of the icon
     TITLE = ""
     GROUP = PREPARE
+    PLACE = 9  # in the group, in the order of the work
     SUMMARY = ""  # what it does and when to use it, for an analyst; lines become paragraphs
     HELP: Mapping[str, str] = {}  # of parameters: what each is, with its unit and the meaning of its default
     TAGS: tuple[str, ...] = ()
@@ -100,6 +102,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         Advanced ones are folded away in the dialog; the ending is more help, already in the language of QGIS.
         """
         help_text = help_text or self.HELP[definition.name()]
+        self._labels[definition.name()] = definition.description()
         definition.setDescription(tr(definition.description()))
         definition.setHelp(tr(help_text) + ending + default_sentence(definition))
         if advanced:
@@ -131,13 +134,18 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         output = parameters.file_output("OUTPUT_DOCUMENT", "Report for Word", parameters.DOCX, True, False)
         self.declare(output, "The report as a Word document, to edit: headings, texts, tables and figures.")
 
+    def title(self) -> str:
+        """Return the title, as texts have it."""
+        return tr(self.TITLE)
+
     # QGIS calls the following methods.
 
     def name(self) -> str:
         return self.ID
 
     def displayName(self) -> str:
-        return tr(self.TITLE)
+        """Return the title with the number of the group and the place in it: the Toolbox sorts by name."""
+        return f"{self.GROUP[1].split()[0]}.{self.PLACE} {self.title()}"
 
     def groupId(self) -> str:
         return self.GROUP[0]
@@ -181,6 +189,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         return help_page(self.ID)
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
+        self._labels: dict[str, str] = {}  # of parameters, in English, for reports
         self.define()
         for name, label in self.NUMBERS.items():
             self.addOutput(QgsProcessingOutputNumber(name, tr(label)))
@@ -198,6 +207,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
 
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         """Return whether a run can start, and if not, what is wrong with which parameter."""
+        accepted, message = self._check_parameters(parameters, context)
+        return accepted, shown(self, message)
+
+    def _check_parameters(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         choice = choose_runtime(self.REQUIRED_MODULES)
         if choice.missing_packages:
             return False, install_hint(choice.missing_packages)
@@ -234,10 +247,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: Any
     ) -> dict[str, Any]:
         """Run the algorithm; every failure becomes a ``QgsProcessingException`` with a message for the user."""
-        progress = FeedbackProgress(feedback)
+        progress = FeedbackProgress(feedback, self)
         try:
             with contextlib.ExitStack() as lock_stack:
-                with Core(self.REQUIRED_MODULES, progress) as core:
+                with Core(self.REQUIRED_MODULES, progress, labels=self._labels) as core:
                     arguments = Arguments(self, parameters, context, progress, core)
                     arguments.check_outputs()
                     core.require()
@@ -247,7 +260,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
                 record_call(arguments, results)
             for name, style in self.STYLES.items():
                 style_output(context, results.get(name), style)
-            group_layers(context, self.displayName(), results)
+            group_layers(context, self.title(), results)
             names = [definition.name() for definition in self.destinationParameterDefinitions()]
             self._written_outputs = [str(results[name]) for name in names if results.get(name)]
             # Numbers without a value are left out. Outputs that were not asked for are named with None: a model
@@ -255,8 +268,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
             return {name: value for name, value in results.items() if value is not None or name in names}
         except QgsProcessingException:
             raise
+        except ScarpError as error:
+            raise failure(error, self.title(), feedback, shown(self, str(error))) from error
         except Exception as error:
-            raise failure(error, self.displayName(), feedback) from error
+            raise failure(error, self.title(), feedback) from error
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: Any) -> dict[str, Any]:
         """Have layers of the project show the files that the run has overwritten."""

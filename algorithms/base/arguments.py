@@ -312,14 +312,6 @@ class Arguments:
         reader = self.vector(name, crs)
         return None if reader is None else reader.landslides([item for item in fields if item])
 
-    def stable_points(self, name: str, crs: Crs) -> Any:
-        """Return points known to be stable, or None."""
-        reader = self.vector(name, crs)
-        if reader is None:
-            return None
-        reader.refuse_own_layer()
-        return reader.points()
-
     def classes(self, name: str, crs: Crs, near: Bounds | None = None) -> Any:
         """Return a ``CategoricalInput`` from polygons and ``NAME_FIELD`` or from a raster, or None."""
         from ...model.factors.settings import CategoricalInput

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,13 +14,14 @@ from qgis.PyQt.QtWidgets import QApplication, QDockWidget, QWidget
 
 from ...model.errors import ScarpError
 from ...model.memory import is_out_of_memory
-from ...model.progress import FEW_SECONDS, duration
+from ...model.progress import FEW_SECONDS
 from ...processing_provider.dependencies import load_error_message
 from ...running.core import UnexpectedCoreError
 from ...translation import tr
+from .messages import shown
 
-SMOOTHING = 0.3  # share of the elapsed time over which the rate is smoothed
-MIN_ELAPSED, MIN_FRACTION = 8.0, 0.02  # seconds and share of the work before which nothing is estimated
+MIN_ELAPSED, MIN_FRACTION = 10.0, 0.02  # seconds and share of the work before which nothing is estimated
+STEADY = 1.4  # ratio of the rates in the last two thirds of the time up to which the rest is foreseen
 MIN_INTERVAL, MIN_CHANGE = 5.0, 0.2
 """Seconds between two estimates, and the relative change that makes a new one worth showing."""
 
@@ -29,39 +31,63 @@ DIALOGS = ("QgsProcessingAlgorithmDialogBase", "QgsProcessingAlgorithmWidgetBase
 
 
 class ProgressEstimator:
-    """Estimates the time left from an exponentially smoothed rate, as tqdm does."""
+    """Estimates the time left from the rate of the last two thirds of the time, while that rate is steady.
+
+    The first third may have a rate of its own: libraries are loaded and caches filled. Where the rate changes there is
+    no estimate, rather than a wrong one.
+    """
 
     def __init__(self, now: float) -> None:
-        self._started = self._updated = now
-        self._fraction = self._rate = 0.0
-        self._shown: tuple[float, float] | None = None
+        self._times, self._fractions = [now], [0.0]
+        self._shown: tuple[float, float] | None = None  # when, and seconds left
 
     def seconds(self, fraction: float, now: float) -> float | None:
-        """Return the seconds left if the estimate is new enough to be shown, else None; ``fraction`` is 0 to 1."""
-        if fraction <= self._fraction or now <= self._updated:
-            return None
-        elapsed, interval = now - self._started, now - self._updated
-        weight = min(1.0, interval / (SMOOTHING * elapsed))
-        self._rate += weight * ((fraction - self._fraction) / interval - self._rate)
-        self._fraction, self._updated = fraction, now
-        if elapsed < MIN_ELAPSED or not MIN_FRACTION <= fraction < 1:
-            return None
-        left = (1 - fraction) / self._rate
-        if self._shown is not None:
+        """Return the seconds left to show now, None for none; ``fraction`` of the work, 0 to 1, is done."""
+        if fraction <= self._fractions[-1] or now <= self._times[-1]:
+            return self._left()
+        self._times.append(now)
+        self._fractions.append(fraction)
+        left = self._estimate(fraction, now)
+        if left is None:
+            self._shown = None
+        elif self._shown is None:
+            self._shown = now, left
+        else:
             when, shown = self._shown
             expected = max(shown - (now - when), 1.0)
             changed = left < shown * (1 - MIN_CHANGE) or left > expected * (1 + MIN_CHANGE)
-            if not changed or now - when < MIN_INTERVAL:
-                return None
-        self._shown = now, left
-        return left
+            if changed and now - when >= MIN_INTERVAL:
+                self._shown = now, left
+        return self._left()
+
+    def _left(self) -> float | None:
+        return None if self._shown is None else self._shown[1]
+
+    def _estimate(self, fraction: float, now: float) -> float | None:
+        start = self._times[0]
+        third = (now - start) / 3
+        if now - start < MIN_ELAPSED or not MIN_FRACTION <= fraction < 1:
+            return None
+        middle, late = self._fraction_at(now - 2 * third), self._fraction_at(now - third)
+        before, after = (late - middle) / third, (fraction - late) / third
+        if min(before, after) <= 0 or max(before, after) > STEADY * min(before, after):
+            return None
+        return (1 - fraction) * 2 * third / (fraction - middle)
+
+    def _fraction_at(self, time: float) -> float:
+        """Return the share that was done at a time, between two reports by interpolation."""
+        after = bisect_left(self._times, time)
+        if self._times[after] == time:
+            return self._fractions[after]
+        (first, second), (low, high) = self._times[after - 1 : after + 1], self._fractions[after - 1 : after + 1]
+        return low + (high - low) * (time - first) / (second - first)
 
 
 class FeedbackProgress:
-    """The core's ``Progress``, passed on to QGIS."""
+    """The core's ``Progress``, passed on to QGIS; in a window with the labels of an algorithm's parameters."""
 
-    def __init__(self, feedback: QgsProcessingFeedback) -> None:
-        self.feedback = feedback
+    def __init__(self, feedback: QgsProcessingFeedback, algorithm: Any = None) -> None:
+        self.feedback, self._algorithm = feedback, algorithm
         self._percent = -1.0
         self._estimator = ProgressEstimator(time.monotonic())
         self._time_left = ""
@@ -71,24 +97,26 @@ class FeedbackProgress:
         """Move the progress bar forward, log the text, and update the time left."""
         percent = 100 * min(max(fraction, 0.0), 1.0)
         if text:
-            self.feedback.pushInfo(text)
+            self.feedback.pushInfo(self._shown(text))
         # Every change is a signal to the window: tenths of a percent are enough.
         if percent >= self._percent + 0.1 or percent == 100 > self._percent:
             self._percent = percent
             self.feedback.setProgress(percent)
-            seconds = self._estimator.seconds(percent / 100, time.monotonic())
-            text = self._time_left
+            seconds, text = self._estimator.seconds(percent / 100, time.monotonic()), ""
             if seconds is not None:
                 # In a graphical model the steps to come are not known.
                 one_step = isinstance(self.feedback, QgsProcessingMultiStepFeedback)
                 text = tr("About {time} left for this step" if one_step else "About {time} left")
-                text = tr("A few seconds left") if seconds < FEW_SECONDS else text.format(time=duration(seconds))
+                text = tr("A few seconds left") if seconds < FEW_SECONDS else text.format(time=_duration(seconds))
             if text != self._time_left:
                 self._time_left = text
                 self.feedback.setProgressText(text)
 
     def warn(self, text: str) -> None:
-        self.feedback.pushWarning(text)
+        self.feedback.pushWarning(self._shown(text))
+
+    def _shown(self, text: str) -> str:
+        return text if self._algorithm is None else shown(self._algorithm, text)
 
     def cancelled(self) -> bool:
         """Whether the user pressed Cancel."""
@@ -99,10 +127,27 @@ class FeedbackProgress:
         return self.feedback.isCanceled()
 
 
-def failure(error: Exception, title: str, feedback: QgsProcessingFeedback) -> QgsProcessingException:
-    """Return the exception to raise for an error of a run, with a message for the user, and log the details."""
+def _duration(seconds: float) -> str:
+    """Return a duration in words, in the language of QGIS."""
+    if seconds < 90:
+        return tr("{n} seconds").format(n=max(10, 5 * round(seconds / 5)))
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return tr("{n} minutes").format(n=minutes)
+    if minutes < 36 * 60:
+        hours, tens = divmod(10 * round(minutes / 10), 60)
+        text = tr("1 hour") if hours == 1 else tr("{n} hours").format(n=hours)
+        return f"{text} {tr('{n} minutes').format(n=tens)}" if tens else text
+    return tr("{n} days").format(n=round(minutes / 1440))
+
+
+def failure(error: Exception, title: str, feedback: QgsProcessingFeedback, message: str = "") -> QgsProcessingException:
+    """Return the exception to raise for an error of a run, with a message for the user, and log the details.
+
+    ``message`` is that of a ``ScarpError`` as it is to be shown; its own text without.
+    """
     if isinstance(error, ScarpError):
-        message, log = str(error), getattr(error, "log", "")
+        message, log = message or str(error), getattr(error, "log", "")
     elif isinstance(error, ImportError):
         message, log = load_error_message(error), traceback.format_exc()
     elif is_out_of_memory(error):

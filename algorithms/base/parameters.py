@@ -6,7 +6,6 @@ QGIS's own check only reports "Incorrect parameter value for X"; the messages he
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,6 +41,7 @@ from ...model.errors import FieldUnusable, ParameterMissing, ScarpError
 from ...model.options import Option
 from ...model.texts import REPLACEMENT, join_names, shorten
 from ...translation import tr
+from .messages import in_words
 
 LAYER_TYPES = ("raster", "source", "layer", "multilayer", "vector")
 """Types of parameters, as QGIS names them, that take layers."""
@@ -295,13 +295,7 @@ def live_validation_message(
     What is still empty is no error yet, and missing libraries are not an error of a value. The algorithm may be a
     graphical model. Files that are opened stay open in the context.
     """
-    text = _live_problem(algorithm, parameters, context)
-    labels = {item.name(): item.description() for item in algorithm.parameterDefinitions()}
-    for name, label in labels.items():
-        text = text.replace(f"{name} ({label})", f"“{label}”")
-    # Chinese sets no spaces around a name, so \b would not do.
-    names = "|".join(sorted(map(re.escape, labels), key=len, reverse=True))
-    return re.sub(rf"(?<![A-Za-z0-9_“])({names})(?![A-Za-z0-9_”])", lambda match: f"“{labels[match[1]]}”", text)
+    return in_words(algorithm, _live_problem(algorithm, parameters, context))
 
 
 def _live_problem(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext) -> str:

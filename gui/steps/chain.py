@@ -69,7 +69,7 @@ STEPS = (
             Call(
                 "buildbufferedlabels",
                 {"OUTPUT": "labels"},
-                layers=("LANDSLIDES", "AREA"),
+                layers=("LANDSLIDES", "STABLE", "AREA"),
                 files={"REFERENCE": "factors"},
                 shown=("OUTPUT",),
             ),
@@ -173,6 +173,14 @@ FIELDS = {
     **{name: (f"{name}_FIELD",) for name in NEED_FIELD},
 }
 """Parameters of a field by that of its layer."""
+
+UNITS = {name: f"{name}_UNIT" for name in ("DEM", "PRECIPITATION", "TEMPERATURE")}
+"""Parameter of the unit of a layer by that of the layer."""
+
+
+def details_of(parameter: str) -> tuple[str, ...]:
+    """Return the parameters of the fields and of the unit of a layer."""
+    return (*FIELDS.get(parameter, ()), *([UNITS[parameter]] if parameter in UNITS else []))
 
 
 def call_of(parameter: str) -> Call:

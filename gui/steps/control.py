@@ -13,9 +13,9 @@ from ...algorithms.base.styles import LayerGroup
 from ...model.outputs.run_record import read_record
 from ...model.validation.verdict import DO_NOT_USE
 from ...translation import tr
-from .chain import CHECK, FIELDS, STEP, STEPS, Call, Step, call_of
+from .chain import CHECK, FIELDS, STEP, STEPS, UNITS, Call, Step, call_of
 from .loading import load_results, region_group
-from .parameters import call_parameters, field_of, missing_inputs
+from .parameters import call_parameters, field_of, missing_inputs, unit_of
 from .regions import Region, Regions
 from .runner import CANCELLED, ChainRun, Job
 from .states import DONE, StepState, next_step
@@ -91,14 +91,16 @@ class Control(QObject):
         return known[number] if number < len(known) else {}
 
     def fields(self) -> dict[str, str]:
-        """Return the field that is used for each parameter of a field."""
+        """Return the field or unit that is used for each parameter of one."""
         layers, found = self.regions.layers(self.region), {}
-        for name, parameters in FIELDS.items():
+        for name in {**FIELDS, **UNITS}:
             call = call_of(name)
             step = next(step for step in STEPS if call in step.calls)
             recorded = self.recorded(step.name, step.calls.index(call))
-            for one in parameters:
+            for one in FIELDS.get(name, ()):
                 found[one] = field_of(one, layers.get(name), self.region, recorded, name)
+            if name in UNITS:
+                found[UNITS[name]] = unit_of(UNITS[name], layers.get(name), self.region, recorded, name)
         return found
 
     def choose_layer(self, name: str, key: str) -> None:
@@ -107,7 +109,7 @@ class Control(QObject):
         self._save_choice()
 
     def choose_field(self, parameter: str, field: str) -> None:
-        """Take another field of a layer; empty for none."""
+        """Take another field or unit of a layer; empty for no field."""
         self.region.fields[parameter] = field
         self._save_choice()
 

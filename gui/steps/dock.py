@@ -196,9 +196,7 @@ class StepsDock(QDockWidget):
             self.steps.addTopLevelItem(item)
             extra = {DATA: self.form, TRAIN: self.training}.get(step.name)
             page = StepPage(
-                [self.control.algorithm(call.algorithm).displayName() for call in step.calls],
-                extra,
-                step.name == REPORT,
+                [self.control.algorithm(call.algorithm).title() for call in step.calls], extra, step.name == REPORT
             )
             page.run_wanted.connect(partial(self._run, [step.name]))
             page.dialog_wanted.connect(partial(self.open_dialog, step.name))

@@ -8,10 +8,11 @@ from typing import Any
 from qgis.core import Qgis, QgsApplication, QgsMapLayer, QgsMapLayerProxyModel, QgsProcessing, QgsVectorLayer
 from qgis.gui import QgsFieldComboBox, QgsMapLayerComboBox
 from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
+from ...algorithms.base.messages import choice_in_words
 from ...translation import tr
-from .chain import FIELDS, INPUTS, REQUIRED, call_of
+from .chain import FIELDS, INPUTS, REQUIRED, UNITS, call_of
 
 # Newer versions of QGIS have moved the kinds of layers.
 _FILTER: Any = getattr(Qgis, "LayerFilter", QgsMapLayerProxyModel)
@@ -26,15 +27,16 @@ _LETTERS = 12  # to which a box may shrink
 
 
 class InputsForm(QWidget):
-    """A row with label, layer and where needed fields for each input. Those that are optional and empty are folded."""
+    """A row with label, layer and where needed fields and unit for each input; optional and empty ones are folded."""
 
     layer_chosen = pyqtSignal(str, str)  # input and id of the layer, empty for none; by the user only
-    field_chosen = pyqtSignal(str, str)  # parameter and field, empty for none
+    field_chosen = pyqtSignal(str, str)  # parameter and field, empty for none, or unit
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.boxes: dict[str, QgsMapLayerComboBox] = {}
         self.fields: dict[str, QgsFieldComboBox] = {}
+        self.units: dict[str, QComboBox] = {}
         self._rows: dict[str, list[QWidget]] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -53,7 +55,7 @@ class InputsForm(QWidget):
         self._fold(False)
 
     def show_layers(self, layers: Mapping[str, QgsMapLayer | None], fields: Mapping[str, str]) -> None:
-        """Show the layers and fields of a region."""
+        """Show the layers, fields and units of a region."""
         for name, box in self.boxes.items():
             layer = layers.get(name)
             if box.currentLayer() is not layer:
@@ -65,6 +67,8 @@ class InputsForm(QWidget):
                     field.setLayer(vector)
                 if field.currentField() != fields.get(parameter, ""):
                     field.setField(fields.get(parameter, ""))
+        for parameter, unit in self.units.items():
+            unit.setCurrentIndex(max(unit.findData(fields.get(parameter, "")), 0))
         self._fold(self.more.isChecked())
 
     def _add(self, name: str, algorithm: Any) -> None:
@@ -84,6 +88,8 @@ class InputsForm(QWidget):
         self.boxes[name], self._rows[name] = box, [label, box]
         for parameter in FIELDS.get(name, ()):
             self._add_field(name, parameter, algorithm)
+        if name in UNITS:
+            self._add_unit(name, UNITS[name], algorithm)
 
     def _add_field(self, name: str, parameter: str, algorithm: Any) -> None:
         definition = algorithm.parameterDefinition(parameter)
@@ -99,6 +105,19 @@ class InputsForm(QWidget):
         self.fields[parameter] = box
         self._rows[name] += [label, box]
 
+    def _add_unit(self, name: str, parameter: str, algorithm: Any) -> None:
+        definition = algorithm.parameterDefinition(parameter)
+        label, box = QLabel(f"    {definition.description()}"), QComboBox()
+        for word in definition.options():
+            box.addItem(choice_in_words(parameter, word), word)
+        box.setToolTip(definition.help())
+        box.activated.connect(lambda *_: self.field_chosen.emit(parameter, box.currentData()))
+        row = self._grid.rowCount()
+        self._grid.addWidget(label, row, 0)
+        self._grid.addWidget(box, row, 1)
+        self.units[parameter] = box
+        self._rows[name] += [label, box]
+
     def _narrow(self, box: Any) -> None:
         # Names of layers may be long; the dock must not grow with them.
         box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -112,8 +131,15 @@ class InputsForm(QWidget):
             shown = opened or name in REQUIRED or layer is not None
             label.setVisible(shown)
             box.setVisible(shown)
+            is_vector = isinstance(layer, QgsVectorLayer)
             for widget in fields:
-                widget.setVisible(shown and isinstance(layer, QgsVectorLayer))
+                unit = self.units.get(UNITS.get(name, ""))
+                is_unit = unit is not None and widget in fields[-2:]
+                widget.setVisible(shown and (self._asks_unit(name, layer, opened) if is_unit else is_vector))
+
+    def _asks_unit(self, name: str, layer: QgsMapLayer | None, opened: bool) -> bool:
+        # The unit of elevations is seldom another: it is asked for among the further layers.
+        return layer is not None and (name not in REQUIRED or opened or self.units[UNITS[name]].currentIndex() > 0)
 
 
 def _filters(definition: Any) -> Any:

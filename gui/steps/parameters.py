@@ -11,8 +11,8 @@ from qgis.core import QgsMapLayer, QgsProcessing, QgsProcessingOutputLayerDefini
 from ...algorithms.base.parameters import LAYER_TYPES, file_of
 from ...algorithms.base.record import SOURCE, deserialize_parameter, source_of
 from ...model.outputs.run_record import read_record
-from ..suggestions import guess_field
-from .chain import FIELDS, NEED_FIELD, TEMPORARY, Call
+from ..suggestions import guess_field, guess_unit
+from .chain import FIELDS, NEED_FIELD, TEMPORARY, UNITS, Call
 from .regions import Region, Regions
 
 _OUT_OF_FOLD, _WINDOWS = "OUT_OF_FOLD", "WINDOWS"
@@ -83,6 +83,17 @@ def field_of(
     return guess_field(parameter, names) or ""
 
 
+def unit_of(parameter: str, layer: QgsMapLayer | None, region: Region, recorded: Mapping[str, Any], input_: str) -> str:
+    """Return the unit of a layer: the chosen one, that of the last run, or what its name says."""
+    if layer is None:
+        return ""
+    if parameter in region.fields:
+        return region.fields[parameter]
+    if recorded.get(input_) == source_of(layer) and recorded.get(parameter):
+        return str(recorded[parameter])
+    return guess_unit(parameter, layer.name())
+
+
 def _layer_values(
     name: str, layers: Mapping[str, QgsMapLayer | None], region: Region, recorded: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -91,6 +102,9 @@ def _layer_values(
         return {}
     layer = layers[name]
     fields = {field: field_of(field, layer, region, recorded, name) or None for field in FIELDS.get(name, ())}
+    unit = UNITS.get(name)
+    if unit is not None and layer is not None:
+        fields[unit] = unit_of(unit, layer, region, recorded, name)
     return {name: None if layer is None else layer.id(), **fields}
 
 

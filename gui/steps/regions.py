@@ -22,7 +22,7 @@ from ...algorithms.base.record import SOURCE, source_of
 from ...model.safe_json import parse_json
 from ...translation import tr
 from ..suggestions import LayerInfo, describe_layer, guess_field, guess_layer
-from .chain import FIELDS, FILES, INPUTS, NEED_FIELD, REQUIRED, STEPS, TEMPORARY, Call
+from .chain import FILES, INPUTS, NEED_FIELD, REQUIRED, STEPS, TEMPORARY, Call, details_of
 from .states import Failure, PlannedCall, PlannedStep
 
 SCOPE, ENTRY = "Scarp", "/steps"
@@ -37,7 +37,7 @@ class Region:
     name: str
     folder: str = ""  # absolute; empty as long as nothing was run and the user chose none
     layers: dict[str, str] = field(default_factory=dict)  # layer id by input; empty for none; absent for a suggestion
-    fields: dict[str, str] = field(default_factory=dict)  # chosen by the user, by parameter
+    fields: dict[str, str] = field(default_factory=dict)  # and units chosen by the user, by parameter
     files: dict[str, str] = field(default_factory=dict)  # absolute path by file key, of results that lie elsewhere
     failures: dict[str, Failure] = field(default_factory=dict)  # by step
 
@@ -185,7 +185,7 @@ class Regions(QObject):
                 region.layers[name] = by_source[str(source)]
             else:
                 region.layers.pop(name, None)
-            for parameter in FIELDS.get(name, ()):
+            for parameter in details_of(name):
                 region.fields.pop(parameter, None)
         self.save()
 
@@ -223,7 +223,7 @@ class Regions(QObject):
             if name in layers and name not in call.cosmetic:
                 layer = layers[name]
                 inputs[name] = None if layer is None else source_of(layer)
-            chosen = {one: region.fields[one] for one in FIELDS.get(name, ()) if one in region.fields}
+            chosen = {one: region.fields[one] for one in details_of(name) if one in region.fields}
             inputs.update(chosen if layers.get(name) is not None else {})
         inputs.update({name: self.file(region, key) for name, key in call.files.items()})
         outputs = {key: self.file(region, key) for key in call.outputs.values() if key != TEMPORARY}

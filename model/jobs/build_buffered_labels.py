@@ -61,6 +61,7 @@ def build_buffered_labels(
     progress: Progress,
     *,
     area: Polygons | None = None,
+    stable: Landslides | None = None,
 ) -> LabelSummary:
     """Write the label raster: 1 landslide, 0 stable, 255 unknown.
 
@@ -73,15 +74,17 @@ def build_buffered_labels(
             which the polygons get no buffer.
         reference: raster with the grid and the cells with data, such as the factor stack.
         area: polygons of the area that was mapped; ``None`` for everywhere.
+        stable: points and polygons of land known to be stable. With it only their cells are 0, also those in a
+            ring; all other cells without landslide are 255.
 
-    Raises ``LayerEmpty`` if there is no landslide, or none inside the grid; ``ParameterInvalid`` if RADII or
-    areas cannot be used; ``TooFewData`` if no cell is left with a landslide label.
+    Raises ``LayerEmpty`` if there is no landslide or stable feature, or none inside the grid; ``ParameterInvalid`` if
+    RADII or areas cannot be used; ``TooFewData`` if no cell is left with a landslide label, or none with a stable one.
     """
     progress = warning_log = WarningLog(progress)
     check_writable(output)
     if not len(landslides):
         raise LayerEmpty(f'The landslide layer "{landslides.name}" has no feature. Choose the layer of the inventory.')
-    sources = sources_of(landslides=landslides, reference=reference, area=area)
+    sources = sources_of(landslides=landslides, reference=reference, area=area, stable=stable)
     with open_raster(reference, "reference") as dataset:
         grid = Grid.from_dataset(dataset, "reference")
         extents = find_extents(landslides, options, grid.cell_size(), progress)
@@ -106,7 +109,10 @@ def build_buffered_labels(
             largest=float(extents.radius.max()),
             beyond=extents.beyond,
         )
-        counts, area_m2, on_unknown = _write(dataset, buffers, discs, mask, (row, column), output, part)
+        known = None if stable is None else _known_stable(grid, stable, progress)
+        counts, area_m2, on_unknown = _write(dataset, buffers, known, discs, mask, (row, column), output, part)
+    if stable is not None:
+        _report_stable(stable, counts, progress)
     cells = row * grid.width + column
     summary = LabelSummary(
         landslides=len(landslides),
@@ -135,6 +141,7 @@ def build_buffered_labels(
 def _write(
     dataset: rasterio.DatasetReader,
     buffers: Buffers,
+    known: Buffers | None,
     discs: LandslideDiscs,
     mask: AreaMask,
     cells: Cells,
@@ -156,7 +163,8 @@ def _write(
                 values = read_window(dataset, block.row, block.column, block.height, block.width)
                 mapped &= np.isfinite(values).all(axis=0)
             inside, near = buffers.read(block)
-            labels = np.where(inside, LANDSLIDE, np.where(near, UNKNOWN, STABLE)).astype(np.uint8)
+            is_stable = ~near if known is None else known.read(block)[0]
+            labels = np.where(inside, LANDSLIDE, np.where(is_stable, STABLE, UNKNOWN)).astype(np.uint8)
             labels[~mapped] = UNKNOWN
             target.write(labels, 1, window=block.window)
             cell_area = grid.cell_area(block.row, block.height)
@@ -171,7 +179,30 @@ def _write(
                 "No cell got a landslide label: every landslide lies outside AREA or where the reference "
                 "raster has no data. Check that AREA and the reference show the mapped area."
             )
+        if known is not None and not counts[STABLE]:
+            raise TooFewData(
+                "No cell given as STABLE can be used: all are landslide, outside AREA, or without data in the "
+                "reference raster. Give other stable land, or leave STABLE empty."
+            )
     return counts, areas, on_unknown
+
+
+def _known_stable(grid: Grid, stable: Landslides, progress: Progress) -> Buffers:
+    """Return the cells of land known to be stable; raises ``LayerEmpty`` if there are none in the grid."""
+    buffers, _, _ = landslide_buffers(grid, stable, np.zeros(len(stable)), 0.0, progress)
+    if not any(buffers.read(block)[0].any() for block in grid.blocks()):
+        raise LayerEmpty(
+            f'No feature of "{stable.name}" given as STABLE lies inside the reference raster. Check its CRS, or leave '
+            "STABLE empty to have all mapped land away from landslides count as stable."
+        )
+    return buffers
+
+
+def _report_stable(stable: Landslides, counts: dict[int, int], progress: Progress) -> None:
+    progress.warn(
+        f'Only the {counts[STABLE]:,} cells of "{stable.name}" are stable examples. The share of landslides among the '
+        "labels is then that of the examples, not of the land: read values of a map trained on them as a ranking."
+    )
 
 
 def _report(summary: LabelSummary, name: str, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..outputs.run_record import scarp_version
+from ..parameter_names import for_report
 from ..zones.schemes import zone_colours
 from .charts import shorten
 from .maps import rings_of
@@ -100,4 +101,5 @@ def _notes(content: ValidationReportInput, details: DocumentDetails) -> tuple[li
         f"{content.meaning}"
     )
     warnings = [text for text in content.data.warning_log.warnings if text != content.verdict.text]
-    return must, [meaning, *([told["Data"]] if "Data" in told else []), *warnings]
+    more = [meaning, *([told["Data"]] if "Data" in told else []), *warnings]
+    return list(map(for_report, must)), list(map(for_report, more))

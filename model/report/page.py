@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..outputs.atomic import write_text
 from ..outputs.run_record import scarp_version
+from ..parameter_names import for_report, title_for_report
 from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..validation.settings import ALL, REGION_PREFIX, SUBSETS, no_test_text
 from .settings import DocumentDetails
@@ -133,17 +134,18 @@ class Page:
         """
         self._progress = progress or NullProgress()
         self.title, self.subtitle, self._heading = title, subtitle, ""
-        self.warnings = list(dict.fromkeys(warnings))
+        self.warnings = list(map(for_report, dict.fromkeys(warnings)))
         self.sections: list[dict[str, Any]] = []
         self.details, self.logo = DocumentDetails(), b""  # of the office that hands it on; the logo is a PNG
 
     def key_numbers(self, numbers: Sequence[tuple[str, Any, str]]) -> None:
         """Add a row of large numbers: label, number (as in :meth:`table`) and an explaining sentence for each."""
-        self._add("numbers", "", numbers=[(label, format_cell(value), text) for label, value, text in numbers])
+        cells = [(label, format_cell(value), for_report(text)) for label, value, text in numbers]
+        self._add("numbers", "", numbers=cells)
 
     def text(self, heading: str, *paragraphs: str) -> None:
         """Add paragraphs of plain text."""
-        self._add("text", heading, paragraphs=list(paragraphs))
+        self._add("text", heading, paragraphs=list(map(for_report, paragraphs)))
 
     def table(
         self,
@@ -167,7 +169,7 @@ class Page:
             if len(row) != len(columns):
                 raise ValueError(f"a row of the table '{heading}' has {len(row)} cells for {len(columns)} columns")
         numeric = [bool(cells) and all(_looks_numeric(row[index]) for row in cells) for index in range(len(columns))]
-        parts = {"columns": list(columns), "rows": cells, "numeric": numeric, "note": note}
+        parts = {"columns": list(columns), "rows": cells, "numeric": numeric, "note": for_report(note)}
         self._add("table", heading, **parts, swatches=list(swatches) or [""] * len(cells))
 
     def figure(self, heading: str, figure: Figure, caption: str = "", half: bool = False) -> None:
@@ -180,7 +182,7 @@ class Page:
         """
         from .charts import svg_data
 
-        self._add("figure", heading, source=svg_data(figure), figure=figure, caption=caption, half=half)
+        self._add("figure", heading, source=svg_data(figure), figure=figure, caption=for_report(caption), half=half)
 
     def new_page(self) -> None:
         """Begin a new page in print."""
@@ -188,8 +190,8 @@ class Page:
 
     def settings(self, heading: str, values: Mapping[str, Any], note: str = "") -> None:
         """Add a compact list of settings, name and value."""
-        cells = [(str(name), format_cell(value)) for name, value in values.items()]
-        self._add("settings", heading, values=cells, note=note)
+        cells = [(title_for_report(str(name)), format_cell(value)) for name, value in values.items()]
+        self._add("settings", heading, values=cells, note=for_report(note))
 
     def html(self) -> str:
         """Return the page as HTML text."""

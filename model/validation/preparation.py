@@ -212,14 +212,20 @@ def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, log: Warn
 
 
 def _sample_given_stable(
-    stable: Points, layers: MapLayers, landslides: Sample, rng: np.random.Generator, log: WarningLog, progress: Progress
+    stable: Landslides,
+    layers: MapLayers,
+    landslides: Sample,
+    rng: np.random.Generator,
+    log: WarningLog,
+    progress: Progress,
 ) -> Sample:
     if not len(stable):
         raise LayerEmpty(
             f'The layer "{stable.name}" given as STABLE has no feature. Leave STABLE empty to have stable '
             "points drawn at random."
         )
-    given = sample_layer(stable, layers, False, settings.MAX_CELLS, rng, progress)
+    # A polygon of stable land says something of each of its cells.
+    given = sample_layer(stable, layers, not isinstance(stable, Points), settings.MAX_CELLS, rng, progress)
     _warn_excluded_features(given, "stable points", stable.name, log)
     width = layers.grid.width
     both = np.isin(given.rows * width + given.columns, landslides.rows * width + landslides.columns)
@@ -227,7 +233,7 @@ def _sample_given_stable(
         log.warn(f"{int(both.sum()):,} of the given stable points lie in the cell of a landslide and are left out.")
     if both.all():
         raise LayerEmpty(
-            f'None of the {given.counts.features:,} points of "{stable.name}" given as STABLE can be '
+            f'None of the {given.counts.features:,} features of "{stable.name}" given as STABLE can be '
             "used: they lie off the map, on cells without data, or on landslides. Check its CRS, or leave "
             "STABLE empty to have stable points drawn at random."
         )

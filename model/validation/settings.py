@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..options import Options, choice, number, text
 
 if TYPE_CHECKING:
-    from ..inputs.vectors import Landslides, Points, Polygons
+    from ..inputs.vectors import Landslides, Polygons
 
 ALL = "all"
 REGION_PREFIX = "region: "  # starts the name of a scope that is a region
@@ -114,7 +114,7 @@ class EvaluationLayers:
     """Vector layers of a validation or comparison, in the CRS of its grid."""
 
     landslides: Landslides  # the inventory
-    stable: Points | None = None  # points known to be stable, used instead of random ones
+    stable: Landslides | None = None  # points or polygons known to be stable, used instead of random points
     regions: Polygons | None = None  # polygons that get numbers of their own
     region_field: str | None = None  # attribute with the regions' names
     windows: Polygons | None = None  # windows of the training run, with the attribute subset

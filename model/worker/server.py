@@ -18,6 +18,7 @@ from ..jobs import job
 from ..memory import is_out_of_memory
 from ..outputs.atomic import DISK_ERRORS
 from ..outputs.transaction import start_journal, undo_unfinished_run
+from ..parameter_names import labels_of_run
 from .protocol import ANSWER, CALL, CANCEL, ERROR, FUNCTION, HEARTBEAT, PROGRESS, RESULT, WARNING, Channel, read_message
 
 SHUTDOWN_TIMEOUT = 5.0  # seconds that a job may take to stop once QGIS is gone; then the process ends in any case
@@ -110,7 +111,8 @@ class _Worker:
         values = dict(call["named"])
         if call["progress"]:
             values["progress"] = _ChannelProgress(self)
-        return job(call["job"])(*call["values"], **values)
+        with labels_of_run(call.get("labels", {})):
+            return job(call["job"])(*call["values"], **values)
 
     def _send_error(self, error: Exception) -> bool:
         """Send an error; return whether QGIS is still there."""

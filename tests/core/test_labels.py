@@ -164,6 +164,8 @@ INSIDE, FAR = slides([[LEFT + 50, TOP - 50]], size=[1]), polygons(box(RIGHT - 90
         (Points(name="slides"), {}, LayerEmpty, "no feature"),
         (INSIDE, {"area": polygons(box(0, 0, 1, 1))}, NoOverlap, "AREA"),
         (INSIDE, {"area": FAR, "radii": {"unrecorded": 60}}, TooFewData, "AREA"),
+        (INSIDE, {"stable": polygons(box(0, 0, 1, 1))}, LayerEmpty, "STABLE"),
+        (INSIDE, {"stable": INSIDE}, TooFewData, "STABLE"),
         (INSIDE, {"scale_field": "scale"}, FieldUnusable, "size"),
         (INSIDE, {"ring": -1.0}, ParameterInvalid, "RING"),
         (INSIDE, {"progress": Listener(cancel_after=0)}, Cancelled, None),
@@ -173,6 +175,33 @@ def test_failures_say_why_and_leave_no_file(tmp_path, landslides, settings, erro
     with pytest.raises(error, match=text):
         build(tmp_path, landslides, **settings)
     assert [path.name for path in tmp_path.iterdir()] == ["r.tif"]
+
+
+def test_with_land_known_to_be_stable_all_other_land_is_unknown(tmp_path):
+    landslides, reach = (
+        Points("slides", xy=at_cells(UTM, [10, 30], [10, 40])),
+        {"radii": {"unrecorded": 60}, "ring": 120},
+    )
+    known = PointsAndPolygons(
+        "visited",
+        points=Points("visited", xy=at_cells(UTM, [5, 10, 10, 44], [5, 13, 10, 3])),
+        polygons=polygons(cell_box(UTM, 20, 20, 3, 4)),
+    )
+    log = Listener()
+    area = polygons(cell_box(UTM, 0, 0, 40, UTM.width))
+    summary = build(tmp_path, landslides, stable=known, area=area, progress=log, **reach)
+    found = read_band(tmp_path / "labels.tif")
+    everywhere = build(tmp_path, landslides, area=area, **reach)
+    expected = read_band(tmp_path / "labels.tif")
+    stable = np.zeros(UTM.shape, dtype=bool)
+    stable[5, 5] = stable[10, 13] = True, True
+    stable[20:23, 20:24] = True
+    assert expected[10, 13] == UNKNOWN, "in the ring"
+    assert np.array_equal(found == LANDSLIDE, expected == LANDSLIDE) and np.array_equal(found == STABLE, stable)
+    assert summary.stable_cells == 14 < everywhere.stable_cells and summary.used == everywhere.used == 2
+    assert any("Only the 14 cells" in text for text in log.warnings)
+    record = json.loads((tmp_path / "labels.tif.run.json").read_text())
+    assert "STABLE" not in record["inputs"]
 
 
 def test_radii_too_large_and_a_ring_within_the_radius_are_warned_about(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 def test_first_map_by_the_dialogs_of_the_toolbox(play):
     found = play("first_map")
     assert any("Install" in text for text in found["menu"])
-    titles = {"Train PCUM", "Predict susceptibility", "Landslide susceptibility, from factors to zones"}
+    titles = {"2.1 Train PCUM", "3.1 Predict susceptibility", "5.1 From factors to zones"}
     assert titles <= set(found["titles"])
     files = {name: Path(path) for name, path in found["files"].items()}
     names = "factors labels safety_factor model windows susceptibility zones report"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scarp.algorithms.base import messages
 from scarp.running.process import SubprocessCore
 from scarp.tests.qgis.study import Runner, completed, load_plugin, make_chain, runner
 from scarp.tests.qgis.tiny import make_area
@@ -39,6 +40,12 @@ def pytest_unconfigure() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(int(_sessions[-1].exitstatus))
+
+
+@pytest.fixture(autouse=True)
+def no_window(monkeypatch) -> None:
+    """Let messages name parameters as scripts do: pytest-qgis has something like a window."""
+    monkeypatch.setattr(messages, "has_window", lambda: False)
 
 
 @pytest.fixture(scope="session")

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import re
+import shutil
 import time
 
 import numpy as np
 import pytest
-from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QIcon, QImage
-from qgis.PyQt.QtWidgets import QAbstractSpinBox, QTextBrowser
+from qgis.PyQt.QtWidgets import QAbstractSpinBox, QComboBox, QTextBrowser
 
+from scarp.algorithms.base import messages
 from scarp.algorithms.base.parameters import rows_of
 from scarp.algorithms.base.training_parameters import SETTINGS
 from scarp.gui import algorithm_dialog, automatic_values, suggestions
 from scarp.gui.algorithm_dialog import PICTURES
-from scarp.gui.suggestions import LINE, POINT, POLYGON, LayerInfo, guess_field, guess_layer, matches_keyword
+from scarp.gui.suggestions import LINE, POINT, POLYGON, LayerInfo, guess_field, guess_layer, guess_unit, matches_keyword
 from scarp.model.options import parameter_name
+from scarp.model.outputs.run_record import write_record
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.training.automatic import complete
@@ -265,6 +277,102 @@ def test_validation_message_appears_while_typing_and_clears_once_fixed(dialog, l
     assert message(window) == ""
 
 
+def test_choices_are_shown_in_words_and_keep_their_values(dialog):
+    window = dialog("classifyzones")
+    box = window.mainWidget().wrappers["METHOD"].wrappedWidget()
+    box = box if isinstance(box, QComboBox) else box.findChild(QComboBox)
+    assert box.currentText() == "fixed shares of the area" and value_of(window, "METHOD") == "area_shares"
+    set_value(window, "METHOD", "natural_breaks")
+    assert box.currentText() == "natural breaks" and value_of(window, "METHOD") == "natural_breaks"
+    panel = window.findChild(QTextBrowser, "textShortHelp").toPlainText()
+    assert "“equal intervals”: equal steps" in panel and "area_shares" not in panel and "METHOD" not in panel
+
+
+def test_a_window_shows_labels_and_a_script_names(plugin, step, monkeypatch):
+    algorithm = plugin.provider.algorithm("classifyzones").create()
+    values = {"SUSCEPTIBILITY": "missing.tif", "OUTPUT": "zones.tif"}
+    assert algorithm.checkParameterValues(values, QgsProcessingContext())[1].startswith("SUSCEPTIBILITY (")
+    with pytest.raises(QgsProcessingException, match="METHOD is natural_breaks"):
+        step("classifyzones", METHOD="natural_breaks", BREAKS=[0.2, 0.5])
+    monkeypatch.setattr(messages, "has_window", lambda: True)
+    assert algorithm.checkParameterValues(values, QgsProcessingContext())[1].startswith("“Susceptibility”: ")
+    with pytest.raises(QgsProcessingException, match="“Method” is natural_breaks"):
+        step("classifyzones", METHOD="natural_breaks", BREAKS=[0.2, 0.5])
+
+
+@pytest.fixture
+def models(tmp_path, area, monkeypatch):
+    """Three model files beside a layer of the project, the last one not to be used."""
+    monkeypatch.setenv("SCARP_STATE", str(tmp_path / "state"))
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    shutil.copy(area / "dem.tif", folder / "dem.tif")
+    levels = {"old": ("usable", 0.81), "new": ("weak", 0.66), "bad": ("do not use", 0.51)}
+    for age, (name, (level, auc)) in enumerate(levels.items()):
+        path = folder / f"{name}.safetensors"
+        path.write_bytes(b"")
+        os.utime(path, (1.7e9 + age * 1000,) * 2)
+        content = {"algorithm": "scarp:trainpcum", "verdict": {"level": level}, "call": {"numbers": {"AUC": auc}}}
+        write_record(path, content)
+    project = QgsProject.instance()
+    project.clear()
+    project.addMapLayer(QgsRasterLayer(str(folder / "dem.tif"), "dem"))
+    yield folder
+    project.clear()
+
+
+def test_the_last_models_are_offered_with_date_and_verdict(dialog, models, tmp_path):
+    elsewhere = tmp_path / "elsewhere.safetensors"
+    elsewhere.write_bytes(b"")
+    trainings = tmp_path / "state" / "trainings"
+    trainings.mkdir(parents=True)
+    for name, line in (("1", json.dumps({"output": str(elsewhere)})), ("2", "[]"), ("3", "{"), ("4", '{"output": 5}')):
+        (trainings / f"{name}.jsonl").write_text(f"{line}\n", encoding="utf-8")
+    window = dialog("predictsusceptibility")
+    window.show()
+    assert value_of(window, "MODEL") == str(models / "new.safetensors"), "the newest of the project that may be used"
+    menu = window._models.menu("MODEL", window)
+    said = [action.text() for action in menu.actions()]
+    assert [text.partition(":")[0].partition("/")[2] for text in said] == [
+        "elsewhere.safetensors",
+        "bad.safetensors",
+        "new.safetensors",
+        "old.safetensors",
+    ]
+    assert (
+        said[1].endswith("PCUM, AUC 0.51, do not use")
+        and "23" in said[3]
+        and "elsewhere" in menu.actions()[0].toolTip()
+    )
+    menu.actions()[3].trigger()
+    assert value_of(window, "MODEL") == str(models / "old.safetensors")
+    given = dialog("predictsusceptibility", {"MODEL": str(elsewhere)})
+    given.show()
+    assert value_of(given, "MODEL") == str(elsewhere)
+
+
+def test_units_in_names_of_layers_are_filled_in(dialog, area):
+    project = QgsProject.instance()
+    project.clear()
+    layer = QgsRasterLayer(str(area / "temperature.tif"), "temperature_mean_c_x10_worldclim10m")
+    project.addMapLayer(layer)
+    window = dialog("buildfactorstack")
+    window.show()
+    assert value_of(window, "TEMPERATURE") == layer.id() and value_of(window, "TEMPERATURE_UNIT") == "tenth_celsius"
+    project.clear()
+
+
+UNITS = """
+temperature_mean_c_x10_worldclim10m tenth_celsius, temp×10 tenth_celsius, temperature_kelvin kelvin, temp_x100 auto,
+tas_tenths tenth_celsius, temperature_10m auto, 气温_x10 tenth_celsius
+"""
+
+
+@pytest.mark.parametrize(("name", "unit"), [pair.split() for pair in UNITS.split(",")])
+def test_the_unit_is_found_in_the_name(name, unit):
+    assert guess_unit("TEMPERATURE_UNIT", name) == unit
+
+
 def test_empty_inputs_are_no_error(dialog, run):
     QgsProject.instance().clear()
     for name in NAMES:
@@ -446,6 +554,34 @@ def test_points_by_outcome_are_never_suggested(parameter, name):
     assert suggestions.is_other_product(parameter, layer)
     shapefile = dataclasses.replace(layer, fields=("kind", "outcome", "susceptibi"))
     assert guess_layer(parameter, [shapefile]) is None
+
+
+NAMES_OF_LAYERS = """
+PRECIPITATION: rainfall_annual_mm_worldclim10m; Rain; annual precip; 年降水量; 多年平均降雨; prec_1991_2020; annual_mm
+TEMPERATURE: temp_mean; Temperature; tavg; 年平均气温; temperature_mean_c_x10
+DEM: SRTM 30 m; 高程; Elevation; elev_30; NASADEM_n03; altitude
+LANDSLIDES: landslides_2019; 滑坡点; slides; LSL; inventory_2020; 地质灾害点
+RIVERS: drainage network; 水系; streams_from_dem
+"""
+
+
+@pytest.mark.parametrize("row", NAMES_OF_LAYERS.strip().split("\n"))
+def test_layers_are_found_by_many_names(row):
+    parameter, names = row.split(": ")
+    geometry = {"LANDSLIDES": POINT, "RIVERS": LINE}.get(parameter, "")
+    others = [raster("hills", "", name="dem_hillshade"), raster("other", "", name="landcover")]
+    for name in names.split("; "):
+        layer = LayerInfo("wanted", name, geometry) if geometry else raster("wanted", "", name=name)
+        assert guess_layer(parameter, [layer, *others]) == "wanted", name
+        assert guess_layer(parameter, others) is None
+
+
+def test_an_exact_or_certain_name_comes_before_a_less_certain_one():
+    rasters = [raster("a", "", name="temp"), raster("b", "", name="temperature_2020")]
+    assert guess_layer("TEMPERATURE", rasters) == "b"
+    rain = [raster("a", "", name="rain days"), raster("b", "", name="rain")]
+    assert guess_layer("PRECIPITATION", rain) == guess_layer("PRECIPITATION", rain[::-1]) == "b"
+    assert guess_layer("DEM", [raster("a", "", name="dem"), raster("b", "", name="dem_slope")]) == "a"
 
 
 def test_no_layer_is_chosen_from_two_candidates_or_where_it_changes_what_a_run_is_about():

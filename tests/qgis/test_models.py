@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import QgsApplication, QgsProcessing, QgsProcessingModelAlgorithm, QgsProcessingModelChildParameterSource
+from qgis.core import (
+    Qgis,
+    QgsApplication,
+    QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildParameterSource,
+)
 from qgis.PyQt.QtCore import QPointF, QRectF
 
 from scarp.model.validation.settings import MIN_BLOCKS
@@ -33,6 +40,14 @@ def opened_file(name: str) -> QgsProcessingModelAlgorithm:
     opened = QgsProcessingModelAlgorithm()
     assert opened.fromFile(str(file_of(name)))
     return opened
+
+
+def test_qgis_may_run_models_in_the_background_from_3_26_on(plugin):
+    """No step has the flag that would bring it back into the main thread; docs/models.md says what versions do."""
+    for algorithm in plugin.provider.algorithms():
+        is_model = isinstance(algorithm, QgsProcessingModelAlgorithm)
+        blocks = bool(algorithm.flags() & QgsProcessingAlgorithm.Flag.FlagNoThreading)
+        assert blocks == (is_model and Qgis.QGIS_VERSION_INT < 32600), algorithm.id()
 
 
 def test_every_file_is_registered_with_title_group_icon_help_and_valid_steps(model):

@@ -492,6 +492,35 @@ def test_the_boxes_follow_the_project_and_the_user(dock):
     assert chosen.name() == "landcover" and QgsProject.instance().isDirty()
 
 
+def test_a_unit_is_found_in_the_name_and_the_user_may_choose_another(dock):
+    box, layers = dock.form.units["TEMPERATURE_UNIT"], dock.control.regions.layers(dock.control.region)
+    assert box.currentData() == "auto" and not box.isHidden() and dock.form.units["DEM_UNIT"].isHidden()
+    layers["TEMPERATURE"].setName("temperature_x10")
+    dock.refresh()
+    assert box.currentText() == "1/10 °C" and dock.control.dialog_values(DATA, 0)["TEMPERATURE_UNIT"] == "tenth_celsius"
+    box.setCurrentIndex(box.findData("kelvin"))
+    box.activated.emit(box.currentIndex())
+    assert dock.control.dialog_values(DATA, 0)["TEMPERATURE_UNIT"] == "kelvin"
+    planned = dock.control.regions.plan(dock.control.region)[0].calls[0]
+    assert planned.inputs["TEMPERATURE_UNIT"] == "kelvin" and "DEM_UNIT" not in planned.inputs
+    dock.form.more.click()
+    assert not dock.form.units["DEM_UNIT"].isHidden()
+    empty = dock.form.boxes["TEMPERATURE"]
+    empty.setLayer(None)
+    empty.activated.emit(0)
+    assert "TEMPERATURE_UNIT" not in dock.control.dialog_values(DATA, 0) and box.isHidden()
+
+
+def test_land_known_to_be_stable_goes_to_labels_and_validation(dock, area):
+    stable = QgsVectorLayer(str(area / "landform.gpkg"), "flat land")
+    QgsProject.instance().addMapLayer(stable)
+    box = dock.form.boxes["STABLE"]
+    box.setLayer(stable)
+    box.activated.emit(box.currentIndex())
+    assert dock.control.dialog_values(DATA, 1)["STABLE"] == stable.id()
+    assert dock.control.dialog_values(VALIDATE, 0)["STABLE"] == stable.id()
+
+
 def test_links_select_layers(dock):
     layer = dock.control.regions.layers(dock.control.region)["RIVERS"]
     dock.follow_link(DATA, f"layer:{layer.id()}")

@@ -127,7 +127,7 @@ def test_every_kind_of_chinese_is_chinese(shown, language):
 
 @pytest.mark.parametrize("language", ["en_US", "C", "xx", "nl"])
 def test_a_language_without_a_file_is_english(shown, language):
-    assert shown(language)["scarp:trainpcum"]["title"] == "Train PCUM"
+    assert shown(language)["scarp:trainpcum"]["title"] == "2.1 Train PCUM"
     assert not CHINESE.search(json.dumps(algorithms(shown(language)), ensure_ascii=False))
 
 

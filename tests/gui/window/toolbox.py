@@ -48,11 +48,11 @@ def find(title: str) -> bool:
     if box.value() != title:
         box.setValue(title)
     chosen = dock.algorithmTree.selectedAlgorithm()
-    if chosen is not None and chosen.displayName() == title:
+    if chosen is not None and chosen.displayName().endswith(title):
         return True
     model = dock.algorithmTree.model()
     for index in _indexes(model):
-        if index.data() == title:
+        if str(index.data()).endswith(title):
             dock.algorithmTree.setCurrentIndex(index)
     return False
 
