@@ -200,8 +200,8 @@ class Core:
                     self._progress.warn(load_error_message(error))
             from .process import SubprocessCore
 
-            self._process = SubprocessCore(self._choice.fallback or self._choice.runtime, self._progress)
-        return self._process.call(job, *values, labels=self._labels, **named)
+            self._process = SubprocessCore(self._choice.fallback or self._choice.runtime, self._progress, self._labels)
+        return self._process.call(job, *values, **named)
 
     def side_by_side(
         self, job: str, calls: Sequence[Mapping[str, Any]], titles: Sequence[str], processes: int, progress: Progress

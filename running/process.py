@@ -40,9 +40,12 @@ LOG_LINES = 200  # lines of its output that are kept for the log
 class SubprocessCore:
     """One process, for the calls of one run."""
 
-    def __init__(self, runtime: Runtime, progress: Progress) -> None:
-        """Start the process, or raise CoreProcessError; ``progress`` is asked whether to stop in all calls."""
-        self._progress = progress
+    def __init__(self, runtime: Runtime, progress: Progress, labels: Mapping[str, str] | None = None) -> None:
+        """Start the process, or raise CoreProcessError; ``progress`` is asked whether to stop in all calls.
+
+        ``labels`` of parameters are for reports.
+        """
+        self._progress, self._labels = progress, dict(labels or {})
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._stderr_tail: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
         self._folder = _make_run_folder(runtime.search_path)
@@ -58,11 +61,11 @@ class SubprocessCore:
         for thread in self._threads:
             thread.start()
 
-    def call(self, job: str, *values: Any, labels: Mapping[str, str] | None = None, **named: Any) -> Any:
-        """Run a job; see :meth:`.Core.call`. ``labels`` are those of its parameters, for reports."""
+    def call(self, job: str, *values: Any, **named: Any) -> Any:
+        """Run a job; see :meth:`.Core.call`."""
         progress = named.pop("progress", None)
         content = {"job": job, "values": list(values), "named": named, "progress": progress is not None}
-        content["labels"] = dict(labels or {})
+        content["labels"] = self._labels
         try:
             functions = self._channel.send(messages.CALL, content)
         except OSError as error:
