@@ -88,7 +88,8 @@ class ValidateWithPoints(ScarpAlgorithm):
         "SAFETY_FACTOR": 'Raster from "Build safety factor" on the grid of the map, judged beside it likewise; with '
         "STACK instead of the usual soil. Cells where it has no data are left out for the map as well.",
         "OUTPUT_HTML": "One file with the verdict on the map, tables and figures, to open in any browser, print or "
-        "send by e-mail. With WINDOWS it begins with the numbers of the test windows.",
+        "send by e-mail. With WINDOWS it begins with the numbers of the test windows. With BUILDINGS, ROADS or "
+        "EXPOSURE it says how many of them lie in the zones of the map.",
         "OUTPUT_TABLE": "All numbers of the report as a table, with their intervals. The row verdict is 0 for usable, "
         "1 for weak and 2 for do not use.",
         "OUTPUT_POINTS": "Landslide and stable points with their susceptibility and outcome: hit, miss, false_alarm, "
@@ -107,6 +108,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.raster("OUT_OF_FOLD", "Out-of-fold map", optional=True))
         self.declare(p.raster("STACK", "Factor stack for slope alone", optional=True), advanced=True)
         self.declare(p.raster("SAFETY_FACTOR", "Safety factor to compare with", optional=True), advanced=True)
+        self.declare_exposure(kinds=False)
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.vector_output("OUTPUT_POINTS", "Validation points", p.POINT, POINT_FIELDS))
@@ -126,7 +128,8 @@ class ValidateWithPoints(ScarpAlgorithm):
         susceptibility, pdf = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT_PDF")
         crs = arguments.grid_crs(susceptibility or "", "susceptibility")
         layers, options = evaluation_layers(arguments, crs), arguments.options(ValidationOptions)
-        more = {name.lower(): arguments.raster(name) for name in _RASTERS}
+        more: dict[str, Any] = {name.lower(): arguments.raster(name) for name in _RASTERS}
+        more["exposed"] = arguments.exposed(crs)
         if pdf is not None and not has_fonts():
             text = tr(
                 "OUTPUT_PDF is left out: this computer has no font, so the sheet would show a black box for each "

@@ -199,6 +199,8 @@ _LAYER_KEYWORDS: dict[str, tuple[str, ...]] = {
     "TOPOGRAPHY": ("topography", *_LANDFORM),
     "SEISMIC": ("seismic", "intensity", "pga", "earthquake", "烈度", "地震"),
     "REGIONS": ("regions", "region", "districts", "counties", "municipalities", "communes", "行政区", "区县", "乡镇"),
+    "BUILDINGS": ("buildings", "building", "houses", "footprints", "建筑", "房屋"),
+    "ROADS": ("roads", "road", "streets", "highways", "道路", "公路"),
 }
 _LESS_CERTAIN: dict[str, tuple[str, ...]] = {
     "DEM": ("elev", "altitude", "dsm"),
@@ -233,6 +235,8 @@ _LAYER_MATCHERS: dict[str, Callable[[LayerInfo], bool]] = {
     "TOPOGRAPHY": _named("TOPOGRAPHY", geometries=(POLYGON,), raster=True),
     "SEISMIC": _named("SEISMIC", geometries=(POLYGON,), raster=True),
     "REGIONS": _named("REGIONS", geometries=(POLYGON,)),
+    "BUILDINGS": _named("BUILDINGS", geometries=(POINT, POLYGON)),
+    "ROADS": _named("ROADS", geometries=(LINE,)),
 }
 _SCARP_PRODUCTS = ("STACK", "LABELS", "SAFETY_FACTOR", "SUSCEPTIBILITY", "ZONES", "OUT_OF_FOLD", "WINDOWS")
 SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES", "AREA"}

@@ -179,14 +179,17 @@ class Grid:
         width, height = self.spacing(self.height // 2, 1)
         return float(width[0] + height[0]) / 2
 
-    def scale_factor(self) -> float:
-        """Return the map scale factor in the middle of the grid: map metres per metre on the ground; 1 on degrees.
+    def scale_factor(self, block: Block | None = None) -> float:
+        """Return the map scale factor in the middle of a block, or of the grid: map metres per metre on the ground.
+
+        It is 1 on degrees.
 
         UTM stays within a thousandth in its zone; web Mercator gives 2 at a latitude of 60 degrees.
         """
         if self.is_geographic:
             return 1.0
-        column, row = self.width / 2, self.height / 2
+        block = block or self.whole
+        column, row = block.column + block.width / 2, block.row + block.height / 2
         xs, ys = zip(*(self.transform * cell for cell in ((column, row), (column + 1, row), (column, row + 1))))
         try:
             longitude, latitude = (np.radians(np.array(one)) for one in transform(self.crs, "EPSG:4326", xs, ys))
@@ -197,7 +200,7 @@ class Grid:
         east, north = (one[0] for one in metres_per_degree(latitude, CRS.from_epsg(4326)))
         steps = np.degrees(np.stack([longitude[1:] - longitude[0], latitude[1:] - latitude[0]]))
         ground = np.hypot(steps[0] * east, steps[1] * north)
-        width, height = self.spacing(self.height // 2, 1)
+        width, height = self.spacing(int(row), 1)
         return float(np.sqrt(width[0] * height[0] / (ground[0] * ground[1])))
 
     def cell_indices(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

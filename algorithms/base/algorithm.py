@@ -123,6 +123,26 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         field = parameters.field("REGION_FIELD", "Region field", "REGIONS")
         self.declare(field, "Field with the name of each region. Without it they are numbered.")
 
+    def declare_exposure(self, kinds: bool) -> None:
+        """Add BUILDINGS, ROADS and EXPOSURE, which are counted by zone; with ``kinds`` the fields of their kinds."""
+        points, lines, polygons = parameters.POINT, parameters.LINE, parameters.POLYGON
+        buildings = parameters.vector("BUILDINGS", "Buildings", points, polygons, optional=True)
+        self.declare(buildings, "Points, which are counted, or polygons, whose area is measured as well.")
+        text = "Field with the kind of each, such as its use, for rows of their own in the table."
+        if kinds:
+            self.declare(parameters.field("BUILDINGS_FIELD", "Kind of buildings", "BUILDINGS"), text)
+        self.declare(
+            parameters.vector("ROADS", "Roads", lines, optional=True), "Lines, whose length in each zone is measured."
+        )
+        if kinds:
+            self.declare(parameters.field("ROADS_FIELD", "Kind of roads", "ROADS"), text)
+        exposure = parameters.rasters("EXPOSURE", "More that is exposed", kind=parameters.ANY_VECTOR)
+        help_text = (
+            "Further layers, such as schools, power lines or fields: points are counted, of lines the length, of "
+            "polygons number and area are measured."
+        )
+        self.declare(exposure, help_text)
+
     def declare_document(self) -> None:
         """Add OUTPUT_DOCUMENT, the report for Word, and DETAILS, which an office adds to report and map sheet."""
         help_text = (
@@ -347,6 +367,7 @@ PAGES = {
     "traincomparisonmodel": "docs/method.md#models-to-compare-with",
     "predictsusceptibility": "docs/method.md#prediction",
     "classifyzones": "docs/method.md#zones",
+    "exposurebyzone": "docs/method.md#exposure",
     "rainfallwarning": "docs/method.md#rainfall-warning",
     "validatewithpoints": "docs/method.md#validation",
     "comparemodels": "docs/method.md#comparing-maps",

@@ -12,8 +12,10 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
+    QgsProcessingUtils,
     QgsProviderRegistry,
     QgsRasterLayer,
+    QgsVectorLayer,
     QgsWkbTypes,
 )
 
@@ -250,6 +252,36 @@ class Arguments:
         extent = self.core.call("raster_extent", path, role, reaches=list(reaches))
         self.bounds = extent.bounds
         return grid_crs(extent.crs_wkt, path, role), extent.bounds, *extent.buffered_bounds
+
+    def exposed(self, crs: Crs) -> list[Any]:
+        """Return the layers of BUILDINGS, ROADS and EXPOSURE, with the fields of their kinds where there are such."""
+        from .geometry import LINE, POINT, POLYGON
+
+        found = []
+        for name, wanted in (("BUILDINGS", (POLYGON, POINT)), ("ROADS", (LINE,))):
+            reader, field = self.vector(name, crs, self.bounds), f"{name}_FIELD"
+            if reader is not None:
+                kinds = self.field(field) if self.algorithm.parameterDefinition(field) is not None else None
+                found += reader.exposed(wanted, [kinds] if kinds else [])
+        for reader in self._vectors("EXPOSURE", crs):
+            found += reader.exposed((POLYGON, LINE, POINT))
+        return found
+
+    def _vectors(self, name: str, crs: Crs) -> list[Any]:
+        """Return a ``VectorReader`` of each layer of a list."""
+        from .layers import VectorReader
+
+        if not self.given(name):
+            return []
+        layers = self.algorithm.parameterAsLayerList(self.parameters, name, self.context)
+        if not layers or not all(isinstance(layer, QgsVectorLayer) and layer.isValid() for layer in layers):
+            raise self._cannot_open(name, tr("vector layers"))
+        readers = []
+        for layer in layers:
+            source: Any = QgsProcessingUtils.variantToSource(layer.id(), self.context)
+            common = self.context, self.progress, self.bounds, self.read, self.bounds, layer.dataProvider().crs()
+            readers.append(VectorReader(source, name, source_text(layer, self.context), crs, *common))
+        return readers
 
     def vector(self, name: str, crs: Crs, near: Bounds | None = None) -> Any:
         """Return a ``VectorReader`` of a vector input that transforms to a CRS, or None.

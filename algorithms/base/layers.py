@@ -104,8 +104,7 @@ class VectorReader:
 
     def lines(self) -> Lines:
         """Return the lines, one per part of a multi-line."""
-        parts = [part for _, content, _ in self._read((LINE,), ()) for part in content]
-        return self._with_checksum(Lines(self.name, self.text, {}, parts))
+        return self._with_checksum(self._lines(self._read((LINE,), ()), ()))
 
     def polygons(self, fields: Sequence[str] = ()) -> Polygons:
         """Return the polygons as GeoJSON mappings with rings as arrays, one per feature, with the fields named."""
@@ -124,6 +123,25 @@ class VectorReader:
             return self._with_checksum(both)
         empty_as_polygons = not found and self.geometry_type == POLYGON
         return self._with_checksum(polygons if len(polygons) or empty_as_polygons else points)
+
+    def exposed(self, wanted: tuple[Any, ...], fields: Sequence[str] = ()) -> list[Points | Lines | Polygons]:
+        """Return the points, lines and polygons of a layer of what may be exposed, one layer for each wanted kind."""
+        found = self._read(wanted, fields)
+        if not found:
+            return [self._points([], fields)]
+        by_kind = {kind: [one for one in found if one[0] == kind] for kind in wanted}
+        makers: dict[Any, Any] = {POINT: self._points, LINE: self._lines, POLYGON: self._polygons}
+        made = [makers[kind](features, fields) for kind, features in by_kind.items() if features]
+        for layer in made:
+            # A list of layers, or one with several kinds of geometry, has an entry for each.
+            keys = (f"{self.parameter} {number}" for number in itertools.count(1))
+            self.read[next(key for key in keys if key not in self.read)] = {"layer": self.name, **layer_checksum(layer)}
+        return made
+
+    def _lines(self, found: Sequence[_Found], fields: Sequence[str]) -> Lines:
+        parts = [part for _, content, _ in found for part in content]
+        rows = [row for _, content, row in found for _ in content]
+        return Lines(self.name, self.text, _by_field(fields, rows), parts)
 
     def _points(self, found: Sequence[_Found], fields: Sequence[str]) -> Points:
         xy = [place for _, places, _ in found for place in places]

@@ -323,7 +323,7 @@ def _live_problem(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any],
 
 Source: Any = QgsProcessing.SourceType
 POINT, LINE, POLYGON = Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon
-RASTER = Source.TypeRaster
+RASTER, ANY_VECTOR, TABLE = Source.TypeRaster, Source.TypeVectorAnyGeometry, Source.TypeVector
 FILE = QgsProcessingParameterFile.Behavior.File
 folder_output = QgsProcessingParameterFolderDestination  # name and label of a folder to write to
 
@@ -372,7 +372,7 @@ def raster(name: str, label: str, optional: bool = False) -> QgsProcessingParame
 
 
 def rasters(name: str, label: str, optional: bool = True, kind: Any = RASTER) -> QgsProcessingParameterMultipleLayers:
-    """Return a list of rasters, or of files of another kind of ``Source``."""
+    """Return a list of rasters, or of layers or files of another kind of ``Source``."""
     return QgsProcessingParameterMultipleLayers(name, label, kind, None, optional)
 
 

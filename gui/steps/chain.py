@@ -59,7 +59,7 @@ class Step:
 _FACTOR_LAYERS = ("DEM", "AREA", "LANDFORM", "RIVERS", "PRECIPITATION", "TEMPERATURE", "FAULTS", "LITHOLOGY", "SEISMIC")
 _VALIDATED = {"SUSCEPTIBILITY": "susceptibility", "ZONES": "zones"}
 _JUDGED_BY = {"OUT_OF_FOLD": "out_of_fold", "WINDOWS": "windows"}
-_EVALUATION = ("LANDSLIDES", "STABLE", "REGIONS", "DEM")
+_EVALUATION = ("LANDSLIDES", "STABLE", "REGIONS", "BUILDINGS", "ROADS", "DEM")
 
 STEPS = (
     Step(
@@ -163,7 +163,7 @@ STEPS = (
 STEP = {step.name: step for step in STEPS}
 
 REQUIRED = ("DEM", "LANDSLIDES")
-INPUTS = (*REQUIRED, *_FACTOR_LAYERS[1:], "SAFETY_FACTOR", "STABLE", "REGIONS")
+INPUTS = (*REQUIRED, *_FACTOR_LAYERS[1:], "SAFETY_FACTOR", "STABLE", "REGIONS", "BUILDINGS", "ROADS")
 """Layers of the project that the steps take, in the order in which the dock asks for them."""
 NEED_FIELD = ("LANDFORM", "LITHOLOGY", "SEISMIC", "PRECIPITATION", "TEMPERATURE")
 """Layers that, if they are vector layers, are of no use without a field."""

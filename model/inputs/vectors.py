@@ -67,7 +67,7 @@ class Points(_Layer):
 
 @dataclass
 class Lines(_Layer):
-    """Lines; a multi-line becomes one line per part. Attributes are not kept."""
+    """Lines; a multi-line becomes one line per part, with its attributes repeated."""
 
     parts: list[np.ndarray] = field(default_factory=list)
     """One array of map coordinates per line, float64, shape (vertices, 2)."""

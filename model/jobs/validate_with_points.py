@@ -7,14 +7,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rasterio import DatasetReader
 
 from ..comparison.textbook_baselines import open_baselines
-from ..grid import Grid
+from ..exposure.count import Exposure, count_exposure
+from ..exposure.settings import LARGEST_PART, ExposureLayers
+from ..grid import Block, Grid
 from ..inputs.bands import open_band
-from ..inputs.rasters import open_raster, region_name
+from ..inputs.rasters import open_raster, read_block, region_name
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..options import automatic_values
 from ..outputs.atomic import check_writable
@@ -62,6 +65,9 @@ from ..validation.verdict import LEVELS, Evidence, judge, tell
 from ..validation.zone_table import non_monotonic_pairs, zone_table
 from . import sources_of
 
+if TYPE_CHECKING:
+    from ..exposure.settings import Exposed
+
 
 @dataclass
 class ValidationSummary:
@@ -100,6 +106,7 @@ def validate_with_points(
     safety_factor: str | os.PathLike | None = None,
     sheet_relief: str | os.PathLike | None = None,
     output_document: str | os.PathLike | None = None,
+    exposed: Sequence[Exposed] = (),
     details: DocumentDetails | None = None,
     progress: Progress,
 ) -> ValidationSummary:
@@ -117,6 +124,7 @@ def validate_with_points(
         safety_factor: factor of safety or rain index on the map's grid, judged likewise.
         sheet_relief: where to write the relief of a printed map, which the summary then describes.
         output_document: the report for Word.
+        exposed: layers of buildings, roads and other things that the report counts in the zones of the map.
         details: of the office that hands report and map on.
 
     Raises:
@@ -135,6 +143,8 @@ def validate_with_points(
     if not options.region:
         del parameters["REGION"]
     layer_sources = sources_of(**given)
+    if exposed:
+        layer_sources["EXPOSURE"] = [layer.source_or_name for layer in exposed]
     rasters = {"SUSCEPTIBILITY": susceptibility, "OUT_OF_FOLD": out_of_fold, "ZONES": zones}
     inputs = {**rasters, **layer_sources, "DEM": dem}
     beside = {"STACK": stack, "SAFETY_FACTOR": safety_factor}
@@ -200,6 +210,9 @@ def validate_with_points(
         content = ValidationReportInput(*names, data, results, main, points, *used, verdict, relief, calibrated)
         content.seen = seen
         content.baselines = baselines
+        if exposed:
+            part = SubProgress(progress, 0.92, 0.97)
+            content.exposure = _count_exposure(dataset, zone_source, grid, vectors, exposed, part)
         content.zone_areas_m2 = {name: of_scope.zone_area_m2 for name, of_scope in statistics.items()}
         if report.wanted:
             report.write(validation_page(content, progress))
@@ -222,6 +235,24 @@ def validate_with_points(
     numbers = auc.value, auc.low, auc.high, main.measures["recall"].value, main.measures["kappa"].value
     counts = main.auc_fit, main.landslides, main.stable
     return ValidationSummary(*numbers, *counts, results, points, verdict.as_dict(), warning_log.warnings, sheet)
+
+
+def _count_exposure(
+    dataset: DatasetReader,
+    zones: ZoneSource,
+    grid: Grid,
+    vectors: EvaluationLayers,
+    exposed: Sequence[Exposed],
+    progress: Progress,
+) -> Exposure:
+    """Return what lies in the zones of the map itself, also where its numbers are those of the out-of-fold map."""
+
+    def read_zones(block: Block) -> np.ndarray:
+        values = read_block(dataset, block)
+        return np.where(np.isfinite(values), zones.read(block, values), np.uint8(0))
+
+    layers = ExposureLayers(exposed, vectors.regions, vectors.region_field)
+    return count_exposure(grid, read_zones, zones.names, layers, LARGEST_PART, progress)
 
 
 def _layers(

@@ -11,6 +11,7 @@ from ..validation.settings import ALL, REGION_PREFIX
 from ..validation.verdict import DO_NOT_USE, WEAK
 from ..zones.schemes import zone_colours
 from . import charts
+from .exposure import add_exposed_regions, exposure_sentence
 from .page import MISSING, Page, css_colour, percent, scope_title
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ def add_overview(page: Page, content: ValidationReportInput) -> None:
     names = list(content.data.layers.zones.names.values())
     high = range(len(names))[-2:] if len(names) > 3 else range(len(names))[-1:]
     heading = "The map in plain words"
-    page.text(heading, *_sentences(content, whole, names, high))
+    exposed = content.exposure
+    top, where = slice(high[0] + 1, high[-1] + 2), " and ".join(f"zone {names[zone]}" for zone in reversed(high))
+    sentences = _sentences(content, whole, names, high)
+    if exposed is not None:
+        sentences.insert(1, exposure_sentence(exposed, top, where))
+    page.text(heading, *sentences)
     rows = [_row(place, high) for place in (places if regions else [whole])]
     zones = [f"Zone {names[zone]}, km²" for zone in reversed(high)]
     page.table(
@@ -59,6 +65,8 @@ def add_overview(page: Page, content: ValidationReportInput) -> None:
         rows,
         _note(content, bool(regions)),
     )
+    if exposed is not None and regions:
+        add_exposed_regions(page, exposed, [place.name for place in places], top, where)
     shown = [place for place in (regions or [whole]) if place.area][:MAX_BARS]
     if shown:
         colours = [css_colour(colour) for zone, colour in zone_colours(len(names)).items() if zone]

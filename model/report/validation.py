@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..comparison.textbook_baselines import Baselines
+from ..exposure.count import Exposure
 from ..outputs.run_record import versions
 from ..progress import Progress
 from ..validation.map_layers import RegionMap
@@ -22,6 +23,7 @@ from ..validation.zone_table import ZoneRow, insignificant_increases, non_monoto
 from ..zones.raster import assign_zones
 from ..zones.schemes import zone_colours
 from . import charts, maps
+from .exposure import add_exposure
 from .maps import MAX_SIDE, Bounds, MapImage, Relief, add_hillshade, clip_to_geometries, read_map
 from .overview import add_overview
 from .page import (
@@ -61,6 +63,7 @@ class ValidationReportInput:
     zone_areas_m2: Mapping[str, Mapping[int, float]] = field(default_factory=dict)  # by scope and zone
     seen: str = ""  # what is wrong with the numbers of a map whose model all landslides trained
     baselines: Baselines = field(default_factory=Baselines)  # rules without a model that were judged beside the map
+    exposure: Exposure | None = None  # what lies in the zones, of layers that were given
 
     @property
     def quantity(self) -> str:
@@ -144,11 +147,16 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     # In an order that fills printed pages: the map and the tables after it share one.
     parts = _add_summary, _add_rules, _add_used_points, _add_subsets, _add_zones, _add_map, _add_confusion, _add_curves
     with charts.style():
-        for add in (add_overview, *parts, _add_calibration, _add_regions, _add_method):
+        for add in (add_overview, *parts, _add_calibration, _add_regions, _add_exposure, _add_method):
             add(page, content)
     page.settings("Settings of this run", {k: str(v) for k, v in content.settings.items() if v is not None})
     _add_record(page, content.inputs)
     return page
+
+
+def _add_exposure(page: Page, content: ValidationReportInput) -> None:
+    if content.exposure is not None:
+        add_exposure(page, content.exposure)
 
 
 def _add_summary(page: Page, content: ValidationReportInput) -> None:
@@ -580,7 +588,8 @@ def _add_method(page: Page, content: ValidationReportInput) -> None:
 
 def _add_record(page: Page, inputs: Mapping[str, Any]) -> None:
     rows = []
-    for name, value in inputs.items():
+    listed = [(name, one) for name, value in inputs.items() for one in (value if isinstance(value, list) else [value])]
+    for name, value in listed:
         checksum = value.get("sha256")
         source = os.path.basename(str(value["source"]).partition("|")[0])
         rows.append([name, source, value.get("bytes"), f"{checksum[:16]}…" if checksum else MISSING])

@@ -36,6 +36,7 @@ from ..comparison.settings import ComparisonOptions
 from ..demo import DemoOptions
 from ..errors import MessageInvalid
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
+from ..exposure.settings import ExposureLayers, ExposureOptions
 from ..factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints
 from ..inputs.vectors import Lines, Points, PointsAndPolygons, Polygons
 from ..labels.settings import LabelOptions
@@ -49,10 +50,11 @@ from ..warning.classes import WarningInputs, WarningOptions
 from ..zones.schemes import ZoneOptions
 
 _LAYERS = (Points, Lines, Polygons, PointsAndPolygons, CategoricalInput, StationPoints)
-_LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, StabilityInputs, WarningInputs, ExplanationInputs, EvaluationLayers)
+_INPUTS_OF_MAPS = (WarningInputs, ExplanationInputs, EvaluationLayers, ExposureLayers)
+_LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, StabilityInputs, *_INPUTS_OF_MAPS)
 _FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions, StabilityOptions)
 _MODEL_OPTIONS = (TrainingSettings, CrossValidationOptions, PredictionOptions, ExplanationOptions)
-_MAP_OPTIONS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions, DocumentDetails)
+_MAP_OPTIONS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions, ExposureOptions, DocumentDetails)
 INPUTS: dict[str, Any] = {
     kind.__name__: kind for kind in (*_LAYERS, *_LAYERS_OF_A_RUN, *_FACTOR_OPTIONS, *_MODEL_OPTIONS, *_MAP_OPTIONS)
 }

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from scarp.model import errors
 from scarp.model.errors import LayerEmpty, ParameterInvalid
 from scarp.model.grid import Grid
-from scarp.model.inputs.vectors import Points, Polygons
+from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.report.charts import shorten
 from scarp.model.stack import StackFactor
 from scarp.model.validation.settings import OUTCOMES, POINT_FIELDS, TABLE_COLUMNS
@@ -222,6 +222,25 @@ def test_the_map_in_plain_words_without_regions(case, tmp_path):
     share = sum(row.landslide_share.value for row in summary.of("all").zones[-2:])
     assert f"Of 100 known landslides, {100 * share:.0f} lie in these two zones" in plain
     assert f"How far to trust it: {summary.verdict['level']}." in plain and 'class="break"' not in html
+
+
+def test_exposure_stands_in_plain_words_and_by_zone(case, tmp_path):
+    rows, columns = np.arange(2.0, 200, 4), np.arange(3.0, 240, 5)[: len(np.arange(2.0, 200, 4))]
+    houses = Points(name="houses <b>", xy=xy_of(rows[: len(columns)], columns))
+    roads = Lines(name="roads", parts=[xy_of(np.array([10.0, 10.0]), np.array([0.0, 239.0]))])
+    given = {"regions": case.regions, "region_field": "name", "exposed": [houses, roads]}
+    summary = run(case, tmp_path, html=True, **given)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    plain = html[html.index("The map in plain words") : html.index("In short")]
+    assert f"of {len(houses):,} of houses &lt;b&gt; and" in plain and "km of roads." in plain
+    by_zone = html[html.index("Exposure by zone") :]
+    cells = re.findall("<td[^>]*>(.*?)</td>", by_zone[: by_zone.index("</table>")])
+    counts = [int(cell.split()[0].replace(",", "")) for cell in cells[1:7]]  # five zones and no zone
+    assert sum(counts) == len(houses) and cells[0].startswith("houses") and cells[8] == "roads, km"
+    regions = re.findall(r"<td[^>]*>(\d+) of (\d+)</td>", plain)
+    total, parts = regions[-1], regions[:-1]
+    assert [sum(int(part[place]) for part in parts) for place in (0, 1)] == list(map(int, total))
+    assert "houses" not in [one.scope.name for one in summary.results]
 
 
 def test_given_stable_points_are_used(case, tmp_path):

@@ -500,6 +500,8 @@ PROJECT = [
     raster("ground", "", name="dem_30m"),
     LayerInfo("slides", "Landslides 2020", POINT, fields=("fid", "scale")),
     LayerInfo("rivers", "rivers", LINE),
+    LayerInfo("houses", "gis_osm_buildings", POLYGON, fields=("fclass",)),
+    LayerInfo("streets", "gis_osm_roads", LINE, fields=("fclass",)),
     LayerInfo("rocks", "岩性图", POLYGON),
     LayerInfo("windows", "training", POLYGON, fields=("subset", "kind", "landslide_share", "seed")),
     LayerInfo("climate", "zones of rain", POLYGON, fields=("Alpha", "Beta")),
@@ -508,7 +510,8 @@ PROJECT = [
 
 EXPECTED = """
 STACK stack, REFERENCE stack, LABELS labels, SAFETY_FACTOR safety, SUSCEPTIBILITY map, ZONES zones, DEM ground,
-OUT_OF_FOLD held_out, LANDSLIDES slides, RIVERS rivers, LITHOLOGY rocks, WINDOWS windows, CLIMATE climate
+OUT_OF_FOLD held_out, LANDSLIDES slides, RIVERS rivers, LITHOLOGY rocks, WINDOWS windows, CLIMATE climate,
+BUILDINGS houses, ROADS streets
 """
 EXPECTED = dict(pair.split() for pair in EXPECTED.split(","))
 EXPECTED |= dict.fromkeys(["FAULTS", "REGIONS", "AREA", "STABLE", "UNKNOWN"])

@@ -40,7 +40,10 @@ crossvalidate: KIND STACK LABELS LANDSLIDES [SAFETY_FACTOR] FOLDS RANDOM_SPLIT [
     [SCHEDULER] OUTPUT [OUTPUT_MORE] [OUTPUT_HTML] OUTPUT_TABLE
     [OUTPUT_FOLDS]
 validatewithpoints: SUSCEPTIBILITY LANDSLIDES [STABLE] [ZONES] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] THRESHOLD
-    DISTANCE REPEATS SEED [OUT_OF_FOLD] [STACK] [SAFETY_FACTOR] OUTPUT_HTML OUTPUT_TABLE [OUTPUT_POINTS]
+    DISTANCE REPEATS SEED [OUT_OF_FOLD] [STACK] [SAFETY_FACTOR] [BUILDINGS] [ROADS] [EXPOSURE] OUTPUT_HTML OUTPUT_TABLE
+    [OUTPUT_POINTS]
+exposurebyzone: ZONES [BUILDINGS] [BUILDINGS_FIELD] [ROADS] [ROADS_FIELD] [EXPOSURE] [REGIONS] [REGION_FIELD] COUNT_IN
+    [OUTPUT] OUTPUT_TABLE
 explainsusceptibility: STACK MODEL LABELS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_LEADING]
 comparemodels: SUSCEPTIBILITY LANDSLIDES [STABLE] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] REPEATS SEED [NAMES]
     [THRESHOLD] [DISTANCE] [SHARES] [POLYGON_MODE] OUTPUT_HTML OUTPUT_TABLE [OUTPUT_DIFFERENCE]
@@ -80,6 +83,7 @@ trainpcum PRECISION: auto fp32 bf16 fp16
 traincomparisonmodel KIND: unet bpnn resnet logistic_regression random_forest frequency_ratio weights_of_evidence \
     gradient_boosting gam
 predictsusceptibility PRECISION: auto fp32 bf16 fp16
+exposurebyzone COUNT_IN: largest_part highest_zone
 classifyzones METHOD: area_shares equal_interval natural_breaks landslide_share breaks
 validatewithpoints SUBSET: all train validation test
 comparemodels SUBSET: all train validation test

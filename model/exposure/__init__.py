@@ -1,0 +1,1 @@
+"""Exposure: buildings, roads and other things by susceptibility zone and region."""
