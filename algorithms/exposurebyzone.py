@@ -34,7 +34,7 @@ class ExposureByZone(ScarpAlgorithm):
         "OUTPUT": "Table with a row for each layer, kind, region and zone: number of points or polygons, length in m, "
         "area in m², and the share of the layer in that region. The region all is the whole map; zone 0 is land of "
         "the map without a zone.",
-        "OUTPUT_TABLE": "The same as a file.",
+        "OUTPUT_TABLE": "The same table as a CSV file.",
     }
 
     def define(self) -> None:

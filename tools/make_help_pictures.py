@@ -19,13 +19,18 @@ from matplotlib import colormaps
 from PIL import Image
 from qgis.core import (
     QgsApplication,
+    QgsFeature,
+    QgsGeometry,
+    QgsLineSymbol,
     QgsMapLayer,
     QgsMapRendererCustomPainterJob,
     QgsMapSettings,
+    QgsMarkerSymbol,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsRasterLayer,
     QgsRectangle,
+    QgsSingleSymbolRenderer,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QByteArray, QRectF, QSize, Qt
@@ -109,6 +114,35 @@ def draw_stack(path: Path, name: str) -> None:
                 (place % across * (width + gap), place // across * (height + gap)),
             )
     keep(picture, name)
+
+
+def draw_exposure(rivers: Path, below: list[QgsMapLayer], name: str) -> None:
+    """Draw a road along the rivers, and houses beside it, over zones."""
+    road, houses = (QgsVectorLayer(f"{kind}?crs=EPSG:4326", kind, "memory") for kind in ("LineString", "Point"))
+    shapes: dict[QgsVectorLayer, list[QgsGeometry]] = {road: [], houses: []}
+    for river in QgsVectorLayer(str(rivers), "rivers").getFeatures():
+        beside = river.geometry().simplify(60).offsetCurve(150, 4, QgsGeometry.JoinStyleRound, 2)
+        shapes[road].append(beside)
+        for number, metres in enumerate(np.arange(200, beside.length(), 260)):
+            house = beside.offsetCurve(-90 if number % 3 else 110, 4, QgsGeometry.JoinStyleRound, 2).interpolate(metres)
+            shapes[houses].append(house)
+    for item, symbol in (
+        (road, QgsLineSymbol.createSimple({"line_color": "#26323d", "line_width": "0.5"})),
+        (
+            houses,
+            QgsMarkerSymbol.createSimple(
+                {"name": "square", "color": "white", "outline_color": "#26323d", "size": "1.6"}
+            ),
+        ),
+    ):
+        item.setCrs(below[-1].crs())
+        features = []
+        for shape in shapes[item]:
+            features.append(QgsFeature())
+            features[-1].setGeometry(shape)
+        item.dataProvider().addFeatures(features)
+        item.setRenderer(QgsSingleSymbolRenderer(symbol))
+    draw_map([houses, road, *below], name, 0.45)
 
 
 def draw_figure(report: Path, words: str, name: str) -> None:
@@ -239,6 +273,7 @@ def draw(demo: Path, made: Path) -> None:
     )
     draw_map([layer(susceptibility, "susceptibility"), relief()], "predictsusceptibility")
     draw_map([layer(zones, "zones"), relief()], "classifyzones")
+    draw_exposure(demo / "data" / "rivers.gpkg", [layer(zones, "zones"), relief()], "exposurebyzone")
     draw_map([layer(made / "warning.tif", "warning"), relief()], "rainfallwarning")
     draw_figure(demo / "report.html", "ROC curve", "validatewithpoints")
     draw_map([layer(made / "difference.tif", "difference"), relief()], "comparemodels")
