@@ -56,6 +56,10 @@ class SubProgress:
         """Whether the parent was cancelled."""
         return self._parent.cancelled()
 
+    def moved(self, final: str, beside: str) -> None:
+        """Pass on where an output is."""
+        tell_moved(self._parent, final, beside)
+
 
 class WarningLog(SubProgress):
     """Passes everything on and keeps each warning once, for report and record."""
@@ -75,6 +79,26 @@ def stop_if_cancelled(progress: Progress) -> None:
     """Raise :class:`Cancelled` if the user asked to stop; call it at least once a second of work."""
     if progress.cancelled():
         raise Cancelled()
+
+
+def tell_moved(progress: Progress, final: str, beside: str) -> None:
+    """Tell that an output is beside its name, where a file is that another program has open.
+
+    A progress with a method ``moved`` gets both paths, any other a warning.
+    """
+    moved = getattr(progress, "moved", None)
+    if moved is not None:
+        moved(final, beside)
+    else:
+        progress.warn(moved_text(final, beside))
+
+
+def moved_text(final: str, beside: str) -> str:
+    """Return the warning for an output that could not replace an open file."""
+    return (
+        f"{final} could not be replaced, because it is open in this or another program, and stays as it was. The new "
+        f"result is complete: {beside}."
+    )
 
 
 FEW_SECONDS = 7.5  # seconds below which a duration is "a few seconds"

@@ -20,7 +20,7 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
 )
 from qgis.PyQt.QtGui import QIcon
 
-from ...model.errors import ScarpError
+from ...model.errors import OutputNotWritable, ScarpError
 from ...model.options import Options
 from ...model.outputs.atomic import output_lock
 from ...model.report.settings import DocumentDetails
@@ -34,6 +34,7 @@ from .arguments import Arguments
 from .details import stored_details
 from .feedback import FeedbackProgress, failure
 from .messages import shown
+from .open_layers import layers_of, moved_results, released_layers
 from .output_files import require_output_files
 from .parameters import Definition, parameter_problem, with_option_words
 from .record import record_call
@@ -267,16 +268,19 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: Any
     ) -> dict[str, Any]:
         """Run the algorithm; every failure becomes a ``QgsProcessingException`` with a message for the user."""
-        progress = FeedbackProgress(feedback, self)
+        progress = FeedbackProgress(feedback, self, context.project())
         try:
-            with contextlib.ExitStack() as lock_stack:
+            # Layers and locks are held until the record is complete: it must be that of these outputs.
+            with contextlib.ExitStack() as held:
                 with Core(self.REQUIRED_MODULES, progress, labels=self._labels) as core:
                     arguments = Arguments(self, parameters, context, progress, core)
                     arguments.check_outputs()
+                    held.enter_context(released_layers(context.project(), arguments.written_paths()))
+                    arguments.check_writable()
                     core.require()
-                    # Held until the record is complete: it must be that of these outputs.
-                    lock_stack.enter_context(output_lock(arguments.written_paths()))
+                    held.enter_context(output_lock(arguments.written_paths()))
                     results = {**self.files(arguments), **self.compute(arguments)}
+                results = moved_results(context, results, progress.outputs_moved)
                 record_call(arguments, results)
             for name, style in self.STYLES.items():
                 style_output(context, results.get(name), style)
@@ -289,7 +293,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         except QgsProcessingException:
             raise
         except ScarpError as error:
-            raise failure(error, self.title(), feedback, shown(self, str(error))) from error
+            text = shown(self, str(error))
+            if isinstance(error, OutputNotWritable):
+                text += layers_of(context.project(), str(error))
+            raise failure(error, self.title(), feedback, text) from error
         except Exception as error:
             raise failure(error, self.title(), feedback) from error
 

@@ -376,12 +376,14 @@ class Arguments:
         self.context.setLayersToLoadOnCompletion(waiting)
 
     def check_outputs(self) -> None:
-        """Raise before long work if an output cannot be written or would overwrite what is no result of its kind."""
+        """Raise before long work if an output would overwrite what is no result of its kind."""
+        require_output_files(self.algorithm, self.parameters, self.context)
+
+    def check_writable(self) -> None:
+        """Raise before long work if an output cannot be written; layers that show it must have let go of it."""
         from ...model.outputs.atomic import check_writable
 
-        require_output_files(self.algorithm, self.parameters, self.context)
-        for path in self._output_paths():
-            check_writable(path)
+        check_writable(*self._output_paths())
 
     def _output_paths(self) -> list[str]:
         definitions = self.algorithm.destinationParameterDefinitions()

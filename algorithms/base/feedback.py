@@ -8,17 +8,18 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
-from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsProcessingMultiStepFeedback  # type: ignore[attr-defined]  # the stubs lack the exceptions
+from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsProcessingMultiStepFeedback, QgsProject  # type: ignore[attr-defined]  # the stubs lack the exceptions
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QThread
 from qgis.PyQt.QtWidgets import QApplication, QDockWidget, QWidget
 
 from ...model.errors import ScarpError
 from ...model.memory import is_out_of_memory
-from ...model.progress import FEW_SECONDS
+from ...model.progress import FEW_SECONDS, moved_text
 from ...processing_provider.dependencies import load_error_message
 from ...running.core import UnexpectedCoreError
 from ...translation import tr
 from .messages import shown
+from .open_layers import layers_of
 
 MIN_ELAPSED, MIN_FRACTION = 10.0, 0.02  # seconds and share of the work before which nothing is estimated
 STEADY = 1.4  # ratio of the rates in the last two thirds of the time up to which the rest is foreseen
@@ -86,8 +87,12 @@ class ProgressEstimator:
 class FeedbackProgress:
     """The core's ``Progress``, passed on to QGIS; in a window with the labels of an algorithm's parameters."""
 
-    def __init__(self, feedback: QgsProcessingFeedback, algorithm: Any = None) -> None:
-        self.feedback, self._algorithm = feedback, algorithm
+    def __init__(
+        self, feedback: QgsProcessingFeedback, algorithm: Any = None, project: QgsProject | None = None
+    ) -> None:
+        """Pass everything on to the feedback; the project has the layers that keep a file open."""
+        self.feedback, self._algorithm, self._project = feedback, algorithm, project
+        self.outputs_moved: dict[str, str] = {}  # where outputs are that could not have their names
         self._percent = -1.0
         self._estimator = ProgressEstimator(time.monotonic())
         self._time_left = ""
@@ -117,6 +122,11 @@ class FeedbackProgress:
 
     def _shown(self, text: str) -> str:
         return text if self._algorithm is None else shown(self._algorithm, text)
+
+    def moved(self, final: str, beside: str) -> None:
+        """Keep where an output is that could not replace an open file, and warn."""
+        self.outputs_moved[final] = beside
+        self.warn(moved_text(final, beside) + layers_of(self._project, final))
 
     def cancelled(self) -> bool:
         """Whether the user pressed Cancel."""

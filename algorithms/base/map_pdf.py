@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from qgis.core import (
     QgsColorRampShader,
@@ -46,15 +45,17 @@ from qgis.core import (
     QgsVectorLayer,
     QgsVectorLayerSimpleLabeling,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QObject, Qt, QThread, pyqtSignal, pyqtSlot
+from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QColor, QFont, QFontMetrics, QPainter
 from qgis.PyQt.QtXml import QDomDocument
 
 from ...model.errors import OutputNotWritable
 from ...model.outputs.atomic import atomic_output
-from ...model.progress import Progress, stop_if_cancelled
+from ...model.outputs.transaction import output_transaction
+from ...model.progress import Progress, stop_if_cancelled, tell_moved
 from ...model.report.settings import SHEETS
 from ...translation import tr
+from .main_thread import run_in_main_thread
 from .sheet_layout import (
     GAP,
     LOGO_HEIGHT,
@@ -85,52 +86,12 @@ def has_fonts() -> bool:
     return bool(QFontMetrics(QFont()).inFont("A"))
 
 
-class _MainThreadCall(QObject):
-    _requested = pyqtSignal()
-
-    def __init__(self, function: Callable[[], None]) -> None:
-        super().__init__()
-        self._function = function
-        self.future: Future[None] = Future()
-        self.moveToThread(QCoreApplication.instance().thread())
-        self._requested.connect(self._call, Qt.ConnectionType.QueuedConnection)
-        _pending_calls.add(self)
-        self._requested.emit()
-
-    @pyqtSlot()
-    def _call(self) -> None:
-        if self.future.set_running_or_notify_cancel():
-            try:
-                self.future.set_result(self._function())
-            except Exception as error:
-                self.future.set_exception(error)
-        _pending_calls.discard(self)
-
-
-_pending_calls: set[_MainThreadCall] = set()
-"""Keeps a reference until the main thread has run the call, even if nobody waits for it any more."""
-
-
-def run_in_main_thread(function: Callable[[], None], progress: Progress) -> None:
-    """Call a function in the main thread and wait for it; ``Cancelled`` is raised even while the window is busy."""
-    if QThread.currentThread() == QCoreApplication.instance().thread():
-        function()
-        return
-    future = _MainThreadCall(function).future
-    try:
-        while not wait([future], 0.1).done:
-            stop_if_cancelled(progress)
-    finally:
-        future.cancel()
-    future.result()
-
-
 def write_pdf(output: str | os.PathLike[str], sheet: Any, paper: str, progress: Progress) -> None:
     """Write a ``model.report.map_sheet.MapSheet`` on paper of ``SHEETS`` as PDF, completely or not at all.
 
     Raises ``OutputNotWritable`` if the file cannot be written; ``Cancelled`` if the user cancels.
     """
-    with atomic_output(output) as temporary:
+    with output_transaction() as moved, atomic_output(output) as temporary:
         run_in_main_thread(lambda: _draw(str(temporary), sheet, paper), progress)
         # The exporter's result says nothing: Qt ignores a full disk and reports success.
         content = temporary.read_bytes() if temporary.is_file() else b""
@@ -141,6 +102,8 @@ def write_pdf(output: str | os.PathLike[str], sheet: Any, paper: str, progress: 
             )
             raise OutputNotWritable(text.format(path=output))
         stop_if_cancelled(progress)
+    for final, beside in moved.items():
+        tell_moved(progress, str(final), str(beside))
 
 
 def _draw(path: str, sheet: Any, paper: str) -> None:

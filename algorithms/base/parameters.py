@@ -39,6 +39,7 @@ from qgis.core import (
 
 from ...model.errors import FieldUnusable, ParameterMissing, ScarpError
 from ...model.options import Option
+from ...model.outputs.transaction import fold_case
 from ...model.texts import REPLACEMENT, join_names, shorten
 from ...translation import tr
 from .messages import in_words
@@ -117,7 +118,7 @@ def output_path(value: Any) -> str | None:
 
 def absolute_path(path: str) -> str:
     """Return a path under which a file can be compared with others: real, and in one case where case is ignored."""
-    return os.path.normcase(os.path.realpath(path))
+    return fold_case(os.path.realpath(path))
 
 
 def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -> int:

@@ -33,9 +33,10 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
 from qgis.PyQt.QtCore import QMetaType, QVariant
 
 from ...model.errors import OutputNotWritable
-from ...model.outputs.transaction import commit, output_transaction, temp_path_beside
+from ...model.outputs.transaction import commit, output_transaction, place_of, temp_path_beside
 from ...translation import tr
 from .arguments import Arguments
+from .feedback import FeedbackProgress
 from .parameters import output_path
 
 WkbType = QgsWkbTypes.Type
@@ -57,11 +58,12 @@ _SHAPEFILE_LENGTH = 10  # letters of a field's name that a Shapefile keeps
 
 
 @contextlib.contextmanager
-def atomic_layer(path: str) -> Iterator[Path]:
+def atomic_layer(path: str, progress: FeedbackProgress) -> Iterator[Path]:
     """Give a place to write a vector file to; it takes its final name only when the block succeeds.
 
-    The place has the same file name, after which a GeoPackage names its layer, in a hidden folder beside. Raises
-    ``OutputNotWritable`` if the file cannot be written.
+    The place has the same file name, after which a GeoPackage names its layer, in a hidden folder beside. The progress
+    is told if a file there is open, so that the new one is beside it. Raises ``OutputNotWritable`` if the file cannot
+    be written.
     """
     final = Path(path)
     folder = temp_path_beside(final, ".part")
@@ -69,13 +71,16 @@ def atomic_layer(path: str) -> Iterator[Path]:
         folder.mkdir()
         yield folder / final.name
         made = sorted(folder.iterdir(), key=lambda item: item.suffix.lower() not in _SHAPEFILE_SIDECARS)
-        with output_transaction():
+        with output_transaction() as moved:
+            place = place_of(final, (final.parent / item.name for item in made))
             for item in made:
                 # SQLite would apply a journal of the older file to the new one.
-                for suffix in _SQLITE_SIDECARS:
+                for suffix in _SQLITE_SIDECARS if place == final else ():
                     with contextlib.suppress(OSError):
                         (final.parent / f"{item.name}{suffix}").unlink()
-                commit(item, final.parent / item.name)
+                commit(item, final.parent / f"{place.stem}{item.name[len(final.stem) :]}")
+        for name, beside in moved.items():
+            progress.moved(str(name), str(beside))
     except OutputNotWritable as error:
         # The user knows the file by its final name.
         raise OutputNotWritable(str(error).replace(str(folder / final.name), str(final))) from error
@@ -112,7 +117,7 @@ def write_sink(
     if path is None:
         return _fill_sink(arguments, name, value, layer, rows)
     loads = isinstance(value, QgsProcessingOutputLayerDefinition)
-    with atomic_layer(path) as temporary:
+    with atomic_layer(path, arguments.progress) as temporary:
         target: Any = str(temporary)
         if loads:
             # The temporary file must not be loaded into the project.
@@ -120,7 +125,9 @@ def write_sink(
             target.sink, target.destinationProject = QgsProperty.fromValue(str(temporary)), None
         written = _fill_sink(arguments, name, target, layer, rows)
     # QGIS adds a suffix to a file without one.
-    destination = path + written[len(str(temporary)) :]
+    suffix = written[len(str(temporary)) :]
+    moved = arguments.progress.outputs_moved
+    destination = moved.get(path + suffix) or moved.get(path, path) + suffix
     if loads and value.destinationProject is not None:
         title = value.destinationName or arguments.algorithm.parameterDefinition(name).description()
         hint = QgsProcessingUtils.LayerHint.Vector

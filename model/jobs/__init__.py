@@ -20,6 +20,7 @@ from typing import Any, Callable
 
 from ..errors import MessageInvalid
 from ..outputs.transaction import output_transaction
+from ..progress import tell_moved
 
 JOBS = Path(__file__).resolve().parent
 Bounds = tuple[float, float, float, float]
@@ -76,7 +77,10 @@ def job(name: str) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def in_transaction(*values: Any, **named: Any) -> Any:
-        with output_transaction():
-            return function(*values, **named)
+        with output_transaction() as moved:
+            result = function(*values, **named)
+        for final, beside in moved.items():
+            tell_moved(named["progress"], str(final), str(beside))
+        return result
 
     return in_transaction

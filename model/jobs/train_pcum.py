@@ -20,7 +20,7 @@ from ..networks.unet import NONE
 from ..options import automatic_values
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, read_record, sha256, versions
-from ..outputs.transaction import commit_partial
+from ..outputs.transaction import commit_partial, where_written
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import training_inputs, warn_stale_inputs
 from ..report.settings import DocumentDetails
@@ -269,9 +269,10 @@ class TrainingRun:
             self._tell_calibrated(model, counts, data.where)
         data.give_index(model, self, grid)
         save_model(model, self.output)
+        written = str(where_written(self.output))
         result = TrainingResult(
-            model=self.output,
-            sha256=sha256(self.output),
+            model=written,
+            sha256=sha256(written),
             windows=data.features(grid, settings.seed),
             subsets=subsets,
             settings=settings,
@@ -286,7 +287,7 @@ class TrainingRun:
         except OutputNotWritable as error:
             # A model that took hours to train is kept.
             commit_partial()
-            raise OutputNotWritable(f"{error} The model is complete and stays: {self.output}.") from error
+            raise OutputNotWritable(f"{error} The model is complete and stays: {written}.") from error
         used = {
             "metrics": result.metrics,
             "verdict": verdict.as_dict(),

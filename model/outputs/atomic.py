@@ -20,14 +20,18 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from ..errors import OutputNotWritable
 from ..safe_json import parse_json
 from .transaction import (
     RECORD_SUFFIX,
     commit,
+    fold_case,
+    is_open,
     is_sidecar,
     name_hash,
+    place_of,
     register_folder,
     remove_orphans,
     remove_temp_file,
@@ -44,6 +48,7 @@ except ImportError:
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 LOCK_SUFFIX = ".writing"
 WINDOWS = os.name == "nt"
+WINDOWS_PATH = 259  # characters of a path that Windows allows unless it is told to allow more
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]) *(\..*)?", re.IGNORECASE | re.DOTALL)
 _LOCKED_ERRNOS = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 _LOCK_OFFSET = 1 << 30  # on Windows, where nobody can read locked bytes, beyond the text about the owner
@@ -87,11 +92,13 @@ def atomic_output_folder(output: str | os.PathLike) -> Iterator[Path]:
         with _output_errors(final, temporary, "Check that the disk has room, or choose another place for the output."):
             temporary.mkdir()
             yield temporary
-            if not final.is_dir():
-                final.mkdir()
-                register_folder(final)
-            for item in sorted(temporary.iterdir()):
-                commit(item, final / item.name)
+            made = sorted(temporary.iterdir())
+            folder = place_of(final, (final / item.name for item in made))
+            if not folder.is_dir():
+                folder.mkdir()
+                register_folder(folder)
+            for item in made:
+                commit(item, folder / item.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -156,15 +163,38 @@ def _check_on_windows(final: Path) -> None:
             f"The output {final} cannot have this name: Windows keeps it for a device, or drops its last character. "
             "Choose another one."
         )
-    if final.is_file():
-        try:
-            # Changes nothing, but needs what replacing the file will need.
-            os.rename(final, final)
-        except PermissionError as error:
-            raise OutputNotWritable(
-                f"{final} cannot be replaced: it is open, probably as a layer of this project. Remove the layer from "
-                "the project, close other programs that show it, or choose another name."
-            ) from error
+    longest = _longest_path(final)
+    if longest > WINDOWS_PATH and not _allows_long_paths():
+        raise OutputNotWritable(
+            f"The output {final} cannot have this name: it needs paths of up to {longest} characters, and Windows "
+            f"allows {WINDOWS_PATH}. Choose a shorter name or a folder nearer to the root of its drive."
+        )
+    if is_open(final):
+        raise OutputNotWritable(
+            f"{final} cannot be replaced: it is open, probably as a layer of this project. Remove the layer from "
+            "the project, close other programs that show it, or choose another name."
+        )
+
+
+def _longest_path(final: Path) -> int:
+    """Return the characters of the longest path that is made for an output: its record, or a temporary file of it."""
+    path = Path(os.path.abspath(final))
+    record = path if is_sidecar(path) else Path(f"{path}{RECORD_SUFFIX}")
+    # The hash of the name and a number of the file, then what GDAL may put beside it.
+    temporary = len(f".{record.stem[:40]}.{'0' * 16}.part{record.suffix}.aux.xml")
+    return max(len(str(record)), len(str(path.parent)) + 1 + temporary)
+
+
+def _allows_long_paths() -> bool:
+    """Return whether Windows allows paths of any length to programs that opt in, as Python does."""
+    try:
+        import winreg
+
+        registry: Any = winreg
+        with registry.OpenKey(registry.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+            return bool(registry.QueryValueEx(key, "LongPathsEnabled")[0])
+    except (ImportError, OSError):
+        return False
 
 
 def write_text(output: str | os.PathLike, text: str) -> None:
@@ -183,7 +213,7 @@ def output_lock(outputs: Iterable[str | os.PathLike]) -> Iterator[None]:
     with contextlib.ExitStack() as locks:
         for output in outputs:
             final = Path(os.path.abspath(output))
-            place = os.path.normcase(os.path.join(os.path.realpath(final.parent), final.name))
+            place = fold_case(os.path.join(os.path.realpath(final.parent), final.name))
             if place not in held:
                 held[place] = _lock(final)
                 locks.callback(_release, final, held[place])

@@ -21,7 +21,7 @@ from ..errors import OutputNotWritable
 from ..safe_json import read_json
 from ..virtual_rasters import VRT_PREFIX, raster_file
 from .atomic import write_text
-from .transaction import RECORD_SUFFIX
+from .transaction import RECORD_SUFFIX, where_written
 
 Values = Mapping[str, Any]
 LIBRARIES = ("torch", "numpy", "rasterio", "scikit-learn", "safetensors")
@@ -64,7 +64,7 @@ class RunRecord:
 
     def write(self, outputs: Mapping[str, str | os.PathLike | None], **results: Any) -> None:
         """Write ``OUTPUT.run.json`` beside every output by name that is not ``None``; results must be JSON-able."""
-        written = {name: str(path) for name, path in outputs.items() if path is not None}
+        written = {name: str(where_written(path)) for name, path in outputs.items() if path is not None}
         content = {
             **self.content,
             "inputs": self.inputs(),

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
+import itertools
 import json
 import os
 import re
 import shutil
+import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ..safe_json import parse_json
 
@@ -84,7 +86,12 @@ def temp_path_beside(final: Path, ending: str) -> Path:
 
 def name_hash(name: str) -> str:
     """Return eight hexadecimal digits that identify the output in the names of its temporary files."""
-    return hashlib.sha256(os.path.normcase(name).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return hashlib.sha256(fold_case(name).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def fold_case(path: str) -> str:
+    """Return a path or name in one case where the system's usual disks ignore case: on Windows and macOS."""
+    return path.casefold() if sys.platform == "darwin" else os.path.normcase(path)
 
 
 def remove_temp_file(temporary: Path) -> None:
@@ -129,30 +136,98 @@ class CommittedFile:
 
 
 _committed: ContextVar[list[CommittedFile] | None] = ContextVar("committed files", default=None)
+_moved: ContextVar[dict[Path, Path] | None] = ContextVar("outputs beside a file that is open", default=None)
 
 
 @contextlib.contextmanager
-def output_transaction() -> Iterator[None]:
-    """Run a block whose outputs stay only if it succeeds; see :func:`commit`."""
+def output_transaction() -> Iterator[dict[Path, Path]]:
+    """Run a block whose outputs stay only if it succeeds; see :func:`commit`.
+
+    Yields where outputs are, by the name asked for, that could not replace a file because another program has it open.
+    """
     # The disk may fill up after the map: without its record or table it would look like that of a successful run.
     committed: list[CommittedFile] = []
-    token = _committed.set(committed)
+    moved: dict[Path, Path] = {}
+    tokens = _committed.set(committed), _moved.set(moved)
     try:
-        yield
+        yield moved
     except BaseException:
         roll_back(committed)
         raise
     finally:
-        _committed.reset(token)
+        _committed.reset(tokens[0])
+        _moved.reset(tokens[1])
         _discard_backups(committed)
+
+
+def where_written(output: str | os.PathLike) -> Path:
+    """Return where an output of this transaction is: under its name, or beside a file that could not be replaced.
+
+    What lies beside an output, such as its run record, goes with it.
+    """
+    path = Path(output)
+    for final, beside in (_moved.get() or {}).items():
+        if path == final or final in path.parents:
+            return beside / path.relative_to(final)
+        for suffix in SIDECAR_SUFFIXES:
+            if path == Path(f"{final}{suffix}"):
+                return Path(f"{beside}{suffix}")
+        sibling = _sibling_suffix(final)
+        if sibling and path == final.with_suffix(sibling):
+            return beside.with_suffix(sibling)
+    return path
+
+
+def place_of(output: Path, files: Iterable[Path]) -> Path:
+    """Return where an output of several files goes that belong together: its name, or a free one if a file is open."""
+    moved = _moved.get()
+    if moved is None or not any(map(is_open, files)):
+        return output
+    moved[output] = free_name_beside(output)
+    return moved[output]
+
+
+def free_name_beside(final: Path) -> Path:
+    """Return a name that no file has, for an output that cannot replace a file: ``map_2.tif`` for ``map.tif``."""
+    names = (final.with_name(f"{final.stem}_{number}{final.suffix}") for number in itertools.count(2))
+    return next(name for name in names if not _is_taken(name))
+
+
+def _is_taken(name: Path) -> bool:
+    sibling = _sibling_suffix(name)
+    beside = [Path(f"{name}{suffix}") for suffix in SIDECAR_SUFFIXES]
+    return any(map(os.path.lexists, [name, *beside, *([name.with_suffix(sibling)] if sibling else [])]))
+
+
+def _sibling_suffix(final: Path) -> str:
+    """Return the suffix of the file that is written beside an output in the place of its own suffix; empty for none."""
+    return {".csv": ".json", ".tif": ".qml", ".tiff": ".qml"}.get(final.suffix.lower(), "")
 
 
 def replace(source: str | os.PathLike, final: str | os.PathLike) -> None:
     """Rename a file as ``os.replace`` does; on Windows, where a virus scanner may hold it, try for some seconds."""
+    _try_for_seconds(lambda: os.replace(source, final))
+
+
+def is_open(path: Path) -> bool:
+    """Whether a file cannot be replaced because it is open, in this or another program; only Windows forbids that."""
+    if not path.is_file():
+        return False
+    try:
+        # Changes nothing, but needs what replacing the file will need.
+        _try_for_seconds(lambda: os.rename(path, path))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _try_for_seconds(rename: Callable[[], None]) -> None:
     end = time.monotonic() + RETRY_SECONDS
     while True:
         try:
-            os.replace(source, final)
+            rename()
             return
         except PermissionError:
             if time.monotonic() >= end:
@@ -169,11 +244,28 @@ def commit_partial() -> None:
 
 
 def commit(temporary: Path, final: Path) -> None:
-    """Rename a complete temporary file to its final name; inside :func:`output_transaction` this can be rolled back."""
-    committed = _committed.get()
-    if committed is None:
+    """Rename a complete temporary file to its final name; inside :func:`output_transaction` this can be rolled back.
+
+    A file there that cannot be replaced because another program has it open, as Windows forbids, stays; the new one
+    gets a free name beside it, see :func:`where_written`. Outside of a transaction it raises PermissionError.
+    """
+    committed, moved = _committed.get(), _moved.get()
+    if committed is None or moved is None:
         replace(temporary, final)
         return
+    place = where_written(final)
+    try:
+        _commit(temporary, place, committed)
+    except PermissionError:
+        if not place.is_file():
+            raise
+        beside = free_name_beside(place)
+        _commit(temporary, beside, committed)
+        moved[final] = beside
+
+
+def _commit(temporary: Path, final: Path, committed: list[CommittedFile]) -> None:
+    done = len(committed)
     previous = next((one for one in committed if one.final == final), None)
     backup, can_be_undone = (previous.backup if previous else None), True
     if previous is None and final.is_file():
@@ -193,6 +285,9 @@ def commit(temporary: Path, final: Path) -> None:
     except OSError:
         if previous is None and backup is not None:
             _remove(backup)
+        # The older file stays, and so must what lies beside it.
+        roll_back(committed[done:])
+        del committed[done:]
         raise
     if previous is not None:
         committed.remove(previous)

@@ -20,10 +20,13 @@ another dataclass         ``{"$record": {field: value}}``, in results only; read
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import itertools
 import json
 import math
+import os
 import re
 import threading
 from pathlib import Path, PurePath
@@ -238,6 +241,7 @@ class MessageDecoder:
 CALL, CANCEL, ANSWER = "call", "cancel", "answer"  # sent by QGIS: run a job, stop it, and the result of a callback
 PROGRESS, WARNING, FUNCTION, RESULT, ERROR = "progress", "warning", "function", "result", "error"
 """Sent by the worker process: progress, a warning, a callback, and how the job ended."""
+MOVED = "moved"  # sent by the worker process: an output is beside its name; see ``progress.tell_moved``
 HEARTBEAT = "beat"  # sent by the worker process while a job is silent
 SEARCH_PATH = "search_path.json"  # file in the run's folder with the folders where the process looks for libraries
 
@@ -261,8 +265,14 @@ class Channel:
             message["file"] = name
         line = json.dumps(message).encode("ascii") + b"\n"
         with self._lock:
-            self._stream.write(line)
-            self._stream.flush()
+            try:
+                self._stream.write(line)
+                self._stream.flush()
+            except OSError as error:
+                # What Windows says of a pipe that nobody reads any more.
+                if error.errno != errno.EINVAL:
+                    raise
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from error
         return encoder.functions
 
 
@@ -284,5 +294,7 @@ def _take(folder: Path, name: str) -> bytearray:
     with open(path, "rb") as stream:
         content = bytearray(path.stat().st_size)
         stream.readinto(content)
-    path.unlink()
+    # On Windows a virus scanner may hold it; the folder is removed when the run ends.
+    with contextlib.suppress(OSError):
+        path.unlink()
     return content

@@ -19,7 +19,20 @@ from ..memory import is_out_of_memory
 from ..outputs.atomic import DISK_ERRORS
 from ..outputs.transaction import start_journal, undo_unfinished_run
 from ..parameter_names import labels_of_run
-from .protocol import ANSWER, CALL, CANCEL, ERROR, FUNCTION, HEARTBEAT, PROGRESS, RESULT, WARNING, Channel, read_message
+from .protocol import (
+    ANSWER,
+    CALL,
+    CANCEL,
+    ERROR,
+    FUNCTION,
+    HEARTBEAT,
+    MOVED,
+    PROGRESS,
+    RESULT,
+    WARNING,
+    Channel,
+    read_message,
+)
 
 SHUTDOWN_TIMEOUT = 5.0  # seconds that a job may take to stop once QGIS is gone; then the process ends in any case
 HEARTBEAT_INTERVAL = 5.0  # seconds between two heartbeats while a job runs
@@ -156,6 +169,10 @@ class _ChannelProgress:
 
     def warn(self, text: str) -> None:
         self._worker.channel.send(WARNING, text)
+
+    def moved(self, final: str, beside: str) -> None:
+        """Tell QGIS that an output is beside its name."""
+        self._worker.channel.send(MOVED, [final, beside])
 
     def cancelled(self) -> bool:
         return self._worker.cancelled.is_set()

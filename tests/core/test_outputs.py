@@ -562,6 +562,97 @@ def test_a_file_that_windows_holds_open_is_refused_before_the_work(tmp_path, mon
     check_writable(tmp_path / "new.tif")
 
 
+@pytest.mark.parametrize("name", ["a.tif", f"{'a' * 150}.safetensors"])
+def test_a_path_that_windows_does_not_allow_is_refused_before_the_work(tmp_path, monkeypatch, name):
+    """The temporary file of the run record is longer than the output, up to forty letters of the name."""
+    monkeypatch.setattr(module, "WINDOWS", True)
+    final = tmp_path / name
+    monkeypatch.setattr(module, "WINDOWS_PATH", module._longest_path(final))
+    check_writable(final)
+    monkeypatch.setattr(module, "WINDOWS_PATH", module._longest_path(final) - 1)
+    with pytest.raises(OutputNotWritable, match="Choose a shorter name"):
+        check_writable(final)
+    monkeypatch.setattr(module, "_allows_long_paths", lambda: True)
+    check_writable(final)
+    written: list[str] = []
+    rename = os.replace
+    monkeypatch.setattr(os, "replace", lambda one, two: written.extend((str(one), str(two))) or rename(one, two))
+    with atomic_output(final) as temporary:
+        temporary.touch()
+    RunRecord("x", {}, {}).write({"OUTPUT": final})
+    assert max(map(len, written)) <= module._longest_path(final)
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Files that another program has open: they can be neither replaced nor removed."""
+    found: set[str] = set()
+
+    def guarded(original):
+        def refuse(*paths, **more):
+            if found.intersection(map(str, paths)):
+                raise PermissionError(errno.EACCES, "The process cannot access the file", str(paths[0]))
+            return original(*paths, **more)
+
+        return refuse
+
+    for name in ("replace", "rename", "unlink"):
+        monkeypatch.setattr(os, name, guarded(getattr(os, name)))
+    return found
+
+
+def test_a_result_that_cannot_replace_an_open_file_is_kept_beside_it_with_its_record(tmp_path, held):
+    table, older = tmp_path / "t.csv", {"t.csv": "old", "t.json": "old", "t.csv.run.json": "old", "t_2.json": "other"}
+    for name, text in older.items():
+        (tmp_path / name).write_text(text)
+    held.add(str(table))
+    with output_transaction() as moved:
+        write_text(table, "new")
+        write_text(tmp_path / "t.json", "new")
+        write_text(tmp_path / "map.html", "new")
+        RunRecord("x", {}, {}).write({"OUTPUT_TABLE": table, "OUTPUT_HTML": tmp_path / "map.html"})
+    assert moved == {table: tmp_path / "t_3.csv"}
+    assert {name: (tmp_path / name).read_text() for name in older} == older
+    assert (tmp_path / "t_3.csv").read_text() == (tmp_path / "t_3.json").read_text() == "new"
+    outputs = read_record(tmp_path / "t_3.csv")["outputs"]
+    assert outputs["OUTPUT_TABLE"]["source"] == str(tmp_path / "t_3.csv")
+    assert outputs == read_record(tmp_path / "map.html")["outputs"]
+    own = {"t_3.csv", "t_3.json", "t_3.csv.run.json", "map.html", "map.html.run.json"}
+    assert set(names(tmp_path)) == own | set(older)
+
+
+def test_what_is_beside_an_open_file_is_rolled_back_with_the_rest(tmp_path, held):
+    (tmp_path / "a.tif").write_text("old")
+    held.add(str(tmp_path / "a.tif"))
+    with pytest.raises(Cancelled), output_transaction():
+        write_text(tmp_path / "a.tif", "new")
+        assert (tmp_path / "a_2.tif").read_text() == "new"
+        raise Cancelled()
+    assert names(tmp_path) == ["a.tif"]
+
+
+def test_files_of_a_folder_stay_together_if_one_is_open(tmp_path, held):
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    for name in ("a.tif", "b.tif"):
+        (folder / name).write_text("old")
+    held.add(str(folder / "b.tif"))
+    with output_transaction() as moved, atomic_output_folder(folder) as temporary:
+        for name in ("a.tif", "b.tif", "c.tif"):
+            (temporary / name).write_text("new")
+    assert moved == {folder: tmp_path / "demo_2"} and names(folder) == ["a.tif", "b.tif"]
+    assert {path.read_text() for path in folder.iterdir()} == {"old"}
+    assert {path.name: path.read_text() for path in (tmp_path / "demo_2").iterdir()} == dict.fromkeys(
+        ("a.tif", "b.tif", "c.tif"), "new"
+    )
+
+
+@pytest.mark.parametrize(("platform", "same"), [("darwin", True), ("linux", False)])
+def test_names_that_differ_in_case_are_one_where_the_system_thinks_so(monkeypatch, platform, same):
+    monkeypatch.setattr(transaction.sys, "platform", platform)
+    assert (transaction.name_hash("Map.tif") == transaction.name_hash("map.TIF")) == same
+
+
 @pytest.mark.parametrize(("height", "width"), [(1100, 1301), (1026, 1027), (300, 200)])
 def test_overviews_of_many_bands_are_cells_of_the_raster(tmp_path, height, width):
     grid = utm_grid(height, width)

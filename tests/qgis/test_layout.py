@@ -26,7 +26,8 @@ from qgis.PyQt.QtCore import QCoreApplication, QRectF, QThread
 from qgis.PyQt.QtXml import QDomDocument
 
 from scarp.algorithms.base import map_pdf
-from scarp.algorithms.base.map_pdf import TEMPLATES, run_in_main_thread
+from scarp.algorithms.base.main_thread import run_in_main_thread
+from scarp.algorithms.base.map_pdf import TEMPLATES
 from scarp.algorithms.base.sheet_layout import TITLE_SIZES, Box, arrange, fit_notes, fit_title, text_height
 from scarp.model.errors import Cancelled
 from scarp.model.progress import NullProgress
