@@ -95,6 +95,10 @@ def _explanations() -> dict[str, str]:
             "Another program uses a file. Close other QGIS windows, wait until the virus scanner has finished, and try "
             "again."
         ),
+        r"\[WinError (1260|4551)\]|Application Control policy|blocked by (your )?group policy": tr(
+            "The rules of this computer do not allow to start the program. Ask your administrator to allow it, choose "
+            "a Python that is allowed, or name one that has the libraries in the variable SCARP_PYTHON."
+        ),
         r"\[WinError 5\]|Permission denied|\[Errno 13\]|Read-only file system|Operation not permitted": tr(
             "Writing is not allowed: the folder belongs to someone else, or a virus scanner forbids it. Choose another "
             "folder, or ask your administrator."
@@ -107,9 +111,14 @@ def _explanations() -> dict[str, str]:
         r"ResolutionImpossible|conflicting dependencies": tr(
             "The source offers versions that conflict with each other. Choose another source."
         ),
-        r"\[WinError (126|1114)\]|DLL load failed": tr(
+        r"different Team IDs|code signature|library load disallowed by system policy": tr(
+            "macOS does not let this Python load libraries: the one in QGIS's application accepts only those that "
+            "QGIS's makers have signed. Install Python from python.org and choose it."
+        ),
+        r"\[WinError (126|127|1114)\]|DLL load failed": tr(
             "A library cannot be loaded. On Windows the usual reason is that the Microsoft Visual C++ Redistributable "
-            "(x64) is missing or old: install it from Microsoft and try again."
+            "(x64) is missing or old: install it from Microsoft (https://aka.ms/vs/17/release/vc_redist.x64.exe; it "
+            "needs an administrator) and try again. Nothing is downloaded twice."
         ),
         r"MemoryError|Cannot allocate memory|std::bad_alloc": tr(
             "The memory is full. Close other programs and try again."

@@ -27,6 +27,7 @@ from .sources import Source, SourceKind
 Report = Callable[[float, str], None]
 MAX_NAMED_FILES = 12  # in a message
 SELF_TEST_SCRIPT = Path(__file__).resolve().parent / "self_test.py"
+SAMPLE = "numpy"  # a small library with compiled parts
 SYSTEM_WHEELS = Path("/usr/share/python-wheels")  # where Debian and its derivatives keep a wheel of pip
 
 SITECUSTOMIZE = '''"""Written by Scarp: Python from OSGeo4W finds its DLLs only with this."""
@@ -74,8 +75,18 @@ class Request:
         return self.environment.folder / "tmp"
 
     @property
+    def tries_sample(self) -> bool:
+        """Whether a small library is installed and loaded first."""
+        return self.python.target.platform == "darwin" and self.source.kind is not SourceKind.FOLDER
+
+    @property
+    def sample(self) -> Path:
+        """The list with that library alone."""
+        return self.environment.folder / "sample.txt"
+
+    @property
     def base_key(self) -> str:
-        """Identifies the base Python: when it differs, the environment is created anew."""
+        """Identifies the base Python, by path and version: when it differs, the environment must be fitted to it."""
         return f"{self.python.base_python} {'.'.join(map(str, self.python.version))}"
 
     @property
@@ -83,7 +94,7 @@ class Request:
         """A hash of everything the steps depend on: completed steps are skipped as long as it stays the same."""
         kind, folder = self.source.kind, str(self.source.folder)
         locked = lock.lock_hash() if kind is SourceKind.INTERNET else ""
-        content = (self.base_key, builds.requirements_hash(), self.build, kind.value, folder, locked)
+        content = (self.python.version[:2], builds.requirements_hash(), self.build, kind.value, folder, locked)
         return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
     def sizes(self) -> builds.Build:
@@ -110,6 +121,13 @@ def steps(request: Request) -> list[InstallStep]:
     if info.ensurepip:
         ensurepip = (python, "-m", "ensurepip", "--default-pip")
         made.append(InstallStep("pip", tr("Add pip"), ensurepip, isolated, 0.04))
+    if request.tries_sample:
+        # macOS forbids some Pythons to load foreign libraries: better known before the large download.
+        options = ("--require-hashes",) if source.kind is SourceKind.INTERNET else ()
+        command = (*pip, "install", "--no-deps", *options, "-r", str(request.sample))
+        made.append(InstallStep("sample", tr("Try a small library"), command, loading, 0.02))
+        command = (python, "-c", f"import {SAMPLE}")
+        made.append(InstallStep("load", tr("Check that this Python loads it"), command, plain, 0.01))
     if source.kind is SourceKind.INTERNET:
         # Torch's dependencies are in the lock, apart from NVIDIA's libraries, which come from the index of CUDA builds.
         options = ("--no-deps",) if request.build == builds.CPU else ()
@@ -234,11 +252,17 @@ class Installer:
         """Return the steps completed by an earlier attempt, after removing what cannot be reused."""
         environment, request = self.environment, self.request
         record = environment.progress_record()
-        if environment.is_scarp_environment() and record.get("made_with") != request.base_key:
-            self._log_line(tr("The existing environment was created with another Python and is removed."))
-            environment.remove()
-            record = {}
         done = list(record.get("done", [])) if environment.executable.is_file() else []
+        if environment.is_scarp_environment() and record.get("made_with") != request.base_key:
+            if _minor_version(record.get("made_with")) == request.python.version[:2]:
+                # As after an update of QGIS on Windows, which installs each version into a new folder.
+                self._log_line(tr("The environment is fitted to the new Python. Its libraries stay."))
+                environment.remove_executables()
+                done = [name for name in record.get("done", []) if name != "make"]
+            else:
+                self._log_line(tr("The existing environment was created with another Python and is removed."))
+                environment.remove()
+                record, done = {}, []
         if record.get("key") != request.key:
             done = [name for name in done if name in ("make", "pip")]
             shutil.rmtree(environment.folder / "wheels", ignore_errors=True)
@@ -246,6 +270,9 @@ class Installer:
         shutil.rmtree(request.temporary, ignore_errors=True)
         for folder in (request.temporary, request.wheels):
             folder.mkdir(parents=True, exist_ok=True)
+        if request.tries_sample:
+            listed = lock.LOCK if request.source.kind is SourceKind.INTERNET else builds.LIBRARIES
+            request.sample.write_text("\n".join(lock.lines_of(listed, SAMPLE)) + "\n", encoding="utf-8")
         return done
 
     def _save_progress(self, done: list[str]) -> None:
@@ -375,6 +402,12 @@ class Installer:
             finally:
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+
+def _minor_version(made_with: Any) -> tuple[int, ...]:
+    """Return the first two numbers of the version in a :attr:`Request.base_key`; none if it is not one."""
+    numbers = str(made_with or "").rpartition(" ")[2].split(".")[:2]
+    return tuple(map(int, numbers)) if all(map(str.isdigit, numbers)) else ()
 
 
 def _lock(descriptor: int) -> None:

@@ -99,6 +99,20 @@ def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
     return [Interpreter(path, is_qgis_python=False) for path in found if own is None or path != own.executable]
 
 
+def all_interpreters(layout: Layout | None = None) -> list[Interpreter]:
+    """Return QGIS's Python and the others, the one to recommend first.
+
+    On macOS that is not the one in QGIS's application: it refuses libraries that QGIS's makers have not signed.
+    """
+    here = layout or Layout()
+    own, others = qgis_interpreter(here), other_interpreters(here)
+    mine = [own] if own else []
+    bundled = (
+        own is not None and here.platform == "darwin" and any(part.endswith(".app") for part in own.executable.parts)
+    )
+    return [*others, *mine] if bundled else [*mine, *others]
+
+
 def clean_environment(extra: Variables | None = None, variables: Variables | None = None) -> dict[str, str]:
     """Return the variables, by default ``os.environ``, without QGIS's and with ``extra``, for another Python."""
     inherited = os.environ if variables is None else variables

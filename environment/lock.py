@@ -38,6 +38,12 @@ def read() -> dict[str, frozenset[str]]:
     return dict(allowed)
 
 
+def lines_of(file: Path, library: str) -> list[str]:
+    """Return what a list of requirements says of one library, with the hashes if it is the lock."""
+    lines = file.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    return [line for line in lines if _normalize_name(line.partition("==")[0]) == library]
+
+
 def compare(folder: Path) -> WheelVerification:
     """Compare all wheels in a folder with the lock. Those of torch are large, not in it, and not read."""
     allowed = read()

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ COMPLETE_FILE = "scarp-environment.json"  # completion record, written last
 PROGRESS_FILE = "scarp-environment.begun"
 LOG = "scarp-install.log"
 FORMAT = 1
+RETRY_SECONDS = 3.0 if os.name == "nt" else 0.0  # for a record that a virus scanner holds
 
 
 class EnvironmentState(enum.Enum):
@@ -147,6 +149,11 @@ class PrivateEnvironment:
         """Mark the environment as complete."""
         _write(self.folder / COMPLETE_FILE, {"format": FORMAT, "list": builds.requirements_hash(), **record})
 
+    def remove_executables(self) -> None:
+        """Remove its Pythons, which lead to the base Python, so that ``venv`` makes them anew; the libraries stay."""
+        for path in self.executable.parent.glob("python*"):
+            path.unlink()
+
     def remove(self) -> None:
         """Delete the environment, if there is one; raises OSError for a file in use or a folder that is not Scarp's."""
         if not self.folder.exists():
@@ -186,4 +193,12 @@ def _read(path: Path) -> dict[str, Any]:
 def _write(path: Path, content: dict[str, Any]) -> None:
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(temporary, path)
+    end = time.monotonic() + RETRY_SECONDS
+    while True:
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.1)

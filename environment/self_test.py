@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import importlib
 import json
+import runpy
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-# On Windows the order matters: torch brings DLLs that others would otherwise load from elsewhere.
-MODULES = ("torch", "numpy", "scipy", "sklearn", "rasterio", "safetensors", "matplotlib", "jinja2", "attr")
+# On Windows the order matters: as the worker process begins, see FIRST.
+MODULES = ("numpy", "torch", "scipy", "sklearn", "rasterio", "safetensors", "matplotlib", "jinja2", "attr")
+
+FIRST = Path(__file__).resolve().parent.parent / "model" / "worker" / "first_libraries.py"
 
 
 def main() -> None:
     """Import each library, compute a little with those that have compiled parts, and print the findings."""
+    # The file itself, because the environment knows nothing of the plugin.
+    runpy.run_path(str(FIRST))["load_first"](MODULES)
     found: dict[str, Any] = {"python": ".".join(map(str, sys.version_info[:3])), "versions": {}, "seconds": {}}
     for name in MODULES:
         started = time.perf_counter()

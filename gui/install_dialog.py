@@ -17,7 +17,7 @@ from qgis.PyQt.QtNetwork import QNetworkProxy, QNetworkProxyFactory, QNetworkPro
 from ..environment import builds, disk_space
 from ..environment.failures import InstallCancelled, InstallFailed
 from ..environment.install import Installer, Request
-from ..environment.interpreter import Interpreter, PythonInfo, StartError, other_interpreters, probe, qgis_interpreter
+from ..environment.interpreter import Interpreter, PythonInfo, StartError, all_interpreters, probe
 from ..environment.private import EnvironmentState, PrivateEnvironment, default_folder
 from ..environment.sources import Proxy, Source, SourceKind, custom_index_settings
 from ..processing_provider.dependencies import installation_title
@@ -59,9 +59,8 @@ class InstallDialog(TaskDialog):
         self._set_task(None)
 
     def refresh(self) -> None:
-        """List the Pythons, and inspect QGIS's own and the graphics cards in the background."""
-        own = qgis_interpreter()
-        found = ([own] if own else []) + other_interpreters()
+        """List the Pythons, and inspect the first one and the graphics cards in the background."""
+        found = all_interpreters()
         self.form.show_interpreters(found)
         self._show_state()
         if found:

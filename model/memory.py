@@ -63,14 +63,27 @@ def available_memory() -> float | None:
     with contextlib.suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as stream:
         sizes = dict(line.split(":", 1) for line in stream)
         return 1024.0 * int(sizes["MemAvailable"].split()[0])
+    status = _windows_status()
+    if status is not None:
+        return float(status.available)
+    total = total_memory()
+    # Half of what there is: macOS does not say how much of it is taken.
+    return None if total is None else 0.5 * total
+
+
+def total_memory() -> float | None:
+    """Return the bytes of memory of this computer; None where the system does not say."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        # Half of what there is: macOS does not say how much of it is taken.
-        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    status = _windows_status()
+    return None if status is None else float(status.total)
+
+
+def _windows_status() -> _MemoryStatus | None:
     windows: Any = getattr(ctypes, "windll", None)
     status = _MemoryStatus(ctypes.sizeof(_MemoryStatus))
-    if windows is not None and windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-        return float(status.available)
-    return None
+    found = windows is not None and windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+    return status if found else None
 
 
 class _MemoryStatus(ctypes.Structure):

@@ -32,6 +32,8 @@ RUN, PYTHON = "SCARP_RUN", "SCARP_PYTHON"  # environment variables for tests and
 _MODES = {"auto": AUTOMATIC, "process": PROCESS, "inside": INSIDE}
 # Exit codes of Windows, NTSTATUS values as Microsoft documents them.
 _WINDOWS_MEMORY, _WINDOWS_CRASH = {0xC0000017, 0xC000012D, 0xC00000FD}, {0xC0000005, 0xC0000374, 0xC0000409}
+_WINDOWS_ABORT = 3  # exit code with which C's abort ends a program
+_WINDOWS_FORBIDDEN = (1260, 4551)  # errors of group policy and of application control
 _WINDOWS_PROCESSOR, _WINDOWS_LIBRARY = {0xC000001D}, {0xC0000135, 0xC0000139, 0xC0000142, 0xC000007B}
 FindMissing = Callable[[Iterable[str]], list[str]]
 
@@ -200,7 +202,8 @@ class Core:
                     self._progress.warn(load_error_message(error))
             from .process import SubprocessCore
 
-            self._process = SubprocessCore(self._choice.fallback or self._choice.runtime, self._progress, self._labels)
+            runtime = self._choice.fallback or self._choice.runtime
+            self._process = SubprocessCore(runtime, self._progress, self._labels, self._needs)
         return self._process.call(job, *values, **named)
 
     def side_by_side(
@@ -222,7 +225,7 @@ class Core:
             text = tr("The Python of QGIS cannot be started as a program of its own, so one process computes all.")
             progress.warn(text)
             return None
-        return run_side_by_side(runtime, job, calls, titles, processes, progress)
+        return run_side_by_side(runtime, job, calls, titles, processes, progress, self._needs)
 
 
 class _LoggedError(Exception):
@@ -253,6 +256,12 @@ def rebuild_error(payload: dict[str, Any]) -> Exception:
 
 def cannot_start(python: str, error: OSError) -> CoreProcessError:
     """Return the error for a Python that cannot be started."""
+    if getattr(error, "winerror", None) in _WINDOWS_FORBIDDEN:
+        text = tr(
+            "The rules of this computer do not allow to start {python} ({reason}). Ask your administrator to allow it, "
+            "or to name a Python that is allowed in the variable SCARP_PYTHON."
+        )
+        return CoreProcessError(text.format(python=python, reason=error.strerror or error))
     text = tr(
         "The Python of the worker process cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
         "what Scarp needs… and install again."
@@ -288,7 +297,8 @@ def _exit_reason(code: int | None) -> str:
             "The worker process was ended by the system, most likely because memory ran out. Choose a "
             "smaller TILE, BATCH or area, or close other programs."
         )
-    if signals & _numbers("SIGSEGV", "SIGBUS", "SIGABRT") or number in _WINDOWS_CRASH:
+    aborted = sys.platform == "win32" and number == _WINDOWS_ABORT
+    if signals & _numbers("SIGSEGV", "SIGBUS", "SIGABRT") or number in _WINDOWS_CRASH or aborted:
         return tr(
             "The worker process crashed ({code}). The log says where. If it happens again, install the "
             "libraries again with Plugins > Scarp > Install what Scarp needs…."

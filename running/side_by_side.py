@@ -40,11 +40,13 @@ def run_side_by_side(
     titles: Sequence[str],
     processes: int,
     progress: Progress,
+    needs: Sequence[str] = (),
 ) -> list[Any]:
     """Call a job with each of some arguments, in at most ``processes`` worker processes; return the results in order.
 
-    ``titles`` name the calls in the log. A warning that several calls give is shown once. Raises what the first call
-    that fails raises, after the others are stopped; ``Cancelled`` when the user asked to stop.
+    ``titles`` name the calls in the log, ``needs`` the modules that they import. A warning that several calls give is
+    shown once. Raises what the first call that fails raises, after the others are stopped; ``Cancelled`` when the user
+    asked to stop.
     """
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     stop = threading.Event()
@@ -59,7 +61,7 @@ def run_side_by_side(
             while not stop.is_set():
                 number = numbers.get_nowait()
                 mine = _CallProgress(number, titles[number], messages, stop)
-                core = core or SubprocessCore(runtime, mine)
+                core = core or SubprocessCore(runtime, mine, needs=needs)
                 results[number] = core.call(job, **calls[number], progress=mine)
                 mine.report(1.0)
         except CoreProcessError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from scipy.stats import spearmanr
 
 from ..errors import Cancelled, ParameterInvalid
 from ..grid import Block, Grid
-from ..memory import retain_freed_memory
+from ..memory import retain_freed_memory, total_memory
 from ..progress import Progress, stop_if_cancelled
 from ..stack import Stack
 from ..statistics import SusceptibilityHistogram, bin_index, log_odds_spread
@@ -217,11 +216,9 @@ def _duration(plan: Plan) -> float:
 def _memory(device: torch.device) -> float:
     if device.type == "cuda":
         return GPU_SHARE * torch.cuda.mem_get_info(device)[0]
-    try:
-        # Apple GPUs share the computer's memory.
-        return min(MEMORY, CPU_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (ValueError, OSError, AttributeError):
-        return MEMORY
+    # Apple GPUs share the computer's memory.
+    total = total_memory()
+    return MEMORY if total is None else min(MEMORY, CPU_SHARE * total)
 
 
 MadeLayer = Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray]

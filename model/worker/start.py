@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 PACKAGE = "scarp"
@@ -15,8 +16,11 @@ NICENESS = 5  # of the worker process
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def main(folder: Path) -> None:
-    """Reserve stdin and stdout for messages, import the package, and serve; the folder is private to this run."""
+def main(folder: Path, needs: Sequence[str] = ()) -> None:
+    """Reserve stdin and stdout for messages, import the package, and serve; the folder is private to this run.
+
+    ``needs`` are modules that the run needs.
+    """
     # What libraries print goes to stderr, and none of them can read the messages.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -38,8 +42,9 @@ def main(folder: Path) -> None:
     package = importlib.util.module_from_spec(spec)
     sys.modules[PACKAGE] = package
     spec.loader.exec_module(package)
+    importlib.import_module(f"{PACKAGE}.model.worker.first_libraries").load_first(needs)
     importlib.import_module(f"{PACKAGE}.model.worker.server").serve(incoming, outgoing, folder)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

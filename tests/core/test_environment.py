@@ -124,6 +124,20 @@ def test_other_pythons_are_offered_with_the_same_version_first(platform, files):
     assert [(str(item.executable), item.is_qgis_python) for item in found] == [(file, False) for file in files]
 
 
+@pytest.mark.parametrize(
+    ("here", "first"),
+    [
+        (mac(12, f"{MAC_OS}/QGIS", FRAMEWORKS, [*NEW_MAC, BREW_PYTHON]), BREW_PYTHON),
+        (mac(12, f"{MAC_OS}/QGIS", FRAMEWORKS, NEW_MAC), f"{MAC_OS}/python3.12"),
+        (linux(11, "/usr/bin/python3", "/usr", "/usr/bin/python3.11", "/usr/bin/python3.9"), "/usr/bin/python3.11"),
+    ],
+)
+def test_on_macos_the_python_of_the_application_is_offered_last(here, first):
+    """It loads only libraries that QGIS's makers have signed."""
+    found = [str(item.executable) for item in interpreter.all_interpreters(here)]
+    assert found[0] == first and str(qgis_interpreter(here).executable) in found
+
+
 def test_variables_that_qgis_sets_for_itself_do_not_reach_another_python():
     given = dict.fromkeys(PYTHON_VARIABLES, "of QGIS")
     kept = {"PATH": "p", "HOME": "h", "LD_LIBRARY_PATH": "l"}
@@ -301,6 +315,9 @@ too long | HINT: This error might have occurred since this system does not have 
 Another program | PermissionError: [WinError 32] The process cannot access the file because it is being used by another
 not allowed | PermissionError: [Errno 13] Permission denied: '/opt/scarp'
 Visual C++ | OSError: [WinError 126] The specified module could not be found. Error loading "c10.dll"
+python.org | ImportError: dlopen(numpy.so): mapping process and mapped file (non-platform) have different Team IDs
+administrator to allow | OSError: [WinError 4551] An Application Control policy has blocked this file
+administrator to allow | OSError: [WinError 1260] This program is blocked by group policy
 too old | ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found
 something new | something new
 """.strip()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scarp.environment import builds, disk_space, install, processes, sources
+from scarp.environment import builds, disk_space, install, lock, processes, sources
 from scarp.environment.__main__ import main
 from scarp.environment.failures import InstallCancelled, InstallFailed
 from scarp.environment.install import Request
@@ -177,6 +177,51 @@ def test_an_environment_of_another_python_is_created_anew(attempt, wheels):
     old.touch()
     made.run()
     assert made.environment.python and not old.exists()
+
+
+def test_a_point_release_of_qgis_in_another_folder_downloads_nothing(python_info, attempt, wheels, tmp_path):
+    """As on Windows, where each one brings its Python, and the one before is removed."""
+    releases = [tmp_path / name / "python3" for name in ("QGIS 3.44.7", "QGIS 3.44.8")]
+    for release in releases:
+        release.parent.mkdir()
+        release.symlink_to(python_info.base_python)
+    infos = [replace(python_info, interpreter=Interpreter(path), base_python=str(path)) for path in releases]
+    first = attempt(info=infos[0], fresh=True)
+    first.run()
+    mine = first.environment.site_packages / "fakelearn" / "mine.txt"
+    mine.touch()
+    releases[0].unlink()
+    assert first.environment.status().state is EnvironmentState.OUTDATED and first.environment.python is None
+    for wheel in wheels.iterdir():
+        if not wheel.name.startswith("torch"):
+            wheel.unlink()
+    second = attempt(info=infos[1])
+    second.run()
+    assert "is fitted to the new Python" in second.text and second.text.count("already done") == 2, second.text
+    assert second.environment.python and mine.is_file()
+    imported = output_of(second.environment.python, "import fakelearn", second.environment.variables())
+    assert imported == [""]
+
+
+@pytest.mark.parametrize("code", ["", "raise ImportError('mapping process and mapped file have different Team IDs')"])
+def test_on_macos_a_small_library_is_tried_before_the_large_download(
+    python_info, attempt, torch, tmp_path, monkeypatch, code
+):
+    public, large = tmp_path / "public", tmp_path / "large"
+    fake.write_wheel(large, "torch", torch)
+    fake.write_wheel(public, "fakeraster", "1.0", code=code)
+    fake.write_wheel(public, "fakelearn", "2.0", needs=("fakeraster",))
+    fake.use_indexes(tmp_path, large, public, monkeypatch)
+    fake.write_lock(lock.LOCK, public)
+    monkeypatch.setattr(install, "SAMPLE", "fakeraster")
+    info = replace(python_info, target=replace(python_info.target, platform="darwin", machine="arm64"))
+    made = attempt(Source(), builds.CPU, info=info, fresh=True)
+    if code:
+        made.fail("python.org", "torch")
+        assert not made.wheels and "Download torch" not in made.text
+    else:
+        made.run()
+        assert made.environment.python and "Try a small library" in made.text
 
 
 SPOILED = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import math
 import os
@@ -16,11 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scarp.environment import self_test
 from scarp.model.errors import MessageInvalid
 from scarp.model.factors.settings import CategoricalInput, StationPoints
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.training.settings import TrainingSettings
-from scarp.model.worker import protocol
+from scarp.model.worker import first_libraries, protocol
 from scarp.model.worker.protocol import CALL, CANCEL, CHUNK_LENGTH, ERROR, PROGRESS, RESULT
 
 RING = np.array([[0, 0], [1, 0], [1, 1], [0, 0]], dtype=float)
@@ -152,6 +155,48 @@ nonsense
 def test_a_bad_message_raises_one_named_error(line, tmp_path):
     with pytest.raises(MessageInvalid):
         protocol.read_message(line, tmp_path)
+
+
+def test_a_file_beside_a_message_that_a_scanner_holds_is_read_all_the_same(tmp_path, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "The process cannot access the file", str(path))
+
+    with open(tmp_path / "line", "w+b") as stream:
+        protocol.Channel(stream, tmp_path, "test", True).send(CALL, np.arange(3))
+        stream.seek(0)
+        (line,) = stream.readlines()
+    monkeypatch.setattr(os, "unlink", refuse)
+    assert protocol.read_message(line, tmp_path)[1].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("number", "expected"), [(errno.EINVAL, BrokenPipeError), (errno.ENOSPC, OSError)])
+def test_what_windows_says_of_a_closed_pipe_is_a_broken_pipe(tmp_path, number, expected):
+    class Closed(io.RawIOBase):
+        def write(self, _):
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(OSError) as caught:
+        protocol.Channel(Closed(), tmp_path, "test", True).send(CALL)
+    assert type(caught.value) is expected
+
+
+def test_torch_and_the_c_runtime_are_loaded_first_on_windows_alone(tmp_path, monkeypatch):
+    loaded = []
+    (tmp_path / "sklearn" / ".libs").mkdir(parents=True)
+    runtime = tmp_path / "sklearn" / ".libs" / "msvcp140.dll"
+    runtime.touch()
+    monkeypatch.setattr(sys, "path", ["/none", str(tmp_path)])
+    monkeypatch.setattr(first_libraries.ctypes, "WinDLL", loaded.append, raising=False)
+    monkeypatch.setattr(first_libraries.importlib, "import_module", loaded.append)
+    for platform in ("linux", "darwin"):
+        assert first_libraries.load_first(["torch", "numpy"], platform) == [] == loaded
+    assert first_libraries.load_first(["rasterio", "torch", "numpy"], "win32") == ["msvcp140.dll", "numpy", "torch"]
+    assert loaded == [str(runtime), "numpy", "torch"]
+    runtime.unlink()
+    assert first_libraries.load_first(["rasterio"], "win32") == []
+    # What is tested after the installation begins as what runs.
+    assert self_test.MODULES[:2] == first_libraries.ORDER
+    assert Path(first_libraries.__file__).resolve() == self_test.FIRST
 
 
 def test_long_lists_are_sent_in_pieces():

@@ -43,7 +43,7 @@ def dialog(plugin, tmp_path, monkeypatch):
     """The dialog with an inspected Python and a folder of the test."""
     settings = QgsSettings()
     settings.remove(install_dialog.FOLDER)
-    monkeypatch.setattr(install_dialog, "other_interpreters", list)
+    monkeypatch.setattr(install_dialog, "all_interpreters", lambda: [qgis_interpreter()])
     shown = install_dialog.InstallDialog()
     shown.refresh()
     wait(shown)

@@ -217,8 +217,15 @@ def test_a_python_that_cannot_be_started_is_named(python):
         SubprocessCore(Runtime(lambda modules: [], (python,)), NullProgress())
 
 
+@pytest.mark.parametrize(("number", "words"), [(1260, "administrator"), (4551, "SCARP_PYTHON"), (2, "install again")])
+def test_a_python_that_company_rules_forbid_is_explained(number, words):
+    error = OSError(13, "This program is blocked by group policy")
+    error.winerror = number
+    assert words in str(core.cannot_start("python.exe", error))
+
+
 WINDOWS_CODES = {0xC0000005: "0xC0000005", 0xC0000017: "memory", 0xC0000135: "incomplete", 0xC000001D: "instructions"}
-WINDOWS_CODES |= {-1073741819: "0xC0000005", 1: "0x00000001"}
+WINDOWS_CODES |= {-1073741819: "0xC0000005", 1: "0x00000001", 3: "crashed (exit code 0x00000003)"}
 
 
 @pytest.mark.parametrize(("code", "words"), WINDOWS_CODES.items())
