@@ -41,11 +41,7 @@ class SubprocessCore:
     """One process, for the calls of one run."""
 
     def __init__(
-        self,
-        runtime: Runtime,
-        progress: Progress,
-        labels: Mapping[str, str] | None = None,
-        needs: Sequence[str] = (),
+        self, runtime: Runtime, progress: Progress, labels: Mapping[str, str] | None = None, needs: Sequence[str] = ()
     ) -> None:
         """Start the process, or raise CoreProcessError; ``progress`` is asked whether to stop in all calls.
 
