@@ -69,15 +69,24 @@ class BuildBufferedLabels(ScarpAlgorithm):
     def check(self, arguments: Arguments) -> None:
         read_pairs(arguments.table("RADII"), "RADII", 0, unit="m")
 
+    def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
+        if not arguments.given("REFERENCE"):
+            return None
+        return {"asked": self._options(arguments), "paths": [arguments.raster("REFERENCE")]}
+
+    @staticmethod
+    def _options(arguments: Arguments) -> LabelOptions:
+        preset = arguments.choice("PRESET") if arguments.given("PRESET") else LabelOptions.option("preset").default
+        fields = {"scale_field": arguments.field("SCALE_FIELD"), "area_field": arguments.field("AREA_FIELD")}
+        radii = read_pairs(arguments.table("RADII"), "RADII", 0, unit="m")
+        return arguments.options(LabelOptions, **fields, preset=preset, radii=radii)
+
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         reference = str(arguments.raster("REFERENCE"))
         crs = arguments.grid_crs(reference, "reference")
-        scale, size = arguments.field("SCALE_FIELD"), arguments.field("AREA_FIELD")
-        radii = read_pairs(arguments.table("RADII"), "RADII", 0, unit="m")
-        landslides, area = arguments.landslides("LANDSLIDES", crs, [scale, size]), arguments.polygons("AREA", crs)
-        preset = arguments.choice("PRESET") if arguments.given("PRESET") else LabelOptions.option("preset").default
-        fields = {"scale_field": scale, "area_field": size}
-        options = arguments.options(LabelOptions, **fields, preset=preset, radii=radii)
+        options = self._options(arguments)
+        landslides = arguments.landslides("LANDSLIDES", crs, [options.scale_field, options.area_field])
+        area = arguments.polygons("AREA", crs)
         layers = {"area": area, "stable": arguments.landslides("STABLE", crs)}
         summary = self.call(arguments, "build_buffered_labels", landslides, reference, options=options, **layers)
         cells = {name: getattr(summary, name.lower()) for name in self.NUMBERS if name.endswith("_CELLS")}

@@ -40,7 +40,7 @@ class CheckFactors(ScarpAlgorithm):
     def define(self) -> None:
         self.declare(p.raster("STACK", "Factor stack"))
         self.declare(p.raster("LABELS", "Landslide labels", optional=True))
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
+        self.declare(p.file_output("OUTPUT_HTML", "Report on the factors", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV))
         self.declare_document()
 

@@ -71,7 +71,7 @@ class CompareModels(ScarpAlgorithm):
         shares = [int(share) for share in DEFAULT_SHARES]
         self.declare(p.table("SHARES", "Shares of the zones (%)", ["Share (%)"], shares), advanced=True)
         self.declare_options(ComparisonOptions, "repeats", "seed")
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
+        self.declare(p.file_output("OUTPUT_HTML", "Comparison report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.file_output("OUTPUT_SUMMARY", "Summary by region", p.CSV, optional=True))
         self.declare(p.raster_output("OUTPUT_DIFFERENCE", "Difference of the first two maps", optional=True))

@@ -89,7 +89,7 @@ class CrossValidate(ScarpAlgorithm):
         self.declare_options(CrossValidationOptions, "processes", "scheduler")
         self.declare(p.raster_output("OUTPUT", "Out-of-fold susceptibility"))
         self.declare(p.folder_output("OUTPUT_MORE", "Maps of more areas", None, True, False))
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
+        self.declare(p.file_output("OUTPUT_HTML", "Cross-validation report", p.HTML, optional=True))
         self.declare(p.file_output("OUTPUT_TABLE", "Table of folds", p.CSV))
         self.declare(p.vector_output("OUTPUT_FOLDS", "Folds", p.POLYGON, FOLD_FIELDS, by_default=False))
         self.declare_document()

@@ -47,10 +47,16 @@ class ExplainSusceptibility(ScarpAlgorithm):
         self.declare(p.raster("LABELS", "Landslide labels"))
         self.declare(p.vector("AREA", "Area to explain", p.POLYGON, optional=True))
         self.declare_options(ExplanationOptions, "block", "blocks", "repeats", "references", "seed", "device")
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
+        self.declare(p.file_output("OUTPUT_HTML", "Explanation report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.raster_output("OUTPUT_LEADING", "Dominant factor", optional=True))
         self.declare_document()
+
+    def automatic_call(self, arguments: Arguments) -> dict[str, Any] | None:
+        if not (arguments.given("LABELS") and arguments.given("MODEL")) or arguments.given("AREA"):
+            return None
+        paths = [arguments.raster("LABELS"), arguments.file("MODEL")]
+        return {"asked": arguments.options(ExplanationOptions), "paths": paths}
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, model, labels = arguments.raster("STACK"), arguments.file("MODEL"), arguments.raster("LABELS")

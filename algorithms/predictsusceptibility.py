@@ -93,7 +93,7 @@ class PredictSusceptibility(ScarpAlgorithm):
         self.declare(p.raster_output("OUTPUT", "Susceptibility"))
         self.declare(p.raster_output("OUTPUT_UNCERTAINTY", "Uncertainty", optional=True))
         self.declare(p.raster_output("OUTPUT_APPLICABILITY", "Applicability", optional=True))
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True, by_default=False))
+        self.declare(p.file_output("OUTPUT_HTML", "Report on the new land", p.HTML, optional=True, by_default=False))
         disagreement = p.raster_output(
             "OUTPUT_DISAGREEMENT", "Difference from slope and factor of safety", optional=True
         )

@@ -69,7 +69,7 @@ class TrainComparisonModel(ScarpAlgorithm):
         self.declare(p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"), advanced=True)
         self.declare(p.file_output("OUTPUT", "Trained model", p.MODEL_FILE))
         self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON, training.FIELDS))
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
+        self.declare(p.file_output("OUTPUT_HTML", "Training report", p.HTML, optional=True))
         self.declare_document()
 
     def check(self, arguments: Arguments) -> None:

@@ -109,7 +109,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.raster("STACK", "Factor stack for slope alone", optional=True), advanced=True)
         self.declare(p.raster("SAFETY_FACTOR", "Safety factor to compare with", optional=True), advanced=True)
         self.declare_exposure(kinds=False)
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML))
+        self.declare(p.file_output("OUTPUT_HTML", "Validation report", p.HTML))
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV))
         self.declare(p.vector_output("OUTPUT_POINTS", "Validation points", p.POINT, POINT_FIELDS))
         self.declare(p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False))

@@ -101,7 +101,8 @@ class AutomaticValues(QObject):
         for name, (box, unit) in self._boxes.items():
             text = tr("automatic")
             if name in values:
-                text = tr("automatic: {value}").format(value=f"{values[name]:g}{unit}")
+                value = values[name]
+                text = tr("automatic: {value}").format(value=value if isinstance(value, str) else f"{value:g}{unit}")
             box.setSpecialValueText(text)
             # The button that clears a box leaves it without text.
             box.findChild(QLineEdit).setPlaceholderText(text)

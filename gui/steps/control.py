@@ -9,6 +9,7 @@ from typing import Any
 from qgis.core import QgsApplication, QgsProject
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
+from ...algorithms.base.messages import in_words
 from ...algorithms.base.styles import LayerGroup
 from ...model.outputs.run_record import read_record
 from ...model.validation.verdict import DO_NOT_USE
@@ -84,6 +85,11 @@ class Control(QObject):
             definitions = self.algorithm(algorithm).parameterDefinitions()
             self._labels[algorithm] = {one.name(): one.description() for one in definitions}
         return self._labels[algorithm]
+
+    def in_words(self, step: str, texts: Sequence[str]) -> list[str]:
+        """Return texts of a step's records with labels in the place of names of parameters."""
+        algorithm = self.algorithm(STEP[step].calls[-1].algorithm)
+        return [in_words(algorithm, text) for text in texts]
 
     def recorded(self, step: str, number: int) -> Mapping[str, Any]:
         """Return the parameters of the last run of a call; empty without one."""

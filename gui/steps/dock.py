@@ -268,7 +268,9 @@ class StepsDock(QDockWidget):
         labels = {name: text for call in STEP[step].calls for name, text in control.labels(call.algorithm).items()}
         missing = control.missing(step) if control.states else ""
         said = sentences(step, state, labels) + ([missing] if missing and state.state != OUTDATED else [])
-        page.show_texts("\n".join(said), verdict_text(step, state), _level(step, state), state.warnings)
+        page.show_texts(
+            "\n".join(said), verdict_text(step, state), _level(step, state), control.in_words(step, state.warnings)
+        )
         page.show_links(self._taken(step), self._made(step))
         done = state.state == DONE
         can_run = control.run is None and bool(control.states) and not missing

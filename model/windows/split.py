@@ -269,8 +269,9 @@ def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, coun
     held_out = 0 if table is None else np.bincount(table[landslide > 0], minlength=count).max()
     if table is None or with_landslides - held_out < 2:
         less = "" if with_landslides < 3 else f"FOLDS={min(max(count - 1, 3), with_landslides)} would do. "
+        blocks_held = "1 block" if with_landslides == 1 else f"{with_landslides} blocks"
         raise TooFewData(
-            f"Landslides lie in {with_landslides} blocks only, too few for {count} folds with a block to train and one "
+            f"Landslides lie in {blocks_held} only, too few for {count} folds with a block to train and one "
             f"to validate on outside each. {less}Make BLOCK smaller, or use more landslides."
         )
     # No model sees a block without labels, so any of them may predict it.

@@ -10,9 +10,13 @@ import rasterio
 
 from scarp.model.artifact import load_model
 from scarp.model.errors import ParameterInvalid, TooFewData
+from scarp.model.explanation.settings import ExplanationInputs, ExplanationOptions
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points
+from scarp.model.jobs.automatic_values import automatic_values as values_for_dialogs
+from scarp.model.jobs.explain_susceptibility import explain_susceptibility
 from scarp.model.jobs.train_comparison_model import train_comparison_model
+from scarp.model.labels.settings import LabelOptions
 from scarp.model.options import automatic_values
 from scarp.model.outputs.run_record import RunRecord
 from scarp.model.progress import NullProgress
@@ -156,3 +160,25 @@ def test_stable_points_keep_off_the_ring_of_the_labels(area, tmp_path):
         reach = float(dataset.tags(ns="SCARP_LANDSLIDES")["RING"])
     assert found.distance == reach == 70 and "DISTANCE is automatic: 70 m" in log.texts[0]
     assert complete_options(EvaluationOptions(distance=5.0), [map_], grid, QUIET).distance == 5
+
+
+def test_values_for_the_dialogs_of_labels_and_explanations_are_those_of_the_run(area, tmp_path):
+    labels = area / "labels.tif"
+    for asked, expected in (
+        (LabelOptions(), "40 m"),
+        (LabelOptions(scale_field="size"), "40 m beyond the radius"),
+        (LabelOptions(radii={"unrecorded": 30.0}), "40 m beyond the radius"),
+        (LabelOptions(preset="paper"), 0.0),
+    ):
+        assert values_for_dialogs(asked, [labels], progress=QUIET) == {"RING": expected}
+    assert values_for_dialogs(LabelOptions(ring=5.0), [labels], progress=QUIET) == {}
+    train(area, name="explained")
+    model, table = area / "explained.safetensors", tmp_path / "table.csv"
+    found = values_for_dialogs(ExplanationOptions(), [labels, model], progress=QUIET)
+    inputs, options = (
+        ExplanationInputs(area / "stack.tif", model, labels, None),
+        ExplanationOptions(blocks=10, repeats=2),
+    )
+    explain_susceptibility(inputs, options, output_table=table, progress=QUIET)
+    assert found == json.loads((tmp_path / "table.csv.run.json").read_text())["automatic"] and found["BLOCK"] > 0
+    assert values_for_dialogs(ExplanationOptions(block=500.0), [labels, model], progress=QUIET) == {}
