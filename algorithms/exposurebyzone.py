@@ -19,6 +19,7 @@ class ExposureByZone(ScarpAlgorithm):
     ID = "exposurebyzone"
     TITLE = "Exposure by zone"
     GROUP = MAP
+    PLACE = 3
     TAGS = ("elements at risk", "buildings", "roads", "infrastructure", "overlay", "municipality", "risk")
     REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (

@@ -18,7 +18,7 @@ class RainfallWarning(ScarpAlgorithm):
     ID = "rainfallwarning"
     TITLE = "Rainfall warning"
     GROUP = MAP
-    PLACE = 3
+    PLACE = 4
     TAGS = ("early warning", "threshold", "forecast", "rain", "alert", "nowcast")
     REQUIRED_MODULES = (*CORE, "scipy")
     STYLES = {"OUTPUT": SIDECAR_STYLE, "OUTPUT_SAFETY_FACTOR": "safety_factor"}

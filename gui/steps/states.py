@@ -171,7 +171,8 @@ def _findings(path: str) -> tuple[str, ...]:
     with contextlib.suppress(OSError, ValueError, csv.Error), open(path, encoding="utf-8", newline="") as stream:
         for row in itertools.islice(csv.DictReader(stream), _MAX_FINDINGS):
             if row.get("severity") in found:
-                found[str(row["severity"])].append(f"{row.get('what') or ''} {row.get('mend') or ''}")
+                about = f"{row['factor']}: " if row.get("factor") else ""
+                found[str(row["severity"])].append(f"{about}{row.get('what') or ''} {row.get('mend') or ''}")
     return _texts(found["error"] + found["warning"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -141,10 +142,13 @@ def _auc(numbers: Mapping[str, Any]) -> str:
 def _interval(numbers: Mapping[str, Any]) -> str:
     """Return the AUC with its interval as a sentence; empty without one."""
     try:
-        value, low, high = (f"{float(numbers[name]):.2f}" for name in ("AUC", "AUC_LOW", "AUC_HIGH"))
+        value, low, high = (float(numbers[name]) for name in ("AUC", "AUC_LOW", "AUC_HIGH"))
     except (KeyError, TypeError, ValueError):
         return ""
-    return tr("AUC {value}, 95 % interval {low} to {high}.").format(value=value, low=low, high=high)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    text = tr("AUC {value}, 95 % interval {low} to {high}.")
+    return text.format(value=f"{value:.2f}", low=f"{low:.2f}", high=f"{high:.2f}")
 
 
 def _count(number: Any) -> str:

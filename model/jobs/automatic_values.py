@@ -53,7 +53,7 @@ def automatic_values(
     if isinstance(asked, LabelOptions):
         return _ring(asked, paths[0])
     if isinstance(asked, ExplanationOptions):
-        return _block_of_explanation(asked, *paths, progress)
+        return _block_of_explanation(asked, paths[0], paths[1], progress)
     stack, labels = paths
     areas = match_areas(stack, labels, None, MoreAreas(more_stacks, more_labels))
     with open_areas(areas, NullProgress()) as opened:
@@ -91,5 +91,5 @@ def _block_of_explanation(
         grid = Grid.from_dataset(dataset, "labels")
         if grid.width * grid.height > MAX_VALUES:
             return {}
-        area = LabelledArea(None, grid, dataset, AreaMask(grid, None))
+        area = LabelledArea(None, grid, dataset, AreaMask(grid, None))  # type: ignore[arg-type]  # only its labels count
         return {"BLOCK": automatic_blocks(area, 1, progress).side * grid.cell_size()}

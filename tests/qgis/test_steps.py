@@ -135,11 +135,11 @@ def test_what_a_record_tells_is_bounded_text(study):
 
 def test_findings_of_the_check_are_shown_the_worst_first(study):
     table = study.path("check.csv")
-    study.write("check.csv", "severity,what,mend\nnote,a,\nwarning,b,Read it.\nerror,c,Fix it.\n")
+    study.write("check.csv", "severity,factor,what,mend\nnote,,a,\nwarning,slope,b,Read it.\nerror,,c,Fix it.\n")
     call = PlannedCall("checkfactors", table, {}, {"check_table": table})
     write_record(table, {"algorithm": "scarp:checkfactors", "call": {"parameters": {}}})
     found = find_states([PlannedStep(CHECK, (), (call,))], Freshness())[CHECK]
-    assert found.state == DONE and found.warnings == ("c Fix it.", "b Read it.")
+    assert found.state == DONE and found.warnings == ("c Fix it.", "slope: b Read it.")
 
 
 def test_the_next_step_is_the_first_that_is_not_done():
@@ -177,6 +177,8 @@ def test_numbers_and_sentences():
     assert key_number(TRAIN, state) == "AUC 0.71, weak"
     assert verdict_text(TRAIN, state) == "Verdict: weak. AUC 0.71, 95 % interval 0.60 to 0.79."
     assert key_number(TRAIN, StepState(DONE, numbers={"AUC": "x"}, started=STARTED)) == ""
+    unknown = {**state.numbers, "AUC_LOW": float("nan"), "AUC_HIGH": float("nan")}
+    assert verdict_text(TRAIN, StepState(DONE, numbers=unknown, verdict="weak", started=STARTED)) == "Verdict: weak."
     changed = StepState(OUTDATED, changed=("DEM",), waits_for=(DATA,), started=STARTED)
     assert sentences(DATA, changed, {"DEM": "Elevation"}) == [
         "Changed since: Elevation.",
