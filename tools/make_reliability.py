@@ -2,11 +2,12 @@
 
 ``./run reliability`` does it at its end. The numbers come from ``.build/reliability/NAME.json``; a campaign that did
 not run here keeps its section of the page, with the date of its run. One that never ran is an error, since the page
-would claim what nobody saw. The table of bad input is always of this checkout.
+would claim what nobody saw. The page counts the cases of bad input; ``.build/reliability/bad_input.md`` has them all.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -17,11 +18,12 @@ from typing import Any
 from scarp.tests.reliability.campaigns import NAMES
 from scarp.tests.reliability.results import FOLDER
 
+CASES = "## Bad and unusual input"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 ABOUT = {
     "bad_input": "Bad and unusual input for every algorithm, run through Processing. A message must name the input and "
-    "state the fix; only the files in the table may be left; an earlier result of the same name "
-    "stays as it was.",
+    "state the fix; only files that the case names may be left; an earlier result of the same "
+    "name stays as it was.",
     "properties": "Property-based tests (hypothesis) of the core: rasters of any shape, nodata pattern, tile and "
     "window size. Nodata in is nodata out, counts add up, values lie within 0 and 1, zones are ordered, "
     "tiles equal the whole, area shares add to 1, no cell moves, no block is learned from and tested on.",
@@ -60,12 +62,13 @@ BESIDES = (
 
 def main() -> int:
     """Write the page; the exit status tells whether all campaigns have run."""
-    found = dict(earlier_runs(PAGE.read_text(encoding="utf-8")))
+    page = PAGE.read_text(encoding="utf-8")
+    found = dict(earlier_runs(page))
     for name in NAMES:
         file = FOLDER / f"{name}.json"
         if file.is_file():
             found[name] = json.loads(file.read_text(encoding="utf-8"))
-    missing = [name for name in NAMES if name not in found or (name == "bad_input" and "cases" not in found[name])]
+    missing = [name for name in NAMES if name not in found]
     if missing:
         print(
             f"The page was not written: {', '.join(missing)} never ran here. Run ./run reliability "
@@ -74,9 +77,14 @@ def main() -> int:
         )
         return 1
     found = {name: found[name] for name in NAMES}
-    PAGE.write_text(
-        "\n".join([*head(found), *campaigns(found), *BESIDES, *cases(found["bad_input"])]), encoding="utf-8"
-    )
+    rows = found["bad_input"].get("cases")
+    if rows:
+        (FOLDER / "bad_input.md").write_text("\n".join(every_case(rows)), encoding="utf-8")
+        of_algorithms = list(cases_of_algorithms(rows))
+    else:
+        of_algorithms = page[page.index(CASES) :].splitlines()
+    lines = [*head(found), *campaigns(found), *BESIDES, *of_algorithms]
+    PAGE.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
     return 0
 
 
@@ -154,21 +162,48 @@ def when_and_where(one: dict[str, Any]) -> str:
     return ", ".join([one["when"], *qgis, *system])
 
 
-def cases(bad: dict[str, Any]) -> Iterable[str]:
+def cases_of_algorithms(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
+    """Give the numbers of cases by algorithm, and a message of each that none before it has."""
+    yield from [
+        CASES,
+        "",
+        "The cases are in `tests/qgis/bad_input/`. `./run reliability bad_input` writes what came of each of them,",
+        "with every message, to `.build/reliability/bad_input.md`.",
+        "",
+    ]
+    kinds = "refusal", "warning", "right value"
+    counts, messages = [], []
+    for algorithm, own in by_algorithm(rows):
+        numbers = [sum(result(row) == kind for row in own) for kind in kinds]
+        counts.append((algorithm, *map(str, (len(own), *numbers))))
+        shown = {given for _, given, _ in messages}
+        refused = (row for row in own if row["expected"] == "refused" and row["given"] not in shown)
+        messages += [(algorithm, row["given"], row["message"]) for row in itertools.islice(refused, 1)]
+    yield from table(("algorithm", "cases", "refused", "right value with a warning", "right value"), counts)
+    yield from ["", "A message of each algorithm:", ""]
+    yield from table(("algorithm", "given", "message"), messages)
+
+
+def every_case(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
     """Give the table of bad input by algorithm."""
     yield from [
-        "## Bad and unusual input",
+        "# Bad and unusual input",
         "",
         "Result is a refusal, a right value, or a warning beside a right value or a report that lists the fault.",
         "*Refused* with the message that the user reads. *Works*: what holds after the run, and in italics",
         "what the log said. Nothing was left after a refusal except where *left* says so.",
         "",
     ]
-    for algorithm in dict.fromkeys(row["algorithm"] for row in bad["cases"]):
-        rows = [row for row in bad["cases"] if row["algorithm"] == algorithm]
-        yield from [f"### {algorithm}", ""]
-        yield from table(("given", "result", "came of it"), [(row["given"], result(row), outcome(row)) for row in rows])
+    for algorithm, own in by_algorithm(rows):
+        yield from [f"## {algorithm}", ""]
+        yield from table(("given", "result", "came of it"), [(row["given"], result(row), outcome(row)) for row in own])
         yield ""
+
+
+def by_algorithm(rows: Sequence[dict[str, Any]]) -> Iterable[tuple[str, list[dict[str, Any]]]]:
+    """Give the rows of each algorithm."""
+    for algorithm in dict.fromkeys(row["algorithm"] for row in rows):
+        yield algorithm, [row for row in rows if row["algorithm"] == algorithm]
 
 
 def result(row: dict[str, Any]) -> str:

@@ -42,4 +42,4 @@ CASES: tuple[Case, ...] = (
     *places.CASES,
     *outputs.CASES,
 )
-"""In the order of the table in ``docs/reliability.md``."""
+"""In the order of ``docs/reliability.md``."""
