@@ -15,7 +15,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 
-from .errors import FactorMissing, InputCorrupt
+from .errors import FactorMissing, InputCorrupt, ParameterInvalid
 from .factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinition
 from .grid import Block, Grid
 from .inputs.rasters import create_raster, open_raster, raster_path, read_window, refuse_values
@@ -215,6 +215,27 @@ def write_nodata_counts(dataset: rasterio.io.DatasetWriter, study: int, without_
     for band, name in enumerate(dataset.descriptions, 1):
         if name in without_data:
             dataset.update_tags(band, **{NODATA_TAG: without_data[name]})
+
+
+def check_same_factor(own: Any, other: Any, where: str, elsewhere: str, progress: Progress) -> None:
+    """Compare kind and unit of two descriptions of a factor; warn if units differ.
+
+    ``where`` and ``elsewhere`` they stand is said in messages, such as ``the factor stack``. Descriptions are of a
+    stack or of a model, with ``name``, ``kind`` and ``unit``.
+
+    Raises:
+        ParameterInvalid: one is continuous and the other categorical.
+    """
+    if own.kind != other.kind:
+        raise ParameterInvalid(
+            f'The factor "{own.name}" is {own.kind} in {where} but {other.kind} in {elsewhere}. Build all stacks of a '
+            "model with the same inputs."
+        )
+    if own.unit and other.unit and own.unit != other.unit:
+        progress.warn(
+            f'The factor "{own.name}" is in {own.unit} in {where} but in {other.unit} in {elsewhere}. Build all stacks '
+            "of a model in the same units."
+        )
 
 
 def match_names(wanted: Sequence[str], known: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from ..artifact import TrainedModel
 from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
 from ..progress import Progress
-from ..stack import Stack, StackFactor
+from ..stack import Stack, StackFactor, check_same_factor
 from ..texts import join_names, shorten
 from .dissimilarity import IndexEngine
 from .engines import ClassTables, CompactTile, ComputeSetup, Engine, gains_from_16_bits, make_engine
@@ -45,7 +45,8 @@ class Ensemble:
         self._matchers, self._tables = [], [ClassTables(model.encoder) for model in models]
         for model, name, places in zip(models, names, self._factor_indices):
             factors = [self.factors[index] for index in places]
-            _check_factors(model, name, factors, progress)
+            for spec, factor in zip(model.factors, factors):
+                check_same_factor(spec, factor, f"the model {name}", "the factor stack", progress)
             self._matchers.append(_match_classes(model, name, factors, progress))
             _check_pixel(model, name, stack, progress)
         self.specs: list[list[FactorSpec]] = [
@@ -206,20 +207,6 @@ def full_precision_fp32(device: torch.device) -> Iterator[None]:
         return
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield
-
-
-def _check_factors(model: TrainedModel, name: str, factors: Sequence[StackFactor], progress: Progress) -> None:
-    for spec, factor in zip(model.factors, factors):
-        if spec.kind != factor.kind:
-            raise ParameterInvalid(
-                f'The factor "{spec.name}" is {spec.kind} in the model {name} but {factor.kind} in '
-                "the factor stack. Build the stack like the one the model was trained on."
-            )
-        if spec.unit and factor.unit and spec.unit != factor.unit:
-            progress.warn(
-                f'The factor "{spec.name}" is in {factor.unit} in the stack, but the model {name} was '
-                f"trained on {spec.unit}. Build the stack in the model's units."
-            )
 
 
 def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor], progress: Progress) -> ClassMatcher:

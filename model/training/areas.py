@@ -22,7 +22,7 @@ from ..factors.definitions import CATEGORICAL
 from ..grid import Block, Grid
 from ..labels import UNKNOWN
 from ..progress import Progress
-from ..stack import Stack, StackFactor
+from ..stack import Stack, StackFactor, check_same_factor
 from ..texts import join_names
 from ..virtual_rasters import raster_file
 from ..windows.folded_cells import FoldedCells
@@ -215,7 +215,11 @@ def _joint_factors(
     result, first = [], stacks[0]
     for factor in first.factors if wanted is None else [_factor_of(first, names[0], name) for name in wanted]:
         classes = dict(factor.classes)
-        tables = [_same_factor(stack, name, factor).classes for stack, name in zip(stacks[1:], names[1:])]
+        tables = []
+        for stack, name in zip(stacks[1:], names[1:]):
+            found = _factor_of(stack, name, factor.name)
+            check_same_factor(factor, found, f"the area {names[0]}", f"the area {name}", progress)
+            tables.append(found.classes)
         highest = max([0, *classes, *(code for table in tables for code in table)])
         for table, name in zip(tables, names[1:]) if factor.kind == CATEGORICAL else ():
             if bool(table) != bool(factor.classes):
@@ -248,16 +252,6 @@ def _factor_of(stack: Stack, area: str, name: str) -> StackFactor:
             f"The area {area} lacks the factor {name}. A model of several areas needs the same factors in all "
             f"of them. {error}"
         ) from error
-
-
-def _same_factor(stack: Stack, name: str, factor: StackFactor) -> StackFactor:
-    found = _factor_of(stack, name, factor.name)
-    if found.kind != factor.kind:
-        raise ParameterInvalid(
-            f"The factor {factor.name} is {found.kind} in the area {name} and {factor.kind} in the first. Build both "
-            "stacks with the same inputs."
-        )
-    return found
 
 
 def _tell_cell_sizes(grids: Sequence[Grid], names: Sequence[str], progress: Progress) -> None:

@@ -17,7 +17,7 @@ from ..factors.definitions import MAX_CLASSES
 from ..networks import build_network
 from ..options import parameter_name
 from ..progress import Progress
-from ..stack import match_names
+from ..stack import check_same_factor, match_names
 from ..texts import join_names
 from ..windows.collection import WindowSet
 from ..windows.split import TRAIN
@@ -193,16 +193,7 @@ def _factor_indices(start: StartModel, factors: Sequence[Any], progress: Progres
         progress.report(0.0, f"{text}{join_names(ignored)}.")
     for spec in start.factors:
         factor = factors[place[spec.name]]
-        if factor.kind != spec.kind:
-            raise ParameterInvalid(
-                f'The factor "{spec.name}" is {spec.kind} in the model {start.name} but {factor.kind} in the factor '
-                "stack. Build the stack like the one on which the model was trained."
-            )
-        if spec.unit and factor.unit and spec.unit != factor.unit:
-            progress.warn(
-                f'The factor "{spec.name}" is in {factor.unit} in the stack, but the model {start.name} was trained on '
-                f"{spec.unit}. Build the stack in the model's units."
-            )
+        check_same_factor(spec, factor, f"the model {start.name}", "the factor stack", progress)
         if spec.is_categorical and not (spec.classes and factor.classes):
             progress.warn(
                 f"The {'stack' if spec.classes else 'model ' + start.name} has no class names for "

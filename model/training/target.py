@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..encoding import ClassMatcher, FactorSpec
-from ..errors import ParameterInvalid
 from ..grid import Block, Grid
 from ..inputs.bands import open_band
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..progress import Progress, SubProgress
-from ..stack import UndeclaredNodataCheck, open_stack
+from ..stack import UndeclaredNodataCheck, check_same_factor, open_stack
 from ..texts import join_names
 from ..windows.folded_cells import FoldedCells, values_at
 from ..windows.unlabelled_cells import UnlabelledCells, cell_widths, draw_cells, require_some
@@ -51,7 +50,8 @@ def collect_target(
         names = [factor.name for factor in factors]
         bands = stack.band_indexes(names)
         there = [stack.factors[band - 1] for band in bands]
-        _check_kinds(factors, there, name, progress)
+        for factor, other in zip(factors, there):
+            check_same_factor(factor, other, "STACK", f"TARGET ({name})", progress)
         specs = [FactorSpec(one.name, one.kind, one.unit, one.title, one.classes) for one in factors]
         matcher = ClassMatcher(specs, there)
         for factor, labels in matcher.unknown.items():
@@ -86,17 +86,3 @@ def collect_target(
 
 def _everywhere(block: Block) -> np.ndarray:
     return np.ones(block.shape, dtype=bool)
-
-
-def _check_kinds(factors: Sequence[Any], there: Sequence[Any], name: str, progress: Progress) -> None:
-    for factor, other in zip(factors, there):
-        if factor.kind != other.kind:
-            raise ParameterInvalid(
-                f'The factor "{factor.name}" is {factor.kind} in STACK but {other.kind} in TARGET ({name}). Build both '
-                "stacks in the same way."
-            )
-        if factor.unit and other.unit and factor.unit != other.unit:
-            progress.warn(
-                f'The factor "{factor.name}" is in {factor.unit} in STACK but in {other.unit} in TARGET ({name}). '
-                "Build both stacks in the same units."
-            )

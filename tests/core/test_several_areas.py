@@ -192,10 +192,17 @@ def test_a_missing_factor_is_named_and_more_factors_are_left_out(halves, tmp_pat
     with open_areas([less, parts[0]], listener) as opened:
         assert opened[1].stack.read(opened[1].grid.whole).shape[0] == 2
     assert "Factors of west that less lacks are not used: rock" in " ".join(listener.warnings)
+    tangents = [dataclasses.replace(FACTORS[0], unit="percent"), *FACTORS[1:]]
+    with open_areas([parts[0], write_area(tmp_path, "tangents", values, labels, far, tangents)], listener):
+        pass
+    text = 'The factor "slope" is in degrees in the area west but in percent in the area tangents.'
+    assert text in " ".join(listener.warnings)
     kinds = [*FACTORS[:2], StackFactor("rock", "continuous")]
     other = write_area(tmp_path, "other", values, labels, far, kinds)
     with (
-        pytest.raises(ParameterInvalid, match="rock is continuous in the area other and categorical"),
+        pytest.raises(
+            ParameterInvalid, match='"rock" is categorical in the area west but continuous in the area other'
+        ),
         open_areas([parts[0], other], QUIET),
     ):
         pass
