@@ -55,7 +55,7 @@ from ..report.settings import DocumentDetails
 from ..stack import open_stack
 from ..texts import join_names
 from ..training.settings import training_method
-from ..validation.verdict import MAX_BEYOND, Evidence, judge, tell, weakest
+from ..validation.verdict import Evidence, judge, tell, weakest
 from ..zones.raster import write_class_attributes
 from . import sources_of
 from .new_area import TextbookComparison
@@ -442,10 +442,10 @@ def _bands(
 
 def _tell_expectation(evidence: Evidence, progress: Progress) -> None:
     """Log what the land of the map lets expect; that nothing can be expected is a warning."""
-    if evidence.beyond is not None and (evidence.beyond >= MAX_BEYOND or evidence.expected_auc is None):
-        progress.warn(evidence.expectation_text)
-    elif evidence.expectation_text:
+    if evidence.can_expect:
         progress.report(0.97, evidence.expectation_text)
+    elif evidence.can_expect is not None:
+        progress.warn(evidence.expectation_text)
 
 
 def _stacked(names: Sequence[str]) -> Any:

@@ -184,12 +184,19 @@ class Evidence:
         return f"AUC on land not seen in training: {self.auc:.3f}{interval}."
 
     @property
+    def can_expect(self) -> bool | None:
+        """Whether an AUC can be expected on the map's land; ``None`` if nothing is known of that land."""
+        if self.inside is None or self.beyond is None:
+            return None
+        return self.expected_auc is not None and self.beyond < MAX_BEYOND
+
+    @property
     def expectation_text(self) -> str:
         """What the map's land lets expect, in sentences; empty if it is unknown."""
         if self.inside is None or self.beyond is None:
             return ""
         text = f"Of the map {_percent(self.inside)} lies in the area of applicability of the model."
-        if self.expected_auc is None or self.beyond >= MAX_BEYOND:
+        if not self.can_expect:
             return f"{text} No AUC can be expected."
         error = "" if self.expected_error is None else f" ± {max(self.expected_error, 0.005):.2f}"
         without = f", without {_percent(self.beyond)} of the map, where none can be" if self.beyond >= 0.005 else ""
@@ -198,10 +205,9 @@ class Evidence:
     @property
     def expectation_cards(self) -> list[tuple[str, str, str]]:
         """The same as the card of a report: label, value and text; none if it is unknown."""
-        if not self.expectation_text:
+        if self.can_expect is None:
             return []
-        known = self.expected_auc is not None and self.beyond is not None and self.beyond < MAX_BEYOND
-        value = f"{self.expected_auc:.2f}" if known else "none"
+        value = f"{self.expected_auc:.2f}" if self.can_expect else "none"
         return [("AUC to expect here", value, self.expectation_text)]
 
     @property
