@@ -19,8 +19,14 @@ def wait_passively(variables: MutableMapping[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def limited_to(threads: int) -> Iterator[None]:
-    """Compute on so many threads: sums then do not depend on the machine's, and a single one waits for no other."""
+def limited_to(threads: int | None) -> Iterator[None]:
+    """Compute on so many threads: sums then do not depend on the machine's, and a single one waits for no other.
+
+    ``None`` changes nothing.
+    """
+    if threads is None:
+        yield
+        return
     # Imported here: QGIS loads this module at start.
     import torch
     from threadpoolctl import threadpool_limits

@@ -47,7 +47,7 @@ from ..windows.ownership import find_ownership
 from ..zones.raster import scan_cells, values_of_cells
 from . import sources_of
 from . import train_pcum as shared
-from .cross_validate_fold import FoldStudy, cross_validate_fold, cross_validate_remotely
+from .cross_validate_fold import FoldStudy, cross_validate_fold
 from .fold_runner import FoldJob, FoldRunner, RunJobs, processes_that_fit
 from .physics import with_physics_setting
 
@@ -59,7 +59,7 @@ BASELINE_COLUMNS = ("auc", "auc_low", "auc_high", "difference", "difference_low"
 _WINDOW_COPIES = 2  # a window on the border between training and validation is kept once for each
 _LIBRARY_BYTES = 0.7e9  # of the libraries alone
 _TENSORS = 2.5  # memory of a training, relative to its windows
-FOLDS = FoldJob("cross_validate_fold", cross_validate_fold, cross_validate_remotely)
+FOLDS = FoldJob("cross_validate_fold", cross_validate_fold)
 
 
 @dataclass

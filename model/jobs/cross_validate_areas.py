@@ -53,12 +53,12 @@ from .cross_validate import (
     table_columns,
     table_row,
 )
-from .cross_validate_area import AreaStudy, cross_validate_area, cross_validate_area_remotely
+from .cross_validate_area import AreaStudy, cross_validate_area
 from .fold_runner import FoldJob, FoldRunner, RunJobs, processes_that_fit
 from .physics import with_physics_setting
 
 AREA = "area"  # the split, in the table
-AREAS = FoldJob("cross_validate_area", cross_validate_area, cross_validate_area_remotely)
+AREAS = FoldJob("cross_validate_area", cross_validate_area)
 
 
 @dataclass
@@ -138,7 +138,7 @@ def leave_areas_out(
         fixed = dataclasses.replace(settings, device=str(device), precision=precision)
         names = [factor.name for factor in opened[0].factors]
         place = os.path.abspath(output), os.fspath(folder)
-        study = AreaStudy(kind, fixed, [_fields(area, kind) for area in areas], names, *place)
+        study = AreaStudy(kind, fixed, *place, AREA, len(areas), [_fields(area, kind) for area in areas], names)
         progress.report(0.05, f"{TITLES[kind]}: {study.count} areas are left out one by one.")
         processes = options.processes or processes_that_fit()
         FoldRunner(AREAS, processes, run_jobs, cluster, log).run(study, 0.05, 0.85)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..classical.fit import fit_cell_model
-from ..cluster.shared_storage import SharedObject, open_shared
-from ..cluster.tasks import cached
 from ..grid import Grid
 from ..history.writing import TrainingLog
 from ..progress import NullProgress, Progress, SubProgress
@@ -21,7 +17,6 @@ from ..threads import limited_to
 from ..training.automatic import with_class_weight
 from ..training.fit import FittedNetwork, fit_network, label_patches
 from ..training.settings import CELL_KINDS, CROSS_FITTED, TrainingSettings, patch_cells
-from ..validation import out_of_fold as oof
 from ..windows import collection
 from ..windows import split as splits
 from ..windows.cells import MAX_CELLS, sample_cells
@@ -29,23 +24,18 @@ from ..windows.ownership import Ownership, report_unused
 from ..windows.unused_cells import SparseCells
 from . import train_pcum as shared
 from .cross_fitted import fit_outside
+from .fold_runner import Study
 from .physics import training_safety
 from .trained_on import describe_windows
 
 
 @dataclass(frozen=True)
-class FoldStudy:
-    """What all folds of one split share and none changes; its fields can be sent to another process."""
+class FoldStudy(Study):
+    """What all folds of one split share."""
 
-    kind: str
-    settings: TrainingSettings
     stack: str
     labels: str
     safety_factor: str | None
-    output: str  # of the job, named in the histories
-    folder: str  # where the maps of the folds go
-    split: str
-    count: int  # folds
     blocks: tuple[int, int]  # rows and columns of a block
     subsets: np.ndarray  # with the next two the fields of ``Folds``
     landslide: np.ndarray
@@ -79,11 +69,7 @@ class FoldStudy:
         """Return a fold in words."""
         number = str(fold + 1)
         name = self.names[fold] if self.names else number
-        return f"{number} of {self.count}, {self.split} split{'' if name == number else f', {name}'}"
-
-    def map(self, fold: int) -> Path:
-        """Return where the map of a fold goes."""
-        return Path(self.folder) / f"{self.split}{fold + 1}.tif"
+        return f"{super().title(fold)}, {self.split} split{'' if name == number else f', {name}'}"
 
 
 def cross_validate_fold(
@@ -103,37 +89,16 @@ def cross_validate_fold(
     prediction do.
     """
     work = FoldStudy(**study)
-    settings = work.settings
     # What is odd about the inputs was said when the study began.
     opened = splits.open_training_rasters(work.stack, work.labels, work.safety_factor, NullProgress())
-    with contextlib.nullcontext() if threads is None else limited_to(threads), opened as rasters:
+    with limited_to(threads), opened as rasters:
         folds = work.folds(rasters.grid)
-        head = work.kind, work.output, settings, progress
-        with shared.start_training_log(*head, part=f"fold {work.title(fold)}") as log:
+        with work.training_log(fold, progress) as log:
             fitted, settings = _fit(work, rasters, folds, fold, SubProgress(progress, 0.0, 0.85), log)
             log.finish(fitted.ended, fitted.metrics)
         model = shared.trained_model(work.kind, fitted, settings, rasters.grid, {})
-        model.to(settings.device)
-        oof.predict_fold(rasters.stack, model, folds, fold, work.map(fold), SubProgress(progress, 0.85, 1.0))
+        work.predict(fold, model, rasters.stack, folds, fold, SubProgress(progress, 0.85, 1.0))
     return [fitted.best_epoch, len(fitted.history)] if fitted.best_epoch else None
-
-
-def cross_validate_remotely(study: SharedObject, fold: int) -> list[int] | None:
-    """Do the same on a worker of a cluster; it stops when the folder of the maps is gone, because the run is over."""
-    fields = cached(open_shared, study)
-    return cross_validate_fold(fields, fold, progress=WhileFolderExists(Path(fields["folder"])))
-
-
-class WhileFolderExists(NullProgress):
-    """Cancels the work on another machine once a folder is gone."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def cancelled(self) -> bool:
-        """Return whether the folder is gone."""
-        return not self._folder.exists()
 
 
 def _fit(

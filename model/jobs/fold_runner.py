@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
-from ..cluster.shared_storage import await_visible, share_object
-from ..cluster.tasks import Cluster
+from ..artifact import TrainedModel
+from ..cluster.shared_storage import SharedObject, await_visible, open_shared, share_object
+from ..cluster.tasks import Cluster, cached
 from ..errors import WorkerFailed
+from ..history.writing import TrainingLog
 from ..memory import available_memory
-from ..progress import Progress, SubProgress
+from ..progress import NullProgress, Progress, SubProgress
+from ..stack import Stack
+from ..training.settings import TrainingSettings
+from ..validation.out_of_fold import predict_fold
+from ..windows.split import DividedLand
+from . import train_pcum as shared
 
 RunJobs = Callable[[str, list[dict[str, Any]], list[str], int, float, float], "list[Any] | None"]
 """Calls a job with each of some arguments in processes of their own, see ``cross_validate``."""
@@ -29,26 +37,48 @@ def processes_that_fit(needed: float = FOLD_BYTES) -> int:
     return max(1, min(cores, 2 if memory is None else int(_MEMORY_SHARE * memory / needed)))
 
 
-class Study(Protocol):
-    """What all folds share; its fields can be sent to another process."""
+@dataclass(frozen=True)
+class Study:
+    """What all folds share and none changes; its fields can be sent to another process."""
 
-    @property
-    def split(self) -> str:
-        """How land is held out, in a word."""
-
-    @property
-    def count(self) -> int:
-        """Number of folds."""
-
-    @property
-    def folder(self) -> str:
-        """Where the maps of the folds go."""
+    kind: str
+    settings: TrainingSettings
+    output: str  # of the job, named in the histories
+    folder: str  # where the maps of the folds go
+    split: str  # how land is held out, in a word
+    count: int  # folds
 
     def title(self, fold: int) -> str:
         """Return a fold in words."""
+        return f"{fold + 1} of {self.count}"
 
     def map(self, fold: int) -> Path:
         """Return where the map of a fold goes."""
+        return Path(self.folder) / f"{self.split}{fold + 1}.tif"
+
+    def training_log(self, fold: int, progress: Progress) -> AbstractContextManager[TrainingLog]:
+        """Begin the history of the training of a fold."""
+        part = f"fold {self.title(fold)}"
+        return shared.start_training_log(self.kind, self.output, self.settings, progress, part=part)
+
+    def predict(
+        self, fold: int, model: TrainedModel, stack: Stack, land: DividedLand, group: int, progress: Progress
+    ) -> None:
+        """Write the map of a fold, which is a group of divided land, with the model that was trained without it."""
+        model.to(self.settings.device)
+        predict_fold(stack, model, land, group, self.map(fold), progress)
+
+
+class WhileFolderExists(NullProgress):
+    """Cancels the work on another machine once a folder is gone."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def cancelled(self) -> bool:
+        """Return whether the folder is gone."""
+        return not self._folder.exists()
 
 
 @dataclass(frozen=True)
@@ -57,7 +87,14 @@ class FoldJob:
 
     name: str
     function: Callable[..., Any]
-    remotely: Callable[..., Any]  # the same on a worker of a cluster, with the study as a shared object
+
+
+def run_remotely(function: Callable[..., Any], study: SharedObject, fold: int) -> Any:
+    """Run the job of a fold on a worker of a cluster; it stops when the folder of the maps is gone, because the run is
+    over.
+    """
+    fields = cached(open_shared, study)
+    return function(fields, fold, progress=WhileFolderExists(Path(fields["folder"])))
 
 
 @dataclass(frozen=True)
@@ -98,8 +135,8 @@ class FoldRunner:
         progress.report(0.0, f"{study.split.capitalize()} split: {study.count} folds on the cluster.")
         place = share_object(vars(study), Path(study.folder) / f"{study.split}.study")
         results: list[list[int] | None] = [None] * study.count
-        jobs = [(place, fold) for fold in range(study.count)]
-        with contextlib.closing(cluster.run(self.job.remotely, jobs, progress)) as done:
+        jobs = [(self.job.function, place, fold) for fold in range(study.count)]
+        with contextlib.closing(cluster.run(run_remotely, jobs, progress)) as done:
             for fold, found in done:
                 results[fold] = found
                 progress.report((fold + 1) / study.count, f"Fold {study.title(fold)} is done.")
