@@ -3,49 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
 import torch
-from rasterio.enums import Resampling
 
 from ..artifact import TrainedModel, load_model
 from ..cluster.connection import connect
 from ..comparison.textbook_baselines import open_safety
 from ..errors import ClusterUnsuitable, ParameterInvalid, TooFewData
 from ..factors.polygons import AreaMask
-from ..grid import Grid
-from ..inputs.rasters import REGION_TAG, create_raster
+from ..inputs.rasters import REGION_TAG
 from ..inputs.vectors import Polygons
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, sha256
-from ..prediction.bivariate import COLOURS, NAMES, NODATA
+from ..prediction.bivariate import COLOURS, NAMES
 from ..prediction.distributed import RemotePrediction, compute_remotely
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
 from ..prediction.fold_spread import FoldEnsemble, make_ensemble
+from ..prediction.map_outputs import map_outputs, open_outputs
 from ..prediction.pipeline import Plan, PredictionTotals, choose_compute_setup, compute_tiles, make_plan, write_tiles
 from ..prediction.settings import PredictionOptions
 from ..prediction.tile_cache import TileCache, resuming, tile_cache_for
-from ..prediction.tile_inference import (
-    BIVARIATE,
-    COUNTS,
-    DENSITY,
-    DISSIMILARITY,
-    EXPECTED,
-    INSIDE,
-    MEAN,
-    NOT_APPLICABLE,
-    OUTSIDE,
-    SPREAD,
-    TileWork,
-)
+from ..prediction.tile_inference import TileWork
 from ..prediction.tiling import coarse_grid
 from ..prediction.uncertainty_layers import UncertaintyLayers
 from ..progress import Progress, SubProgress, WarningLog
@@ -61,13 +47,6 @@ from . import sources_of
 from .new_area import TextbookComparison
 
 AnyPath = Union[str, os.PathLike]
-BAND_TITLES = {
-    OUTSIDE: "factors outside the training data",
-    INSIDE: "area of applicability",
-    DENSITY: "local point density",
-    DISSIMILARITY: "dissimilarity index",
-    EXPECTED: "expected AUC",
-}
 RESUME_MIN_WORK = 4e6  # cells, times models and samples, from which tiles are kept on disk until the map is complete
 
 
@@ -165,22 +144,22 @@ def predict_susceptibility(
         ScarpError: the cluster cannot be reached or failed; see ``cluster``.
     """
     progress = warning_log = WarningLog(progress)
-    paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability, BIVARIATE: output_bivariate}
-    paths[DISSIMILARITY] = output_dissimilarity
-    check_writable(*paths.values(), output_html, output_document, output_disagreement)
+    paths: dict[str, AnyPath | None] = {
+        "OUTPUT": output,
+        "OUTPUT_UNCERTAINTY": output_uncertainty,
+        "OUTPUT_APPLICABILITY": output_applicability,
+        "OUTPUT_DISAGREEMENT": output_disagreement,
+        "OUTPUT_HTML": output_html,
+        "OUTPUT_DOCUMENT": output_document,
+        "OUTPUT_BIVARIATE": output_bivariate,
+        "OUTPUT_DISSIMILARITY": output_dissimilarity,
+    }
+    check_writable(*paths.values())
     report = ReportFiles.of_run(output_html, output_document, details, warning_log)
     if report.wanted:
         # Not for maps without a report, which need no matplotlib; now, before anything is computed.
         from .new_area_page import page_of_map
-    if not models:
-        raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
-    loaded = [load_model(path) for path in models]
-    if len({model.calibration is None for model in loaded}) > 1:
-        plain = join_names([Path(path).name for path, model in zip(models, loaded) if model.calibration is None])
-        raise ParameterInvalid(
-            f"Some of the models are calibrated and some are not: {plain}. Their mean would be neither a probability "
-            "nor a relative susceptibility. Use models that were all trained with PROBABILITY, or all without."
-        )
+    loaded = _load_models(models)
     inputs = sources_of(stack=stack, model=list(models), area=area)
     if safety_factor is not None:
         inputs["SAFETY_FACTOR"] = safety_factor
@@ -198,10 +177,15 @@ def predict_susceptibility(
                 )
             reads, folder = [stack, *models], Path(output).parent
             cluster = closing.enter_context(connect(options.scheduler, progress, reads, folder))
-        bands = _bands(loaded, models, output_dissimilarity is not None, progress)
-        arrays = _arrays(paths, bands)
+        has_index = _has_index(loaded, models, output_dissimilarity is not None, progress)
         names = [os.path.basename(str(path)) for path in models]
-        ensemble = make_ensemble(opened, loaded, names, options.samples, progress, spread=SPREAD in arrays)
+        has_spread = output_uncertainty is not None or output_bivariate is not None
+        ensemble = make_ensemble(opened, loaded, names, options.samples, progress, spread=has_spread)
+        share = _calibrated_share(loaded)
+        layers = UncertaintyLayers(loaded, isinstance(ensemble, FoldEnsemble), share)
+        title = "relative landslide susceptibility" if share is None else "landslide probability"
+        outputs = [one for one in map_outputs(layers, title, has_index) if paths[one.parameter] is not None]
+        arrays = list(dict.fromkeys(array for one in outputs for array in one.arrays))
         mask = AreaMask(opened.grid, area)
         safety = closing.enter_context(open_safety(safety_factor, opened.grid, "factor stack", progress))
         wanted = report.wanted or output_disagreement is not None
@@ -210,7 +194,7 @@ def predict_susceptibility(
         plan = make_plan(opened.grid, ensemble, setup, options.tile)
         work = TileWork(ensemble, setup, plan.tiling, mask, arrays, progress)
         hashes = [sha256(path) for path in models]
-        run = _Run(options, area, loaded, hashes, ensemble, setup, plan, work)
+        run = _Run(options, area, loaded, hashes, ensemble, setup, plan, work, share)
         _log_plan(run, cluster is not None, progress)
         cells = opened.grid.width * opened.grid.height * run.ensemble.members
         cache = _tile_cache(run, output, stack) if cluster is not None or cells >= RESUME_MIN_WORK else None
@@ -225,10 +209,12 @@ def predict_susceptibility(
             tiles = compute_remotely(cluster, remote, run.work, part)
         else:
             tiles = compute_tiles(opened, run.work, run.plan, part, cache)
+        grid = coarse_grid(opened.grid, run.ensemble.patch)
+        places = outputs, paths, opened.grid, grid
         # However the block ends, the threads that compute are told to stop.
-        with contextlib.closing(tiles), _output_rasters(paths, opened.grid, run, bands) as rasters:
-            watched, grid = textbook.watch(tiles, run.ensemble.patch), coarse_grid(opened.grid, run.ensemble.patch)
-            made = {**run.layers.made, **{name: _stacked(own) for name, own in bands.items() if len(own) > 1}}
+        with contextlib.closing(tiles), open_outputs(*places, _map_tags(run)) as rasters:
+            watched = textbook.watch(tiles, run.ensemble.patch)
+            made = {one.name: one.make for one in outputs if one.make is not None}
             totals = write_tiles(watched, rasters, run.work, grid, made)
             _check_totals(totals, run, progress)
             stack_hash = ""
@@ -244,7 +230,7 @@ def predict_susceptibility(
             for raster in rasters.values():
                 raster.update_tags(**tags)
             evidence = _evidence(totals, run)
-            for raster in (rasters[name] for name in (MEAN, BIVARIATE) if name in rasters):
+            for raster in (rasters[one.name] for one in outputs if one.has_verdict):
                 raster.update_tags(**evidence.tags())
             verdict = judge(evidence)
             tell(verdict, progress, 0.97)
@@ -268,16 +254,11 @@ def predict_susceptibility(
     if totals.reused:
         reused = f"{totals.reused:,} of {totals.tiles:,} tiles"
         progress.report(0.98, f"{reused} were taken from an earlier run with the same inputs that was stopped.")
-    _write_class_attributes(output_bivariate, run, verdict.suffix)
-    outputs = {"OUTPUT": output, "OUTPUT_UNCERTAINTY": output_uncertainty, "OUTPUT_APPLICABILITY": output_applicability}
-    outputs |= {
-        "OUTPUT_DISAGREEMENT": output_disagreement,
-        "OUTPUT_HTML": output_html,
-        "OUTPUT_DOCUMENT": output_document,
-        "OUTPUT_BIVARIATE": output_bivariate,
-        "OUTPUT_DISSIMILARITY": output_dissimilarity,
-    }
-    record.write(outputs, summary=asdict(summary), warnings=warning_log.warnings)
+    if output_bivariate is not None:
+        classes = layers.classes
+        cells = classes.cells.tolist()
+        write_class_attributes(output_bivariate, NAMES, COLOURS, cells, classes.km2, verdict.suffix)
+    record.write(paths, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
 
@@ -294,31 +275,26 @@ class _Run:
     setup: ComputeSetup
     plan: Plan
     work: TileWork
-
-    def __post_init__(self) -> None:
-        self.layers = UncertaintyLayers(self.models, isinstance(self.ensemble, FoldEnsemble), self.share)
-
-    @property
-    def share(self) -> float | None:
-        """Share of landslide cells to which all models are calibrated, in the mean; ``None`` if they are not."""
-        shares = [model.calibration.share for model in self.models if model.calibration is not None]
-        return float(np.mean(shares)) if shares else None
+    share: float | None  # of landslide cells, to which all models are calibrated; ``None`` if they are not
 
 
-def _arrays(paths: Mapping[str, AnyPath | None], bands: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the arrays of a tile that the outputs need."""
-    wanted = {name for name, path in paths.items() if path is not None}
-    if BIVARIATE in wanted:
-        wanted.add(SPREAD)
-    names = [name for name in paths if name in wanted and name != BIVARIATE]
-    return [array for name in names for array in bands.get(name, (name,))]
+def _load_models(models: Sequence[AnyPath]) -> list[TrainedModel]:
+    if not models:
+        raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
+    loaded = [load_model(path) for path in models]
+    if len({model.calibration is None for model in loaded}) > 1:
+        plain = join_names([Path(path).name for path, model in zip(models, loaded) if model.calibration is None])
+        raise ParameterInvalid(
+            f"Some of the models are calibrated and some are not: {plain}. Their mean would be neither a probability "
+            "nor a relative susceptibility. Use models that were all trained with PROBABILITY, or all without."
+        )
+    return loaded
 
 
-def _write_class_attributes(output: AnyPath | None, run: _Run, suffix: str) -> None:
-    """Write the names of the classes beside OUTPUT_BIVARIATE, if it is wanted."""
-    if output is not None:
-        classes = run.layers.classes
-        write_class_attributes(output, NAMES, COLOURS, classes.cells.tolist(), classes.km2, suffix)
+def _calibrated_share(models: Sequence[TrainedModel]) -> float | None:
+    """Return the share of landslide cells to which models are calibrated, in the mean."""
+    shares = [model.calibration.share for model in models if model.calibration is not None]
+    return float(np.mean(shares)) if shares else None
 
 
 def _tile_cache(run: _Run, output: AnyPath, stack: AnyPath) -> TileCache | None:
@@ -351,13 +327,10 @@ def _log_plan(run: _Run, remote: bool, progress: Progress) -> None:
         progress.report(0.02, text)
 
 
-@contextlib.contextmanager
-def _output_rasters(
-    paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run, bands: Mapping[str, Sequence[str]]
-) -> Iterator[dict[str, Any]]:
-    """Open the outputs by the names of their arrays; none is committed unless the block succeeds."""
+def _map_tags(run: _Run) -> dict[str, str]:
+    """Return the tags of all rasters."""
     calibrated = run.share is not None
-    tags = {
+    return {
         records.MEANING_TAG: records.PROBABILITY_MEANING if calibrated else records.MEANING,
         **({records.PROBABILITY_TAG: repr(run.share)} if calibrated else {}),
         "MODEL_KIND": ", ".join(model.kind for model in run.models),
@@ -368,30 +341,6 @@ def _output_rasters(
         **({"AREA": run.area.name} if run.area is not None else {}),
         **({REGION_TAG: run.options.region} if run.options.region else {}),
     }
-    title = "landslide probability" if calibrated else "relative landslide susceptibility"
-    coarse = coarse_grid(grid, run.ensemble.patch)
-    kinds: dict[str, tuple[Grid, str, float, list[str]]] = {
-        MEAN: (coarse, "float32", np.nan, [title]),
-        SPREAD: (coarse, "float32", np.nan, run.layers.bands(title)),
-        BIVARIATE: (coarse, "uint8", NODATA, ["susceptibility and uncertainty"]),
-        OUTSIDE: (grid, "uint8", NOT_APPLICABLE, [BAND_TITLES[band] for band in bands[OUTSIDE]]),
-        DISSIMILARITY: (grid, "float32", np.nan, [BAND_TITLES[band] for band in bands[DISSIMILARITY]]),
-    }
-    with contextlib.ExitStack() as opened:
-        rasters = {}
-        for name, path in paths.items():
-            if path is not None:
-                thinned = {OUTSIDE: Resampling.nearest, DISSIMILARITY: Resampling.nearest, BIVARIATE: Resampling.mode}
-                overviews = thinned.get(name, Resampling.average)
-                own: dict[str, Any] = {"tags": tags}
-                if name == SPREAD:
-                    own["tags"] = tags | run.layers.tags()
-                elif name == BIVARIATE:
-                    classes = json.dumps({str(number): text for number, text in NAMES.items()})
-                    own.update(colours=COLOURS, band_tags=[{"kind": "categorical", "classes": classes}])
-                raster = create_raster(path, *kinds[name], overviews=overviews, **own)
-                rasters[name] = opened.enter_context(raster)
-        yield rasters
 
 
 def _check_totals(totals: PredictionTotals, run: _Run, progress: Progress) -> None:
@@ -421,13 +370,11 @@ def _evidence(totals: PredictionTotals, run: _Run) -> Evidence:
     return replace(known, inside=found.inside, beyond=found.beyond, expected_auc=found.auc, expected_error=found.error)
 
 
-def _bands(
-    models: Sequence[TrainedModel], paths: Sequence[AnyPath], wanted: bool, progress: Progress
-) -> dict[str, tuple[str, ...]]:
-    """Return the arrays that are the bands of a raster, by the name of its first one; tell if there is no index."""
+def _has_index(models: Sequence[TrainedModel], paths: Sequence[AnyPath], wanted: bool, progress: Progress) -> bool:
+    """Return whether all models have an applicability index; tell which have none."""
     lacking = [Path(path).name for path, model in zip(paths, models) if model.applicability is None]
     if not lacking:
-        return {OUTSIDE: COUNTS, DISSIMILARITY: (DISSIMILARITY, EXPECTED)}
+        return True
     names = join_names(lacking)
     if wanted:
         raise ParameterInvalid(
@@ -437,7 +384,7 @@ def _bands(
         )
     text = f"No applicability index is available in {names}, so nothing is said of how much this land is like that of"
     progress.report(0.0, f"{text} the training.")
-    return {OUTSIDE: (OUTSIDE,), DISSIMILARITY: ()}
+    return False
 
 
 def _tell_expectation(evidence: Evidence, progress: Progress) -> None:
@@ -446,11 +393,6 @@ def _tell_expectation(evidence: Evidence, progress: Progress) -> None:
         progress.report(0.97, evidence.expectation_text)
     elif evidence.can_expect is not None:
         progress.warn(evidence.expectation_text)
-
-
-def _stacked(names: Sequence[str]) -> Any:
-    """Return what makes the bands of a raster of arrays with these names."""
-    return lambda arrays, area: np.stack([arrays[name] for name in names])
 
 
 def _summary(totals: PredictionTotals, run: _Run, warnings: list[str]) -> PredictionSummary:
