@@ -23,9 +23,9 @@ class TrainPcum(ScarpAlgorithm):
         "Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. "
         'The result is a model file for "Predict susceptibility".\n'
         "With the preset recommended the area is divided into folds of spatial blocks. Curves of the factors and a "
-        "small network of single cells are fitted as far as land that they did not see shows that they hold; then all "
-        "land trains the model. Its AUC is that of the folds: it says how well landslide cells rank above all other "
-        "mapped land, by models that did not see them.\n"
+        "small network of single cells are fitted without one fold at a time, and count as much as they help to "
+        "predict it. Then all land trains the model. Its AUC is that of the folds: it says how well landslide cells "
+        "rank above all other mapped land, by models that did not see them.\n"
         "With the preset windows or paper a U-Net is trained on windows of a part of the area, and evaluated on test "
         "windows that are held out. With either, a physics constraint can help: where the rain index says that a wet "
         "week exceeds the threshold of the landform, the model is penalised for predicting low susceptibility.\n"
