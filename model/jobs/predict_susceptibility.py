@@ -76,7 +76,7 @@ class PredictionSummary:
     share_applicable: float | None = None  # share of the map in the area of applicability; ``None`` without an index
     share_beyond: float | None = None  # share on which no AUC can be expected
     expected_auc: float | None = None  # on the rest of the map
-    expected_error: float | None = None  # root mean square error of that AUC on regions held out in training
+    expected_range: tuple[float, float] | None = None  # lowest and highest value that is to be expected
     textbook: dict[str, Any] = field(default_factory=dict)
     """Whether the land is new to the models, and rank correlations of the map with rules of a textbook by name."""
 
@@ -248,7 +248,8 @@ def predict_susceptibility(
     summary.textbook = textbook.summary()
     summary.verdict = verdict.as_dict()
     summary.share_applicable, summary.share_beyond = evidence.inside, evidence.beyond
-    summary.expected_auc, summary.expected_error = evidence.expected_auc, evidence.expected_error
+    if evidence.expected_range is not None:
+        summary.expected_auc, summary.expected_range = evidence.expected_auc, evidence.expected_range
     figures = f"susceptibility {summary.minimum:.4f} to {summary.maximum:.4f}, mean {summary.mean:.4f}"
     progress.report(0.98, f"{summary.cells:,} cells predicted; {figures}.")
     if totals.reused:

@@ -321,6 +321,15 @@ def test_land_unlike_that_of_the_training_makes_a_map_weak(changes, level, words
     verdict = judge(evidence)
     assert verdict.level == level and words in verdict.text
     assert Evidence.from_tags(evidence.tags()) == evidence
-    assert ("No AUC can be expected" in evidence.expectation_text) == (changes["beyond"] > 0.5)
+    none = changes["beyond"] >= 0.5 or changes["inside"] < 0.5
+    assert ("No AUC can be expected" in evidence.expectation_text) == none == (evidence.expected_range is None)
     ((_, value, text),) = evidence.expectation_cards
     assert (value == "none") == ("No AUC can be expected" in text)
+
+
+def test_the_range_of_an_expected_auc_is_twice_its_error():
+    known = dataclasses.replace(GOOD, inside=0.9, beyond=0.0, expected_auc=0.85)
+    few, more = (dataclasses.replace(known, expected_error=error) for error in (0.01, 0.1))
+    assert known.expected_range == few.expected_range == pytest.approx((0.75, 0.95))
+    assert more.expected_range == pytest.approx((0.65, 1.0))
+    assert "Expected AUC on this land: 0.85 (0.65 to 1.00)." in more.expectation_text
