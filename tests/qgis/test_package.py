@@ -173,6 +173,34 @@ def test_every_translation_is_compiled(installed):
     assert set(compiled) == sources and all(compiled.values())
 
 
+SPOILED = {
+    "evil/__init__.py": "import pickle\nexec('1')\nprint(undefined)\n",
+    "evil/metadata.txt": "[general]\nname=evil\n",
+    "evil/run.sh": "true",
+    "evil/.env": "hidden",
+}
+SPOILED_SAYS = (
+    "critical: bandit: ./evil/__init__.py:2: B102",
+    "warning: bandit: ./evil/__init__.py:1: B403",
+    "critical: flake8: ./evil/__init__.py:3:7: F821",
+    "critical: structure: metadata.txt: tracker is missing",
+    "critical: structure: LICENSE: is missing",
+    "critical: structure: evil/run.sh",
+    "information: structure: evil/.env",
+)
+
+
+def test_the_script_gives_the_severities_of_the_repository(tmp_path):
+    for tool in ("bandit", "detect_secrets", "flake8"):
+        pytest.importorskip(tool)
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as opened:
+        for name, text in SPOILED.items():
+            opened.writestr(name, text)
+    result = python(ROOT / "tools" / "repository_checks.py", tmp_path / "evil.zip")
+    assert result.returncode == 1, result.stderr
+    assert not [line for line in SPOILED_SAYS if line not in result.stdout], result.stdout
+
+
 def test_bandit_finds_nothing(installed):
     """Without ``-ll``: every severity counts."""
     result = run_tool("bandit", "-q", "-r", ".", "-f", "json", folder=installed.parent)
