@@ -227,11 +227,18 @@ def tint(colour: str) -> QgsFillSymbol:
     )
 
 
+def filled(colour: str, edge: str, width: float) -> QgsFillSymbol:
+    """Return a polygon symbol: colours as text, width of the edge in millimetres."""
+    return QgsFillSymbol.createSimple({"color": colour, "outline_color": edge, "outline_width": str(width)})
+
+
 def vectors() -> dict[str, QgsVectorLayer]:
     """Return a styled layer by style name."""
     layers = {
         "windows": QgsVectorLayer("Polygon?crs=EPSG:32633&field=subset:string&field=kind:string", "windows", "memory"),
         "folds": QgsVectorLayer("Polygon?crs=EPSG:32633&field=fold:integer", "folds", "memory"),
+        "slope_units": QgsVectorLayer("Polygon?crs=EPSG:32633&field=kind:string", "slope_units", "memory"),
+        "units": QgsVectorLayer("Polygon?crs=EPSG:32633&field=zone:integer", "units", "memory"),
         "points": QgsVectorLayer("Point?crs=EPSG:32633&field=outcome:string", "points", "memory"),
         "landslides": QgsVectorLayer("Point?crs=EPSG:32633", "landslides", "memory"),
         "rivers": QgsVectorLayer("LineString?crs=EPSG:32633", "rivers", "memory"),
@@ -253,6 +260,27 @@ def vectors() -> dict[str, QgsVectorLayer]:
         [
             *((number, f"fold {number}", tint(colour)) for number, colour in enumerate(FOLDS, 1)),
             (None, "further folds", tint("#606060")),
+        ],
+    )
+    # Hillsides in the relief below, with their edges only.
+    categories(
+        layers["slope_units"],
+        "kind",
+        [
+            ("slope", "slope unit", filled("0,0,0,0", "#1f3b73", 0.25)),
+            ("flat", "flat land", filled("86,180,233,90", "#1f3b73", 0.25)),
+        ],
+    )
+    zones = zone_colours(5)
+    categories(
+        layers["units"],
+        "zone",
+        [
+            *(
+                (number, name, filled(",".join(map(str, zones[number])), "#606060", 0.15))
+                for number, name in enumerate(DEFAULT_ZONE_NAMES, 1)
+            ),
+            (None, "no data", filled("0,0,0,0", "#606060", 0.15)),
         ],
     )
     categories(

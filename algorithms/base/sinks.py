@@ -196,8 +196,8 @@ def write_vectors(
     crs, options = QgsCoordinateReferenceSystem.fromWkt(crs_wkt), QgsVectorFileWriter.SaveVectorOptions()
     for name, layer in layers.items():
         path = str(folder / f"{name}.gpkg")
-        fields = _fields([(name, _type_of(values)) for name, values in layer.fields.items()])
-        wkb_type, shapes = _shapes(layer)
+        fields = _fields([(name, type_of(values)) for name, values in layer.fields.items()])
+        wkb_type, shapes = shapes_of(layer)
         options.driverName, options.layerName = "GPKG", name
         writer = QgsVectorFileWriter.create(path, fields, wkb_type, crs, context.transformContext(), options)
         written = 0
@@ -214,7 +214,8 @@ def write_vectors(
     return {f"{name}.gpkg": layer_checksum(layer) for name, layer in layers.items()}
 
 
-def _shapes(layer: Any) -> tuple[Any, Iterator[QgsGeometry]]:
+def shapes_of(layer: Any) -> tuple[Any, Iterator[QgsGeometry]]:
+    """Return the kind of geometry of points, lines or polygons of the core, and their geometries."""
     from ...model.inputs.vectors import Lines, Points, polygon_parts
 
     if isinstance(layer, Points):
@@ -251,7 +252,8 @@ def _feature(fields: QgsFields, geometry: QgsGeometry, values: Sequence[Any]) ->
     return feature
 
 
-def _type_of(values: Sequence[Any]) -> str:
+def type_of(values: Sequence[Any]) -> str:
+    """Return the type of a field that holds some plain values."""
     given = [value for value in values if value is not None]
     if given and all(isinstance(value, int) for value in given):
         return INTEGER

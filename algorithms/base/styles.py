@@ -43,7 +43,8 @@ STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"  # stands for the QML file that the core wrote beside a raster of classes
 _INPUTS = "stack rainfall safety_factor factor_of_safety labels"
 _MAPS = "applicability dissimilarity uncertainty bivariate susceptibility difference zones"
-ORDER = (*_INPUTS.split(), *_MAPS.split(), SIDECAR_STYLE, "warning", "folds", "windows", "points")
+_POLYGONS = "units slope_units folds windows"
+ORDER = (*_INPUTS.split(), *_MAPS.split(), SIDECAR_STYLE, "warning", *_POLYGONS.split(), "points")
 """Styles from the bottom of a layer group to its top: inputs, results, and vector layers above both."""
 
 

@@ -35,6 +35,7 @@ from typing import Any, BinaryIO, Callable
 
 import numpy as np
 
+from ..aggregation.settings import AggregationOptions
 from ..comparison.settings import ComparisonOptions
 from ..demo import DemoOptions
 from ..errors import MessageInvalid
@@ -47,6 +48,7 @@ from ..prediction.settings import PredictionOptions
 from ..report.settings import DocumentDetails
 from ..safety.settings import SafetyInputs, SafetyOptions
 from ..safety.stability_settings import StabilityInputs, StabilityOptions
+from ..slope_units.settings import SlopeUnitOptions
 from ..training.settings import CrossValidationOptions, TrainingSettings
 from ..validation.settings import EvaluationLayers, ValidationOptions
 from ..warning.classes import WarningInputs, WarningOptions
@@ -55,9 +57,10 @@ from ..zones.schemes import ZoneOptions
 _LAYERS = (Points, Lines, Polygons, PointsAndPolygons, CategoricalInput, StationPoints)
 _INPUTS_OF_MAPS = (WarningInputs, ExplanationInputs, EvaluationLayers, ExposureLayers)
 _LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, StabilityInputs, *_INPUTS_OF_MAPS)
-_FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions, StabilityOptions)
+_FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions, StabilityOptions, SlopeUnitOptions)
 _MODEL_OPTIONS = (TrainingSettings, CrossValidationOptions, PredictionOptions, ExplanationOptions)
-_MAP_OPTIONS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions, ExposureOptions, DocumentDetails)
+_MAPS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions, ExposureOptions, AggregationOptions)
+_MAP_OPTIONS = (*_MAPS, DocumentDetails)
 INPUTS: dict[str, Any] = {
     kind.__name__: kind for kind in (*_LAYERS, *_LAYERS_OF_A_RUN, *_FACTOR_OPTIONS, *_MODEL_OPTIONS, *_MAP_OPTIONS)
 }

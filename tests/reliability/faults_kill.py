@@ -39,6 +39,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "buildsafetyfactor": {"ALPHA": 0.6},
     "predictsusceptibility": {"SAMPLES": 3},
     "classifyzones": {"METHOD": "natural_breaks"},
+    "buildslopeunits": {"MIN_AREA": 90_000},
+    "aggregatesusceptibility": {"THRESHOLD": 0.3},
     "rainfallwarning": {"K": 0.02},
 }
 """What makes other results of the same names, as an earlier run may have left them. A repetition never overwrites."""

@@ -25,6 +25,8 @@ OUTPUTS = {
     "predictsusceptibility": "OUTPUT s.tif OUTPUT_UNCERTAINTY u.tif OUTPUT_APPLICABILITY a.tif OUTPUT_HTML n.html "
     "OUTPUT_DISAGREEMENT d.tif",
     "classifyzones": "OUTPUT z.tif OUTPUT_TABLE z.csv",
+    "buildslopeunits": "OUTPUT su.gpkg OUTPUT_RASTER su.tif",
+    "aggregatesusceptibility": "OUTPUT by.gpkg OUTPUT_TABLE by.csv OUTPUT_HTML by.html",
     "rainfallwarning": "OUTPUT r.tif OUTPUT_TABLE r.csv OUTPUT_SAFETY_FACTOR rf.tif",
     "exposurebyzone": "OUTPUT x.gpkg OUTPUT_TABLE x.csv",
     "validatewithpoints": "OUTPUT_HTML v.html OUTPUT_TABLE v.csv OUTPUT_POINTS p.gpkg OUTPUT_PDF v.pdf",
@@ -68,6 +70,13 @@ def steps(area: Path, chain: Mapping[str, Path], run: Runner, folder: Path) -> d
         "crossvalidate": {**learned, "KIND": "logistic_regression", "LANDSLIDES": slides, **fold},
         "predictsusceptibility": {**explained, "SAMPLES": 2, "TILE": 64},
         "classifyzones": mapped,
+        "buildslopeunits": {"DEM": area / "dem.tif", "MIN_AREA": 60_000, "ASPECT_VARIANCE": 0.2},
+        "aggregatesusceptibility": {
+            **mapped,
+            "LANDSLIDES": slides,
+            "UNITS": area / "lithology.gpkg",
+            "REPEATS": REPEATS,
+        },
         "rainfallwarning": {**mapped, "RAIN": area / "precipitation.tif", "K": 0.01},
         "exposurebyzone": {"ZONES": chain["zones"], "BUILDINGS": slides, "ROADS": area / "rivers.gpkg"},
         "validatewithpoints": {**mapped, **points, "ZONES": chain["zones"]},

@@ -67,6 +67,11 @@ def _used(outcome: Outcome, number: int) -> None:
     assert labels[:, :20].any() == labels[:, 20:].any()
 
 
+def _in_square_metres(outcome: Outcome) -> None:
+    # Cells of 0.0003 degrees are 33 m by 23 m.
+    assert 60_000 <= outcome.results["MEAN_AREA"] < 2e6
+
+
 def _listed(outcome: Outcome, words: str) -> None:
     assert outcome.results["ERRORS"] >= 1
     assert words in Path(outcome.results["OUTPUT_TABLE"]).read_text(encoding="utf-8")
@@ -110,6 +115,14 @@ _MAKERS = {
     "dem-mirrored": _dem(_MIRRORED),
     "stack-rotated": _placed("STACK", "stack", transform=_TURNED),
     "labels-south-up": _placed("LABELS", "labels", transform=_SOUTH_UP),
+    "units-dem-rotated": _dem(_TURNED),
+    "units-dem-without-crs": _dem(from_origin(LEFT, TOP, CELL, CELL), None),
+    "units-dem-in-degrees": _dem(from_origin(10, 46, 0.0003, 0.0003), "EPSG:4326"),
+    "units-map-rotated": _placed("SUSCEPTIBILITY", "susceptibility", transform=_TURNED),
+    "units-doubt-half-a-cell": _placed("UNCERTAINTY", "susceptibility", columns=0.5),
+    "units-of-elsewhere": lambda at: {
+        "SUSCEPTIBILITY": moved(at.chain["susceptibility"], at.folder / "far.tif", columns=1e5)
+    },
     "map-rotated": _placed("SUSCEPTIBILITY", "susceptibility", transform=_TURNED),
     "dem-without-crs": _dem(from_origin(LEFT, TOP, CELL, CELL), None),
     "dem-local-crs": _dem(from_origin(0, 1200, CELL, CELL), 'LOCAL_CS["pit",UNIT["metre",1]]'),
@@ -160,6 +173,7 @@ _HOLDS = {
     "points-across-date-line": lambda outcome: _used(outcome, 2),
     "points-across-date-line-metres": lambda outcome: _used(outcome, 2),
     "dem-not-square": _slope_has_values,
+    "units-dem-in-degrees": _in_square_metres,
     "rain-other-crs": lambda outcome: _all_there(outcome, "precipitation"),
     "check-labels-half-a-cell": lambda outcome: _listed(outcome, "not on the same grid"),
 }
@@ -169,6 +183,14 @@ CASES = read_cases(
 dem-rotated :: A rotated DEM :: DEM .*rotated or sheared.*Warp
 dem-south-up :: A south-up DEM :: works: It is read as it lies north-up, and so is the stack.
 dem-mirrored :: A DEM stored from east to west :: works: It is read as it lies north-up, and so is the stack.
+[buildslopeunits]
+units-dem-rotated :: A rotated DEM :: DEM .*rotated or sheared.*Warp
+units-dem-without-crs :: A DEM without CRS :: DEM .*no coordinate reference system
+units-dem-in-degrees :: A DEM in degrees :: works: Units have areas in square metres.
+[aggregatesusceptibility]
+units-map-rotated :: A rotated map :: susceptibility .*rotated
+units-doubt-half-a-cell :: An uncertainty half a cell farther east :: uncertainty .*not on the same grid
+units-of-elsewhere :: A map of another country than the units :: No unit of .* has a cell with susceptibility
 [checkfactors]
 stack-rotated :: A rotated factor stack :: works: The report is made, and lists it as an error to mend.
 [trainpcum]

@@ -1,0 +1,1 @@
+"""Slope units: half-basins between ridges and streams whose slopes face one way."""
