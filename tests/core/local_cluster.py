@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -68,6 +69,11 @@ def processes(address):
 
     with distributed.Client(address, set_as_default=False) as client:
         return list(client.run(os.getpid).values())
+
+
+def kill(pid):
+    """End a process without a warning: Windows has one way to end it, for any signal."""
+    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def alive(pid):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import socket
 import sys
 import time
@@ -26,7 +24,7 @@ from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.progress import NullProgress
 from scarp.tests.core import cluster_jobs as jobs
 from scarp.tests.core.conftest import Listener, box, build_factor_stack, utm_grid, write_raster
-from scarp.tests.core.local_cluster import AtShare, alive, local_cluster, processes
+from scarp.tests.core.local_cluster import AtShare, alive, kill, local_cluster, processes
 
 distributed = pytest.importorskip("distributed")
 GRID = utm_grid(900, 1100)
@@ -130,7 +128,7 @@ def test_cached_objects_are_loaded_once_per_process_and_dropped_after_the_run(wh
 
 def test_a_killed_worker_costs_only_its_job(whole, tmp_path):
     victim = processes(whole)[0]
-    progress = AtShare(0.2, lambda: os.kill(victim, signal.SIGKILL))
+    progress = AtShare(0.2, lambda: kill(victim))
     with connect(whole, progress) as cluster:
         results = list(cluster.run(jobs.leave_a_mark, [(str(tmp_path), number, 0.1) for number in range(30)], progress))
     assert sorted(number for number, _ in results) == list(range(30)) and not alive(victim)
@@ -141,7 +139,7 @@ def test_a_killed_worker_costs_only_its_job(whole, tmp_path):
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_stack_is_the_same_as_on_one_computer(whole, inputs, local, tmp_path, killed):
     victim, output = processes(whole)[1], tmp_path / "stack.tif"
-    progress = AtShare(0.15, lambda: os.kill(victim, signal.SIGKILL)) if killed else NullProgress()
+    progress = AtShare(0.15, lambda: kill(victim)) if killed else NullProgress()
     require_same(local, output, build(inputs, output, whole, progress))
     assert alive(victim) != killed
     assert json.loads(Path(f"{output}.run.json").read_text())["parameters"]["scheduler"] == whole

@@ -76,13 +76,20 @@ LAYOUTS = {
 }
 
 
+def slashes(path) -> str:
+    """Return a path of any system as it is compared on any."""
+    return str(path).replace("\\", "/")
+
+
 @pytest.mark.parametrize("case", LAYOUTS)
 def test_the_python_is_found_and_never_qgis_itself(case):
     here, executable, home = (*LAYOUTS[case], None)[:3]
     found = qgis_interpreter(here)
-    assert str(found.executable) == executable
-    assert (found.home and str(found.home)) == home
-    assert found.variables() == ({"PYTHONHOME": home} if home else {})
+    assert slashes(found.executable) == slashes(executable)
+    assert (found.home and slashes(found.home)) == (home and slashes(home))
+    assert {name: slashes(value) for name, value in found.variables().items()} == (
+        {"PYTHONHOME": slashes(home)} if home else {}
+    )
     assert "qgis" not in PureWindowsPath(found.executable.name.lower()).name
 
 
@@ -121,7 +128,9 @@ USERS_PYTHON = r"C:\Users\a\AppData\Local\Programs\Python\Python311\python.exe"
 def test_other_pythons_are_offered_with_the_same_version_first(platform, files):
     folders = {"LOCALAPPDATA": r"C:\Users\a\AppData\Local", "PROGRAMFILES": r"C:\Program Files"}
     found = interpreter.other_interpreters(layout(platform, 12, "", "", "", files, **folders))
-    assert [(str(item.executable), item.is_qgis_python) for item in found] == [(file, False) for file in files]
+    assert [(slashes(item.executable), item.is_qgis_python) for item in found] == [
+        (slashes(file), False) for file in files
+    ]
 
 
 @pytest.mark.parametrize(
@@ -134,8 +143,8 @@ def test_other_pythons_are_offered_with_the_same_version_first(platform, files):
 )
 def test_on_macos_the_python_of_the_application_is_offered_last(here, first):
     """It loads only libraries that QGIS's makers have signed."""
-    found = [str(item.executable) for item in interpreter.all_interpreters(here)]
-    assert found[0] == first and str(qgis_interpreter(here).executable) in found
+    found = [slashes(item.executable) for item in interpreter.all_interpreters(here)]
+    assert found[0] == first and slashes(qgis_interpreter(here).executable) in found
 
 
 def test_variables_that_qgis_sets_for_itself_do_not_reach_another_python():
@@ -356,6 +365,7 @@ def test_disk_space_is_checked_at_the_target_folder(tmp_path):
     assert required(build, SourceKind.FOLDER) < required(build, SourceKind.INTERNET)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only administrators make symbolic links.")
 def test_sizes_ignore_links_and_missing_folders(tmp_path):
     folder = tmp_path / "a"
     (folder / "b").mkdir(parents=True)

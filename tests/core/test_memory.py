@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import resource
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from scarp.model import memory
 from scarp.model.memory import retain_freed_memory
 
+resource = pytest.importorskip("resource", reason="glibc only")
 BLOCK = 8 << 20
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc only")
 

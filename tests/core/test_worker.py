@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
@@ -291,7 +291,7 @@ def package(tmp_path_factory) -> Path:
     root.mkdir()
     for item in ("__init__.py", "metadata.txt"):
         (root / item).write_bytes((START.parents[2] / item).read_bytes())
-    subprocess.run(["cp", "-r", str(START.parents[1]), str(root / "model")], check=True)
+    shutil.copytree(START.parents[1], root / "model")
     (root / "model" / "jobs" / "odd_job.py").write_text(ODD_JOB, encoding="utf-8")
     (root.parent / "numpy.py").write_text("raise RuntimeError('the folder of plugins is on the path')")
     return root
@@ -389,7 +389,7 @@ def test_a_job_that_ignores_cancel_does_not_outlive_qgis(line, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize(("what", "code"), [("crash", -signal.SIGSEGV), ("leave", 3), ("killed", -signal.SIGKILL)])
+@pytest.mark.parametrize(("what", "code"), [("crash", -11), ("leave", 3), ("killed", -9)])
 def test_a_crash_closes_the_channel_with_its_exit_code(line, what, code):
     line.ask("odd_job", what)
     assert (line.process.stdout.readline(), line.process.wait(60)) == (b"", code)

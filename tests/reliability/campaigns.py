@@ -14,22 +14,26 @@ NAMES = (
     *("faults_kill", "faults_same_output", "faults_disk_full", "faults_worker", "load"),
 )
 """Each leaves ``.build/reliability/NAME.json``; in the order of the page."""
+WINE = "wine"  # the tests of the core on a Windows Python, which are none of the page
+ALL = (*NAMES, WINE)
 
 
 def command(name: str) -> list[str]:
     """Return the command of a campaign: a script in this folder of its name, or ``fuzzing.py`` and the name."""
+    if name == WINE:
+        return [str(HERE.parent / "wine.sh")]
     script = "fuzzing.py" if name.startswith("fuzz_") else f"{name}.py"
     return [sys.executable, str(HERE / script), *([name] if name.startswith("fuzz_") else [])]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all by default")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(ALL)}; all by default")
     named = parser.parse_args().names
-    names = named or NAMES
-    unknown = [name for name in names if name not in NAMES]
+    names = named or ALL
+    unknown = [name for name in names if name not in ALL]
     if unknown:
-        parser.error(f"there is no campaign {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
+        parser.error(f"there is no campaign {', '.join(unknown)}. There are: {', '.join(ALL)}.")
     failed = []
     for name in names:
         print(f"{time.strftime('%H:%M')} {name} ...", flush=True)
