@@ -52,8 +52,10 @@ class IndexEngine:
         self._scales = on_device(index.scales[:continuous, None])
         self._centre = on_device(index.centre[:continuous, None])
         self._axes = on_device(axes[:continuous].T)
-        self._prototypes = on_device(index.prototypes)
-        self._squares = on_device((index.prototypes.astype(np.float64) ** 2).sum(axis=1)[:, None])
+        # One product gives −2 p·x + p² for each prototype p; the last coordinate of x is 1.
+        prototypes = index.prototypes.astype(np.float64)
+        squares = (prototypes**2).sum(axis=1)[:, None]
+        self._prototypes = on_device(np.concatenate([-2 * prototypes, squares], axis=1))
         self._cells = on_device(index.cells[None])
         columns = [_class_columns(index, part, axes) for part in class_slices(encoding)]
         width = axes.shape[1] + 1
@@ -71,23 +73,27 @@ class IndexEngine:
         square, density = np.empty(len(padded), dtype=np.float32), np.zeros(len(padded), dtype=np.float32)
         inside = np.empty(len(padded), dtype=bool)
         buffer = torch.empty(len(self._prototypes), CHUNK, device=self._device)
+        point = torch.ones(self._prototypes.shape[1], CHUNK, device=self._device)
+        along = point[:-1]
         with torch.inference_mode():
             for first in range(0, len(padded), CHUNK):
                 part = slice(first, first + CHUNK)
                 some = torch.from_numpy(padded[part])
                 centred = scores.index_select(1, some).to(self._device) * self._scales - self._centre
-                along, length = self._axes @ centred, (centred * centred).sum(dim=0)
+                torch.mm(self._axes, centred, out=along)
+                length = (centred * centred).sum(dim=0)
                 for table, key in zip(self._tables, keys):
                     added = table.index_select(0, key.index_select(0, some).to(self._device))
                     along += added[:, :-1].t()
                     length += added[:, -1]
                 # Squared distances to the prototypes, but for the length of the cell itself.
-                torch.addmm(self._squares.expand_as(buffer), self._prototypes, along, alpha=-2, out=buffer)
+                torch.mm(self._prototypes, point, out=buffer)
                 nearest, limit = buffer.amin(dim=0), self._limit - length
                 square[part] = (nearest + length).cpu().numpy()
                 inside[part] = (nearest <= limit).cpu().numpy()
                 if with_density:
-                    density[part] = (self._cells @ (buffer <= limit).float())[0].cpu().numpy()
+                    # In place, as 0 and 1: a product with truth values would copy them first.
+                    density[part] = (self._cells @ buffer.le_(limit))[0].cpu().numpy()
         dissimilarity = np.sqrt(np.maximum(square, 0)) / np.float32(self._mean)
         return CellIndexes(dissimilarity[:count], inside[:count], density[:count])
 
