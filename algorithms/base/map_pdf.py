@@ -166,7 +166,8 @@ def _place_items(layout: Any, sheet: Any, paper: str, ratio: float) -> dict[str,
     lines = [" · ".join(text for text in (sheet.kind, details.author, details.organisation) if text), sheet.subtitle]
     subtitle = "\n".join(text for text in lines if text)
     lines_height = text_height(subtitle, text_width, TEXT_SIZE)
-    top = max(20 + lines_height, 10 + LOGO_HEIGHT if details.logo else 0) + 2
+    # Half a label of the grid may stand above the frame.
+    top = max(20 + lines_height, 10 + LOGO_HEIGHT if details.logo else 0) + 5
     boxes = arrange(width, height, ratio, top)
     boxes["title"] = Box(MARGIN, 10, text_width, 9.5)
     boxes["subtitle"] = Box(MARGIN, 20, text_width, lines_height + 1)

@@ -21,7 +21,10 @@ METHOD = (
 
 def exposure_sentence(exposure: Exposure, zones: slice, where: str) -> str:
     """Return what of each layer lies in some zones, as a sentence."""
-    parts = [f"{_amount(layer, 0, zones)} of {_amount(layer)} of {shorten(layer.name)}" for layer in exposure.layers]
+    parts = []
+    for layer in exposure.layers:
+        unit = " km" if layer.geometry == LINES else ""
+        parts.append(f"{_amount(layer, 0, zones)} of {_amount(layer)}{unit} of {shorten(layer.name)}")
     listed = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
     return f"In {where} lie {listed}."
 
@@ -75,9 +78,9 @@ def _unit(layer: ExposedLayer) -> str:
 
 
 def _amount(layer: ExposedLayer, region: int = 0, zones: slice = slice(None)) -> str:
-    """Return a number, or kilometres of lines."""
+    """Return a number, or kilometres of lines; :func:`_unit` names what it is."""
     if layer.geometry == LINES:
-        return f"{layer.total('size', region, zones) / 1000:,.1f} km"
+        return f"{layer.total('size', region, zones) / 1000:,.1f}"
     return f"{layer.total('number', region, zones):,.0f}"
 
 

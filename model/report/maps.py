@@ -442,10 +442,13 @@ def draw_scale_bar(axes: Axes, image: MapImage) -> None:
     length = metres / image.metres_east / (right - left)
     text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
     place = {"transform": axes.transAxes, "zorder": 7, "clip_on": False}
-    corners = [(0.02, 0.015), (0.06 + length, 0.015), (0.06 + length, 0.075), (0.02, 0.075)]
-    axes.add_patch(Outline(corners, facecolor="white", alpha=0.8, edgecolor="none", **place))
-    axes.plot([0.04, 0.04 + length], [0.03, 0.03], color=INK, linewidth=2.4, solid_capstyle="butt", **place)
-    axes.text(0.04 + length / 2, 0.04, text, ha="center", va="bottom", fontsize=7.5, **place)
+    # The text has a box of its own, so that it fits on maps of any size.
+    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
+    middle, above = (0.04 + length / 2, 0.03), {"textcoords": "offset points", "xytext": (0, 4), "fontsize": 7.5}
+    axes.annotate(text, middle, xycoords="axes fraction", ha="center", va="bottom", bbox=box, zorder=7, **above)
+    for colour, width in (("white", 4.4), (INK, 2.4)):
+        ends = {"color": colour, "linewidth": width, "solid_capstyle": "butt"}
+        axes.plot([0.04, 0.04 + length], [0.03, 0.03], **ends, **place)
 
 
 def draw_north_arrow(axes: Axes, place: tuple[float, float] = (0.95, 0.94)) -> None:

@@ -76,7 +76,8 @@ def add_overview(page: Page, content: ValidationReportInput) -> None:
             caption += f" The first {len(shown)} of {len(regions)} regions; the table has all."
         figure = charts.share_chart([place.name for place in shown], shares, names, colours)
         page.figure("", figure, caption)
-    if regions:
+    # With what is exposed it takes more than a page, and the rest of the second one would stay white.
+    if regions and exposed is None:
         page.new_page()
 
 

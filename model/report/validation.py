@@ -144,8 +144,8 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     subtitle = f"Map: {content.map_name}.{judged_by} Landslides: {content.landslide_name}. {subset}."
     title, warnings = f"Validation of a map of {content.quantity}", content.data.warning_log.warnings
     page = Page(title, subtitle, progress, warnings)
-    # In an order that fills printed pages: the map and the tables after it share one.
-    parts = _add_summary, _add_rules, _add_used_points, _add_subsets, _add_zones, _add_map, _add_confusion, _add_curves
+    # In an order that fills printed pages: zones and curves share one, and so do the map and the tables after it.
+    parts = _add_summary, _add_rules, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_map, _add_confusion
     with charts.style():
         for add in (add_overview, *parts, _add_calibration, _add_regions, _add_exposure, _add_method):
             add(page, content)
@@ -556,7 +556,7 @@ def _region_figure(
     maps.draw_zones(left, zones, len(content.main.zones), ticks=2)
     maps.draw_outline(left, rings)
     for group in _landslide_groups(inside):
-        maps.draw_points(left, group, 1.2)
+        maps.draw_points(left, group, 0.6)
     maps.draw_scale_bar(left, zones)
     left.set_title(charts.escape_mathtext(charts.shorten(name, 44)))
     charts.draw_diagonal(right)
