@@ -372,6 +372,7 @@ PAGES = {
     "buildsafetyfactor": "docs/method.md#rain-index",
     "buildslopeunits": "docs/slope-units.md",
     "trainpcum": "docs/method.md#presets-and-training-on",
+    "trainbestmodel": "docs/method.md#choosing-the-kind-of-model",
     "traincomparisonmodel": "docs/method.md#models-to-compare-with",
     "predictsusceptibility": "docs/method.md#prediction",
     "classifyzones": "docs/method.md#zones",
@@ -392,7 +393,16 @@ PAGES = {
 
 def help_page(name: str) -> str:
     """Return the address of the page on an algorithm or graphical model; without one QGIS would open its own manual."""
-    return f"{_repository()}/blob/main/{PAGES[name]}"
+    page = PAGES[name]
+    if has_window() and page.startswith("docs/") and (PACKAGE / page.partition("#")[0]).is_file():
+        # Scarp's menu opens such addresses; without the Internet they are all there is.
+        return f"scarp:{page}"
+    return page_address(page)
+
+
+def page_address(page: str) -> str:
+    """Return the address of a page of the repository, such as ``docs/method.md#zones``."""
+    return f"{_repository()}/blob/main/{page}"
 
 
 @cache

@@ -52,13 +52,19 @@ def predict_logits(network: nn.Module, values: np.ndarray, progress: Progress) -
 
 
 def fit_cell_model(
-    kind: str, cells: CellSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress
+    kind: str,
+    cells: CellSet,
+    factors: Sequence[Any],
+    settings: TrainingSettings,
+    progress: Progress,
+    specs: Sequence[FactorSpec] | None = None,
 ) -> FittedNetwork:
     """Fit a model on the training and validation cells, and evaluate it on the test cells.
 
     Validation cells choose the hyperparameters (C of the regression and of the additive model, by blocks of both
     subsets; leaf size of the forest; trees, leaves and leaf size of gradient boosting), and then serve for training
-    too. The cells have physical values, in the order of the stack's ``factors``.
+    too. The cells have physical values, in the order of the stack's ``factors``, whose means, deviations and classes
+    are those of the training cells, unless ``specs`` gives them.
     Metrics refer to the whole area of the test blocks and are ``None`` without test cells; there is no history.
 
     Raises:
@@ -70,7 +76,7 @@ def fit_cell_model(
         )
     settings = enforce_kind_settings(kind, settings)
     rows = cells.rows(TRAIN, VALIDATION)
-    specs = fit_factors(factors, [cells.values[rows].T])
+    specs = fit_factors(factors, [cells.values[rows].T]) if specs is None else list(specs)
     for spec in specs:
         if spec.std == 0:
             progress.warn(f'The factor "{spec.name}" is constant in all training cells, so the model cannot use it.')

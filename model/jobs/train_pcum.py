@@ -166,6 +166,7 @@ class TrainingRun:
 
     start: StartModel | None = None
     areas: Sequence[AreaFiles] = ()  # where there may be several
+    chosen: Mapping[str, Any] = {}  # how the kind was chosen, where several were tried; for model file and record
 
     def __init__(
         self,
@@ -177,6 +178,7 @@ class TrainingRun:
         progress: Progress,
         more: MoreAreas | None = None,
         details: DocumentDetails | None = None,
+        algorithm: str = "",
     ) -> None:
         self.more = more = more or MoreAreas()
         self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
@@ -190,7 +192,7 @@ class TrainingRun:
         parameters = {**settings.record(), "CHECKPOINT": None if checkpoint is None else str(checkpoint)}
         if kind != PCUM:
             parameters = {"KIND": kind, **parameters}
-        algorithm = "trainpcum" if kind == PCUM else "traincomparisonmodel"
+        algorithm = algorithm or ("trainpcum" if kind == PCUM else "traincomparisonmodel")
         self.record = RunRecord(algorithm, parameters, {**inputs, **more.record()})
         roles = {"factor stack": "STACK", "labels": "LABELS", "safety factor": "SAFETY_FACTOR"}
         roles.update({"target": "TARGET", "safety factor of the target": "TARGET_SAFETY_FACTOR"})
@@ -256,6 +258,7 @@ class TrainingRun:
         training: dict[str, Any] = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
         training["automatic"] = chosen
         training.update(data.describe())
+        training.update(self.chosen)
         more = [Grid.from_file(area.stack, "factor stack") for area in self.areas[1:]]
         training.update(training_inputs(self.record.inputs(), grid, more))
         verdict = judge(Evidence.of_training(self.kind, fitted.metrics, settings.as_dict()))
@@ -277,6 +280,7 @@ class TrainingRun:
             subsets=subsets,
             settings=settings,
             warnings=self.progress.warnings,
+            kind=self.kind,
             **{name: getattr(fitted, name) for name in ("metrics", "history", "device", "precision", "ended")},
         )
         self.progress.report(0.98, _result_line(result, data))
@@ -294,6 +298,7 @@ class TrainingRun:
             "windows": subsets,
             "settings_used": settings.as_dict(),
             "automatic": chosen,
+            **self.chosen,
         }
         ran = {name: getattr(result, name) for name in ("device", "precision", "ended", "warnings")}
         self.record.write(self.outputs, **used, seed=settings.seed, **ran)
@@ -316,14 +321,19 @@ class TrainingRun:
 
     def _test(self, fitted: FittedNetwork, data: TrainedOn, grid: Grid) -> dict[str, float | None]:
         """Return the metrics of :func:`~..validation.unseen_land.evaluate`; those of each area go to the data."""
-        areas = [unseen_land.AreaGrid(grid, self._radius(self.inputs["LABELS"] or "", grid))]
-        for more in self.areas[1:]:
-            other = Grid.from_file(more.stack, "factor stack")
-            areas.append(unseen_land.AreaGrid(other, self._radius(more.labels, other)))
+        areas = self.area_grids(grid)
         test, train = (data.scores(subset, fitted, grid, self.progress) for subset in (TEST, TRAIN))
         if len(areas) > 1:
             data.tell_areas(unseen_land.evaluate_each(test, train, areas, self.settings.seed), self.progress)
         return unseen_land.evaluate(test, train, areas, self.settings.seed)
+
+    def area_grids(self, grid: Grid) -> list[unseen_land.AreaGrid]:
+        """Return the grid and the largest label radius of each area; ``grid`` is that of the first."""
+        areas = [unseen_land.AreaGrid(grid, self._radius(self.inputs["LABELS"] or "", grid))]
+        for more in self.areas[1:]:
+            other = Grid.from_file(more.stack, "factor stack")
+            areas.append(unseen_land.AreaGrid(other, self._radius(more.labels, other)))
+        return areas
 
     def _radius(self, path: str | os.PathLike, grid: Grid) -> float:
         """Return the largest radius of a label raster in metres, 0 if it does not tell, which is said."""

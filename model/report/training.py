@@ -55,7 +55,8 @@ def training_page(
         counts: of the land for test by the calibrated model; ``None`` without calibration.
     """
     choice, areas = model.training.get("choice"), model.training.get("areas") or []
-    what = "window" if cells is None and choice is None else "block"
+    in_folds = result.settings.method == CROSS_FITTED
+    what = "window" if cells is None and not in_folds else "block"
     names = [Path(item).name for name, item in inputs.items() if item is not None and name != "START_FROM"]
     subtitle = f"From {', '.join(names)}; model {Path(result.model).name}"
     page = Page(f"Training: {TITLES[model.kind]}", subtitle, progress, result.warnings)
@@ -63,11 +64,13 @@ def training_page(
     page.key_numbers([verdict.card(), *_key_numbers(result, what)])
     if counts is not None and model.calibration is not None:
         add_probability(page, model.calibration, counts)
+    if model.training.get("kinds"):
+        _add_kinds(page, model.training["kinds"], str(model.training.get("chosen", "")))
     if areas:
         _add_areas(page, areas)
     if choice is not None:
         _add_choice(page, model, choice)
-    elif cells is not None:
+    elif cells is not None or in_folds:
         _add_learned_parameters(page, model, cells, progress)
     else:
         page.figure(
@@ -80,7 +83,7 @@ def training_page(
     heading, hidden = f"{what.capitalize()}s", " Cells of another subset inside a window are hidden from it."
     if result.windows:
         caption = f"Location and subset of the {what}s. Filled ones hold landslide cells."
-        if choice is not None:
+        if in_folds:
             caption = "The blocks and their folds. All train the model. Filled ones hold landslide cells."
             caption += f" Of the area {areas[0]['name']}." if areas else ""
         caption += hidden if what == "window" else ""
@@ -90,7 +93,7 @@ def training_page(
         note = "A cell counts once for every window that holds it, and as its patch if the model predicts patches."
     if model.applicability is not None:
         add_applicability(page, model.applicability, model.factors)
-    columns = ["Subset" if choice is None else "Fold", f"{what.capitalize()}s", *SUBSET_COLUMNS]
+    columns = ["Fold" if in_folds else "Subset", f"{what.capitalize()}s", *SUBSET_COLUMNS]
     names = ["name", "windows", "landslide_windows", "landslide_cells", "stable_cells"]
     rows = [[*(item[name] for name in names), 100 * item["landslide_share"]] for item in result.subsets]
     page.table(heading, columns, rows, note)
@@ -303,6 +306,36 @@ def _add_areas(page: Page, areas: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
+def _add_kinds(page: Page, kinds: Sequence[Mapping[str, Any]], text: str) -> None:
+    """Add the kinds of model of which one was chosen."""
+    page.text("Choice of the model", text)
+    columns = ["Kind", "AUC out of fold", "95 % interval", "Behind the best", "95 % interval of that", "AUC of the fit"]
+    rows = [
+        [
+            f"{TITLES.get(one['kind'], one['kind'])}{' (chosen)' if one['chosen'] else ''}",
+            one["auc"],
+            _ends(one["auc_low"], one["auc_high"]),
+            one["behind"],
+            _ends(one["behind_low"], one["behind_high"]),
+            one["auc_train"],
+        ]
+        for one in kinds
+    ]
+    page.table(
+        "Kinds side by side",
+        columns,
+        rows,
+        "The simplest first. All learned from the same cells and were judged on the same land, each block by models "
+        "that did not see it. The intervals are from resampled blocks of land, paired for the differences. Two kinds "
+        "cannot be told apart where the interval of their difference holds 0. The fit is the AUC on the land that the "
+        "model was trained on, and no test.",
+    )
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}".replace("-", "−")
+
+
 def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> None:
     """Add what the folds of a cross-fitted model chose, and the curves of its additive part."""
     prior = choice.get("prior", {}).get("text", "")
@@ -339,10 +372,13 @@ def _add_choice(page: Page, model: TrainedModel, choice: Mapping[str, Any]) -> N
     _add_curves(page, curves, " in the additive part")
 
 
-def _add_learned_parameters(page: Page, model: TrainedModel, cells: CellSet, progress: Progress) -> None:
-    rows, encoder, network = cells.rows(TEST), model.encoder, model.network
-    values = learned.encoded(encoder, cells.values[rows])
-    drops = learned.permutation_importance(network, encoder, values, cells.labels[rows], model.seed, progress)
+def _add_learned_parameters(page: Page, model: TrainedModel, cells: CellSet | None, progress: Progress) -> None:
+    encoder, network = model.encoder, model.network
+    drops: list[tuple[str, float]] = []
+    if cells is not None:
+        rows = cells.rows(TEST)
+        values, labels = learned.encoded(encoder, cells.values[rows]), cells.labels[rows]
+        drops = learned.permutation_importance(network, encoder, values, labels, model.seed, progress)
     if drops:
         page.table(
             "Permutation importance",

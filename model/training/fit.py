@@ -137,6 +137,7 @@ class TrainingResult:
     device: str
     precision: str
     ended: str = ""
+    kind: str = PCUM
 
 
 def fit_network(

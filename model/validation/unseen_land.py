@@ -21,6 +21,7 @@ from ..encoding import Encoding
 from ..grid import Grid
 from ..labels import LANDSLIDE, UNKNOWN
 from ..progress import Progress
+from ..statistics import Estimate
 from ..training.fit import FittedNetwork
 from ..windows.cells import CellSet
 from ..windows.collection import WindowSet
@@ -178,20 +179,67 @@ def _auc(parts: Sequence[ScoredCells], areas: Sequence[AreaGrid]) -> float | Non
     return float(np.mean(found)) if found else None
 
 
+def auc_of(cells: ScoredCells, which: np.ndarray, areas: Sequence[AreaGrid]) -> float:
+    """Return the AUC of :func:`evaluate` for some of the cells; NaN without landslide cells or other land."""
+    some = _chosen(cells, which)
+    found = _auc([some.of_area(number) for number in range(len(areas))], areas)
+    return math.nan if found is None else found
+
+
+def differences(
+    tests: Sequence[ScoredCells], best: int, areas: Sequence[AreaGrid], seed: int
+) -> tuple[list[Estimate], int]:
+    """Return how far the AUC of one model is above that of each, and the number of independent blocks behind it.
+
+    All models are scored at the same cells and with the same resamples of blocks, so that the differences are paired;
+    ``best`` is the number of the one. The blocks are the widest of those of the models and of their differences.
+    Without landslide cells or other land the result is empty.
+    """
+    drawn = [[_drawn(cells.of_area(number), seed) for number in range(len(areas))] for cells in tests]
+    found = _resampled(list(zip(*drawn)), areas, seed)
+    if found is None:
+        return [], 0
+    exact, repeats, resamples = found
+    gains = [
+        resamples.estimate(exact[best] - exact[one], repeats[:, best] - repeats[:, one], "difference")
+        for one in range(len(tests))
+    ]
+    return gains, resamples.independent
+
+
 def _interval(parts: Sequence[ScoredCells], areas: Sequence[AreaGrid], seed: int) -> dict[str, float | None]:
+    resampled = _resampled([[cells] for cells in parts], areas, seed)
+    if resampled is None:
+        return {}
+    exact, repeats, resamples = resampled
+    found = resamples.estimate(exact[0], repeats[:, 0], "share")
+    low, high = (float(end) if np.isfinite(end) else None for end in (found.low, found.high))
+    return {"auc_low": low, "auc_high": high, "blocks": resamples.independent}
+
+
+def _resampled(
+    parts: Sequence[Sequence[ScoredCells]], areas: Sequence[AreaGrid], seed: int
+) -> tuple[list[float], np.ndarray, BlockResamples] | None:
+    """Return the AUC of each model and the same in each resample, float64 (repeats, models), with the resamples.
+
+    ``parts`` are the cells of each area, scored by each model. ``None`` if no area has landslide cells and other land.
+    """
     ranked: list[_RankedArea] = []
-    for cells, one in zip(parts, areas):
-        known = _weights(cells, one.grid)
+    for models, one in zip(parts, areas):
+        known = _weights(models[0], one.grid)
         if known is not None:
-            ranked.append(_RankedArea(cells, *known, one, seed, ranked[-1].end if ranked else 0))
+            ranked.append(_RankedArea(models, *known, one, seed, ranked[-1].end if ranked else 0))
+    if not ranked:
+        return None
     own, other = (np.concatenate([getattr(one, name) for one in ranked]) for name in ("own", "other"))
     resamples = BlockResamples(own, [other], REPEATS, np.random.default_rng([seed, 14]))
     for area in ranked:
         area.own, area.other = resamples.places(area.own), resamples.places(area.other)
-    drawn = [_mean([area.auc(weights) for area in ranked]) for weights in resamples.weights]
-    found = resamples.estimate(_mean([area.auc() for area in ranked]), np.array(drawn), "share")
-    low, high = (float(end) if np.isfinite(end) else None for end in (found.low, found.high))
-    return {"auc_low": low, "auc_high": high, "blocks": resamples.independent}
+
+    def aucs(weights: np.ndarray | None) -> list[float]:
+        return [_mean([area.auc(model, weights) for area in ranked]) for model in range(len(parts[0]))]
+
+    return aucs(None), np.array([aucs(weights) for weights in resamples.weights]), resamples
 
 
 def _mean(found: Sequence[float]) -> float:
@@ -201,23 +249,26 @@ def _mean(found: Sequence[float]) -> float:
 
 
 class _RankedArea:
-    """Landslide cells of an area among its other land, and the blocks that hold them, with numbers from ``first``."""
+    """Landslide cells of an area among its other land, scored by each model, and the blocks that hold them, with
+    numbers from ``first``.
+    """
 
     def __init__(
-        self, cells: ScoredCells, slide: np.ndarray, area: np.ndarray, one: AreaGrid, seed: int, first: int
+        self, models: Sequence[ScoredCells], slide: np.ndarray, area: np.ndarray, one: AreaGrid, seed: int, first: int
     ) -> None:
-        grid = one.grid
-        self._order = AucOfWeights(cells.scores[slide], cells.scores[~slide])
+        grid, places = one.grid, models[0].places
+        self._orders = [AucOfWeights(cells.scores[slide], cells.scores[~slide]) for cells in models]
         self._area = area[slide], area[~slide]
-        x, y = metric_positions(grid, cells.places // grid.width, cells.places % grid.width)
-        smallest, placements = max(2 * one.radius, least_side(grid)), self._order.placements(area[~slide])
-        blocks = SpatialBlocks.estimate(x[slide], y[slide], placements, seed, smallest)
+        x, y = metric_positions(grid, places // grid.width, places % grid.width)
+        smallest = max(2 * one.radius, least_side(grid))
+        placements = [order.placements(area[~slide]) for order in self._orders]
+        blocks = SpatialBlocks.estimate_for_maps(x[slide], y[slide], placements, seed, smallest)
         number = np.unique(blocks.index(x, y), return_inverse=True)[1].ravel() + first
         self.own, self.other, self.end = number[slide], number[~slide], int(number.max()) + 1
 
-    def auc(self, weights: np.ndarray | None = None) -> float:
-        """Return the AUC with weights of blocks."""
+    def auc(self, model: int, weights: np.ndarray | None = None) -> float:
+        """Return the AUC of a model with weights of blocks."""
         own, other = self._area
         if weights is not None:
             own, other = weights[self.own] * own, weights[self.other] * other
-        return float(self._order.auc(own, other))
+        return float(self._orders[model].auc(own, other))

@@ -17,7 +17,7 @@ from scarp.model.factors.definitions import FACTORS
 from scarp.model.factors.settings import DEFAULT_TERRAIN
 from scarp.model.outputs.run_record import sha256
 from scarp.model.stack import open_stack
-from scarp.model.training.settings import default
+from scarp.model.training.settings import TITLES, default
 from scarp.model.validation.settings import MIN_BLOCKS, MIN_INTERVAL_BLOCKS
 from scarp.tests.qgis.results import read_band, record_of, rows_of
 from scarp.tests.qgis.tiny import CELL, SIZE, TRAINING, Listener, in_crs, memory_layer
@@ -169,6 +169,24 @@ def test_an_out_of_fold_map_judges_the_map_of_all_land(step, chain, tmp_path):
     assert judged["AUC"] < judged["AUC_FIT"] == pytest.approx(fit["AUC"], abs=0.02) and "AUC_FIT" not in fit
     with pytest.raises(QgsProcessingException, match="is not of the model that made the map"):
         step("validatewithpoints", OUT_OF_FOLD=out_of_fold, **{**points, "SUSCEPTIBILITY": chain["susceptibility"]})
+
+
+def test_the_best_of_several_kinds_is_an_ordinary_model(step, tmp_path, monkeypatch):
+    monkeypatch.setattr("scarp.model.training.pointwise_fit.CHECKPOINTS", (10, 30))
+    monkeypatch.setattr("scarp.model.classical.sklearn_models.TREES", 10)
+    monkeypatch.setattr("scarp.model.classical.sklearn_models.LEAF_SIZES", (20,))
+    monkeypatch.setattr("scarp.model.classical.boosting.LEAVES", (4,))
+    log, model, out_of_fold = Listener(), tmp_path / "m.safetensors", tmp_path / "oof.tif"
+    outputs = {"OUTPUT_TABLE": tmp_path / "kinds.csv", "OUTPUT_WINDOWS": tmp_path / "w.gpkg"}
+    found = step("trainbestmodel", log, BLOCK=900, OUTPUT=model, OUTPUT_OUT_OF_FOLD=out_of_fold, **outputs)
+    record = record_of(model)
+    (kept,) = [row["kind"] for row in record["kinds"] if row["chosen"]]
+    assert found["KIND"] == TITLES[kept] == record["call"]["numbers"]["KIND"]
+    assert len(record["kinds"]) == 5 and any(line.startswith("Chosen among") for line in log.lines)
+    assert record["call"]["numbers"]["AUC"] == pytest.approx(found["AUC"])
+    step("predictsusceptibility", MODEL=model, OUTPUT=tmp_path / "map.tif")
+    points = {"SUSCEPTIBILITY": tmp_path / "map.tif", "DISTANCE": 90, "REPEATS": 5}
+    assert 0.4 < step("validatewithpoints", OUT_OF_FOLD=out_of_fold, **points)["AUC"] <= 1
 
 
 def test_a_model_learns_slope_stability_on_a_target(step, chain, tmp_path):

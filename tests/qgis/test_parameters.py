@@ -27,6 +27,8 @@ trainpcum: STACK LABELS [SAFETY_FACTOR] PHYSICS LAMBDA P_LOW FS_CRITICAL WEIGHT_
     BLOCK EPOCHS PATIENCE LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT PROBABILITY SEED DEVICE PRECISION
     [PRESET] [START_FROM] [CHECKPOINT] [MORE_STACKS] [MORE_LABELS] [MORE_SAFETY_FACTORS] OUTPUT [OUTPUT_WINDOWS]
     [OUTPUT_HTML] [OUTPUT_OUT_OF_FOLD] [MONOTONE] [MONOTONE_ANGLE] [PRIOR] [TARGET] [TARGET_SAFETY_FACTOR]
+trainbestmodel: STACK LABELS [SAFETY_FACTOR] [MORE_STACKS] [MORE_LABELS] [MORE_SAFETY_FACTORS] [BLOCK] [BUFFER]
+    PROBABILITY SEED DEVICE OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML] [OUTPUT_TABLE] [OUTPUT_OUT_OF_FOLD]
 traincomparisonmodel: KIND STACK LABELS WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW SPLIT BLOCK EPOCHS PATIENCE LEARNING_RATE
     BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT PROBABILITY SEED DEVICE PRECISION [CHECKPOINT] OUTPUT
     [OUTPUT_WINDOWS] [OUTPUT_HTML]
@@ -164,7 +166,8 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_help_button_opens_a_section_that_is_there(algorithms, name):
+def test_the_help_button_opens_a_section_that_is_there(algorithms, name, monkeypatch):
+    monkeypatch.setattr("scarp.algorithms.base.algorithm.has_window", lambda: False)
     metadata = configparser.ConfigParser(interpolation=None)
     metadata.read(ROOT / "metadata.txt", encoding="utf-8")
     start = metadata["general"]["repository"] + "/blob/main/"
@@ -172,6 +175,9 @@ def test_the_help_button_opens_a_section_that_is_there(algorithms, name):
     address = algorithms[name].create().helpUrl()
     assert address.startswith(start)
     page, _, section = address[len(start) :].partition("#")
+    monkeypatch.setattr("scarp.algorithms.base.algorithm.has_window", lambda: True)
+    inside = algorithms[name].create().helpUrl()
+    assert inside == (address.replace(start, "scarp:") if page.startswith("docs/") else address), "without the Internet"
     assert (ROOT / page).is_file() and (not section or section in anchors(ROOT / page))
 
 
