@@ -15,6 +15,7 @@ FILES = {
     "model": "model.safetensors",
     "windows": "windows.gpkg",
     "training": "training.html",
+    "kinds": "kinds.csv",
     "out_of_fold": "out_of_fold.tif",
     "susceptibility": "susceptibility.tif",
     "zones": "zones.tif",
@@ -60,6 +61,12 @@ _FACTOR_LAYERS = ("DEM", "AREA", "LANDFORM", "RIVERS", "PRECIPITATION", "TEMPERA
 _VALIDATED = {"SUSCEPTIBILITY": "susceptibility", "ZONES": "zones"}
 _JUDGED_BY = {"OUT_OF_FOLD": "out_of_fold", "WINDOWS": "windows"}
 _EVALUATION = ("LANDSLIDES", "STABLE", "REGIONS", "BUILDINGS", "ROADS", "DEM")
+_TRAINED = {
+    "OUTPUT": "model",
+    "OUTPUT_WINDOWS": "windows",
+    "OUTPUT_HTML": "training",
+    "OUTPUT_OUT_OF_FOLD": "out_of_fold",
+}
 
 STEPS = (
     Step(
@@ -91,12 +98,7 @@ STEPS = (
         (
             Call(
                 "trainpcum",
-                {
-                    "OUTPUT": "model",
-                    "OUTPUT_WINDOWS": "windows",
-                    "OUTPUT_HTML": "training",
-                    "OUTPUT_OUT_OF_FOLD": "out_of_fold",
-                },
+                _TRAINED,
                 layers=("SAFETY_FACTOR",),
                 files={"STACK": "factors", "LABELS": "labels"},
                 shown=("OUTPUT_WINDOWS",),
@@ -161,6 +163,14 @@ STEPS = (
     ),
 )
 STEP = {step.name: step for step in STEPS}
+CHOOSING = Call(
+    "trainbestmodel",
+    {**_TRAINED, "OUTPUT_TABLE": "kinds"},
+    layers=("SAFETY_FACTOR",),
+    files={"STACK": "factors", "LABELS": "labels"},
+    shown=("OUTPUT_WINDOWS",),
+)
+"""The call of the step Train where the kind of model is to be chosen from the data."""
 
 REQUIRED = ("DEM", "LANDSLIDES")
 INPUTS = (*REQUIRED, *_FACTOR_LAYERS[1:], "SAFETY_FACTOR", "STABLE", "REGIONS", "BUILDINGS", "ROADS")
@@ -181,6 +191,11 @@ UNITS = {name: f"{name}_UNIT" for name in ("DEM", "PRECIPITATION", "TEMPERATURE"
 def details_of(parameter: str) -> tuple[str, ...]:
     """Return the parameters of the fields and of the unit of a layer."""
     return (*FIELDS.get(parameter, ()), *([UNITS[parameter]] if parameter in UNITS else []))
+
+
+def calls_of(step: str, choosing: bool) -> tuple[Call, ...]:
+    """Return the calls of a step, in a region where the kind of model is to be chosen from the data or is PCUM."""
+    return (CHOOSING,) if choosing and step == TRAIN else STEP[step].calls
 
 
 def call_of(parameter: str) -> Call:

@@ -119,6 +119,12 @@ class Control(QObject):
         self.region.fields[parameter] = field
         self._save_choice()
 
+    def choose_kind(self, choosing: bool) -> None:
+        """Have the kind of model chosen from the data, or train PCUM."""
+        if choosing != self.region.choosing:
+            self.region.choosing = choosing
+            self._save_choice()
+
     def missing(self, step: str) -> str:
         """Return why a step cannot run yet; empty if it can."""
         before = [name for name in STEP[step].needs if not self.state(name).has_results]
@@ -174,13 +180,14 @@ class Control(QObject):
 
     def dialog_values(self, step: str, number: int) -> dict[str, Any]:
         """Return the parameters with which the dialog of a call is filled."""
-        call, region = STEP[step].calls[number], self.region
+        region = self.region
+        call = region.calls(step)[number]
         self._make_folder(region)
         return self._parameters(region, call, self.algorithm(call.algorithm), self.recorded(step, number), load=False)
 
     def adopt(self, region: Region, step: str, number: int, results: Mapping[str, Any]) -> None:
         """Take over what a run from the dialog of a call has used and where it has written."""
-        call = STEP[step].calls[number]
+        call = region.calls(step)[number]
         if region not in self.regions.regions:
             return
         self.regions.settle(region, self._recorded_inputs())
@@ -198,9 +205,10 @@ class Control(QObject):
 
     def _jobs(self, region: Region, step: Step) -> list[Job]:
         jobs, begin = [], 0.0
-        for number, call in enumerate(step.calls):
-            last = number == len(step.calls) - 1
-            end = 1.0 if last else _SHARES.get(call.algorithm, 1 / len(step.calls))
+        calls = region.calls(step.name)
+        for number, call in enumerate(calls):
+            last = number == len(calls) - 1
+            end = 1.0 if last else _SHARES.get(call.algorithm, 1 / len(calls))
             recorded = self.recorded(step.name, number)
 
             def values(algorithm: Any, call: Call = call, recorded: Mapping[str, Any] = recorded) -> dict[str, Any]:
@@ -218,7 +226,7 @@ class Control(QObject):
     def _missing_layers(self, step: Step) -> str:
         labels = [
             label
-            for number, call in enumerate(step.calls)
+            for number, call in enumerate(self.region.calls(step.name))
             for label in missing_inputs(
                 self.regions, self.region, call, self.algorithm(call.algorithm), self.recorded(step.name, number)
             )
@@ -250,7 +258,7 @@ class Control(QObject):
             self.cancel()
             return
         group = self._groups.setdefault(region.name, region_group(region.name))
-        call = next(call for call in STEP[job.step].calls if call.algorithm == job.algorithm)
+        call = next(call for call in region.calls(job.step) if call.algorithm == job.algorithm)
         failed = load_results(context, feedback, group, call.visible)
         if failed:
             self._last_words = tr("These results could not be opened: {files}").format(files=", ".join(failed))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication, QgsProject
-from qgis.PyQt.QtCore import QSize, Qt, QTimer, QUrl
+from qgis.PyQt.QtCore import QSize, Qt, QTimer, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices, QHideEvent, QShowEvent
 from qgis.PyQt.QtWidgets import (
     QComboBox,
@@ -34,10 +34,11 @@ from ...translation import tr
 from ..algorithm_dialog import create_dialog
 from ..function_task import filled, wrapped_label
 from ..training_page import TrainingPage
-from .chain import CHECK, DATA, REPORT, STEP, STEPS, TRAIN
+from .chain import CHECK, DATA, REPORT, STEPS, TRAIN
 from .control import Control, advice
 from .icons import state_icon, verdict_colour
 from .inputs_form import InputsForm
+from .kinds import KindBox
 from .loading import add_result, layer_of
 from .page import StepPage
 from .states import DONE, OUTDATED, StepState, next_step
@@ -53,12 +54,14 @@ _LAYERS = (".tif", ".gpkg")
 class StepsDock(QDockWidget):
     """The dock; what it shows it asks of its :class:`Control`."""
 
+    details_wanted = pyqtSignal()  # title, author and more of the documents
+
     def __init__(self, iface: Any, parent: QWidget | None = None) -> None:
         super().__init__(tr("Scarp"), parent, objectName="ScarpDock")
         self.iface = iface
         project: Any = QgsProject.instance()
         self.control = Control(project, self)
-        self.form, self.training = InputsForm(), TrainingPage()
+        self.form, self.training, self.kinds = InputsForm(), TrainingPage(), KindBox()
         self.regions = QComboBox()
         self.steps = QTreeWidget(rootIsDecorated=False, uniformRowHeights=True, objectName="ScarpSteps")
         self.pages: dict[str, StepPage] = {}
@@ -76,6 +79,7 @@ class StepsDock(QDockWidget):
         self.control.said.connect(self.say)
         self.form.layer_chosen.connect(self.control.choose_layer)
         self.form.field_chosen.connect(self.control.choose_field)
+        self.kinds.chosen.connect(self.control.choose_kind)
         self.choose(DATA)
         self.refresh()
 
@@ -126,7 +130,8 @@ class StepsDock(QDockWidget):
 
     def open_dialog(self, step: str, number: int) -> None:
         """Open the dialog of a step, filled in; what is run there counts here."""
-        call, region = STEP[step].calls[number], self.control.region
+        region = self.control.region
+        call = region.calls(step)[number]
         dialog: Any = create_dialog(self.control.algorithm(call.algorithm).create())
         if dialog is None:
             self.say(tr("This version of QGIS opens the dialog from the Toolbox only."))
@@ -150,6 +155,8 @@ class StepsDock(QDockWidget):
             self._show_page(step.name, control.state(step.name))
         self.form.show_layers(control.regions.layers(control.region), control.fields())
         self.form.setEnabled(run is None)
+        self.kinds.show_choice(control.region.choosing, control.state(TRAIN))
+        self.kinds.setEnabled(run is None)
         following = next_step(control.states) if control.states else ""
         idle = run is None
         text = tr("Next: {step}").format(step=run_label(following, False)) if following else tr("Next")
@@ -187,6 +194,9 @@ class StepsDock(QDockWidget):
         header.setSectionResizeMode(STATE, QHeaderView.ResizeMode.ResizeToContents)
         self.steps.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         stack = QStackedWidget()
+        details = QPushButton(tr("Document details…"), clicked=lambda *_: self.details_wanted.emit())
+        details.setToolTip(tr("Title, author, organisation, logo and more of the reports and the map sheet"))
+        parts = {DATA: [self.form], TRAIN: [self.kinds, self.training], REPORT: [details, QWidget()]}
         for number, step in enumerate(STEPS, start=1):
             item = QTreeWidgetItem([f"{number} {names[step.name]}", "", ""])
             item.setData(TITLE, int(Qt.ItemDataRole.UserRole), step.name)
@@ -194,9 +204,10 @@ class StepsDock(QDockWidget):
             font.setBold(True)
             item.setFont(TITLE, font)
             self.steps.addTopLevelItem(item)
-            extra = {DATA: self.form, TRAIN: self.training}.get(step.name)
             page = StepPage(
-                [self.control.algorithm(call.algorithm).title() for call in step.calls], extra, step.name == REPORT
+                [self.control.algorithm(call.algorithm).title() for call in step.calls],
+                parts.get(step.name, []),
+                step.name == REPORT,
             )
             page.run_wanted.connect(partial(self._run, [step.name]))
             page.dialog_wanted.connect(partial(self.open_dialog, step.name))
@@ -265,7 +276,8 @@ class StepsDock(QDockWidget):
 
     def _show_page(self, step: str, state: StepState) -> None:
         page, control = self.pages[step], self.control
-        labels = {name: text for call in STEP[step].calls for name, text in control.labels(call.algorithm).items()}
+        calls = control.region.calls(step)
+        labels = {name: text for call in calls for name, text in control.labels(call.algorithm).items()}
         missing = control.missing(step) if control.states else ""
         said = sentences(step, state, labels) + ([missing] if missing and state.state != OUTDATED else [])
         page.show_texts(
@@ -280,19 +292,20 @@ class StepsDock(QDockWidget):
         """Return the layers and files that a step reads; the form of the first step has the layers already."""
         control, found = self.control, {}
         layers = control.regions.layers(control.region)
-        for call in STEP[step].calls:
+        calls = control.region.calls(step)
+        for number, call in enumerate(calls):
             for name in call.layers if step != DATA else ():
                 layer = layers.get(name)
                 if layer is not None:
                     found[f"layer:{layer.id()}"] = str(layer.name())
-            recorded = control.recorded(step, STEP[step].calls.index(call))
+            recorded = control.recorded(step, number)
             files = [
                 *call.files.items(),
                 *((name, key) for name, key in call.optional_files.items() if recorded.get(name)),
             ]
             for name, key in files:
                 path = control.regions.file(control.region, key)
-                written_here = any(key in one.outputs.values() for one in STEP[step].calls)
+                written_here = any(key in one.outputs.values() for one in calls)
                 if not written_here and any(key in state.files for state in control.states.values()):
                     found[f"file:{path}"] = control.labels(call.algorithm)[name]
         return list(found.items())
@@ -300,13 +313,13 @@ class StepsDock(QDockWidget):
     def _made(self, step: str) -> list[tuple[str, str]]:
         """Return what a step has written; for the last step all documents of the region."""
         found = {}
-        for one in STEPS if step == REPORT else (STEP[step],):
-            title = titles()[one.name]
-            files = self.control.state(one.name).files
-            for call in one.calls:
-                for name, key in call.outputs.items():
+        for name in [one.name for one in STEPS] if step == REPORT else [step]:
+            title = titles()[name]
+            files = self.control.state(name).files
+            for call in self.control.region.calls(name):
+                for output, key in call.outputs.items():
                     if key in files and (step != REPORT or Path(files[key]).suffix.lower() in _DOCUMENTS):
-                        label = self.control.labels(call.algorithm)[name]
+                        label = self.control.labels(call.algorithm)[output]
                         text = label if step != REPORT else f"{title}: {label}"
                         found[f"file:{files[key]}"] = text
         return [*found.items(), ("folder:", tr("Folder"))] if found else []

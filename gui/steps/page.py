@@ -15,7 +15,7 @@ from .icons import is_dark, link_colour, verdict_colour
 
 
 class StepPage(QScrollArea):
-    """What the dock shows of the step that is selected; ``extra`` is a part of its own, such as the curves."""
+    """What the dock shows of the step that is selected; ``extra`` are parts of its own, such as the curves."""
 
     run_wanted = pyqtSignal()
     dialog_wanted = pyqtSignal(int)  # number of the call
@@ -25,7 +25,7 @@ class StepPage(QScrollArea):
     def __init__(
         self,
         titles: Sequence[str],
-        extra: QWidget | None = None,
+        extra: Sequence[QWidget] = (),
         one_a_line: bool = False,
         parent: QWidget | None = None,
     ) -> None:
@@ -51,9 +51,9 @@ class StepPage(QScrollArea):
             QVBoxLayout(whole, spacing=5), self.headline, self.verdict, self.warnings, self.taken, self.made, row
         )
         body.setContentsMargins(6, 4, 6, 4)
-        if extra is not None:
-            body.addWidget(extra, 1)
-        else:
+        for number, part in enumerate(extra, start=1):
+            body.addWidget(part, 1 if number == len(extra) else 0)
+        if not extra:
             body.addStretch(1)
         self.setWidget(whole)
 

@@ -22,7 +22,7 @@ from ...algorithms.base.record import SOURCE, source_of
 from ...model.safe_json import parse_json
 from ...translation import tr
 from ..suggestions import LayerInfo, describe_layer, guess_field, guess_layer
-from .chain import FILES, INPUTS, NEED_FIELD, REQUIRED, STEPS, TEMPORARY, Call, details_of
+from .chain import FILES, INPUTS, NEED_FIELD, REQUIRED, STEPS, TEMPORARY, Call, calls_of, details_of
 from .states import Failure, PlannedCall, PlannedStep
 
 SCOPE, ENTRY = "Scarp", "/steps"
@@ -40,6 +40,11 @@ class Region:
     fields: dict[str, str] = field(default_factory=dict)  # and units chosen by the user, by parameter
     files: dict[str, str] = field(default_factory=dict)  # absolute path by file key, of results that lie elsewhere
     failures: dict[str, Failure] = field(default_factory=dict)  # by step
+    choosing: bool = False  # whether the kind of model is chosen from the data
+
+    def calls(self, step: str) -> tuple[Call, ...]:
+        """Return the calls of a step."""
+        return calls_of(step, self.choosing)
 
 
 class Regions(QObject):
@@ -213,7 +218,7 @@ class Regions(QObject):
         layers = self.layers(region)
         steps = []
         for step in STEPS:
-            calls = tuple(self._planned(region, call, layers) for call in step.calls)
+            calls = tuple(self._planned(region, call, layers) for call in region.calls(step.name))
             steps.append(PlannedStep(step.name, step.needs, calls, region.failures.get(step.name)))
         return steps
 
@@ -256,6 +261,7 @@ class Regions(QObject):
                 "fields": region.fields,
                 "files": {key: write(path) for key, path in region.files.items()},
                 "failures": {step: {"text": one.text, "at": one.at} for step, one in region.failures.items()},
+                "choosing": region.choosing,
             }
             for region in self.regions
         ]
@@ -302,10 +308,11 @@ class Regions(QObject):
                 for step, one in (failures if isinstance(failures, dict) else {}).items()
                 if isinstance(one, dict) and all(isinstance(one.get(part), str) for part in ("text", "at"))
             },
+            item.get("choosing") is True,
         )
 
 
-_EMPTY: dict[str, Any] = {"folder": "", "layers": {}, "fields": {}, "files": {}, "failures": {}}
+_EMPTY: dict[str, Any] = {"folder": "", "layers": {}, "fields": {}, "files": {}, "failures": {}, "choosing": False}
 
 
 def _absolute(path: str, project: Any) -> str:

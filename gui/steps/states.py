@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from .chain import STEPS
 TO_DO, DONE, OUTDATED, FAILED = "to do", "done", "outdated", "failed"
 _MAX_FINDINGS = 1000
 _MAX_REASONS, _MAX_LENGTH = 10, 400  # of texts in records, which are untrusted
+_MAX_CHOICE, _MAX_KINDS, _MAX_WORD = 2000, 20, 40
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,18 @@ class PlannedStep:
 
 
 @dataclass(frozen=True)
+class KindRow:
+    """One of several kinds of model that were tried; a number is ``None`` where it is not known."""
+
+    kind: str
+    chosen: bool
+    auc: float | None  # out of fold
+    low: float | None  # its 95 % interval
+    high: float | None
+    behind: float | None  # AUC of the best kind less its own
+
+
+@dataclass(frozen=True)
 class StepState:
     """What is known of a step."""
 
@@ -64,6 +78,9 @@ class StepState:
     verdict: str = ""  # one of the verdict's levels; empty for steps without one
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    kinds: tuple[KindRow, ...] = ()  # of model that were tried
+    chosen: str = ""  # which of them was kept and why, as sentences
+    automatic: Mapping[str, Any] = field(default_factory=dict)  # values of settings that were left empty, by parameter
     started: str = ""  # of the newest result
     files: Mapping[str, str] = field(default_factory=dict)  # results that exist, by file key
     parameters: tuple[Mapping[str, Any], ...] = ()  # of each call as its record has them; empty without a record
@@ -95,7 +112,11 @@ def _state_of(step: PlannedStep, before: Mapping[str, StepState], freshness: Fre
     started = max((str(record.get("started", ""))[:40] for record in known), default="")
     numbers = {name: value for record in known for name, value in _table(_table(record, "call"), "numbers").items()}
     verdict, reasons = _verdict(known)
+    choice = next((record for record in known if isinstance(record.get("kinds"), list)), {})
     about: dict[str, Any] = {
+        "kinds": _kinds(choice.get("kinds", [])),
+        "automatic": _automatic(known),
+        "chosen": str(choice.get("chosen", ""))[:_MAX_CHOICE],
         "numbers": numbers,
         "verdict": verdict,
         "reasons": reasons,
@@ -161,6 +182,31 @@ def _verdict(records: Sequence[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]
         return "", ()
     worst = max(found, key=lambda verdict: LEVELS.index(verdict["level"]))
     return worst["level"], _texts(worst.get("reasons"))
+
+
+def _automatic(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the numbers and short words that automatic settings had."""
+    found = {str(name): value for record in records for name, value in _table(record, "automatic").items()}
+    plain = {name: value for name, value in found.items() if isinstance(value, (int, float, str))}
+    return {name: value[:_MAX_WORD] if isinstance(value, str) else value for name, value in plain.items()}
+
+
+def _kinds(rows: list[Any]) -> tuple[KindRow, ...]:
+    """Return the kinds of model of a record."""
+
+    def number(value: Any) -> float | None:
+        known = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        return float(value) if known else None
+
+    return tuple(
+        KindRow(
+            str(row.get("kind"))[:_MAX_LENGTH],
+            row.get("chosen") is True,
+            *(number(row.get(name)) for name in ("auc", "auc_low", "auc_high", "behind")),
+        )
+        for row in rows[:_MAX_KINDS]
+        if isinstance(row, dict)
+    )
 
 
 def _findings(path: str) -> tuple[str, ...]:

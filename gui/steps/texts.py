@@ -108,7 +108,7 @@ def sentences(step: str, state: StepState, labels: Mapping[str, str]) -> list[st
             steps = ", ".join(names[name] for name in state.waits_for)
             found.append(tr("Run these steps first: {steps}.").format(steps=steps))
         return found
-    return [] if state.state == DONE else [purpose(step)]
+    return _automatic(state, labels) if state.state == DONE else [purpose(step)]
 
 
 def verdict_text(step: str, state: StepState) -> str:
@@ -123,9 +123,33 @@ def verdict_text(step: str, state: StepState) -> str:
     return " ".join(filter(None, [text, interval, *state.reasons]))
 
 
+def kind_title(kind: str) -> str:
+    """Return a kind of model in words."""
+    titles = {
+        "pcum": tr("PCUM"),
+        "logistic_regression": tr("logistic regression"),
+        "gam": tr("additive model (GAM)"),
+        "random_forest": tr("random forest"),
+        "gradient_boosting": tr("gradient boosting"),
+    }
+    return titles.get(kind, kind)
+
+
 def missing_text(labels: Sequence[str]) -> str:
     """Return what to choose before the first step can run."""
     return tr("Choose these first: {inputs}.").format(inputs=", ".join(labels))
+
+
+def _automatic(state: StepState, labels: Mapping[str, str]) -> list[str]:
+    """Return the values of settings that were left empty as a sentence."""
+    values = [f"{labels[name]} {_value(value)}" for name, value in state.automatic.items() if name in labels]
+    return [tr("Automatic: {values}.").format(values=", ".join(values))] if values else []
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else _count(value)
 
 
 def _findings(numbers: Mapping[str, Any]) -> str:
@@ -152,4 +176,7 @@ def _interval(numbers: Mapping[str, Any]) -> str:
 
 
 def _count(number: Any) -> str:
-    return QLocale().toString(int(number))
+    """Return a whole number with separators of thousands, which QGIS leaves out unless its user wants them."""
+    locale = QLocale()
+    locale.setNumberOptions(locale.numberOptions() & ~QLocale.NumberOption.OmitGroupSeparator)
+    return locale.toString(int(number))

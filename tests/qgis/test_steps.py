@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.PyQt.QtCore import QLocale
 
-from scarp.gui.steps.chain import CHECK, DATA, MAP, REPORT, STEPS, TRAIN, VALIDATE, steps_after
+from scarp.gui.steps.chain import CHECK, CHOOSING, DATA, MAP, REPORT, STEP, STEPS, TRAIN, VALIDATE, steps_after
 from scarp.gui.steps.control import Control
+from scarp.gui.steps.kinds import KindBox, kinds_table
 from scarp.gui.steps.regions import ENTRY, SCOPE, Regions
 from scarp.gui.steps.states import (
     DONE,
@@ -155,11 +157,13 @@ def test_the_chain_reads_only_what_it_writes_before():
             assert {*call.files.values(), *call.optional_files.values()} <= written
             written |= set(call.outputs.values())
     assert steps_after(TRAIN) == {MAP, VALIDATE, REPORT} and steps_after(CHECK) == set()
+    (usual,) = STEP[TRAIN].calls
+    assert set(usual.outputs.items()) < set(CHOOSING.outputs.items()) and usual.files == CHOOSING.files
 
 
 def test_every_parameter_of_the_chain_is_one_of_its_algorithm(plugin):
-    for step in STEPS:
-        for call in step.calls:
+    for calls in (*(step.calls for step in STEPS), (CHOOSING,)):
+        for call in calls:
             algorithm = plugin.provider.algorithm(call.algorithm)
             names = {definition.name(): definition for definition in algorithm.parameterDefinitions()}
             assert {*call.layers, *call.files, *call.optional_files, *call.outputs} <= set(names)
@@ -184,6 +188,59 @@ def test_numbers_and_sentences():
         "Changed since: Elevation.",
         "Run these steps first: Data.",
     ]
+
+
+KINDS = [
+    {"kind": "logistic_regression", "chosen": True, "auc": 0.801, "auc_low": 0.74, "auc_high": 0.85, "behind": 0.009},
+    {"kind": "pcum", "chosen": False, "auc": 0.81, "auc_low": None, "auc_high": True, "behind": 0.0},
+    {"kind": "<b>best</b>", "auc": "high"},
+    7,
+]
+
+
+def test_the_kinds_that_were_tried_are_shown_side_by_side(qgis_app, study):
+    study.run(DATA)
+    study.run(TRAIN, kinds=KINDS, chosen="Chosen <i>among</i> two.", automatic={"BLOCK": 650.0, "EVIL": [1]})
+    state = find_states(study.plan(), Freshness())[TRAIN]
+    assert [one.kind for one in state.kinds] == ["logistic_regression", "pcum", "<b>best</b>"]
+    assert (state.kinds[1].low, state.kinds[1].high, state.kinds[2].auc) == (None, None, None)
+    html = kinds_table(state)
+    assert "<b>✓ logistic regression</b>" in html and "0.740 – 0.850" in html and "0.810" in html
+    assert "&lt;b&gt;best" in html and "&lt;i&gt;among" in html, "records are untrusted"
+    box, asked = KindBox(), []
+    box.chosen.connect(asked.append)
+    box.show_choice(True, state)
+    assert box.choice.currentText() == "Choose for me" and box.table.isVisibleTo(box)
+    box.show_choice(False, state)
+    assert box.choice.currentText() == "PCUM" and not box.table.isVisibleTo(box)
+    box.choice.activated.emit(0)
+    assert asked == [False]
+    (said,) = sentences(TRAIN, state, {"BLOCK": "Block (m)"})
+    assert said == "Automatic: Block (m) 650."
+
+
+def test_numbers_have_separators_of_thousands():
+    locale = QLocale()
+    QLocale.setDefault(QLocale("en_US"))
+    try:
+        found = StepState(DONE, numbers={"CELLS": 1234567}, started=STARTED)
+        assert key_number(MAP, found) == "1,234,567 cells"
+    finally:
+        QLocale.setDefault(locale)
+
+
+def test_another_choice_of_the_model_makes_the_training_to_do(project, tmp_path):
+    regions = Regions(project)
+    region = regions.current
+    plans = {}
+    for choosing in (False, True):
+        region.choosing = choosing
+        plans[choosing] = next(step for step in regions.plan(region) if step.name == TRAIN).calls[0]
+    assert [plans[one].algorithm for one in (False, True)] == ["trainpcum", "trainbestmodel"]
+    assert plans[False].record_of == plans[True].record_of, "the other steps read the same file"
+    regions.save()
+    assert project.write()
+    assert reopened(Path(project.fileName()))[1].current.choosing
 
 
 # Regions
