@@ -64,6 +64,8 @@ class ScarpPlugin:
         from .gui import batch_results
 
         self._restore_results_list.append(batch_results.patch_results_list())
+        if self.menu is not None:
+            self.menu.offer_start()
         if self.provider is not None:
             QTimer.singleShot(0, self.provider.load_models_lazily)
 

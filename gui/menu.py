@@ -13,19 +13,25 @@ from ..processing_provider.provider import ICON
 from ..translation import tr
 
 SCHEME, NAME = "scarp", "Scarp"
+PAGES = "docs/"  # the beginning of links to pages of the manual
 
 
 class LinkHandler(QObject):
-    """Follows Scarp's links; ``targets`` are functions by the path of the link. Qt takes only a ``QObject``."""
+    """Follows Scarp's links; ``targets`` are functions by the path of the link, and ``open_page`` shows a page of the
+    manual at a heading. Qt takes only a ``QObject``.
+    """
 
-    def __init__(self, targets: Mapping[str, Callable[[], None]]) -> None:
+    def __init__(self, targets: Mapping[str, Callable[[], None]], open_page: Callable[[str, str], None]) -> None:
         super().__init__()
-        self._targets = targets
+        self._targets, self._open_page = targets, open_page
         QDesktopServices.setUrlHandler(SCHEME, self, "follow")
 
     @pyqtSlot(QUrl)
     def follow(self, url: QUrl) -> None:
         """Open the target of a link; the message box with the link must close, or it would block the window."""
+        if url.path().startswith(PAGES):
+            self._open_page(url.path()[len(PAGES) :], url.fragment())
+            return
         target, box = self._targets.get(url.path()), QApplication.activeModalWidget()
         if target is None:
             return
@@ -44,15 +50,48 @@ class ScarpMenu:
     def __init__(self, iface: Any) -> None:
         self.iface = iface
         self.dock: Any = None
+        self._demo: Any = None
         self._close: set[Callable[[], None]] = set()
-        self.links = LinkHandler({"install": self.show_install})
+        self.links = LinkHandler({"install": self.show_install}, self.show_page)
         self.actions = [
             self._add(tr("Map step by step"), self.show_steps, toolbar=True),
+            self._add(tr("Load the demo project"), self.load_demo),
+            self._add(tr("Tutorial"), self.show_tutorial),
             self._add(tr("Training"), self.show_training),
             self._add(tr("Document details…"), self.show_details),
             self._add(tr("Install what Scarp needs…"), self.show_install),
             self._add(tr("Diagnostics…"), self.show_diagnostics),
         ]
+
+    def offer_start(self) -> None:
+        """Offer three ways to start in QGIS's message bar, once in a profile."""
+        from .start import offer
+
+        doors = {
+            tr("Load the demo project"): self.load_demo,
+            tr("Open the tutorial"): self.show_tutorial,
+            tr("Start with my data"): self.show_steps,
+        }
+        offer(self.iface, doors)
+
+    def load_demo(self) -> None:
+        """Make the demo project in the background, or open it again, with the dock."""
+        if self._demo is None:
+            from .demo_project import DemoProject
+
+            self._demo = DemoProject(self.iface)
+            self._demo.opened.connect(self.show_steps)
+        self._demo.load()
+
+    def show_tutorial(self) -> None:
+        """Open the tutorial, which needs no Internet."""
+        self.show_page("tutorial.md")
+
+    def show_page(self, name: str, heading: str = "") -> None:
+        """Open a page of the manual at one of its headings."""
+        from .manual import Manual
+
+        self._show(Manual).browser.show_page(name, heading)
 
     def show_steps(self) -> None:
         """Open the dock with the six steps from data to report."""
@@ -60,6 +99,7 @@ class ScarpMenu:
             from .steps.dock import StepsDock
 
             self.dock = StepsDock(self.iface, self.iface.mainWindow())
+            self.dock.details_wanted.connect(self.show_details)
             # As a tab over the Toolbox: below it, most of the dock would be out of sight.
             area = Qt.DockWidgetArea.RightDockWidgetArea
             self.iface.addTabifiedDockWidget(area, self.dock, ["ProcessingToolbox"], True)
@@ -101,15 +141,18 @@ class ScarpMenu:
             self.iface.removeToolBarIcon(action)
             action.deleteLater()
         self.actions = []
+        if self._demo is not None:
+            self._demo.shut_down()
+            self._demo = None
         if self.dock is not None:
             self.dock.shut_down()
             self.iface.removeDockWidget(self.dock)
             self.dock.deleteLater()
             self.dock = None
 
-    def _show(self, dialog: Any) -> None:
+    def _show(self, dialog: Any) -> Any:
         self._close.add(dialog.forget)
-        dialog.open_for(self.iface.mainWindow())
+        return dialog.open_for(self.iface.mainWindow())
 
     def _add(self, title: str, slot: Callable[[], None], toolbar: bool = False) -> QAction:
         action = QAction(QIcon(str(ICON)), title, self.iface.mainWindow(), triggered=slot)

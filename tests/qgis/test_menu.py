@@ -217,13 +217,14 @@ def test_the_proxy_of_qgis_is_used(plugin):
 
 
 def test_a_link_in_a_message_opens_its_window(plugin):
-    opened = []
-    links = LinkHandler({"install": lambda: opened.append(True)})
+    opened, pages = [], []
+    links = LinkHandler({"install": lambda: opened.append(True)}, lambda *page: pages.append(page))
     try:
+        assert QDesktopServices.openUrl(QUrl("scarp:docs/method.md#zones"))
         assert all(QDesktopServices.openUrl(QUrl(f"scarp:{name}")) for name in ("nothing", "install"))
         for _ in range(5):
             QgsApplication.processEvents()
-        assert opened == [True]
+        assert opened == [True] and pages == [("method.md", "zones")]
     finally:
         links.remove()
 

@@ -133,6 +133,7 @@ WINDOW = """
 import json, os, sys
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QObject, pyqtSignal
+from qgis.gui import QgsMessageBar
 from qgis.PyQt.QtWidgets import QMainWindow
 application = QgsApplication([], True)
 application.initQgis()
@@ -142,8 +143,11 @@ class Interface(QObject):
     def __init__(self):
         super().__init__()
         self.window, self.actions, self.docks = QMainWindow(), [], []
+        self.bar = QgsMessageBar()
     def mainWindow(self):
         return self.window
+    def messageBar(self):
+        return self.bar
     def addPluginToMenu(self, name, action):
         self.actions.append(action)
     def removePluginMenu(self, name, action):
