@@ -20,12 +20,14 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QObject, QStandardPaths, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QPainter
 
+from ..model.outputs.transaction import RECORD_SUFFIX
 from ..processing_provider.dependencies import install_hint
 from ..running.core import choose_runtime
 from ..translation import tr
 from .steps.runner import CANCELLED, ChainRun, Job
 
 SIZE = 400  # rows and columns of the area
+SECONDS = 20  # for which a message that needs no answer is shown
 STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
 PALETTE = ("#8dd3c7", "#ffffb3", "#bebada", "#fb8072", "#80b1d3", "#fdb462", "#b3de69", "#fccde5", "#d9d9d9", "#bc80bd")
 
@@ -46,7 +48,6 @@ class DemoProject(QObject):
         self.iface, self.folder = iface, demo_folder()
         self._run: ChainRun | None = None
         self._problem = ""
-        self._message: Any = None
 
     @property
     def file(self) -> Path:
@@ -57,7 +58,8 @@ class DemoProject(QObject):
         """Open the demo project, made before if it is not there yet."""
         if self._run is not None:
             return
-        if self.file.is_file():
+        # The records are written last.
+        if self.file.is_file() or (self.folder / "data" / f"dem.tif{RECORD_SUFFIX}").is_file():
             self._open()
             return
         missing = choose_runtime(("rasterio", "scipy")).missing_packages
@@ -71,7 +73,7 @@ class DemoProject(QObject):
         self._problem = ""
         self._run.step_failed.connect(self._failed)
         self._run.ended.connect(self._ended)
-        self._say(tr("The demo area is being made; it takes a few seconds."), Qgis.MessageLevel.Info)
+        self._say(tr("The demo area is being made; it takes a few seconds."), Qgis.MessageLevel.Info, SECONDS)
         self._run.start()
 
     def shut_down(self) -> None:
@@ -87,42 +89,34 @@ class DemoProject(QObject):
         if run is not None:
             run.deleteLater()
         if self._problem:
-            text = tr("The demo project could not be made in {folder}: {reason}")
-            self._say(text.format(folder=self.folder, reason=self._problem), Qgis.MessageLevel.Critical)
+            self._say_failed(self._problem)
         elif how != CANCELLED:
             self._open()
 
     def _open(self) -> None:
         # It asks whether to save the project that is open.
         if not self.iface.newProject(True):
-            self._say("", Qgis.MessageLevel.Info)
             return
-        project: Any = QgsProject.instance()
         if self.file.is_file():
             self.iface.addProject(str(self.file))
         else:
+            project: Any = QgsProject.instance()
             fill(project, self.folder / "data")
             self.iface.mapCanvas().setExtent(project.mapLayersByName(tr("Elevation"))[0].extent())
             if not project.write(str(self.file)):
-                text = tr("The demo project could not be made in {folder}: {reason}")
-                self._say(text.format(folder=self.folder, reason=project.error()), Qgis.MessageLevel.Critical)
+                self._say_failed(project.error())
+                return
         text = tr("This area is made up. Run all in the dock makes its map, with a verdict and reports.")
-        self._say(text, Qgis.MessageLevel.Success)
+        self._say(text, Qgis.MessageLevel.Success, SECONDS)
         self.opened.emit()
 
-    def _say(self, text: str, level: Any) -> None:
-        """Show a message in place of the last one; none without a text."""
-        bar = self.iface.messageBar()
-        if self._message is not None:
-            bar.popWidget(self._message)
-            self._message = None
-        if text:
-            self._message = bar.createMessage(tr("Scarp"), text)
-            self._message.destroyed.connect(self._forget_message)
-            bar.pushWidget(self._message, level)
+    def _say_failed(self, reason: str) -> None:
+        text = tr("The demo project could not be made in {folder}: {reason}")
+        self._say(text.format(folder=self.folder, reason=reason), Qgis.MessageLevel.Critical)
 
-    def _forget_message(self, *_: Any) -> None:
-        self._message = None
+    def _say(self, text: str, level: Any, seconds: int = 0) -> None:
+        """Show a message, for some seconds or until it is closed."""
+        self.iface.messageBar().pushMessage(tr("Scarp"), text, level, seconds)
 
 
 def fill(project: QgsProject, data: Path) -> None:
@@ -169,7 +163,7 @@ def _classes(layer: Any, field: str) -> QgsCategorizedSymbolRenderer:
     values = sorted(layer.uniqueValues(layer.fields().indexOf(field)), key=str)
     categories = []
     for number, value in enumerate(values):
-        symbol = QgsFillSymbol.createSimple({"outline_style": "no"})
+        symbol: Any = QgsFillSymbol.createSimple({"outline_style": "no"})
         symbol.setColor(QColor(PALETTE[number % len(PALETTE)]))
         categories.append(QgsRendererCategory(value, symbol, str(value)))
     return QgsCategorizedSymbolRenderer(field, categories)

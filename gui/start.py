@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Callable
 
 from qgis.core import Qgis, QgsSettings
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QPushButton
 
 from ..translation import tr
@@ -25,11 +26,13 @@ def offer(iface: Any, doors: Mapping[str, Callable[[], None]]) -> None:
     message = bar.createMessage(tr("Scarp"), text)
     for title, slot in doors.items():
         button = QPushButton(title, message)
-        button.clicked.connect(partial(_open, bar, message, slot))
+        opening = partial(_open, bar, message, slot)
+        button.clicked.connect(lambda *_, opening=opening: QTimer.singleShot(0, opening))
         message.layout().addWidget(button)
     bar.pushWidget(message, Qgis.MessageLevel.Info)
 
 
-def _open(bar: Any, message: Any, slot: Callable[[], None], *_: Any) -> None:
+def _open(bar: Any, message: Any, slot: Callable[[], None]) -> None:
+    # Not while the button is pressed: it goes with the message.
     bar.popWidget(message)
     slot()

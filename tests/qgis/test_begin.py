@@ -50,6 +50,9 @@ def test_the_message_has_three_doors_and_comes_once(qgis_app):
         buttons = interface.bar.findChildren(QPushButton)
         assert [one.text() for one in buttons if one.text() in doors] == list(doors)
         next(one for one in buttons if one.text() == "tutorial").click()
+        assert not went, "the message goes with its buttons, so it stays until they are done"
+        for _ in range(5):
+            QgsApplication.processEvents()
         assert went == ["tutorial"] and interface.bar.currentItem() is None
         start.offer(interface, doors)
         assert interface.bar.currentItem() is None, "this profile has seen it"
