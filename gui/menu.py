@@ -51,6 +51,7 @@ class ScarpMenu:
         self.iface = iface
         self.dock: Any = None
         self._demo: Any = None
+        self._start: Any = None  # the message at the first start
         self._close: set[Callable[[], None]] = set()
         self.links = LinkHandler({"install": self.show_install}, self.show_page)
         self.actions = [
@@ -72,7 +73,7 @@ class ScarpMenu:
             tr("Open the tutorial"): self.show_tutorial,
             tr("Start with my data"): self.show_steps,
         }
-        offer(self.iface, doors)
+        self._start = offer(self.iface, doors)
 
     def load_demo(self) -> None:
         """Make the demo project in the background, or open it again, with the dock."""

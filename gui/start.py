@@ -15,24 +15,36 @@ from ..translation import tr
 OFFERED = "scarp/start/offered"  # setting of the profile
 
 
-def offer(iface: Any, doors: Mapping[str, Callable[[], None]]) -> None:
-    """Show the message with a button for each door, by its text, unless this profile has seen it."""
+class StartMessage:
+    """A message with a button for each door, by its text. Keep it as long as the message may be there: Qt does not keep
+    what its buttons call.
+    """
+
+    def __init__(self, iface: Any, doors: Mapping[str, Callable[[], None]]) -> None:
+        self._bar = iface.messageBar()
+        text = tr("How do you want to start? The menu Plugins > Scarp has all of this, too.")
+        self._message = self._bar.createMessage(tr("Scarp"), text)
+        self._opening = [partial(self._open, door) for door in doors.values()]
+        self._clicked = [partial(self._later, one) for one in self._opening]
+        for title, clicked in zip(doors, self._clicked):
+            button = QPushButton(title, self._message)
+            button.clicked.connect(clicked)
+            self._message.layout().addWidget(button)
+        self._bar.pushWidget(self._message, Qgis.MessageLevel.Info)
+
+    def _later(self, opening: Callable[[], None], *_: Any) -> None:
+        # The button goes with the message, but not while it is pressed.
+        QTimer.singleShot(0, opening)
+
+    def _open(self, door: Callable[[], None]) -> None:
+        self._bar.popWidget(self._message)
+        door()
+
+
+def offer(iface: Any, doors: Mapping[str, Callable[[], None]]) -> StartMessage | None:
+    """Show the message, unless this profile has seen it."""
     settings = QgsSettings()
     if settings.value(OFFERED, False, type=bool):
-        return
+        return None
     settings.setValue(OFFERED, True)
-    bar = iface.messageBar()
-    text = tr("How do you want to start? The menu Plugins > Scarp has all of this, too.")
-    message = bar.createMessage(tr("Scarp"), text)
-    for title, slot in doors.items():
-        button = QPushButton(title, message)
-        opening = partial(_open, bar, message, slot)
-        button.clicked.connect(lambda *_, opening=opening: QTimer.singleShot(0, opening))
-        message.layout().addWidget(button)
-    bar.pushWidget(message, Qgis.MessageLevel.Info)
-
-
-def _open(bar: Any, message: Any, slot: Callable[[], None]) -> None:
-    # Not while the button is pressed: it goes with the message.
-    bar.popWidget(message)
-    slot()
+    return StartMessage(iface, doors)
