@@ -66,6 +66,11 @@ class DemoProject(QObject):
         if missing:
             self._say(install_hint(missing, link=True), Qgis.MessageLevel.Warning)
             return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._say_failed(error.strerror or str(error))
+            return
         data = str(self.folder / "data")
         job = Job("", "createdemodata", (0.0, 1.0), lambda _: {"SIZE": SIZE, "OUTPUT": data})
         project: Any = QgsProject.instance()

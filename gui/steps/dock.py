@@ -196,7 +196,11 @@ class StepsDock(QDockWidget):
         stack = QStackedWidget()
         details = QPushButton(tr("Document details…"), clicked=lambda *_: self.details_wanted.emit())
         details.setToolTip(tr("Title, author, organisation, logo and more of the reports and the map sheet"))
-        parts = {DATA: [self.form], TRAIN: [self.kinds, self.training], REPORT: [details, QWidget()]}
+        extra: dict[str, list[QWidget]] = {
+            DATA: [self.form],
+            TRAIN: [self.kinds, self.training],
+            REPORT: [details, QWidget()],
+        }
         for number, step in enumerate(STEPS, start=1):
             item = QTreeWidgetItem([f"{number} {names[step.name]}", "", ""])
             item.setData(TITLE, int(Qt.ItemDataRole.UserRole), step.name)
@@ -206,7 +210,7 @@ class StepsDock(QDockWidget):
             self.steps.addTopLevelItem(item)
             page = StepPage(
                 [self.control.algorithm(call.algorithm).title() for call in step.calls],
-                parts.get(step.name, []),
+                extra.get(step.name, []),
                 step.name == REPORT,
             )
             page.run_wanted.connect(partial(self._run, [step.name]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import time
 
 import pytest
 from qgis.core import QgsApplication, QgsProject, QgsSettings
@@ -109,16 +110,29 @@ def test_the_demo_project_is_made_once_and_opened_again(demo, monkeypatch, tmp_p
         project.clear()
 
 
+def test_the_first_time_the_demo_is_made_in_the_background(plugin, monkeypatch, tmp_path):
+    monkeypatch.setattr(QStandardPaths, "writableLocation", lambda *_: str(tmp_path / "documents"))
+    monkeypatch.setattr("scarp.gui.demo_project.SIZE", 64)
+    interface, shown = Interface(), []
+    loader = DemoProject(interface)
+    loader.opened.connect(lambda: shown.append(True))
+    try:
+        loader.load()
+        assert "is being made" in interface.bar.currentItem().text() and not shown
+        deadline = time.monotonic() + 120
+        while not shown and time.monotonic() < deadline:
+            QgsApplication.processEvents()
+        assert shown and loader.file.is_file() and QgsProject.instance().mapLayersByName("Landslides")
+    finally:
+        QgsProject.instance().clear()
+
+
 def test_where_the_demo_cannot_be_made_the_reason_is_said(plugin, monkeypatch, tmp_path):
     (tmp_path / "Scarp").write_text("a file, no folder")
     monkeypatch.setattr(QStandardPaths, "writableLocation", lambda *_: str(tmp_path))
     interface = Interface()
     loader = DemoProject(interface)
     loader.load()
-    for _ in range(3000):
-        QgsApplication.processEvents()
-        if loader._run is None:
-            break
     said = interface.bar.currentItem().text()
     assert "could not be made" in said and str(loader.folder) in said and not interface.opened
 
