@@ -48,6 +48,7 @@ class DemoProject(QObject):
         self.iface, self.folder = iface, demo_folder()
         self._run: ChainRun | None = None
         self._problem = ""
+        self._waiting: Any = None  # the message while it is made
 
     @property
     def file(self) -> Path:
@@ -78,7 +79,9 @@ class DemoProject(QObject):
         self._problem = ""
         self._run.step_failed.connect(self._failed)
         self._run.ended.connect(self._ended)
-        self._say(tr("The demo area is being made; it takes a few seconds."), Qgis.MessageLevel.Info, SECONDS)
+        bar = self.iface.messageBar()
+        self._waiting = bar.createMessage(tr("Scarp"), tr("The demo area is being made; it takes a few seconds."))
+        bar.pushWidget(self._waiting, Qgis.MessageLevel.Info)
         self._run.start()
 
     def shut_down(self) -> None:
@@ -91,6 +94,10 @@ class DemoProject(QObject):
 
     def _ended(self, how: str) -> None:
         run, self._run = self._run, None
+        bar = self.iface.messageBar()
+        if self._waiting in bar.items():
+            bar.popWidget(self._waiting)
+        self._waiting = None
         if run is not None:
             run.deleteLater()
         if self._problem:

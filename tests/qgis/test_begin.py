@@ -122,6 +122,7 @@ def test_the_first_time_the_demo_is_made_in_the_background(plugin, monkeypatch, 
         deadline = time.monotonic() + 120
         while not shown and time.monotonic() < deadline:
             QgsApplication.processEvents()
+        assert [item.text() for item in interface.bar.items()] == [interface.bar.currentItem().text()]
         assert shown and loader.file.is_file() and QgsProject.instance().mapLayersByName("Landslides")
     finally:
         QgsProject.instance().clear()
