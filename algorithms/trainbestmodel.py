@@ -20,6 +20,7 @@ class TrainBestModel(ScarpAlgorithm):
     ID = "trainbestmodel"
     TITLE = "Train the best model"
     GROUP = TRAIN
+    PLACE = 2
     TAGS = (
         *("choose", "compare", "best", "automatic", "model selection", "training"),
         *("logistic regression", "random forest", "gradient boosting", "gam", "additive model"),
@@ -75,7 +76,7 @@ class TrainBestModel(ScarpAlgorithm):
         self.declare_options(TrainingSettings, *_SETTINGS)
         self.declare(p.file_output("OUTPUT", "Trained model", p.MODEL_FILE))
         self.declare(p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON, training.FIELDS))
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True))
+        self.declare(p.file_output("OUTPUT_HTML", "Training report", p.HTML, optional=True))
         self.declare(p.file_output("OUTPUT_TABLE", "Kinds side by side", p.CSV, optional=True))
         self.declare(p.raster_output("OUTPUT_OUT_OF_FOLD", "Out-of-fold map", optional=True, by_default=True))
         self.declare_document()

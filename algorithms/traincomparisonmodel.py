@@ -18,7 +18,7 @@ class TrainComparisonModel(ScarpAlgorithm):
     ID = "traincomparisonmodel"
     TITLE = "Train comparison model"
     GROUP = TRAIN
-    PLACE = 2
+    PLACE = 3
     TAGS = (
         *("logistic regression", "random forest", "frequency ratio", "weights of evidence"),
         *("gradient boosting", "gam", "additive model"),

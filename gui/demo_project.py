@@ -140,6 +140,8 @@ def fill(project: QgsProject, data: Path) -> None:
         ("landslides.gpkg", tr("Landslides"), "landslides.qml", True),
         ("rivers.gpkg", tr("Rivers"), "rivers.qml", True),
         ("faults.gpkg", tr("Faults"), "faults.qml", True),
+        ("roads.gpkg", tr("Roads"), "", False),
+        ("settlements.gpkg", tr("Settlements"), "", False),
         ("study_area.gpkg", tr("Study area"), "", False),
         ("regions.gpkg", tr("Regions"), "name", False),
         ("lithology.gpkg", tr("Lithology"), "lithology", True),

@@ -88,7 +88,7 @@ class Control(QObject):
 
     def in_words(self, step: str, texts: Sequence[str]) -> list[str]:
         """Return texts of a step's records with labels in the place of names of parameters."""
-        algorithm = self.algorithm(STEP[step].calls[-1].algorithm)
+        algorithm = self.algorithm(self.region.calls(step)[-1].algorithm)
         return [in_words(algorithm, text) for text in texts]
 
     def recorded(self, step: str, number: int) -> Mapping[str, Any]:

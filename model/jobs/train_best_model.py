@@ -89,6 +89,7 @@ def train_best_model(
             seconds[kind] = time.perf_counter() - began
         choice = _choose(run, runs, seconds, grids[0])
         run.kind, chosen = choice.chosen, runs[choice.chosen]
+        run.record.content["parameters"]["KIND"] = choice.chosen
         run.chosen = {"kinds": choice.rows(), "chosen": f"{choice.text} {choice.note}"}
         for text in (*_lines(choice), choice.text, choice.note):
             run.progress.report(0.93, text)

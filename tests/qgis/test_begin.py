@@ -74,7 +74,11 @@ def test_the_demo_project_fills_in_all_inputs_of_the_dock(demo):
     project = QgsProject()
     fill(project, demo)
     layers = Regions(project).layers(Regions(project).current)
-    assert {name for name, layer in layers.items() if layer is not None} == set(INPUTS) - {"SAFETY_FACTOR", "STABLE"}
+    assert {name for name, layer in layers.items() if layer is not None} == set(INPUTS) - {
+        "SAFETY_FACTOR",
+        "STABLE",
+        "BUILDINGS",
+    }
     tree = project.layerTreeRoot().findLayers()
     assert [node.name() for node in tree if node.isVisible()] == [
         "Landslides",
