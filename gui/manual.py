@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
-from qgis.PyQt.QtCore import Qt, QUrl
-from qgis.PyQt.QtGui import QDesktopServices, QImage, QTextCursor, QTextDocument
+from qgis.PyQt.QtCore import QUrl
+from qgis.PyQt.QtGui import QDesktopServices, QTextCursor
 from qgis.PyQt.QtWidgets import QHBoxLayout, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from ..algorithms.base.algorithm import page_address
@@ -16,7 +15,6 @@ from .function_task import TaskDialog, filled
 
 PAGES = Path(__file__).resolve().parent.parent / "docs"
 FIRST = "tutorial.md"
-_SMOOTH = Qt.TransformationMode.SmoothTransformation
 
 
 class Manual(TaskDialog):
@@ -39,7 +37,7 @@ class Manual(TaskDialog):
 
 
 class _Pages(QTextBrowser):
-    """Shows Markdown pages; pictures are no wider than the window, and addresses elsewhere open in the browser."""
+    """Shows Markdown pages; addresses of what did not come with the plugin open in the browser."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,15 +54,6 @@ class _Pages(QTextBrowser):
                 self.moveCursor(QTextCursor.MoveOperation.End)
                 self.setTextCursor(cursor)
                 return
-
-    def loadResource(self, kind: int, name: QUrl) -> Any:
-        """Return a page or a picture."""
-        path = Path(self.source().resolved(name).toLocalFile())
-        if kind == QTextDocument.ResourceType.ImageResource and path.is_file():
-            image = QImage(str(path))
-            room = max(self.viewport().width() - 30, 200)
-            return image if image.width() <= room else image.scaledToWidth(room, _SMOOTH)
-        return super().loadResource(kind, name)
 
     def _follow(self, address: QUrl) -> None:
         target = self.source().resolved(address)

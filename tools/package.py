@@ -24,8 +24,6 @@ FOLDERS = ("algorithms", "environment", "gui", "model", "processing_provider", "
 KINDS = {".py", ".svg", ".png", ".qml", ".qpt", ".model3", ".html", ".xml", ".css", ".json", ".txt", ".lock"}
 PAGES = ("tutorial", "dock", "training-dock", "install", "inputs", "method", "glossary", "real-data")
 """Pages of the manual that the window *Tutorial* and the Help buttons open without the Internet."""
-PICTURE_LIMIT = 30_000
-"""Bytes up to which pictures of those pages ship; the pages name the others by their text."""
 TRANSLATIONS = ROOT / "resources" / "translations"
 EXCLUDED = {".ts", ".qm", ".pyc", ".pyo"}
 """Kinds in those folders that do not ship as they are: translations are compiled again, caches are Python's."""
@@ -111,16 +109,13 @@ def readme() -> str:
 
 
 def manual() -> dict[str, bytes]:
-    """Return the pages of the manual and their small pictures by their names in the plugin's folder."""
-    files: dict[str, bytes] = {}
+    """Return the pages of the manual by their names in the plugin's folder; their pictures are links into the
+    repository, since the zip has no room for them.
+    """
+    files = {}
     for name in PAGES:
         text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-        for title, picture in re.findall(r"!\[([^]]*)]\(([^)]+)\)", text):
-            content = (ROOT / "docs" / picture).read_bytes()
-            if len(content) <= PICTURE_LIMIT:
-                files[f"docs/{picture}"] = content
-            else:
-                text = text.replace(f"![{title}]({picture})", f"*Picture: [{title}]({picture})*")
+        text = re.sub(r"!\[([^]]*)]\(([^)]+)\)", r"*Picture: [\1](\2)*", text)
         files[f"docs/{name}.md"] = text.encode("utf-8")
     return files
 

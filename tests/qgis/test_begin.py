@@ -142,7 +142,7 @@ def test_where_the_demo_cannot_be_made_the_reason_is_said(plugin, monkeypatch, t
     assert "could not be made" in said and str(loader.folder) in said and not interface.opened
 
 
-def test_the_manual_shows_pages_pictures_and_headings(qgis_app, monkeypatch):
+def test_the_manual_shows_pages_and_headings(qgis_app, monkeypatch):
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
     window = manual.Manual()

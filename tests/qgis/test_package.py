@@ -105,14 +105,15 @@ def run_tool(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
 def test_one_folder_and_only_what_ships(archive, entries):
     names = [entry.filename for entry in entries]
     assert names[0] == "scarp/__init__.py" and len(names) == len(set(names))
-    needed = "metadata.txt LICENSE README.md plugin.py model/jobs/train_pcum.py"
+    needed = "metadata.txt LICENSE README.md plugin.py model/jobs/train_pcum.py docs/tutorial.md docs/method.md"
     assert {f"scarp/{name}" for name in needed.split()} <= set(names)
     for entry in entries:
         parts = entry.filename.split("/")
         assert parts[0] == "scarp" and ".." not in parts
-        assert not {"tests", "benchmarks", "tools", "docs", "__pycache__", ".git", "__MACOSX"} & set(parts)
+        assert not {"tests", "benchmarks", "tools", "__pycache__", ".git", "__MACOSX"} & set(parts)
         assert not parts[-1].startswith(".") and Path(parts[-1]).suffix not in NEVER
         assert not (entry.external_attr >> 16) & 0o111, "executable"
+        assert parts[1] != "docs" or parts[-1].endswith(".md"), "the pages of the manual, without their pictures"
         if parts[-1].endswith(".svg"):
             assert entry.file_size < 20_000, "an icon this large holds a picture"
     assert archive.stat().st_size < 1.5 * 2**20
