@@ -13,6 +13,7 @@ from ..validation.spatial_blocks import AucOfWeights, BlockResamples, SpatialBlo
 from .scan import LandSample, Squares
 from .unit_sums import UnitSums
 
+FEW = 5  # units with, or without, landslides; with fewer an AUC means little
 _STREAM = 77  # of random numbers, beside those of the sample
 
 
@@ -83,7 +84,7 @@ def validate_units(
     by_cell = SizeResult(
         "cells", cell_area, int(sums.cells.sum()), len(values), resamples.estimate(auc, repeated, "share")
     )
-    by_unit = _judge("units", sums, landslides, blocks, repeats, seed)
+    by_unit = _judge("units", sums, landslides, blocks, repeats, seed, 1)
     by_square = [
         _judge(f"squares of {size:g} × the mean area of a unit", one.sums, one.landslides, blocks, repeats, seed)
         for size, one in squares
@@ -92,13 +93,14 @@ def validate_units(
 
 
 def _judge(
-    name: str, sums: UnitSums, landslides: np.ndarray, blocks: SpatialBlocks, repeats: int, seed: int
+    name: str, sums: UnitSums, landslides: np.ndarray, blocks: SpatialBlocks, repeats: int, seed: int, least: int = FEW
 ) -> SizeResult:
+    """Judge units; without an AUC if there are fewer than ``least`` with, or without, landslides."""
     known = sums.cells > 0
     mean, has = sums.mean()[known], landslides[known] > 0
     area = float(sums.area[known].mean()) if known.any() else float("nan")
     counts = int(known.sum()), int(has.sum())
-    if not 0 < counts[1] < counts[0]:
+    if min(counts[1], counts[0] - counts[1]) < least:
         return SizeResult(name, area, *counts, Estimate(float("nan")))
     x, y = (one[known] for one in sums.position())
     block = blocks.index(x, y)
@@ -125,6 +127,9 @@ def sentences(found: UnitValidation) -> list[str]:
             f"AUC by unit {_auc(unit)}: {unit.with_landslides:,} of {unit.units:,} units have landslides; units have "
             f"{area_text(unit.mean_area)} on average. AUC by cell {_auc(cell)}, on the same land."
         )
+        fewer, kind = min((unit.with_landslides, "with"), (unit.units - unit.with_landslides, "without"))
+        if fewer < FEW:
+            lines.append(f"Only {fewer:,} of the units are {kind} landslides, so the AUC by unit means little.")
     else:
         lines.append(
             f"AUC by cell {_auc(cell)}. There is none by unit: {unit.with_landslides:,} of {unit.units:,} units have "
@@ -134,8 +139,8 @@ def sentences(found: UnitValidation) -> list[str]:
     if len(known) > 1:
         each = ", ".join(f"{one.auc.value:.3f} of {area_text(one.mean_area)}" for one in known)
         lines.append(
-            f"The modifiable areal unit: by squares instead of these units the AUC is {each}. With the size of the "
-            f"unit alone it moves by {found.spread:.3f}, so numbers by units of other sizes or shapes cannot be "
+            f"The modifiable areal unit problem: by squares instead of these units the AUC is {each}. With the size "
+            f"of the unit alone it moves by {found.spread:.3f}, so numbers by units of other sizes or shapes cannot be "
             "compared. State the kind and the mean area of the units with every number."
         )
     return lines

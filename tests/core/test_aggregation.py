@@ -124,6 +124,9 @@ def test_auc_by_unit_and_by_cell_are_those_of_scikit_learn(tmp_path, values, lan
     assert fine["units"] == 4 * len(corners) and fine["mean_area"] == pytest.approx(same["mean_area"] / 4)
     aucs = [one["auc"]["value"] for one in sizes if one["auc"]["value"] == one["auc"]["value"]]
     assert found.auc_spread == pytest.approx(max(aucs) - min(aucs))
+    # Too few of the largest squares are without landslides.
+    large = next(one for one in sizes if one["name"].startswith("squares of 16 "))
+    assert large["units"] - large["with_landslides"] < 5 and large["auc"]["value"] != large["auc"]["value"]
     said = "\n".join(log.texts)
     assert re.search(r"AUC by unit 0\.\d+ \(.*AUC by cell 0\.\d+", said) and "modifiable areal unit" in said
     page = (tmp_path / "units.html").read_text(encoding="utf-8")
@@ -236,4 +239,8 @@ def test_units_that_all_have_landslides_give_no_auc_but_words(tmp_path, values):
     halves = Polygons("halves", "", {}, [box(grid, 0, 0, 60, 40), box(grid, 0, 40, 60, 80)])
     found, log = run(tmp_path, grid, values, halves, landslides=points_in(grid, [(20, 20), (20, 60)]))
     assert found.auc is None and found.auc_cells is not None
+    few = Polygons("five", "", {}, [*halves.geometries, *(box(grid, row, 0, row + 5, 5) for row in (0, 5, 40))])
+    found, log = run(tmp_path, grid, values, few, landslides=points_in(grid, [(20, 20), (20, 60)]))
+    assert found.auc is not None and any("Only 2 of the units are with landslides" in text for text in log.texts)
+    found, log = run(tmp_path, grid, values, halves, landslides=points_in(grid, [(20, 20), (20, 60)]))
     assert any("There is none by unit: 2 of 2 units" in text for text in log.texts)

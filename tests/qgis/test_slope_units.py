@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qgis.core import QgsProcessingContext, QgsProcessingException, QgsVectorLayer
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsVectorLayer,
+)
 
 from scarp.algorithms.base.styles import Styler
 from scarp.algorithms.buildslopeunits import FIELDS
 from scarp.model.outputs.run_record import sha256
-from scarp.tests.qgis.results import read_band, record_of
+from scarp.tests.qgis.results import read_band, record_of, rows_of
 from scarp.tests.qgis.tiny import CELL, CRS, Listener
 
 SETTINGS = {"MIN_AREA": 60_000, "ASPECT_VARIANCE": 0.2}
@@ -50,3 +57,25 @@ def test_the_layer_may_be_in_memory_or_left_out_and_runs_agree(step, started, mo
 def test_settings_that_contradict_each_other_are_named(step):
     with pytest.raises(QgsProcessingException, match="MAX_AREA is 100,000 m², less than twice MIN_AREA"):
         step("buildslopeunits", OUTPUT="memory:", MIN_AREA=80_000, MAX_AREA=100_000)
+
+
+def test_a_graphical_model_builds_units_and_brings_a_map_to_them(run, chain, area, tmp_path):
+    import processing
+
+    model, source = QgsProcessingModelAlgorithm("by unit", "test"), QgsProcessingModelChildParameterSource
+    steps = {
+        "buildslopeunits": {"DEM": area / "dem.tif", **SETTINGS},
+        "aggregatesusceptibility": {"SUSCEPTIBILITY": chain["susceptibility"], "OUTPUT_TABLE": tmp_path / "units.csv"},
+    }
+    for name, values in steps.items():
+        child = QgsProcessingModelChildAlgorithm(f"scarp:{name}")
+        child.setChildId(name)
+        for parameter, value in values.items():
+            fixed = str(value) if hasattr(value, "suffix") else value
+            child.addParameterSources(parameter, [source.fromStaticValue(fixed)])
+        if name == "aggregatesusceptibility":
+            child.addParameterSources("UNITS", [source.fromChildOutput("buildslopeunits", "OUTPUT")])
+        model.addChildAlgorithm(child)
+    processing.run(model, {}, feedback=Listener())
+    rows = rows_of(tmp_path / "units.csv")
+    assert len(rows) > 10 and float(rows[0]["susc_mean"]) >= 0
