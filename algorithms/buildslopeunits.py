@@ -23,6 +23,7 @@ FIELDS = tuple((name, _TYPES.get(name, REAL)) for name in UNIT_FIELDS)
 class BuildSlopeUnits(ScarpAlgorithm):
     ID = "buildslopeunits"
     TITLE = "Build slope units"
+    PLACE = 6
     GROUP = PREPARE
     TAGS = ("slope unit", "half-basin", "watershed", "catchment", "aspect", "mapping unit")
     REQUIRED_MODULES = (*CORE, "scipy")

@@ -231,6 +231,10 @@ def compute(demo: Path, made: Path) -> None:
         OUTPUT_TABLE=made / "folds.csv",
         OUTPUT_FOLDS=made / "folds.gpkg",
     )
+    units = made / "units.gpkg"
+    run("buildslopeunits", DEM=demo / "data" / "dem.tif", OUTPUT=units)
+    by_unit = made / "by_unit.gpkg"
+    run("aggregatesusceptibility", SUSCEPTIBILITY=demo / "susceptibility.tif", UNITS=units, OUTPUT=by_unit)
     run(
         "explainsusceptibility",
         STACK=stack,
@@ -274,6 +278,8 @@ def draw(demo: Path, made: Path) -> None:
     draw_map([layer(susceptibility, "susceptibility"), relief()], "predictsusceptibility")
     draw_map([layer(zones, "zones"), relief()], "classifyzones")
     draw_exposure(demo / "data" / "rivers.gpkg", [layer(zones, "zones"), relief()], "exposurebyzone")
+    draw_map([layer(made / "units.gpkg", "slope_units"), relief()], "buildslopeunits")
+    draw_map([layer(made / "by_unit.gpkg", "units"), relief()], "aggregatesusceptibility")
     draw_map([layer(made / "warning.tif", "warning"), relief()], "rainfallwarning")
     draw_figure(demo / "report.html", "ROC curve", "validatewithpoints")
     draw_map([layer(made / "difference.tif", "difference"), relief()], "comparemodels")
