@@ -79,6 +79,7 @@ def held_out_sets(
     members = np.zeros(len(cells.labels), dtype=np.int64)
     members[learned] = prototypes.of_cells
     of_prototype = prototypes.cells
+    distances = np.sqrt(prototypes.squared_distances(coordinates[sample.rows]))
 
     def judged(way: str, trained: np.ndarray, tested: np.ndarray, logits: Any) -> HeldOut | None:
         """``trained`` and ``tested`` are bool (cells,); ``logits`` gives those of rows."""
@@ -95,7 +96,7 @@ def held_out_sets(
         known = np.isfinite(found)
         if not (known & sample.slide[mine]).any() or not (known & ~sample.slide[mine]).any():
             return None
-        dissimilarity = prototypes.dissimilarity(coordinates[rows[known]], allowed)
+        dissimilarity = distances[np.ix_(np.flatnonzero(mine)[known], allowed)].min(axis=1)
         slide, weight = sample.slide[mine][known], sample.weight[mine][known]
         return HeldOut(way, found[known], slide, weight, dissimilarity)
 
