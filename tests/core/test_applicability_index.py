@@ -28,10 +28,10 @@ from scarp.model.prediction import dissimilarity
 from scarp.model.training import pointwise_fit
 from scarp.model.validation.verdict import USABLE, WEAK, Evidence, judge
 from scarp.tests.core.conftest import Listener, write_stack
+from scarp.tests.core.cross_fitting import FACTORS, GRID, SIZE, area, collect, train
 from scarp.tests.core.prediction_models import predict, saved
 from scarp.tests.core.prediction_models import stack as noise_stack
 from scarp.tests.core.prediction_models import values as noise
-from scarp.tests.core.test_cross_fitted import FACTORS, GRID, SIZE, area, collect, train
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
     area(result, 80)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pointwise_fit, "CHECKPOINTS", (10, 30))
-        train(result, block=200.0)
+        train(result, block=200.0, whole_index=True)
         yield result
 
 

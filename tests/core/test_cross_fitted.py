@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import rasterio
 import torch
 from sklearn.linear_model import LogisticRegression
 
@@ -14,60 +13,28 @@ from scarp.model.artifact import load_model, save_model
 from scarp.model.errors import Cancelled, ModelFileInvalid, ParameterInvalid, TooFewData
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import cross_validate
-from scarp.model.jobs.train_pcum import train_pcum
-from scarp.model.labels.discs import NAMESPACE, LandslideDiscs
 from scarp.model.networks import build_network
 from scarp.model.networks.pointwise import BOUND
 from scarp.model.progress import NullProgress
-from scarp.model.stack import StackFactor
 from scarp.model.training import additive_fit, cross_fitted, pointwise_fit
 from scarp.model.training.fold_problem import FoldProblem
 from scarp.model.training.settings import CrossValidationOptions, preset_settings
 from scarp.model.windows import folded_cells
 from scarp.model.windows.split import NO_SUBSET, TEST, TRAIN, open_training_rasters
-from scarp.tests.core.conftest import read_band, utm_grid, write_raster, write_stack
+from scarp.tests.core.conftest import read_band, write_raster
+from scarp.tests.core.cross_fitting import (  # noqa: F401
+    FACTORS,
+    GRID,
+    SIZE,
+    StopAt,
+    area,
+    collect,
+    few_steps,
+    fit_to,
+    random_cells,
+    train,
+)
 from scarp.tests.core.prediction_models import predict
-
-SIZE, CELL = 120, 10.0
-QUIET = {"progress": NullProgress()}
-GRID = utm_grid(SIZE, SIZE, CELL)
-FACTORS = [
-    StackFactor("slope", "continuous", "degrees", "Slope"),
-    StackFactor("relief", "continuous", "m"),
-    StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"}),
-]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_steps():
-    """Short training of the networks."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pointwise_fit, "CHECKPOINTS", (10, 30, 60))
-        yield
-
-
-def area(folder, landslides, radius=15.0, strength=2.0, seed=3):
-    """A stack, and labels of as many discs on steep schist; return the points of the landslides."""
-    generator = np.random.default_rng(seed)
-    rough = generator.normal(0, 1, (2, SIZE // 6, SIZE // 6)).repeat(6, 1).repeat(6, 2)
-    rock = generator.integers(1, 4, (SIZE // 10, SIZE // 10)).repeat(10, 0).repeat(10, 1)
-    slope = 25 + 8 * rough[0] + generator.normal(0, 1, rock.shape)
-    values = np.stack([slope, 100 + 30 * rough[1], rock]).astype(np.float32)
-    odds = np.exp(strength * (rough[0] * (rough[1] > 0) + (rock == 2)))
-    chosen = generator.choice(SIZE**2, landslides, replace=False, p=(odds / odds.sum()).ravel())
-    row, column = chosen // SIZE, chosen % SIZE
-    y, x = np.mgrid[:SIZE, :SIZE]
-    distance = CELL * np.hypot(y[..., None] - row, x[..., None] - column).min(axis=-1)
-    labels = np.where(distance <= radius, 1, np.where(distance <= radius + 20, 255, 0)).astype(np.uint8)
-    values[:, :3, :5] = np.nan
-    write_stack(folder / "stack.tif", values, FACTORS, GRID)
-    write_raster(folder / "labels.tif", labels, GRID, nodata=255)
-    x, y = GRID.transform * (column + 0.5, row + 0.5)
-    xy = np.stack([x, y], axis=1)
-    discs = LandslideDiscs.of_points(GRID, xy, np.full(landslides, radius), radius + 20)
-    with rasterio.open(folder / "labels.tif", "r+") as dataset:
-        dataset.update_tags(ns=NAMESPACE, **discs.tags(GRID))
-    return xy
 
 
 @pytest.fixture(scope="module")
@@ -76,36 +43,9 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     xy = area(folder, 80)
     cells = collect(folder)
-    fit = cross_fitted.fit_cross_fitted(
-        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
-    )
+    fit = fit_to(cells)
     train(folder, block=200.0)
     return folder, xy, cells, fit
-
-
-def collect(folder, block=200.0, buffer=None):
-    with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
-        return folded_cells.collect_folded_cells([rasters], block, buffer, 1, NullProgress())
-
-
-FILES = ("checkpoint", "start_from", "safety_factor", "target", "target_safety_factor")
-
-
-def train(folder, name="model.safetensors", progress=None, **given):
-    """Train on an area; ``given`` are settings and other files of the job."""
-    files = {key: given.pop(key, None) for key in FILES}
-    settings, rasters = preset_settings("recommended", given), (folder / "stack.tif", folder / "labels.tif")
-    files.update(output_html=folder / f"{name}.html", progress=progress or NullProgress())
-    return train_pcum(*rasters, folder / name, settings=settings, **files)
-
-
-def random_cells(count=400, channels=5, continuous=3):
-    generator = np.random.default_rng(5)
-    image = generator.normal(0, 1, (count, channels)).astype(np.float32)
-    image[:, continuous:] = np.eye(channels - continuous, dtype=np.float32)[generator.integers(0, 2, count)]
-    odds = np.sin(2 * image[:, 0]) + image[:, 1] - image[:, 3]
-    labels = (generator.random(count) < 1 / (1 + np.exp(-odds))).astype(np.float64)
-    return image, labels, generator.random(count) + 0.5
 
 
 @pytest.mark.parametrize("linear", (3.0, 30.0))
@@ -188,9 +128,7 @@ def test_the_choice_is_never_worse_out_of_fold_than_the_additive_part(study):
 def test_where_nothing_can_be_learned_the_network_is_left_out(tmp_path):
     area(tmp_path, 40, strength=0.0)
     cells = collect(tmp_path)
-    fit = cross_fitted.fit_cross_fitted(
-        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
-    )
+    fit = fit_to(cells)
     steps, shrink, loss = min(fit.choice.residuals, key=lambda row: row[-1])
     assert (fit.choice.steps, fit.choice.shrink) == (steps, shrink) and loss <= fit.choice.residuals[0][2]
     assert fit.fitted.network.has_residual == (steps > 0)
@@ -285,20 +223,6 @@ def test_landslides_in_one_block_are_refused(tmp_path):
     area(tmp_path, 20)
     with pytest.raises(TooFewData, match="one block only"):
         collect(tmp_path, block=5000.0)
-
-
-class StopAt(NullProgress):
-    """Cancels from a share of the progress on."""
-
-    def __init__(self, share):
-        super().__init__()
-        self.share, self.reached = share, 0.0
-
-    def report(self, share, text=""):
-        self.reached = max(self.reached, share)
-
-    def cancelled(self):
-        return self.reached >= self.share
 
 
 def test_it_can_be_cancelled_anywhere(study):

@@ -8,11 +8,10 @@ import pytest
 from scarp.model.artifact import load_model
 from scarp.model.classical import boosted_pcum
 from scarp.model.progress import NullProgress
-from scarp.model.training import cross_fitted, pointwise_fit
-from scarp.model.training.settings import preset_settings
+from scarp.model.training import pointwise_fit
 from scarp.tests.core.conftest import Listener, read_band
+from scarp.tests.core.cross_fitting import area, collect, fit_to, train
 from scarp.tests.core.prediction_models import predict
-from scarp.tests.core.test_cross_fitted import FACTORS, area, collect, train
 
 BOOSTED = {"ensemble": "gradient_boosting", "block": 200.0}
 
@@ -28,12 +27,22 @@ def folder(tmp_path_factory):
         yield result
 
 
-def test_the_mean_of_the_logits_is_taken_where_it_is_better(folder):
+@pytest.fixture(scope="module")
+def fits(folder):
+    """Cells, the fit to them, and the same with trees."""
     cells = collect(folder)
-    plain = cross_fitted.fit_cross_fitted(
-        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
-    )
-    both = boosted_pcum.add_boosting(plain, 1, NullProgress())
+    plain = fit_to(cells)
+    return cells, plain, boosted_pcum.add_boosting(plain, 1, NullProgress())
+
+
+@pytest.fixture(scope="module")
+def trained(folder):
+    train(folder, "boosted.safetensors", **BOOSTED)
+    return folder / "boosted.safetensors"
+
+
+def test_the_mean_of_the_logits_is_taken_where_it_is_better(fits):
+    cells, plain, both = fits
     before, after = (plain.problem.losses(one.out_of_fold)[-1] for one in (plain, both))
     assert after < before and "Gradient boosting beside it adds" in both.choice.text
     assert both.fitted.architecture["type"] == "pcum_parts" and len(both.of_folds) == len(cells.roles)
@@ -43,9 +52,7 @@ def test_the_mean_of_the_logits_is_taken_where_it_is_better(folder):
 
 def test_where_it_is_no_better_it_is_left_out(folder, monkeypatch):
     cells = collect(folder)
-    plain = cross_fitted.fit_cross_fitted(
-        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
-    )
+    plain = fit_to(cells)
     monkeypatch.setattr(boosted_pcum, "_logit", None)
     monkeypatch.setattr(plain.problem, "losses", lambda logit: [0.0 if logit is plain.out_of_fold else 1.0])
     assert boosted_pcum.add_boosting(plain, 1, NullProgress()) is plain
@@ -67,21 +74,15 @@ def test_a_model_with_trees_works_like_any_other(folder, tmp_path):
     assert (folder / "again.safetensors").read_bytes() == model.read_bytes()
 
 
-def test_a_model_predicts_what_its_training_says(folder, tmp_path):
-    cells = collect(folder)
-    plain = cross_fitted.fit_cross_fitted(
-        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
-    )
-    both = boosted_pcum.add_boosting(plain, 1, NullProgress())
-    train(folder, **BOOSTED)
-    predict(folder / "stack.tif", [folder / "model.safetensors"], tmp_path / "map.tif")
+def test_a_model_predicts_what_its_training_says(folder, fits, trained, tmp_path):
+    cells, _, both = fits
+    predict(folder / "stack.tif", [trained], tmp_path / "map.tif")
     found = read_band(tmp_path / "map.tif").ravel()[cells.places]
     assert np.allclose(found, 1 / (1 + np.exp(-both.on_training)), atol=1e-4)
 
 
-def test_its_trees_are_no_part_of_fine_tuning(folder, tmp_path):
-    train(folder, **BOOSTED)
+def test_its_trees_are_no_part_of_fine_tuning(folder, trained):
     log = Listener()
-    train(folder, "tuned.safetensors", log, block=200.0, start_from=folder / "model.safetensors")
+    train(folder, "tuned.safetensors", log, block=200.0, start_from=trained)
     assert any("boosted trees and U-Net are left out" in text for text in log.texts)
     assert load_model(folder / "tuned.safetensors").architecture["type"] == "additive_pointwise"

@@ -11,13 +11,14 @@ import torch
 from scarp.model.artifact import load_model
 from scarp.model.errors import ParameterInvalid
 from scarp.model.networks.unet import PcumLoss
+from scarp.model.progress import NullProgress
 from scarp.model.training import cross_fitted, pointwise_fit
 from scarp.model.training.cell_constraint import CellConstraint
 from scarp.model.training.settings import preset_settings
 from scarp.model.windows.folded_cells import collect_folded_cells
 from scarp.model.windows.split import open_training_rasters
 from scarp.tests.core.conftest import Listener, read_band, write_raster
-from scarp.tests.core.test_cross_fitted import FACTORS, GRID, SIZE, NullProgress, area, train
+from scarp.tests.core.cross_fitting import FACTORS, GRID, SIZE, area, train
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,7 +87,7 @@ def test_warnings_against_the_labels_lower_the_violation_rate(folder):
 def test_the_job_reports_the_violation_rate(folder):
     log = Listener()
     safety = folder / "safety.tif"
-    result = train(folder, progress=log, block=200.0, safety_factor=safety, lambda_=30.0, p_low=0.5)
+    result = train(folder, progress=log, report=True, block=200.0, safety_factor=safety, lambda_=30.0, p_low=0.5)
     plain = train(folder, "plain.safetensors", block=200.0, safety_factor=safety, physics="none", p_low=0.5)
     assert 0 <= result.metrics["violation_rate"] < plain.metrics["violation_rate"]
     assert load_model(folder / "model.safetensors").settings["physics"] == "hinge"

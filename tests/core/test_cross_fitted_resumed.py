@@ -9,7 +9,7 @@ import torch
 from scarp.model.errors import Cancelled, ModelFileInvalid, ParameterInvalid
 from scarp.model.training import checkpoint, pointwise_fit
 from scarp.tests.core.conftest import Listener
-from scarp.tests.core.test_cross_fitted import StopAt, area, train
+from scarp.tests.core.cross_fitting import StopAt, area, train
 
 
 @pytest.fixture(scope="module")

@@ -18,15 +18,8 @@ from scarp.model.stack import StackFactor
 from scarp.model.training import checkpoint, pointwise_fit
 from scarp.model.training.settings import preset_settings
 from scarp.tests.core.conftest import Listener, read_band, write_stack
+from scarp.tests.core.cross_fitting import FACTORS, GRID, StopAt, area, few_steps, train  # noqa: F401
 from scarp.tests.core.prediction_models import predict
-from scarp.tests.core.test_cross_fitted import FACTORS, GRID, StopAt, area, train
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_steps():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pointwise_fit, "CHECKPOINTS", (10, 30, 60))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,14 @@ from scarp.model.classical import boosted_pcum
 from scarp.model.errors import ParameterInvalid
 from scarp.model.jobs.cross_fitted import train_by_cross_fitting
 from scarp.model.jobs.train_pcum import trained_model
+from scarp.model.progress import NullProgress
 from scarp.model.training import pointwise_fit, unet_fit
 from scarp.model.training.settings import preset_settings
 from scarp.model.windows import cell_windows
 from scarp.model.windows.split import TEST, open_training_rasters
 from scarp.tests.core.conftest import Listener, read_band, write_raster, write_stack
+from scarp.tests.core.cross_fitting import FACTORS, GRID, SIZE, area, collect, train
 from scarp.tests.core.prediction_models import predict
-from scarp.tests.core.test_cross_fitted import FACTORS, GRID, SIZE, NullProgress, area, collect, train
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,7 @@ def folder(tmp_path_factory):
         patch.setattr(pointwise_fit, "CHECKPOINTS", (10,))
         patch.setattr(unet_fit, "CHECKPOINTS", (100,))
         patch.setattr(unet_fit, "BATCH", 16)
+        patch.setattr(unet_fit, "WIDTH", 8)
         patch.setattr(unet_fit, "LEARNING_RATE", 3e-3)
         patch.setattr(cell_windows, "MAX_WINDOWS", 500)
         yield result

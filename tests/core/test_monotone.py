@@ -20,16 +20,9 @@ from scarp.model.training import additive_fit, cross_fitted, monotone, pointwise
 from scarp.model.training.monotone import MonotoneCurve
 from scarp.model.training.settings import preset_settings
 from scarp.tests.core.conftest import write_stack
-from scarp.tests.core.test_cross_fitted import FACTORS, GRID, area, collect, random_cells, train
+from scarp.tests.core.cross_fitting import FACTORS, GRID, area, collect, few_steps, random_cells, train  # noqa: F401
 
 CURVES = [MonotoneCurve(0, 1, 0.4), MonotoneCurve(1, -1)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_steps():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pointwise_fit, "CHECKPOINTS", (10, 30, 60))
-        yield
 
 
 def fit_cells(cells, factors, settings):

@@ -24,15 +24,14 @@ from scarp.model.outputs.transaction import output_transaction
 from scarp.model.progress import NullProgress, WarningLog
 from scarp.model.provenance import records
 from scarp.model.stack import StackFactor, open_stack
-from scarp.model.training import cross_fitted
 from scarp.model.training.settings import preset_settings
 from scarp.model.validation import out_of_fold
 from scarp.model.validation.settings import EvaluationLayers, ValidationOptions
 from scarp.model.validation.verdict import Evidence
 from scarp.model.windows.split import NO_SUBSET
 from scarp.tests.core.conftest import read_band, utm_grid, write_raster, write_stack
+from scarp.tests.core.cross_fitting import FACTORS, GRID, SIZE, area, collect, few_steps, fit_to  # noqa: F401
 from scarp.tests.core.prediction_models import predict
-from scarp.tests.core.test_cross_fitted import FACTORS, GRID, SIZE, area, collect, few_steps  # noqa: F401
 
 
 def train(folder, name="model.safetensors", progress=None, block=200.0, start_from=None, **given):
@@ -67,9 +66,7 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     np.save(folder / "xy.npy", area(folder, 80))
     result, cells = train(folder), collect(folder)
-    fit = cross_fitted.fit_cross_fitted(
-        cross_fitted.FitInputs(cells, FACTORS, preset_settings("recommended", {})), NullProgress()
-    )
+    fit = fit_to(cells)
     return folder, result, cells, fit, read_band(folder / "model.safetensors.tif").ravel()
 
 

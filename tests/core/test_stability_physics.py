@@ -17,7 +17,6 @@ from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.jobs.stability import with_stability
 from scarp.model.jobs.train_pcum import train_pcum
-from scarp.model.labels.discs import NAMESPACE, LandslideDiscs
 from scarp.model.progress import NullProgress
 from scarp.model.safety.infinite_slope import factor_of_safety
 from scarp.model.safety.kinds import FACTOR_OF_SAFETY, RAIN_INDEX
@@ -30,11 +29,9 @@ from scarp.model.training.target import collect_target
 from scarp.model.windows.folded_cells import collect_folded_cells
 from scarp.model.windows.split import open_training_rasters
 from scarp.tests.core.conftest import Listener, box, read_band, utm_grid, write_raster, write_stack
+from scarp.tests.core.cross_fitting import CELL, GRID, SIZE, train, write_slides
 from scarp.tests.core.prediction_models import predict
-from scarp.tests.core.test_cross_fitted import train
 
-SIZE, CELL = 120, 10.0
-GRID = utm_grid(SIZE, SIZE, CELL)
 FACTORS = [
     StackFactor("slope", "continuous", "degrees", "Slope"),
     StackFactor("elevation", "continuous", "m"),
@@ -61,20 +58,9 @@ def land(folder, seed, upwards, base, landslides=60, east=SIZE, grid=GRID):
     values = np.stack([slope, 1000 + 50 * base + 200 * rough[1], rock]).astype(np.float32)
     logit = 1.0 * rough[0] + upwards * 2.5 * rough[1]
     odds = np.exp(logit) * (np.arange(SIZE) < east)
-    chosen = generator.choice(SIZE**2, landslides, replace=False, p=(odds / odds.sum()).ravel())
-    row, column = chosen // SIZE, chosen % SIZE
-    y, x = np.mgrid[:SIZE, :SIZE]
-    distance = CELL * np.hypot(y[..., None] - row, x[..., None] - column).min(axis=-1)
-    labels = np.where(distance <= 15, 1, np.where(distance <= 35, 255, 0)).astype(np.uint8)
-    labels[:, east:] = 255
     folder.mkdir(exist_ok=True)
     write_stack(folder / "stack.tif", values, FACTORS, grid)
-    write_raster(folder / "labels.tif", labels, grid, nodata=255)
-    xy = np.stack(grid.transform * (column + 0.5, row + 0.5), axis=1)
-    discs = LandslideDiscs.of_points(grid, xy, np.full(landslides, 15.0), 35.0)
-    with rasterio.open(folder / "labels.tif", "r+") as dataset:
-        dataset.update_tags(ns=NAMESPACE, **discs.tags(grid))
-    return xy, logit
+    return write_slides(folder, odds, landslides, generator, grid=grid, east=east), logit
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +104,8 @@ def test_physics_on_the_target_raises_the_auc_there(areas, tmp_path):
     log, found = Listener(), {}
     plain = train(home, "none.safetensors", block=200.0, physics="none")
     assert "physics_weight" not in plain.metrics
-    result = train(home, "physics.safetensors", log, block=200.0, physics="stability", target=away / "stack.tif")
+    given = {"physics": "stability", "target": away / "stack.tif"}
+    result = train(home, "physics.safetensors", log, report=True, block=200.0, **given)
     for name in ("none", "physics"):
         predict(away / "stack.tif", [home / f"{name}.safetensors"], tmp_path / f"{name}.tif")
         found[name] = auc_of_map(tmp_path / f"{name}.tif", away / "labels.tif")

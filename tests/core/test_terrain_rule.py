@@ -16,7 +16,7 @@ from scarp.model.training.cross_fitted import FitInputs
 from scarp.model.training.settings import preset_settings
 from scarp.model.training.terrain_rule import TERMS, TerrainPrior, fit_rule, scores_of, terms_of
 from scarp.tests.core.conftest import Listener
-from scarp.tests.core.test_cross_fitted import FACTORS, area, collect
+from scarp.tests.core.cross_fitting import FACTORS, area, collect
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -29,9 +29,9 @@ from scarp.model.training import left_out_areas, pointwise_fit
 from scarp.model.training.left_out_areas import area_scores, divide, group_quantile
 from scarp.model.training.settings import preset_settings
 from scarp.model.uncertainty import DensityInterval, FoldNetwork
+from scarp.tests.core.cross_fitting import area
 from scarp.tests.core.prediction_models import in_one_piece, model, predict, stack, values
 from scarp.tests.core.properties import read
-from scarp.tests.core.test_cross_fitted import area
 
 FP32 = {"device": "cpu", "precision": "fp32"}
 INTERVAL = DensityInterval(0.9, 0.8, 10, 12.5)
