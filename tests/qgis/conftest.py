@@ -93,6 +93,14 @@ def step(plugin, run, area, chain, tmp_path) -> Runner:
 
 
 @pytest.fixture
+def few_steps(monkeypatch):
+    """Trainings by cross-fitting inside QGIS end after a few steps of the network: thousands take most of the time."""
+    from scarp.model.training import pointwise_fit
+
+    monkeypatch.setattr(pointwise_fit, "CHECKPOINTS", (10, 30))
+
+
+@pytest.fixture
 def started(monkeypatch) -> list[SubprocessCore]:
     """The processes that were started, all with the Python of the tests."""
     made: list[SubprocessCore] = []

@@ -157,6 +157,7 @@ def test_comparison_models_make_maps_that_can_be_validated(step, tmp_path, kind)
         assert 0 <= step("validatewithpoints", SUSCEPTIBILITY=tmp_path / "s.tif", **points)["AUC"] <= 1
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_an_out_of_fold_map_judges_the_map_of_all_land(step, chain, tmp_path):
     model, out_of_fold = tmp_path / "m.safetensors", tmp_path / "oof.tif"
     trained = step("trainpcum", BLOCK=900, OUTPUT=model, OUTPUT_OUT_OF_FOLD=out_of_fold)

@@ -130,6 +130,7 @@ def chain_inputs(area: Path) -> dict[str, object]:
     return {**slides, **stack_inputs(area), **SHORT}
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_the_whole_chain_in_one_go(plugin, run, area, tmp_path):
     outputs = outputs_of(plugin.provider.algorithm("factorstozones"), tmp_path, CHAIN)
     run("factorstozones", **chain_inputs(area), **outputs)
@@ -137,6 +138,7 @@ def test_the_whole_chain_in_one_go(plugin, run, area, tmp_path):
     assert set(np.unique(read_band(tmp_path / "zones.tif").data)) == {1, 2, 3, 4, 5}
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_it_runs_without_the_optional_layers(run, area):
     outputs = """
         stack:STACK labels:LABELS safety:SAFETY_FACTOR training:MODEL training:OUT_OF_FOLD map:SUSCEPTIBILITY
@@ -151,6 +153,7 @@ def test_it_runs_without_the_optional_layers(run, area):
     assert "Every place is judged by a model that has not seen it." in text
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_the_chain_beside_comparison_models(plugin, run, area, tmp_path):
     outputs = outputs_of(plugin.provider.algorithm("chainwithcomparisons"), tmp_path, CHAIN + COMPARED)
     run("chainwithcomparisons", REGIONS=area / "regions.gpkg", REGION_FIELD="region", **chain_inputs(area), **outputs)

@@ -54,6 +54,7 @@ def test_more_areas_are_optional_and_advanced(plugin, name):
         )
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_a_model_of_two_areas(run, halves, tmp_path):
     listener = Listener()
     more = {"SAFETY_FACTOR": halves["safety west"], "MORE_SAFETY_FACTORS": [halves["safety east"]]}
