@@ -78,10 +78,8 @@ class KindChoice:
         """What to keep in mind about the AUC."""
         if self.optimism is None:
             return OPTIMISM_NOTE
-        return (
-            f"{OPTIMISM_NOTE} Choosing by all folds but one, and testing on that one, gives a mean AUC that is lower "
-            f"by {self.optimism:.3f}."
-        )
+        lower = f"a mean AUC that is lower by {self.optimism:.3f}" if self.optimism >= 0.0005 else "the same mean AUC"
+        return f"{OPTIMISM_NOTE} Choosing by all folds but one, and testing on that one, gives {lower}."
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of :data:`TABLE_COLUMNS` for record, table and model file."""
