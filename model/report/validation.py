@@ -144,8 +144,8 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     subtitle = f"Map: {content.map_name}.{judged_by} Landslides: {content.landslide_name}. {subset}."
     title, warnings = f"Validation of a map of {content.quantity}", content.data.warning_log.warnings
     page = Page(title, subtitle, progress, warnings)
-    # In an order that fills printed pages: zones and curves share one, and so do the map and the tables after it.
-    parts = _add_summary, _add_rules, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_map, _add_confusion
+    # In an order that fills printed pages: tables, which may be divided, stand between the large figures.
+    parts = _add_summary, _add_rules, _add_used_points, _add_subsets, _add_zones, _add_curves, _add_confusion, _add_map
     with charts.style():
         for add in (add_overview, *parts, _add_calibration, _add_regions, _add_exposure, _add_method):
             add(page, content)
