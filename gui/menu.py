@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Callable
 
+from qgis.core import QgsMapLayer, QgsProject
 from qgis.PyQt.QtCore import QObject, Qt, QTimer, QUrl, pyqtSlot
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
 from qgis.PyQt.QtWidgets import QAction, QApplication
 
-from ..processing_provider.provider import ICON
+from ..processing_provider.provider import ICON, ICONS
 from ..translation import tr
 
 SCHEME, NAME = "scarp", "Scarp"
 PAGES = "docs/"  # the beginning of links to pages of the manual
+PLACE_ICON = ICONS / "explain_place.svg"
 
 
 class LinkHandler(QObject):
@@ -52,17 +55,27 @@ class ScarpMenu:
         self.dock: Any = None
         self._demo: Any = None
         self._start: Any = None  # the message at the first start
+        self.place: Any = None
         self._close: set[Callable[[], None]] = set()
         self.links = LinkHandler({"install": self.show_install}, self.show_page)
+        self._place_action = self._add(
+            tr("Explain a place"), self.explain_place, toolbar=True, icon=PLACE_ICON, checkable=True
+        )
+        self._factors_action = self._add(tr("Show every factor"), self.show_factors)
         self.actions = [
             self._add(tr("Map step by step"), self.show_steps, toolbar=True),
             self._add(tr("Load the demo project"), self.load_demo),
             self._add(tr("Tutorial"), self.show_tutorial),
+            self._place_action,
+            self._factors_action,
             self._add(tr("Training"), self.show_training),
             self._add(tr("Document details…"), self.show_details),
             self._add(tr("Install what Scarp needs…"), self.show_install),
             self._add(tr("Diagnostics…"), self.show_diagnostics),
         ]
+        project: Any = QgsProject.instance()
+        self.iface.addCustomActionForLayerType(self._factors_action, "", QgsMapLayer.LayerType.RasterLayer, False)
+        project.layersAdded.connect(self._offer_factors)
 
     def offer_start(self) -> None:
         """Offer three ways to start in QGIS's message bar, once in a profile."""
@@ -112,6 +125,20 @@ class ScarpMenu:
         self.show_steps()
         self.dock.choose("train")
 
+    def explain_place(self) -> None:
+        """Have clicks on a susceptibility map answered: value, zone, factors, training land like it."""
+        if self.place is None:
+            from .place_tool import PlaceExplainer
+
+            self.place = PlaceExplainer(self.iface, self._place_action)
+        self.place.start()
+
+    def show_factors(self) -> None:
+        """Add a styled layer for each factor of a stack: the selected one, or the only one of the project."""
+        from .factor_layers import show_factors_of_selection
+
+        show_factors_of_selection(self.iface)
+
     def show_install(self) -> None:
         """Open the dialog that installs torch and the other libraries."""
         # Windows are imported when they are first opened, so that QGIS starts fast.
@@ -134,6 +161,9 @@ class ScarpMenu:
     def remove(self) -> None:
         """Remove the entries, the link, the dialogs and the dock."""
         self.links.remove()
+        project: Any = QgsProject.instance()
+        project.layersAdded.disconnect(self._offer_factors)
+        self.iface.removeCustomActionForLayerType(self._factors_action)
         for close in self._close:
             close()
         self._close = set()
@@ -145,18 +175,31 @@ class ScarpMenu:
         if self._demo is not None:
             self._demo.shut_down()
             self._demo = None
+        if self.place is not None:
+            self.place.shut_down()
+            self.place = None
         if self.dock is not None:
             self.dock.shut_down()
             self.iface.removeDockWidget(self.dock)
             self.dock.deleteLater()
             self.dock = None
 
+    def _offer_factors(self, layers: list[Any]) -> None:
+        """Put *Show every factor* into the menu of layers that are factor stacks."""
+        from .factor_layers import is_stack
+
+        for layer in filter(is_stack, layers):
+            self.iface.addCustomActionForLayer(self._factors_action, layer)
+
     def _show(self, dialog: Any) -> Any:
         self._close.add(dialog.forget)
         return dialog.open_for(self.iface.mainWindow())
 
-    def _add(self, title: str, slot: Callable[[], None], toolbar: bool = False) -> QAction:
-        action = QAction(QIcon(str(ICON)), title, self.iface.mainWindow(), triggered=slot)
+    def _add(
+        self, title: str, slot: Callable[[], None], toolbar: bool = False, icon: Path = ICON, checkable: bool = False
+    ) -> QAction:
+        action = QAction(QIcon(str(icon)), title, self.iface.mainWindow(), triggered=lambda *_: slot())
+        action.setCheckable(checkable)
         self.iface.addPluginToMenu(NAME, action)
         if toolbar:
             self.iface.addToolBarIcon(action)

@@ -17,6 +17,7 @@ from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QLineEdit, QWidget
 
 from ..algorithms.base.parameters import RASTER_OR_VECTOR_FIELD, plain
 from ..algorithms.base.sinks import WINDOWS, own_kind
+from ..algorithms.base.styles import DERIVED
 from ..model.factors.definitions import FACTORS
 from ..model.inputs.units import AUTO
 from ..translation import tr
@@ -144,6 +145,11 @@ def guess_unit(parameter: str, name: str) -> str:
     return AUTO
 
 
+def is_product(parameter: str, layer: LayerInfo) -> bool:
+    """Return whether a layer is what Scarp writes for an input such as ``SUSCEPTIBILITY``."""
+    return parameter in _SCARP_PRODUCTS and _LAYER_MATCHERS[parameter](layer)
+
+
 def is_other_product(parameter: str, layer: LayerInfo) -> bool:
     """Return whether Scarp itself made a layer for another input than this one."""
     matches = _LAYER_MATCHERS.get(parameter)
@@ -257,6 +263,9 @@ _MAX_BANDS = 100  # a raster with more is no factor stack but a cube, whose name
 
 def describe_layer(layer: core.QgsMapLayer) -> LayerInfo:
     """Return what is known of a layer without reading its data."""
+    if layer.customProperty(DERIVED):
+        # A relief or one factor of a stack: the layer of the data itself is the one to choose.
+        return LayerInfo(layer.id(), layer.name(), "other")
     if isinstance(layer, core.QgsRasterLayer):
         count = layer.bandCount() if layer.bandCount() <= _MAX_BANDS else 0
         names = (layer.bandName(number) for number in range(1, count + 1))

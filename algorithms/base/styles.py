@@ -7,8 +7,9 @@ group of the layer tree: of an algorithm, of a row of a batch, of a whole graphi
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -30,22 +31,32 @@ from qgis.core import (
 )
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QThread
+from qgis.PyQt.QtGui import QPainter
 from qgis.utils import iface
 
+from ...model.outputs.run_record import read_record
+from ...model.provenance.origin import elevation_of
 from ...model.provenance.records import MEANING_TAG, PROBABILITY_TAG, read_warnings
 from ...model.safety.kinds import FACTOR_OF_SAFETY_MEANING
 from ...model.validation.verdict import Evidence, verdict_of_tags
 from ...processing_provider import settings
 from ...translation import tr
+from .factor_styles import complete, read_bands, shown_band, style_band
 from .parameters import absolute_path, file_of
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"  # stands for the QML file that the core wrote beside a raster of classes
 _INPUTS = "stack rainfall safety_factor factor_of_safety labels"
-_MAPS = "applicability dissimilarity uncertainty bivariate susceptibility difference zones"
-_POLYGONS = "units slope_units folds windows"
-ORDER = (*_INPUTS.split(), *_MAPS.split(), SIDECAR_STYLE, "warning", *_POLYGONS.split(), "points")
+_MAPS = ("applicability", "dissimilarity", "uncertainty", "bivariate", "susceptibility", "difference", "zones")
+_RESULTS = (*_MAPS, SIDECAR_STYLE, "warning")
+ORDER = (*_INPUTS.split(), *_RESULTS, "units", "slope_units", "folds", "windows", "points")
 """Styles from the bottom of a layer group to its top: inputs, results, and vector layers above both."""
+DERIVED = "scarp/derived"
+"""Custom property of layers that only show what others hold: a relief, one factor of a stack."""
+ABOUT = "scarp/about"  # custom property: area and date of a layer
+_NAMED, _BASE, _BARE = "scarp/name", "scarp/base", "scarp/bare"
+"""Custom properties: the name that Scarp has given, that without area and date, and that before anything was added."""
+_KEY, _ORDER = "scarp/group", "scarp/order"  # what the group of a region is found by; place of a layer in its group
 
 
 class Styler(QgsProcessingLayerPostProcessorInterface):
@@ -72,15 +83,36 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
                 feedback.pushWarning(text.format(name=layer.name(), reason=message))
             elif self._style == "folds":
                 _hide_absent_categories(layer)
+            elif self._style == "stack":
+                _show_one_factor(layer)
             elif self._style == "susceptibility" and PROBABILITY_TAG in _tags(layer):
                 _stretch(layer)
-                layer.setName(tr("{name} (share of landslide cells)").format(name=layer.name()))
+                _describe(layer, tr("{name} (share of landslide cells)"))
+        if self.group is not None:
+            self.group.rename(layer)
         fill_abstract(layer)
         mark_verdict(layer)
         if self._style:
             layer.triggerRepaint()
         if self.group is not None:
             self.group.place(layer, self._order, context)
+
+
+def _show_one_factor(layer: Any) -> None:
+    """Show a stack by one of its factors, which the name tells; QGIS would mix three as red, green and blue."""
+    bands = read_bands(file_of(layer.source()))
+    if bands:
+        band = complete(layer.dataProvider(), shown_band(bands), layer.extent())
+        style_band(layer, band)
+        _describe(layer, tr("{name}: {factor}"), factor=band.text)
+
+
+def _describe(layer: Any, text: str, **words: str) -> None:
+    """Add something to the name of a layer, also when QGIS has given it its first name again, but not twice."""
+    name, before = layer.name() or "", layer.customProperty(_BARE)
+    if before is None or name == before:
+        layer.setCustomProperty(_BARE, name)
+        layer.setName(text.format(name=name, **words))
 
 
 def _hide_absent_categories(layer: Any) -> None:
@@ -137,6 +169,13 @@ def _evidence_lines(evidence: Evidence) -> list[str]:
     return [text for text in (evidence.auc_text, evidence.expectation_text) if text]
 
 
+def _without_verdict(layer: Any) -> str:
+    """Return the name of a layer without its verdict."""
+    name, verdict = layer.name() or "", verdict_of_tags(_tags(layer))
+    suffix = "" if verdict is None else verdict.suffix
+    return name[: -len(suffix)] if suffix and name.endswith(suffix) else name
+
+
 def mark_verdict(layer: Any) -> None:
     """Say in the name and in the legend of a map or of zones whose verdict is "do not use" that it is so."""
     verdict = verdict_of_tags(_tags(layer))
@@ -185,11 +224,37 @@ def style_output(context: QgsProcessingContext, output: str | None, style: str |
 
 
 class LayerGroup:
-    """The group of one run, filled layer by layer as QGIS loads them."""
+    """The group of one run or of a region, filled layer by layer as QGIS loads them.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._orders: dict[str, int] = {}
+    The best result is ticked. The relief of the elevation model that the maps were made from shades those that are
+    ticked: it lies above them, so that two maps are never mixed.
+    """
+
+    def __init__(self, name: str, about: str = "", key: str = "") -> None:
+        """``about`` is added to the names of layers; a ``key`` finds the group of an earlier run."""
+        self.name, self.about = name, about
+        self.elevation: Path | None = None
+        self._key = key
+
+    def rename(self, layer: Any) -> None:
+        """Add area and date to the name of a layer, unless the user has named it."""
+        name, base, given = _without_verdict(layer), layer.customProperty(_BASE), layer.customProperty(_NAMED)
+        if not self.about or (given and name not in (given, base)):
+            return
+        base = name if base is None else str(base)
+        name = tr("{name}, {about}").format(name=base, about=self.about)
+        layer.setName(name)
+        layer.setCustomProperty(_BASE, base)
+        layer.setCustomProperty(_NAMED, name)
+        layer.setCustomProperty(ABOUT, self.about)
+        mark_verdict(layer)
+
+    def update(self, project: Any) -> None:
+        """Give the group in the layer tree its present name, if it is there."""
+        found = self._find(project.layerTreeRoot())
+        if found is not None and found.name() == found.customProperty(_NAMED):
+            found.setName(self.name)
+            found.setCustomProperty(_NAMED, self.name)
 
     def place(self, layer: Any, order: int, context: QgsProcessingContext) -> None:
         """Move a layer of the tree into the group, below those with a higher order; called in the main thread."""
@@ -201,27 +266,113 @@ class LayerGroup:
             return
         window: Any = iface
         active = window is not None and window.activeLayer() == layer
-        root, results = project.layerTreeRoot(), settings.results_group()
-        found = root.findGroup(results) if results else None
-        parent = root if found is None else found
-        group = parent.findGroup(self.name)
-        group = parent.insertGroup(0, self.name) if group is None else group
-        self._orders[layer.id()] = order
+        group = self._group(project)
         # QGIS may have put the layer into the group already: it does so when the group is selected.
         others = [child for child in group.findLayers() if child.layerId() != layer.id()]
-        below = [child for child in others if self._orders.get(child.layerId(), 0) <= order]
-        index = group.children().index(below[0]) if below else len(group.children())
+        self._tick(node, others, order)
+        layer.setCustomProperty(_ORDER, order)
+        index = _place_in(group, others, order)
         # QGIS cannot move a node. The copy goes in first: a layer without any node would leave the project.
         copy, home = node.clone(), node.parent()
         # QGIS collapses the classes of a raster, but a map of zones needs its legend.
-        copy.setExpanded(True)
+        copy.setExpanded(node.itemVisibilityChecked())
         group.insertChildNode(index, copy)
         home.removeChildNode(node)
         if home.name() in _used_names and not home.children():
             # A second run into the same file moves the layer and leaves its first group empty.
             home.parent().removeChildNode(home)
+        elif home != group and home.name() in _used_names:
+            _remove_lonely_relief(project, home)
+        if order - 1 in _RESULT_ORDERS and self.elevation is not None:
+            self._add_relief(project, group)
         if active:
             window.setActiveLayer(layer)
+
+    def _group(self, project: Any) -> Any:
+        """Return the group in the layer tree, with its present name; a new one on top if there is none."""
+        root, results = project.layerTreeRoot(), settings.results_group()
+        parent = (root.findGroup(results) if results else None) or root
+        group = self._find(root)
+        group = parent.findGroup(self.name) if group is None else group
+        if group is None:
+            group = parent.insertGroup(0, self.name)
+            group.setCustomProperty(_NAMED, self.name)
+            if self._key:
+                group.setCustomProperty(_KEY, self._key)
+        self.update(project)
+        return group
+
+    def _find(self, root: Any) -> Any:
+        """Return the group of an earlier run with the same key."""
+        groups = root.findGroups(True) if self._key else []
+        return next((one for one in groups if one.customProperty(_KEY) == self._key), None)
+
+    def _tick(self, node: Any, others: list[Any], order: int) -> None:
+        """Tick a layer that is a better result than those before it, and untick these; untick one that is not.
+
+        In the group of a region only maps are results.
+        """
+        mine = [child for child in others if 0 < _order_of(child) != _RELIEF]
+        is_best = not self._key or order - 1 in _RESULT_ORDERS
+        is_best = is_best and all(_rank(order) > _rank(_order_of(child)) for child in mine)
+        node.setItemVisibilityChecked(is_best)
+        for child in mine if is_best else ():
+            child.setItemVisibilityChecked(False)
+            child.setExpanded(False)
+
+    def _add_relief(self, project: Any, group: Any) -> None:
+        """Add the relief above the maps, unless it is there."""
+        others = group.findLayers()
+        if any(_order_of(child) == _RELIEF for child in others):
+            return
+        relief = _relief(str(self.elevation))
+        if relief is not None:
+            project.addMapLayer(relief, False)
+            group.insertLayer(_place_in(group, others, _RELIEF), relief).setExpanded(False)
+
+
+_RESULT_ORDERS = {ORDER.index(style) for style in _RESULTS}
+_RELIEF = max(_RESULT_ORDERS) + 1.5  # order of the relief, between maps and vector layers
+
+
+def _order_of(node: Any) -> float:
+    layer = node.layer()
+    return 0.0 if layer is None else float(layer.customProperty(_ORDER) or 0.0)
+
+
+def _place_in(group: Any, others: list[Any], order: float) -> int:
+    """Return where in a group a layer of an order goes: above the first of no higher order."""
+    children = group.children()
+    below = (number for number, child in enumerate(children) if child in others and _order_of(child) <= order)
+    return next(below, len(children))
+
+
+def _rank(order: float) -> float:
+    """Return how much a layer of an order deserves to be shown: maps before vector layers, these before inputs."""
+    number = order - 1
+    if number in _RESULT_ORDERS:
+        return 2 * len(ORDER) + number
+    return number + (len(ORDER) if number > max(_RESULT_ORDERS) else 0)
+
+
+def _relief(path: str) -> Any:
+    """Return a layer that shows an elevation model as hillshade; without a file of its own; None if it is none."""
+    layer = QgsRasterLayer(path, tr("Relief"))
+    if not layer.isValid():
+        return None
+    layer.loadNamedStyle(str(STYLES / "hillshade.qml"))
+    layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
+    layer.setCustomProperty(DERIVED, "relief")
+    layer.setCustomProperty(_ORDER, _RELIEF)
+    return layer
+
+
+def _remove_lonely_relief(project: Any, group: Any) -> None:
+    """Remove a group in which nothing but the relief of a run is left."""
+    layers = [child.layer() for child in group.findLayers()]
+    if layers and all(one is not None and one.customProperty(DERIVED) == "relief" for one in layers):
+        project.removeMapLayers([one.id() for one in layers])
+        group.parent().removeChildNode(group)
 
 
 _used_names: set[str] = set()  # names of the layer groups of this session
@@ -239,8 +390,11 @@ def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str
     group = next(filter(None, (getattr(item.postProcessor(), "group", None) for item in details)), None)
     if group is None:
         model = context.expressionContext().variable("model_name")
-        saved = "" if model else _saved_name([str(value) for value in results.values() if value in waiting])
-        group = LayerGroup(_new_name(str(model or title), saved))
+        area = area_name([str(value) for value in results.values() if isinstance(value, str)])
+        group = LayerGroup(*_names(str(model or title), area))
+    written = [file_of(str(value)) for value in results.values() if isinstance(value, str)]
+    if group.elevation is None:
+        group.elevation = next(filter(None, map(elevation_of, written)), None)
     for item in details:
         # QGIS 3.32 and newer could do it by a name in the details, but a graphical model removes such a name.
         if item.postProcessor() is None:
@@ -250,23 +404,64 @@ def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str
             styler.group = group
 
 
-def _saved_name(outputs: list[str]) -> str:
-    """Return the file name of the first output that is not temporary; empty if there is none."""
-    for output in outputs:
-        path = Path(file_of(output))
-        if path.suffix and Path(QgsProcessingUtils.tempFolder()) not in path.parents:
-            return path.stem
+_GENERAL = set(
+    "scarp algorithm result results output outputs out map maps file layer raster data final new tmp temp test dem dtm "
+    "srtm elevation susceptibility landslide landslides factor factors stack labels label model models safety index "
+    "rain rainfall warning zone zones window windows fold folds point points applicability uncertainty dissimilarity "
+    "difference bivariate validation documents home desktop downloads user users gis qgis".split()
+)
+"""Words in names of files and folders that name no area."""
+
+
+def area_name(outputs: Iterable[str]) -> str:
+    """Return the area that outputs are of, by the names of their files or folders, else those of what they were made
+    from; empty if these are temporary or say nothing.
+    """
+    for path in _named_files(outputs):
+        for text in (path.stem, path.parent.name):
+            words = [word for word in re.split(r"[\s_\-.,]+", text) if word]
+            kept = [word for word in words if word.lower() not in _GENERAL]
+            if not all(word.isdigit() for word in kept):
+                return (text if len(kept) == len(words) else " ".join(kept))[:60]
     return ""
 
 
-def _new_name(title: str, saved: str) -> str:
-    """Return a name that no other group of this session has, so that runs in the same minute stay apart."""
-    text = tr("Scarp: {step}, {file}, {time}" if saved else "Scarp: {step}, {time}")
-    name = text.format(step=title, file=saved, time=datetime.now().strftime("%H:%M"))
+def _named_files(outputs: Iterable[str]) -> Iterator[Path]:
+    """Yield outputs, then their inputs, that are files outside the folders for temporary ones."""
+    temporary = Path(QgsProcessingUtils.tempFolder())
+    paths = [Path(file_of(output)) for output in outputs]
+    for path in paths:
+        if path.suffix and temporary not in path.parents:
+            yield path
+    for path in paths:
+        try:
+            inputs = read_record(path)["inputs"].values()
+            sources = [Path(file_of(str(entry["source"]))) for entry in inputs if isinstance(entry, dict)]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            continue
+        yield from (source for source in sources if source.is_file() and temporary not in source.parents)
+
+
+def today() -> str:
+    """Return the date as names of layers and groups have it."""
+    return datetime.now().strftime("%Y-%m-%d")
+
+
+def _names(step: str, area: str) -> tuple[str, str]:
+    """Return the name of the group of a run, and what is added to those of its layers."""
+    when = datetime.now()
+    time = when.strftime("%Y-%m-%d %H:%M")
+    text = tr("Scarp: {area}, {time}, {step}" if area else "Scarp: {time}, {step}")
+    name = text.format(step=step, area=area, time=time)
     candidates = (name if number == 1 else f"{name} ({number})" for number in count(1))
     unused = next(candidate for candidate in candidates if candidate not in _used_names)
     _used_names.add(unused)
-    return unused
+    return unused, about(area)
+
+
+def about(area: str) -> str:
+    """Return area and date, as they are added to names of layers."""
+    return ", ".join(filter(None, [area, today()]))
 
 
 def refresh_layers(project: QgsProject | None, outputs: Iterable[str]) -> None:

@@ -40,7 +40,6 @@ class Call:
     optional_files: Mapping[str, str] = field(default_factory=dict)  # those given if the step before wrote them
     cosmetic: tuple[str, ...] = ()  # layers on which no number depends: another one makes nothing outdated
     shown: tuple[str, ...] = ()  # outputs that are loaded into the project
-    visible: tuple[str, ...] = ()  # those of them that are ticked in the layer tree
 
     @property
     def main_file(self) -> str:
@@ -114,14 +113,12 @@ STEPS = (
                 {"OUTPUT": "susceptibility"},
                 files={"STACK": "factors", "MODEL": "model"},
                 shown=("OUTPUT",),
-                visible=("OUTPUT",),
             ),
             Call(
                 "classifyzones",
                 {"OUTPUT": "zones", "OUTPUT_TABLE": "zone_table"},
                 files={"SUSCEPTIBILITY": "susceptibility"},
                 shown=("OUTPUT",),
-                visible=("OUTPUT",),
             ),
         ),
         needs=(DATA, TRAIN),

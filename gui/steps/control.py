@@ -257,9 +257,10 @@ class Control(QObject):
             # The project was closed meanwhile; the files stay.
             self.cancel()
             return
-        group = self._groups.setdefault(region.name, region_group(region.name))
-        call = next(call for call in region.calls(job.step) if call.algorithm == job.algorithm)
-        failed = load_results(context, feedback, group, call.visible)
+        now = region_group(region.name)
+        group = self._groups.setdefault(region.name, now)
+        group.name, group.about = now.name, now.about
+        failed = load_results(context, feedback, group)
         if failed:
             self._last_words = tr("These results could not be opened: {files}").format(files=", ".join(failed))
         errors = results.get("ERRORS") or 0

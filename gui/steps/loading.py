@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,14 @@ from qgis.core import (
 )
 
 from ...algorithms.base.parameters import absolute_path, file_of
-from ...algorithms.base.styles import LayerGroup, Styler
+from ...algorithms.base.styles import DERIVED, LayerGroup, Styler, about, today
 from ...model.outputs.run_record import read_record
+from ...model.provenance.origin import elevation_of
 from ...translation import tr
 
 
-def load_results(
-    context: QgsProcessingContext, feedback: QgsProcessingFeedback, group: LayerGroup, visible: Collection[str]
-) -> list[str]:
-    """Load the layers that a run has written, styled and in a group; those of outputs in ``visible`` are ticked.
+def load_results(context: QgsProcessingContext, feedback: QgsProcessingFeedback, group: LayerGroup) -> list[str]:
+    """Load the layers that a run has written, styled and in a group, which ticks the best of them.
 
     Returns the sources of layers that could not be opened. Call it in the thread of the window.
     """
@@ -46,25 +44,28 @@ def load_results(
         styler: Any = details.postProcessor()
         if styler is not None:
             if isinstance(styler, Styler):
+                found = None if styler.group is None else styler.group.elevation
+                group.elevation = group.elevation or found or elevation_of(source)
+                # A layer that is there already stays where the user has it.
                 styler.group = None if known else group
             styler.postProcessLayer(layer, context, feedback)
-        node = project.layerTreeRoot().findLayer(layer.id())
-        if node is not None and not known:
-            node.setItemVisibilityChecked(details.outputName in visible)
-            node.setExpanded(details.outputName in visible)
+        if known:
+            group.rename(layer)
+            group.update(project)
     return failed
 
 
 def region_group(region: str) -> LayerGroup:
-    """Return the group of a region's results in the layer tree."""
-    return LayerGroup(tr("Scarp: {region}").format(region=region))
+    """Return the group of a region's results in the layer tree, with the date of now."""
+    name = tr("Scarp: {region}, {date}").format(region=region, date=today())
+    return LayerGroup(name, about(region), f"region {region}")
 
 
 def layer_of(project: QgsProject, path: str) -> Any:
     """Return the layer of the project that shows a file; None if there is none."""
     place = absolute_path(path)
-    layers: Any = project.mapLayers()
-    return next((layer for layer in layers.values() if absolute_path(file_of(layer.source())) == place), None)
+    layers: Any = [layer for layer in project.mapLayers().values() if not layer.customProperty(DERIVED)]
+    return next((layer for layer in layers if absolute_path(file_of(layer.source())) == place), None)
 
 
 def add_result(project: QgsProject, path: str, region: str) -> Any:
@@ -86,5 +87,6 @@ def add_result(project: QgsProject, path: str, region: str) -> Any:
     context.setProject(project)
     styler = Styler(style or None)
     styler.group = region_group(region)
+    styler.group.elevation = elevation_of(path)
     styler.postProcessLayer(layer, context, QgsProcessingFeedback(False))
     return layer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import shutil
 from pathlib import Path
 
@@ -20,8 +21,23 @@ from qgis.core import (
     QgsSettings,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtGui import QPainter
 
-from scarp.algorithms.base.styles import ORDER, SIDECAR_STYLE, STYLES, Styler, fill_abstract
+from scarp.algorithms.base import styles
+from scarp.algorithms.base.styles import (
+    ABOUT,
+    DERIVED,
+    ORDER,
+    SIDECAR_STYLE,
+    STYLES,
+    LayerGroup,
+    Styler,
+    area_name,
+    fill_abstract,
+)
+from scarp.gui.steps import loading
+from scarp.gui.steps.loading import layer_of
+from scarp.gui.suggestions import describe_layer
 from scarp.model.prediction import bivariate
 from scarp.model.validation.settings import OUTCOMES
 from scarp.model.validation.verdict import Evidence
@@ -219,15 +235,23 @@ def load(project, plugin, monkeypatch):
 
 
 def plain(name: str) -> str:
-    """The model of these tests has learned nothing, which names of layers and the first class of a legend say."""
-    return name.replace(" (do not use)", "")
+    """Without area and date, and without the verdict: the model of these tests has learned nothing."""
+    return re.sub(r"(, [\w ]+)?, \d{4}-\d\d-\d\d$", "", name.replace(" (do not use)", ""))
+
+
+SLOPE = "Slope gradient (degrees)"
+
+
+def layers_named(name: str) -> list:
+    """Return the layers of the project with a name as :func:`plain` has it."""
+    return [layer for layer in QgsProject.instance().mapLayers().values() if plain(layer.name()) == name]
 
 
 def groups(node=None):
-    """Return the names of groups and of the layers in each, from top to bottom, without their verdict."""
+    """Return the names of groups and of the results in each, from top to bottom, as :func:`plain` has them."""
     node = node or QgsProject.instance().layerTreeRoot()
     return [
-        (child.name(), [plain(layer.name()) for layer in child.findLayers()])
+        (child.name(), [plain(one.name()) for one in child.findLayers() if not one.layer().customProperty(DERIVED)])
         for child in node.children()
         if QgsLayerTree.isGroup(child)
     ]
@@ -238,11 +262,12 @@ def test_the_layers_of_an_algorithm_are_in_one_group_in_order(load, chain, proje
     outputs = {"OUTPUT": TEMPORARY, "OUTPUT_APPLICABILITY": TEMPORARY}
     load("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], **outputs)
     ((name, layers),) = groups()
-    assert name.startswith("Scarp: Predict susceptibility, ") and layers == ["Susceptibility", "Applicability"]
+    assert re.fullmatch(r"Scarp: chain\w*, \d{4}-\d\d-\d\d \d\d:\d\d, Predict susceptibility( \(\d\))?", name)
+    assert layers == ["Susceptibility", "Applicability"]
     assert "Susceptibility" not in [child.name() for child in project.layerTreeRoot().children()]
     assert project.layerTreeRoot().findLayer(before.id()).parent() == project.layerTreeRoot()
-    assert [layer.isValid() for layer in project.mapLayers().values()] == [True] * 3
-    (shown,) = project.mapLayersByName("Susceptibility (do not use)")
+    assert [layer.isValid() for layer in project.mapLayers().values()] == [True] * 4
+    (shown,) = layers_named("Susceptibility")
     assert "relative susceptibility" in shown.metadata().abstract()
 
 
@@ -250,20 +275,20 @@ def test_susceptibility_and_uncertainty_are_nine_classes_of_one_layer(load, chai
     outputs = {"OUTPUT": TEMPORARY, "OUTPUT_BIVARIATE": TEMPORARY}
     load("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], SAMPLES=2, **outputs)
     assert [layers for _, layers in groups()] == [["Susceptibility", "Susceptibility and uncertainty"]]
-    (layer,) = project.mapLayersByName("Susceptibility and uncertainty (do not use)")
+    (layer,) = layers_named("Susceptibility and uncertainty")
     assert [plain(item.label) for item in layer.renderer().classes()] == list(bivariate.NAMES.values())
     assert [item.color.getRgb() for item in layer.renderer().classes()] == list(bivariate.COLOURS.values())
 
 
 def test_every_run_has_its_own_group_with_the_newest_on_top(load, chain, tmp_path):
     for name in ("north", "south"):
-        load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / f"{name}.tif")
+        load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / f"{name}_zones.tif")
     for _ in range(2):
         load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=TEMPORARY)
     names = [name for name, _ in groups()]
     assert len(set(names)) == 4 and "north" in names[3] and "south" in names[2]
     assert all(len(layers) == 1 for _, layers in groups())
-    for layer in QgsProject.instance().mapLayers().values():
+    for layer in layers_named("Susceptibility zones"):
         assert [plain(item.label) for item in layer.renderer().classes()] == list(DEFAULT_ZONE_NAMES)
 
 
@@ -271,8 +296,8 @@ def test_a_second_run_into_the_same_file_leaves_no_empty_group_and_shows_the_leg
     for _ in range(2):
         load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
     assert [len(layers) for _, layers in groups()] == [1]
-    (node,) = QgsProject.instance().layerTreeRoot().findLayers()
-    assert node.isExpanded()
+    relief, node = QgsProject.instance().layerTreeRoot().findLayers()
+    assert node.isExpanded() and relief.layer().customProperty(DERIVED) == "relief"
 
 
 def test_a_model_has_one_group_named_after_it(load, area, chain, plugin):
@@ -280,8 +305,10 @@ def test_a_model_has_one_group_named_after_it(load, area, chain, plugin):
     outputs = {item.name(): TEMPORARY for item in model.destinationParameterDefinitions()}
     load(model, MODEL=chain["model"], **stack_inputs(area), **outputs)
     ((name, layers),) = groups()
-    assert name.startswith(f"Scarp: {model.displayName()}, ")
-    assert layers == ["Susceptibility zones", "Susceptibility", "Applicability", "Factor stack"]
+    assert name.startswith("Scarp: ") and name.endswith(f", {model.displayName()}")
+    assert layers == ["Susceptibility zones", "Susceptibility", "Applicability", f"Factor stack: {SLOPE}"]
+    ticked = [plain(node.name()) for node in QgsProject.instance().layerTreeRoot().findLayers() if node.isVisible()]
+    assert ticked == ["Relief", "Susceptibility zones"]
 
 
 def test_groups_can_be_switched_off(load, chain, project):
@@ -305,3 +332,78 @@ def test_the_users_own_group_for_results_stays_around_them(load, chain):
 def test_a_layer_that_is_not_loaded_changes_nothing(load, chain, project, run, tmp_path):
     run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
     assert (groups(), project.mapLayers()) == ([], {})
+
+
+def test_the_map_lies_under_the_relief_of_its_elevation_model_and_the_rest_is_not_ticked(load, area, chain, project):
+    outputs = {"OUTPUT": TEMPORARY, "OUTPUT_APPLICABILITY": TEMPORARY, "OUTPUT_UNCERTAINTY": TEMPORARY}
+    load("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], SAMPLES=2, **outputs)
+    nodes = project.layerTreeRoot().findLayers()
+    ticked = {plain(node.name()): node.itemVisibilityChecked() for node in nodes}
+    assert ticked == {"Relief": True, "Susceptibility": True, "Uncertainty": False, "Applicability": False}
+    relief = nodes[0].layer()
+    assert Path(relief.source()) == area / "dem.tif" and relief.renderer().type() == "hillshade"
+    assert relief.blendMode() == QPainter.CompositionMode.CompositionMode_Multiply
+    assert all(node.layer().blendMode() == QPainter.CompositionMode.CompositionMode_SourceOver for node in nodes[1:])
+    # Dialogs must not take it for a DEM, nor the dock for the file of a result.
+    assert describe_layer(relief).geometry == "other" and layer_of(project, str(area / "dem.tif")) is None
+
+
+def test_inputs_alone_have_no_relief_and_a_stack_shows_one_factor(load, area, project):
+    load("buildfactorstack", **stack_inputs(area), OUTPUT=TEMPORARY)
+    (node,) = project.layerTreeRoot().findLayers()
+    assert plain(node.name()) == f"Factor stack: {SLOPE}" and node.isVisible()
+    renderer = node.layer().renderer()
+    assert (renderer.type(), renderer.usesBands()) == ("singlebandpseudocolor", [1])
+    legend = renderer.shader().rasterShaderFunction().legendSettings()
+    assert legend.maximumLabel().endswith(" degrees")
+
+
+def test_names_have_area_and_date_once_and_a_name_of_the_user_stays(load, chain, project, tmp_path, monkeypatch):
+    monkeypatch.setattr(styles, "today", lambda: "2031-05-06")
+    (tmp_path / "Kaghan").mkdir()
+    output = tmp_path / "Kaghan" / "zones.tif"
+    load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=output)
+    (layer,) = layers_named("Susceptibility zones")
+    assert layer.name() == "Susceptibility zones, Kaghan, 2031-05-06 (do not use)"
+    assert layer.customProperty(ABOUT) == "Kaghan, 2031-05-06"
+    monkeypatch.setattr(styles, "today", lambda: "2031-05-07")
+    load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=output)
+    assert [one.name() for one in layers_named("Susceptibility zones")] == [
+        "Susceptibility zones, Kaghan, 2031-05-07 (do not use)"
+    ]
+    layer.setName("mine")
+    LayerGroup("group", "Kaghan, 2031-05-08").rename(layer)
+    assert layer.name() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("path", "area"),
+    [
+        ("/data/Kaghan/zones.tif", "Kaghan"),
+        ("/data/results/kaghan_zones.tif", "kaghan"),
+        ("/data/kaghan_pk/dem.tif", "kaghan_pk"),
+        ("/data/results 2024/output/susceptibility_map.tif", ""),
+        ("/data/upper valley/factor stack.tif", "upper valley"),
+        ("/data/p_scarp/Region 1/zones.tif", "Region 1"),
+    ],
+)
+def test_the_area_is_in_the_name_of_file_or_folder(qgis_app, path, area):
+    assert area_name([path]) == area
+
+
+def test_the_group_of_a_region_is_found_again_and_gets_the_date_of_its_newest_result(project, chain, monkeypatch):
+    def add(name, date):
+        monkeypatch.setattr(loading, "today", lambda: date)
+        monkeypatch.setattr(styles, "today", lambda: date)
+        return loading.add_result(project, str(chain[name]), "Upper valley")
+
+    for number, name in enumerate(("susceptibility", "windows", "zones", "stack"), 1):
+        assert add(name, f"2031-05-0{number}").isValid()
+    ((name, names),) = groups()
+    assert name == "Scarp: Upper valley, 2031-05-04"
+    assert names == ["Windows", "Susceptibility zones", "Susceptibility", f"Factor stack: {SLOPE}"]
+    ticked = [plain(node.name()) for node in project.layerTreeRoot().findLayers() if node.isVisible()]
+    assert ticked == ["Relief", "Susceptibility zones"]
+    project.layerTreeRoot().children()[0].setName("Mine")
+    add("labels", "2031-05-05")
+    assert [name for name, _ in groups()] == ["Mine"]

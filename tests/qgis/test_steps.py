@@ -421,9 +421,11 @@ def test_data_and_check_run_in_the_background_and_a_cancelled_training_keeps_the
     wait(control, lambda: control.state(CHECK).state == DONE)
     assert control.state(DATA).numbers["LANDSLIDES_USED"] == 90
     names = {layer.name() for layer in QgsProject.instance().mapLayers().values()}
-    assert {"Factor stack", "Landslide labels"} <= names
-    group = QgsProject.instance().layerTreeRoot().findGroup("Scarp: Region")
-    assert [node.name() for node in group.findLayers()] == ["Landslide labels", "Factor stack"]
+    date = time.strftime("%Y-%m-%d")
+    made = [f"Landslide labels, Region, {date}", f"Factor stack: Slope gradient (degrees), Region, {date}"]
+    assert set(made) <= names
+    group = QgsProject.instance().layerTreeRoot().findGroup(f"Scarp: Region, {date}")
+    assert [node.name() for node in group.findLayers()] == made
     assert not any(node.itemVisibilityChecked() for node in group.findLayers()), "they are not the map"
 
     assert control.steps_to_run() == [TRAIN, MAP, VALIDATE, REPORT]
