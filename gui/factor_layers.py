@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable
 
-from qgis.core import Qgis, QgsProject, QgsRasterLayer
+from qgis.core import Qgis, QgsLayerTreeGroup, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QTimer
 
-from ..algorithms.base.factor_styles import StackBand, complete, read_bands, style_band
+from ..algorithms.base.factor_styles import StackBand, complete, plain_layer, read_bands, style_band
 from ..algorithms.base.parameters import file_of
 from ..algorithms.base.styles import ABOUT, DERIVED
 from ..translation import tr
@@ -57,14 +57,12 @@ def show_factors(project: Any, path: str, about: str, say: Callable[[str], None]
     title = tr("Factors, {about}").format(about=about)
 
     def work(task: FunctionTask) -> list[StackBand]:
-        # A layer of its own: providers belong to one thread.
-        layer: Any = QgsRasterLayer(path, title)
-        provider, found = layer.dataProvider(), []
+        found = []
         for number, band in enumerate(bands):
             if task.isCanceled():
                 return []
             task.setProgress(100 * number / len(bands))
-            found.append(complete(provider, band, layer.extent()))
+            found.append(complete(path, band))
         return found
 
     def finished(found: list[StackBand] | None, error: Exception | None) -> None:
@@ -83,7 +81,7 @@ def _add_layers(project: Any, path: str, title: str, bands: list[StackBand], lay
     """Make a layer for each factor, one in a turn of the window's loop, then add all at once."""
     if len(layers) < len(bands):
         band = bands[len(layers)]
-        layer: Any = QgsRasterLayer(path, band.text)
+        layer = plain_layer(path, band.text)
         style_band(layer, band)
         layer.setCustomProperty(DERIVED, "factor")
         layers.append(layer)
@@ -95,10 +93,11 @@ def _add_layers(project: Any, path: str, title: str, bands: list[StackBand], lay
         project.removeMapLayers([node.layerId() for node in old.findLayers()])
         old.parent().removeChildNode(old)
     project.addMapLayers(layers, False)
-    # On top, where no map covers them.
-    group = root.insertGroup(0, title)
+    # Filled before it is shown: the layer panel does not open an empty group.
+    group = QgsLayerTreeGroup(title)
     for layer in layers:
-        child = group.addLayer(layer)
+        child: Any = group.addLayer(layer)
         child.setItemVisibilityChecked(layer is layers[0])
         child.setExpanded(layer is layers[0])
-    group.setExpanded(True)
+    # On top, where no map covers them.
+    root.insertChildNode(0, group)

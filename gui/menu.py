@@ -58,23 +58,25 @@ class ScarpMenu:
         self.place: Any = None
         self._close: set[Callable[[], None]] = set()
         self.links = LinkHandler({"install": self.show_install}, self.show_page)
-        self._place_action = self._add(
-            tr("Explain a place"), self.explain_place, toolbar=True, icon=PLACE_ICON, checkable=True
-        )
-        self._factors_action = self._add(tr("Show every factor"), self.show_factors)
         self.actions = [
             self._add(tr("Map step by step"), self.show_steps, toolbar=True),
             self._add(tr("Load the demo project"), self.load_demo),
             self._add(tr("Tutorial"), self.show_tutorial),
-            self._place_action,
-            self._factors_action,
+            (
+                place := self._add(
+                    tr("Explain a place"), self.explain_place, toolbar=True, icon=PLACE_ICON, checkable=True
+                )
+            ),
+            (factors := self._add(tr("Show every factor"), self.show_factors)),
             self._add(tr("Training"), self.show_training),
             self._add(tr("Document details…"), self.show_details),
             self._add(tr("Install what Scarp needs…"), self.show_install),
             self._add(tr("Diagnostics…"), self.show_diagnostics),
         ]
+        self._place_action, self._factors_action = place, factors
         project: Any = QgsProject.instance()
-        self.iface.addCustomActionForLayerType(self._factors_action, "", QgsMapLayer.LayerType.RasterLayer, False)
+        kinds: Any = QgsMapLayer.LayerType
+        self.iface.addCustomActionForLayerType(self._factors_action, "", kinds.RasterLayer, False)
         project.layersAdded.connect(self._offer_factors)
 
     def offer_start(self) -> None:

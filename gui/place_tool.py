@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import (
+from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exception
     QgsCoordinateTransform,
     QgsCsException,
     QgsGeometry,

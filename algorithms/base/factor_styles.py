@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +13,7 @@ from qgis.core import (
     QgsColorRampLegendNodeSettings,
     QgsColorRampShader,
     QgsPalettedRasterRenderer,
+    QgsRasterLayer,
     QgsRasterShader,
     QgsSingleBandPseudoColorRenderer,
 )
@@ -21,7 +23,8 @@ from ...model.factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, MAX_C
 from ...model.safe_json import parse_json
 
 SHOWN = "slope"  # the factor by which a whole stack is shown, if it has it
-SAMPLED = 250_000  # cells that are looked at for the range of the colours
+SAMPLED_SIDE, CLASSES_SIDE = 300, 1000
+"""Cells to each side that are looked at for the range of the colours, and for classes without a table."""
 RARE = 0.02  # share of the cells beyond each end of the colours
 _MAX_BANDS, _MAX_TEXT = 256, 200  # of a file, which is untrusted
 _VIRIDIS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
@@ -103,20 +106,45 @@ def shown_band(bands: Sequence[StackBand]) -> StackBand:
     return next((band for band in bands if band.name == SHOWN), next(iter([*measured, *bands])))
 
 
-def complete(provider: Any, band: StackBand, extent: Any) -> StackBand:
+def sampled_values(path: str, band: int, side: int = SAMPLED_SIDE) -> list[float]:
+    """Return values of a raster's band in increasing order, of a grid of cells in even steps; none if it has no data.
+
+    QGIS's own ranges would read all cells, and GDAL would keep their counts in a file beside the raster.
+    """
+    dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY)
+    raster = None if dataset is None else dataset.GetRasterBand(band)
+    if raster is None:
+        return []
+    width, height = min(raster.XSize, side), min(raster.YSize, side)
+    whole, kind = (0, 0, raster.XSize, raster.YSize), gdal.GDT_Float64
+    cells = array("d", bytes(raster.ReadRaster(*whole, width, height, buf_type=kind) or b""))
+    nodata, scale, offset = raster.GetNoDataValue(), raster.GetScale(), raster.GetOffset()
+    scale, offset = 1.0 if scale is None else scale, offset or 0.0
+    return sorted(value * scale + offset for value in cells if math.isfinite(value) and value != nodata)
+
+
+def complete(path: str, band: StackBand) -> StackBand:
     """Return a factor with what its colours need of the cells: the ends of the colours, or classes without a table.
 
-    May be called in another thread with a provider of its own.
+    May be called in any thread.
     """
     if band.kind == CATEGORICAL:
         if band.classes:
             return band
-        found = QgsPalettedRasterRenderer.classDataFromRaster(provider, band.band)
-        return replace(band, classes={int(one.value): f"{one.value:g}" for one in found[:MAX_CLASSES]})
-    low, high = provider.cumulativeCut(band.band, RARE, 1 - RARE, extent, SAMPLED)
-    if not (math.isfinite(low) and math.isfinite(high)) or low > high:
+        found = sorted(set(sampled_values(path, band.band, CLASSES_SIDE)))[:MAX_CLASSES]
+        return replace(band, classes={int(value): f"{value:g}" for value in found})
+    values = sampled_values(path, band.band)
+    if not values:
         return band
-    return replace(band, ends=(low, high))
+    rare = int(RARE * (len(values) - 1))
+    return replace(band, ends=(values[rare], values[-1 - rare]))
+
+
+def plain_layer(path: str, name: str) -> Any:
+    """Return a raster layer without a style: QGIS would look at all cells for its usual one."""
+    options = QgsRasterLayer.LayerOptions()
+    options.loadDefaultStyle = False
+    return QgsRasterLayer(path, name, "gdal", options)
 
 
 def style_band(layer: Any, band: StackBand) -> None:

@@ -41,7 +41,7 @@ from ...model.safety.kinds import FACTOR_OF_SAFETY_MEANING
 from ...model.validation.verdict import Evidence, verdict_of_tags
 from ...processing_provider import settings
 from ...translation import tr
-from .factor_styles import complete, read_bands, shown_band, style_band
+from .factor_styles import complete, plain_layer, read_bands, sampled_values, shown_band, style_band
 from .parameters import absolute_path, file_of
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
@@ -102,7 +102,7 @@ def _show_one_factor(layer: Any) -> None:
     """Show a stack by one of its factors, which the name tells; QGIS would mix three as red, green and blue."""
     bands = read_bands(file_of(layer.source()))
     if bands:
-        band = complete(layer.dataProvider(), shown_band(bands), layer.extent())
+        band = complete(file_of(layer.source()), shown_band(bands))
         style_band(layer, band)
         _describe(layer, tr("{name}: {factor}"), factor=band.text)
 
@@ -128,14 +128,14 @@ def _hide_absent_categories(layer: Any) -> None:
             renderer.deleteCategory(index)
 
 
-STRETCH_CELLS = 250_000  # of a layer that are looked at
 STRETCH = 0.99  # share of the cells below the end of a stretched ramp
 
 
 def _stretch(layer: Any) -> None:
     """Stretch a colour ramp from 0 to 1 over the values of a layer, from 0 to the highest but for rare cells."""
     renderer = layer.renderer()
-    _, highest = layer.dataProvider().cumulativeCut(1, 0.0, STRETCH, layer.extent(), STRETCH_CELLS)
+    values = sampled_values(file_of(layer.source()), 1)
+    highest = values[int(STRETCH * (len(values) - 1))] if values else 0.0
     shader = renderer.shader().rasterShaderFunction()
     if not 0 < highest < 1:
         return
@@ -357,7 +357,7 @@ def _rank(order: float) -> float:
 
 def _relief(path: str) -> Any:
     """Return a layer that shows an elevation model as hillshade; without a file of its own; None if it is none."""
-    layer = QgsRasterLayer(path, tr("Relief"))
+    layer = plain_layer(path, tr("Relief"))
     if not layer.isValid():
         return None
     layer.loadNamedStyle(str(STYLES / "hillshade.qml"))

@@ -29,9 +29,11 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from ...algorithms.base.styles import about
 from ...model.validation.verdict import DO_NOT_USE, USABLE, WEAK
 from ...translation import tr
 from ..algorithm_dialog import create_dialog
+from ..factor_layers import show_factors
 from ..function_task import filled, wrapped_label
 from ..training_page import TrainingPage
 from .chain import CHECK, DATA, REPORT, STEPS, TRAIN
@@ -170,9 +172,13 @@ class StepsDock(QDockWidget):
             self.say(advice(control))
 
     def follow_link(self, step: str, address: str) -> None:
-        """Show a layer on the map, open a document, or show the folder."""
+        """Show a layer or every factor on the map, open a document, or show the folder."""
         kind, _, rest = address.partition(":")
-        if kind == "folder":
+        if kind == "factors":
+            control = self.control
+            path = control.regions.file(control.region, "factors")
+            show_factors(control.regions.project, path, about(control.region.name), self.say)
+        elif kind == "folder":
             self._open(self.control.regions.folder(self.control.region))
         elif kind == "layer":
             self._show_layer(self.control.regions.project.mapLayer(rest))
@@ -326,6 +332,8 @@ class StepsDock(QDockWidget):
                         label = self.control.labels(call.algorithm)[output]
                         text = label if step != REPORT else f"{title}: {label}"
                         found[f"file:{files[key]}"] = text
+        if step == DATA and "factors" in self.control.state(DATA).files:
+            found["factors:"] = tr("Show every factor")
         return [*found.items(), ("folder:", tr("Folder"))] if found else []
 
     def _show_progress(self, step: str, share: float, text: str) -> None:

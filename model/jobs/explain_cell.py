@@ -296,7 +296,7 @@ def _fill_interval(result: CellExplanation, model: TrainedModel, raw: np.ndarray
         )
     else:
         width = interval.half_width * (1.0 if model.calibration is None else model.calibration.slope)
-        low, high = bounds(np.float64(result.susceptibility), width)
+        low, high = bounds(np.array(result.susceptibility), width)
         result.low, result.high, result.coverage = float(low), float(high), interval.coverage
     if len(model.folds) > 1 and is_cellwise:
         image = torch.from_numpy(model.encoder.encode(raw)[0])[None]
@@ -398,7 +398,7 @@ def _is_same(grid: Grid, other: Grid) -> bool:
 
 
 def _degrees(grid: Grid, row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    xs, ys = grid.transform * (column + 0.5, row + 0.5)
+    xs, ys = grid.transform * (column + 0.5, row + 0.5)  # type: ignore[operator]  # not in its annotations
     longitude, latitude = _transform(grid.crs, "EPSG:4326", xs, ys)
     return np.asarray(longitude, dtype=float), np.asarray(latitude, dtype=float)
 
@@ -407,7 +407,8 @@ def _transform(crs: Any, to: Any, xs: Sequence[float], ys: Sequence[float]) -> t
     if not len(xs):
         return [], []
     try:
-        return tuple(transform(crs, to, xs, ys)[:2])  # type: ignore[return-value]
+        there = transform(crs, to, xs, ys)
+        return there[0], there[1]
     except (*GDAL_ERRORS, CRSError):
         return [math.nan] * len(xs), [math.nan] * len(xs)
 

@@ -55,6 +55,7 @@ def test_from_layers_to_a_report_by_the_dock(play):
     assert "landslides" in found["results"][0] and "AUC" in found["results"][2] and "AUC" in found["results"][4]
     assert "map_sheet.pdf" in found["made"] and "validation.html" in found["made"]
     assert "Out of fold: AUC" in found["training_says"]
-    made = {layer["name"]: layer for layer in found["layers"] if layer["group"] == "Scarp: Region"}
-    assert {"Susceptibility", "Susceptibility zones", "Factor stack", "Windows"} <= set(made)
+    mine = [layer for layer in found["layers"] if layer["group"].startswith("Scarp: Region, ")]
+    made = {layer["name"].split(", Region, ")[0]: layer for layer in mine}
+    assert {"Susceptibility", "Susceptibility zones", "Factor stack: Slope gradient (degrees)", "Windows"} <= set(made)
     assert made["Susceptibility zones"]["renderer"] == "paletted"

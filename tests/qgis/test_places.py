@@ -23,7 +23,7 @@ from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QUrl
 from qgis.PyQt.QtWidgets import QAction, QMainWindow
 
-from scarp.algorithms.base.factor_styles import StackBand, complete, read_bands, shown_band, style_band
+from scarp.algorithms.base.factor_styles import StackBand, complete, plain_layer, read_bands, shown_band, style_band
 from scarp.algorithms.base.styles import DERIVED
 from scarp.gui import factor_layers, place_answers
 from scarp.gui.place_answers import PlaceAnswers, Question
@@ -308,8 +308,11 @@ def test_bands_of_a_foreign_file_are_read_with_care(project, tmp_path):
     path = write_stack(tmp_path / "s.tif", values.astype("float32"), factors, utm_grid(20, 30))
     with rasterio.open(path, "r+") as dataset:
         dataset.update_tags(2, classes="no table")
-    layer = add(project, path)
-    bands = [complete(layer.dataProvider(), band, layer.extent()) for band in read_bands(path)]
+    layer = plain_layer(str(path), "s")
+    before = sorted(tmp_path.iterdir())
+    bands = [complete(str(path), band) for band in read_bands(path)]
+    assert sorted(tmp_path.iterdir()) == before, "nothing is written beside a file of the user"
+    assert bands[0].ends == (5, 5) and bands[2].ends == (0, 1)
     assert bands[1].classes == {0: "0", 1: "1", 2: "2"}
     for band in bands:
         style_band(layer, band)
