@@ -17,7 +17,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source> Default: {value}.</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
         <translation>默认值：{value}。</translation>
     </message>
     <message>
@@ -27,7 +27,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source> When not given: {usual}.</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:chainwithcomparisons …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
         <translation>未给出时：{usual}。</translation>
     </message>
     <message>
@@ -56,18 +56,28 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>1 除以以 mm 为单位的阈值：0.0129 对应 77.5 mm，是论文对藏东南山地的取值。给出 TOPOGRAPHY 时，它用于没有其他 k 的土地。它优先于 SAFETY_FACTOR。</translation>
     </message>
     <message>
+        <source>1 hour</source>
+        <extracomment>algorithms/base/feedback.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>1 when all outputs and numbers are the same, else 0</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>所有输出和数值都相同时为 1，否则为 0</translation>
     </message>
     <message>
+        <source>1/10 mm</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>2 Train</source>
-        <extracomment>scarp:traincomparisonmodel, scarp:trainpcum</extracomment>
+        <extracomment>scarp:trainbestmodel, scarp:traincomparisonmodel, scarp:trainpcum</extracomment>
         <translation>2 训练</translation>
     </message>
     <message>
         <source>3 Map</source>
-        <extracomment>scarp:classifyzones, scarp:predictsusceptibility, scarp:rainfallwarning</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:classifyzones, scarp:exposurebyzone …</extracomment>
         <translation>3 制图</translation>
     </message>
     <message>
@@ -79,6 +89,26 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>5 Whole chain</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea</extracomment>
         <translation>5 完整流程</translation>
+    </message>
+    <message>
+        <source>5.1 From factors to zones</source>
+        <extracomment>scarp:factorstozones</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>5.2 From factors to a comparison of models</source>
+        <extracomment>scarp:chainwithcomparisons</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>5.3 Map of a new area with a trained model</source>
+        <extracomment>scarp:newarea</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>95 % interval</source>
+        <extracomment>gui/steps/kinds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>&lt;b&gt;Installed.&lt;/b&gt; torch {torch} on Python {python}, {size} GB, made {made}.</source>
@@ -141,9 +171,9 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>存放 wheel 文件的文件夹，无需网络</translation>
     </message>
     <message>
-        <source>A library cannot be loaded. On Windows the usual reason is that the Microsoft Visual C++ Redistributable (x64) is missing or old: install it from Microsoft and try again.</source>
+        <source>A library cannot be loaded. On Windows the usual reason is that the Microsoft Visual C++ Redistributable (x64) is missing or old: install it from Microsoft (https://aka.ms/vs/17/release/vc_redist.x64.exe; it needs an administrator) and try again. Nothing is downloaded twice.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation>有一个库无法加载。在 Windows 上，通常是因为缺少 Microsoft Visual C++ Redistributable (x64) 或其版本过旧：请从 Microsoft 安装后重试。</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>A library that Scarp needs</source>
@@ -161,13 +191,33 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>年份，或 2005-06-30 这样的日期，与 DATE_FIELD 一起使用：模型用此前的滑坡训练，用此日起的滑坡测试，所用土地相同。</translation>
     </message>
     <message>
+        <source>A3 landscape</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A3 portrait</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A4 landscape</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A4 portrait</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>AUC</source>
-        <extracomment>gui/training_charts.py</extracomment>
+        <extracomment>gui/steps/kinds.py, gui/training_charts.py</extracomment>
         <translation>AUC</translation>
     </message>
     <message>
         <source>AUC against stable cells of the labels alone, the easier question</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>只与标签的稳定像元相对照的 AUC，区分起来较容易</translation>
     </message>
     <message>
@@ -177,8 +227,13 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>AUC of slope alone on the same cells</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>相同像元上仅用坡度的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC of the cells of landslides against all other cells in units</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>AUC of the land held out: landslide cells against all other mapped land</source>
@@ -214,6 +269,16 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>AUC of the worst fold</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>最差一折的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC out of fold of the model that is kept: landslide cells against all other mapped land</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC to expect on such land: {n}.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>AUC to expect on this land; empty where none can be</source>
@@ -271,6 +336,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>Dask 调度器的地址，例如 tcp://10.0.0.1:8786，由其工作进程承担计算。所有栅格和输出必须位于各台机器以相同路径访问的存储上。留空则在本机计算；如何启动集群见 docs/cluster.md。</translation>
     </message>
     <message>
+        <source>Aggregate susceptibility</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>All numbers of the report as a table, with their intervals. The row verdict is 0 for usable, 1 for weak and 2 for do not use.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>报告中的全部数值及其区间，以表格给出。verdict 一行：0 表示可用，1 表示较弱，2 表示请勿使用。</translation>
@@ -299,6 +369,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>All steps are done, but the verdict is: {level}.</source>
         <extracomment>gui/steps/control.py</extracomment>
         <translation>所有步骤均已完成，但结论为：{level}。</translation>
+    </message>
+    <message>
+        <source>All {n} factors</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Alpha field</source>
@@ -395,6 +470,11 @@ On land that is new to the model nothing tells how good its map is. The log then
         <translation>按此计算机上 pip 的配置</translation>
     </message>
     <message>
+        <source>Asking the model about this place…</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Author</source>
         <extracomment>gui/details_dialog.py</extracomment>
         <translation>作者</translation>
@@ -403,6 +483,21 @@ On land that is new to the model nothing tells how good its map is. The log then
         <source>Automatic</source>
         <extracomment>processing_provider/settings.py</extracomment>
         <translation>自动</translation>
+    </message>
+    <message>
+        <source>Automatic: {values}.</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Back</source>
+        <extracomment>gui/manual.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Bars: what each factor takes from the log odds or adds to them, against typical land of this map; in all {total}.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Baselines</source>
@@ -460,6 +555,17 @@ On land that is new to the model nothing tells how good its map is. The log then
         <translation>沿用以往运行的分界值</translation>
     </message>
     <message>
+        <source>Breaks of zones</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Brings a susceptibility map to polygons: slope units, municipalities, catchments. Each gets mean, maximum, share of its area above a threshold, number of landslides, uncertainty and zone.
+With LANDSLIDES, units are judged beside cells on the same land: how well the mean of a unit tells units with landslides from those without. Such numbers depend on the size of the units (the modifiable areal unit problem); log and report state by how much.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Buffer around the test area (m)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>测试区周围的缓冲带（m）</translation>
@@ -485,13 +591,28 @@ On land that is new to the model nothing tells how good its map is. The log then
         <translation>计算安全系数</translation>
     </message>
     <message>
+        <source>Build slope units</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Buildings</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>By a model that did not see this land: {n}.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>CSV (*.csv)</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:buildsafetyfactor, scarp:chainwithcomparisons …</extracomment>
         <translation>CSV (*.csv)</translation>
     </message>
     <message>
         <source>Calibrate to a probability</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>校准为概率</translation>
     </message>
     <message>
@@ -575,6 +696,11 @@ On land that is new to the model nothing tells how good its map is. The log then
         <translation>检查每个库能否工作</translation>
     </message>
     <message>
+        <source>Check that this Python loads it</source>
+        <extracomment>environment/install.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Check the data</source>
         <extracomment>gui/steps/texts.py</extracomment>
         <translation>检查数据</translation>
@@ -604,6 +730,16 @@ It never stops at the first problem, and changes nothing.</source>
         <translation>选择此计算机上的另一个 Python，版本 3.9 到 3.14</translation>
     </message>
     <message>
+        <source>Choose for me</source>
+        <extracomment>gui/steps/kinds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose for me: PCUM, logistic regression, GAM, random forest and gradient boosting are trained on the same blocks, and the simplest of those that cannot be told apart from the best is kept. It takes several times as long.</source>
+        <extracomment>gui/steps/kinds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Choose the executable of a Python</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>选择 Python 的可执行文件</translation>
@@ -629,6 +765,11 @@ It never stops at the first problem, and changes nothing.</source>
         <translation>请选择“{entry}”：它把缺少的内容安装在 QGIS 之外，不改动 QGIS 自己的软件包。</translation>
     </message>
     <message>
+        <source>Circular variance of the aspect up to which a unit counts as homogeneous and is not split: 0 if all cells face one way, 1 if they face every way alike. Automatic: chosen as MIN_AREA is.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Classes of an earlier stack</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>沿用以往因子栈的类别</translation>
@@ -639,9 +780,19 @@ It never stops at the first problem, and changes nothing.</source>
         <translation>划分易发性分区</translation>
     </message>
     <message>
+        <source>Click on the map: its value and zone, the factors behind it, and the training land like it.</source>
+        <extracomment>gui/place_tool.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Climate zones</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <extracomment>gui/demo_project.py, scarp:buildsafetyfactor, scarp:chainwithcomparisons …</extracomment>
         <translation>气候分区</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <extracomment>gui/manual.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Cohen&apos;s kappa</source>
@@ -698,7 +849,7 @@ A map looks better on the landslides it was trained on. Give the training window
     </message>
     <message>
         <source>Comparison report</source>
-        <extracomment>scarp:chainwithcomparisons</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>比较报告</translation>
     </message>
     <message>
@@ -723,6 +874,17 @@ METHOD=infinite_slope 计算沿平行于地表的平面滑动的一层土体的�
         <source>Copy</source>
         <extracomment>gui/diagnostics_dialog.py</extracomment>
         <translation>复制</translation>
+    </message>
+    <message>
+        <source>Count a polygon in</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Counts what lies in each susceptibility zone: number of buildings, their area, length of roads, and number, length or area of any other layer; with REGIONS for each municipality as well.
+Areas and lengths are exact and in metres on the ground, whatever the coordinate system. Layers in another one are transformed. Exposure says what stands in a zone, not what a landslide would do to it.</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Create demo data</source>
@@ -753,6 +915,11 @@ METHOD=infinite_slope 计算沿平行于地表的平面滑动的一层土体的�
         <source>Cross-validate</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>交叉验证</translation>
+    </message>
+    <message>
+        <source>Cross-validation report</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Cuts a susceptibility map into zones, normally five: very low, low, medium, high, very high.
@@ -812,6 +979,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>删除 {folder} 中的 Scarp 环境？此后 Scarp 将不能使用它。其他内容都不会删除。</translation>
     </message>
     <message>
+        <source>Demo data</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Demo folder</source>
         <extracomment>scarp:createdemodata</extracomment>
         <translation>演示文件夹</translation>
@@ -847,23 +1019,40 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>相异度与预期 AUC</translation>
     </message>
     <message>
+        <source>Dissimilarity {index}, above {threshold}: outside the area of applicability. Do not rely on it.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Dissimilarity {index}, at most {threshold}: in the area of applicability.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Distance of stable points (m)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>稳定点的距离（m）</translation>
     </message>
     <message>
+        <source>Divides the land of a DEM into slope units: hillsides between ridges and streams that face one way. They are the mapping units of many susceptibility maps, since a landslide stays on its hillside.
+Half-basins on the left and right of streams are split along smaller and smaller streams until their aspect is homogeneous (after Alvioli et al. 2016, 2020). Without settings, those are chosen whose units are homogeneous and differ most from their neighbours. The units cover all cells with data, without gaps and overlaps. Flat land and lakes are units of their own.
+Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Document details</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>文档信息</translation>
     </message>
     <message>
         <source>Document details (*.json)</source>
-        <extracomment>gui/details_dialog.py, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>gui/details_dialog.py, scarp:aggregatesusceptibility, scarp:chainwithcomparisons …</extracomment>
         <translation>文档信息 (*.json)</translation>
     </message>
     <message>
         <source>Document details…</source>
-        <extracomment>gui/menu.py</extracomment>
+        <extracomment>gui/menu.py, gui/steps/dock.py</extracomment>
         <translation>文档信息…</translation>
     </message>
     <message>
@@ -902,6 +1091,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>随机失活（Dropout）</translation>
     </message>
     <message>
+        <source>E</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>EMA decay of weights</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>权重的 EMA 衰减系数</translation>
@@ -922,6 +1116,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>土体与其中根系的有效黏聚力之和，单位为 kPa。可填一个数、一个范围或按类别的表格。</translation>
     </message>
     <message>
+        <source>Elevation</source>
+        <extracomment>gui/demo_project.py, scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Elevation for the relief</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>晕渲所用高程</translation>
@@ -940,6 +1139,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <source>Elevations on the grid of REFERENCE. Where neither the stack nor CONTRIBUTING_AREA has the contributing area, water is led over them, which needs the package pyflwdir.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>位于 REFERENCE 的格网上的高程。因子栈和 CONTRIBUTING_AREA 都没有给出汇水面积时，由高程推算水流路径，这需要软件包 pyflwdir。</translation>
+    </message>
+    <message>
+        <source>Elevations, on a grid in metres or degrees. Nodata belongs to no unit; water leaves the land there and at the border. Take a DEM that reaches one ridge beyond the land to map: units at its border are cut off.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Ensemble</source>
@@ -971,9 +1175,34 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>评价子集</translation>
     </message>
     <message>
+        <source>Explain a place</source>
+        <extracomment>gui/menu.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Explain susceptibility</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>解释易发性</translation>
+    </message>
+    <message>
+        <source>Explanation report</source>
+        <extracomment>scarp:explainsusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Exposure</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Exposure by zone</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Exposure table</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Extra factors, categorical</source>
@@ -1041,6 +1270,26 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>其他地区的因子栈，用所有地区同时训练，需要 PRESET=recommended。坐标参考系、范围和像元大小可以不同。各地区须有 STACK 的因子；类别按标签匹配，一个地区可以有其他地区没有的类别。OUTPUT_OUT_OF_FOLD 和 OUTPUT_WINDOWS 为 STACK 的结果；报告给出每个地区的 AUC。</translation>
     </message>
     <message>
+        <source>Factor stacks of more areas, to train on all of them at once. CRS, extent and cell size may differ. They need the factors of STACK; classes are matched by label. OUTPUT_OUT_OF_FOLD and OUTPUT_WINDOWS are those of STACK.</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Factors</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Factors, the strongest first</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Factors, {about}</source>
+        <extracomment>gui/factor_layers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Failed</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>失败</translation>
@@ -1057,7 +1306,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Faults</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>断层</translation>
     </message>
     <message>
@@ -1111,6 +1360,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>存放各面地震烈度的字段。仅面图层需要。</translation>
     </message>
     <message>
+        <source>Field with the kind of each, such as its use, for rows of their own in the table.</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Field with the millimetres. Needed for station points only.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>存放毫米值的字段。仅站点需要。</translation>
@@ -1119,6 +1373,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Field with the name of each region. Without it they are numbered.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:crossvalidate …</extracomment>
         <translation>存放各区域名称的字段。不给出时以编号表示。</translation>
+    </message>
+    <message>
+        <source>Field with the name of each unit, for table and report. Without it they are numbered.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Field with the rock type of each polygon. Needed for polygons only.</source>
@@ -1152,7 +1411,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>File with title, author, organisation, logo, purpose, data sources and limits for the documents, for batches and scripts. What it leaves out, or all without a file, is that of the project and of Plugins &gt; Scarp &gt; Document details…, which also writes such files.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>存放文档的标题、作者、单位、徽标、用途、数据来源和使用限制的文件，用于批处理和脚本。其中没有的项，或没有文件时的全部各项，取自项目和“插件 &gt; Scarp &gt; 文档信息…”，后者也可写出这样的文件。</translation>
     </message>
     <message>
@@ -1286,6 +1545,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>由 DEM 得到的更多因子。direction：北向度和东向度；curvature：切向曲率和曲率；position（地形位置）、relief（地形起伏度）、mean_slope（平均坡度）、roughness（粗糙度）、mean_curvature（平均曲率）：各在自像元向外 50、100、200、400 和 800 m 的窗口内计算；flow：汇水面积、湿度指数和距河道的高差，需要 pyflwdir 库。none 只保留论文的三个因子。</translation>
     </message>
     <message>
+        <source>Further layers, such as schools, power lines or fields: points are counted, of lines the length, of polygons number and area are measured.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Further models, whose maps are averaged with that of the first.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>其他模型，其图与第一个模型的图取平均。</translation>
@@ -1304,6 +1568,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Further rasters that are added to RAIN, for daily rain: one day as RAIN, the other six here. Cells without data in one of them are not assessed.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>与 RAIN 相加的其他栅格，用于逐日降雨：一天作为 RAIN，其余六天放在这里。其中任何一幅没有数据的像元不作评价。</translation>
+    </message>
+    <message>
+        <source>GPU of an Apple computer</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Generates a synthetic mountain area whose landslides follow a known probability, to try Scarp on and to see how close a trained model comes to the truth.
@@ -1326,6 +1595,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it. The verdict is that of the map, and do not use where zones are closer together than the noise of the model.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>分区编号的 GeoTIFF，从 1（极低）开始；0 为无数据。名称和颜色已写入其中。结论沿用易发性图的结论；若各分区之间的差距小于模型的噪声，则为“请勿使用”。</translation>
+    </message>
+    <message>
+        <source>GeoTIFF on the grid of the DEM with the id of the unit of each cell; 0 is no data.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>GeoTIFF with R7 in millimetres.</source>
@@ -1389,7 +1663,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>HTML (*.html)</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>HTML (*.html)</translation>
     </message>
     <message>
@@ -1418,6 +1692,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>岩性、地貌等类别以何种方式输入网络。one_hot：每个类别一个通道。codes：将代码作为数字，与论文一致，尽管类别 4 并不是类别 2 的两倍。</translation>
     </message>
     <message>
+        <source>How do you want to start? The menu Plugins &gt; Scarp has all of this, too.</source>
+        <extracomment>gui/start.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>抽取多少个区块，其中一半含有滑坡。越多则区间越窄，耗时越长。</translation>
@@ -1431,6 +1710,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>How often blocks of land are resampled and stable points drawn, for intervals and tests.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>对区块重抽样以及抽取稳定点的次数，用于区间和检验。</translation>
+    </message>
+    <message>
+        <source>How often blocks of land are resampled for the intervals.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>How often each cell is computed with part of the network switched off at random (Monte Carlo dropout). The spread shows how certain the model is. 0: none; 20 is a reasonable number and takes 20 times as long.</source>
@@ -1618,6 +1902,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>正在安装；QGIS 窗口底部的进度条显示进度。安装完成后请重新打开此步骤。</translation>
     </message>
     <message>
+        <source>It is open as this layer of the project: {layers}.</source>
+        <extracomment>algorithms/base/open_layers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>It was made with Python {old}; QGIS now runs on Python {new}.</source>
         <extracomment>environment/private.py</extracomment>
         <translation>它是用 Python {old} 创建的；QGIS 现在使用 Python {new}。</translation>
@@ -1628,9 +1917,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>找不到它的 Python：QGIS 已升级或移除，或该文件夹已被移动。</translation>
     </message>
     <message>
+        <source>Kind of buildings</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Kind of model</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:traincomparisonmodel</extracomment>
         <translation>模型类型</translation>
+    </message>
+    <message>
+        <source>Kind of roads</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Kinds side by side</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Knots of the curves</source>
@@ -1638,9 +1942,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>曲线节点数</translation>
     </message>
     <message>
+        <source>Known stable land</source>
+        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Labels of more areas</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>其他地区的标签</translation>
+    </message>
+    <message>
+        <source>Land less steep than this, in degrees, over MIN_AREA or more is a unit of flat land. 0: none is.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Land that drains through a cell, in square metres, the cell itself included, on the grid of REFERENCE; flow accumulation of SAGA or GRASS. Without it the band contributing_area of the stack is used (TERRAIN with flow), else the DEM.</source>
@@ -1649,7 +1963,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Landform</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>地貌</translation>
     </message>
     <message>
@@ -1673,24 +1987,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>滑坡面的计数方式</translation>
     </message>
     <message>
-        <source>Landslide susceptibility of a new area, with a trained model</source>
-        <extracomment>scarp:newarea</extracomment>
-        <translation>用训练好的模型预测新地区的滑坡易发性</translation>
-    </message>
-    <message>
         <source>Landslide susceptibility of the district of …</source>
         <extracomment>gui/details_dialog.py</extracomment>
         <translation>县域滑坡易发性图：…</translation>
-    </message>
-    <message>
-        <source>Landslide susceptibility, beside comparison models</source>
-        <extracomment>scarp:chainwithcomparisons</extracomment>
-        <translation>滑坡易发性：与对比模型并列</translation>
-    </message>
-    <message>
-        <source>Landslide susceptibility, from factors to zones</source>
-        <extracomment>scarp:factorstozones</extracomment>
-        <translation>滑坡易发性：从因子到分区</translation>
     </message>
     <message>
         <source>Landslide warning</source>
@@ -1699,8 +1998,23 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Landslides</source>
-        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:classifyzones …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
         <translation>滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides of the training</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Largest area (m²)</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Largest area of a unit in m²: larger ones are split even where they face one way, as far as streams allow. Without it only ASPECT_VARIANCE decides. Flat land is not split.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Layer of windows that a training wrote, with the field subset. They count for all maps.</source>
@@ -1733,19 +2047,29 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>地质断层线，如有可能请延伸到 DEM 边界以外。</translation>
     </message>
     <message>
+        <source>Lines, whose length in each zone is measured.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Lines. Extend the layer beyond the DEM by the search radius to avoid edge effects.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>线。请使该图层超出 DEM 一个搜索半径，以避免边缘效应。</translation>
     </message>
     <message>
         <source>Lithology</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>岩性</translation>
     </message>
     <message>
         <source>Lithology field</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>岩性字段</translation>
+    </message>
+    <message>
+        <source>Load the demo project</source>
+        <extracomment>gui/menu.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Log</source>
@@ -1813,6 +2137,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“预测易发性”得到的图，或任何数值越大越易发的栅格。</translation>
     </message>
     <message>
+        <source>Map from &quot;Predict susceptibility&quot;, or any raster in which more means more susceptible. For a test of a model that all landslides trained, give its out-of-fold map.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Map sheet</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>图幅</translation>
@@ -1878,14 +2207,34 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>每年的毫米数：可以是栅格，较粗的栅格（1 km）会插值到格网上；也可以是气象站点，对站点进行插值。</translation>
     </message>
     <message>
+        <source>Model</source>
+        <extracomment>gui/steps/kinds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Model:</source>
+        <extracomment>gui/steps/kinds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Models and histories</source>
         <extracomment>gui/training_page.py</extracomment>
         <translation>模型和训练历史</translation>
     </message>
     <message>
+        <source>Models trained last</source>
+        <extracomment>gui/recent_models.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Monotone curves</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>单调曲线</translation>
+    </message>
+    <message>
+        <source>Moran&apos;s I of the mean aspect of neighbouring units; low where neighbours face other ways</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>More layers</source>
@@ -1903,9 +2252,34 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>相加的其他降雨（mm）</translation>
     </message>
     <message>
+        <source>More susceptible than {n} % of the map.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>More that is exposed</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Moved inputs</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>已移动的输入</translation>
+    </message>
+    <message>
+        <source>N</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NE</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NVIDIA GPU</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>NVIDIA graphics card, CUDA 12.6</source>
@@ -1923,9 +2297,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>NVIDIA 显卡，CUDA 13.0</translation>
     </message>
     <message>
+        <source>NW</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Name</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>名称</translation>
+    </message>
+    <message>
+        <source>Name field</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Name of the region for a column of the zone table. Empty: the one that the map states, if any.</source>
@@ -1983,6 +2367,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>没有找到 Python。请从 python.org 安装，并用“其他…”选择它。</translation>
     </message>
     <message>
+        <source>No model was trained yet</source>
+        <extracomment>gui/recent_models.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>No program on this computer opens {file}.</source>
         <extracomment>gui/steps/dock.py</extracomment>
         <translation>本计算机上没有可打开 {file} 的程序。</translation>
@@ -2001,6 +2390,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>No values.</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>没有数值。</translation>
+    </message>
+    <message>
+        <source>No zones of this map were found.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Not everything could be deleted: {reason}. Close other QGIS windows and try again.</source>
@@ -2049,7 +2443,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Numbers: </source>
-        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
         <translation>数值结果：</translation>
     </message>
     <message>
@@ -2059,7 +2453,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>OUTPUTS</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
         <translation>输出</translation>
     </message>
     <message>
@@ -2071,6 +2465,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Office or company</source>
         <extracomment>gui/details_dialog.py</extracomment>
         <translation>机关或公司</translation>
+    </message>
+    <message>
+        <source>One .safetensors file with the model that is kept, its factors, settings and metrics, and the numbers of the kinds that were tried.</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>One .safetensors file with the model, its factors, settings and metrics. It holds no program code, whatever the kind.</source>
@@ -2103,9 +2502,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>包含表格和图的单个文件，可用任意浏览器打开、打印或用电子邮件发送。</translation>
     </message>
     <message>
-        <source>One file with the verdict on the map, tables and figures, to open in any browser, print or send by e-mail. With WINDOWS it begins with the numbers of the test windows.</source>
+        <source>One file with the verdict on the map, tables and figures, to open in any browser, print or send by e-mail. With WINDOWS it begins with the numbers of the test windows. With BUILDINGS, ROADS or EXPOSURE it says how many of them lie in the zones of the map.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>一个文件，含对图的结论、表格和图件，可用任何浏览器打开、打印或通过电子邮件发送。给出 WINDOWS 时，以测试窗口的数值开头。</translation>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>One file with units by zone, the most susceptible ones, AUC by unit and by cell and by squares of other sizes, to open in any browser, print or send by e-mail.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>One line per input, such as STACK=/data/factors.tif, for inputs that were moved, or that were temporary layers and have been saved since. Files beside the record are found by their name.</source>
@@ -2116,6 +2520,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>One name a raster, in their order, for report and tables. Rasters with the same name are pieces of one map, such as the maps of five regions. Empty: the names of the layers.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>按顺序为每幅栅格给出一个名称，用于报告和表格。名称相同的栅格是同一幅图的各个部分，例如五个区域的图。留空：使用图层名称。</translation>
+    </message>
+    <message>
+        <source>One row a kind: AUC out of fold with its interval, against stable land and of the fit, and how far it is behind the best, with the paired interval.</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>One row a region with the main numbers of each map, then the whole, the mean and the worst region.</source>
@@ -2158,6 +2567,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>在浏览器中打开此次训练的报告</translation>
     </message>
     <message>
+        <source>Open the tutorial</source>
+        <extracomment>gui/menu.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Open…</source>
         <extracomment>gui/training_page.py</extracomment>
         <translation>打开…</translation>
@@ -2179,8 +2593,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Out-of-fold map</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>折外预测图</translation>
+    </message>
+    <message>
+        <source>Out-of-fold map: GeoTIFF with the susceptibility of each cell by the model of the fold that did not see its block. Give it to &quot;Validate with points&quot; as OUT_OF_FOLD: all landslides train the model, so its own map would show a fit. Not for maps to use: seams between blocks are differences of the models. It takes as long as a map.</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Out-of-fold map: GeoTIFF with the susceptibility of each cell by the model of the fold that did not see its block. Give it to &quot;Validate with points&quot; as OUT_OF_FOLD: all landslides train the model, so its own map would show a fit. Not for maps to use: seams between blocks are differences of the models. It takes as long as a map; a training on windows has none.</source>
@@ -2199,8 +2618,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>PARAMETERS</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
         <translation>参数</translation>
+    </message>
+    <message>
+        <source>PCUM</source>
+        <extracomment>gui/steps/kinds.py, gui/steps/texts.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>PCUM, or one of the models to compare it with; see &quot;Train PCUM&quot; and &quot;Train comparison model&quot;.</source>
@@ -2248,6 +2672,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>峰值系数（beta）</translation>
     </message>
     <message>
+        <source>Per cent: the share of the land of this map with lower values, or of this class.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Per cent: the share of the training land with lower values, or of this class.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and landslide_share (which takes 1, 4, 15, 30, 50 if this is not changed). There are as many zones as numbers; equal_interval and natural_breaks use only their count.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>从最不易发到最易发各分区的百分比，合计 100，用于 area_shares 和 landslide_share（不更改时后者取 1、4、15、30、50）。数字的个数就是分区数；equal_interval 和 natural_breaks 只使用这个个数。</translation>
@@ -2283,14 +2717,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>插件 &gt; Scarp &gt; 安装 Scarp 所需组件…</translation>
     </message>
     <message>
-        <source>Points known to be stable, for recall and kappa. Without them they are drawn at random.</source>
+        <source>Points known to be stable, or polygons of such land, such as slopes that were visited. With them only their cells are stable examples, 0, and all other mapped land becomes 255. Without them all mapped land away from landslides counts as stable. Points drawn at random add nothing: leave them out.</source>
+        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Points known to be stable, or polygons of which all cells are, for recall and kappa. Without them stable points are drawn at random.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>已知稳定的点，用于召回率和 kappa。不给出时随机抽取。</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Points that the main numbers are computed from: all, or those in train, validation or test windows. The report has all of them whenever WINDOWS is given.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>计算主要数值所用的点：全部（all），或训练（train）、验证（validation）、测试（test）窗口中的点。只要给出 WINDOWS，报告就包含全部这些数值。</translation>
+    </message>
+    <message>
+        <source>Points, which are counted, or polygons, whose area is measured as well.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Polygons for which all numbers are given separately.</source>
@@ -2318,6 +2762,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>区块的面，含所属的折；或窗口的面，含 subset（train、validation、test）、kind（landslide、stable）和滑坡像元占比。给出窗口时，“用点数据验证”只用测试窗口评价。</translation>
     </message>
     <message>
+        <source>Polygons of the blocks, with their fold.</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>逐一留出的面：每个面为一折，代替 FOLDS。BLOCK 用于在其余土地中划分验证区块。所有区域以外的土地参与每个模型的训练，在 OUTPUT 中为无数据。</translation>
@@ -2338,6 +2787,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>面，以字段给出各自的 alpha、beta 和雨日数。分区中没有值之处以及所有分区以外，使用上面的数值。</translation>
     </message>
     <message>
+        <source>Polygons with id, kind (slope or flat), area_m2, mean slope and mean aspect in degrees, circular variance of the aspect (0 one way, 1 all ways) and mean elevation in metres.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Polygons with subset (train, validation, test), kind (landslide, stable) and share of landslide cells: the windows of networks, the blocks of the other kinds. &quot;Validate with points&quot; reads it to evaluate on the test area only.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
         <translation>面，含 subset（train、validation、test）、kind（landslide、stable）和滑坡像元占比：网络为其窗口，其他模型为其区块。“用点数据验证”读取它，以便只用测试区评价。</translation>
@@ -2346,6 +2800,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Polygons, districts for instance, for each of which the table has the areas.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>面，例如行政区，表格会分别给出其面积。</translation>
+    </message>
+    <message>
+        <source>Polygons, municipalities for instance, for each of which the table has rows of its own. A cell belongs to the region in which its centre lies.</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Polygons, such as those of &quot;Build slope units&quot;. They may overlap. A cell belongs to the units that hold its centre; a unit without any has the cell of a point inside it.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Polygons; cells outside are ignored. Default: the whole stack.</source>
@@ -2366,6 +2830,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Port</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>端口</translation>
+    </message>
+    <message>
+        <source>Precipitation</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Precipitation field</source>
@@ -2523,6 +2992,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>MORE_STACKS 各地区的降雨指数或稳定系数，次序不限，有则给出。</translation>
     </message>
     <message>
+        <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack. PCUM alone learns with it.</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack. PCUM learns with it; for every kind it is judged alone, as a baseline. With PHYSICS=stability land without labels is used too. Of blocks that are held out nothing is used; of a region (REGIONS) that is held out the factors are, as those of TARGET in the training, and not its labels: the test is then of a map that was made for that region.</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>降雨指数或稳定系数，由“计算安全系数”或其他程序得到，位于因子栈的格网上。PCUM 用它学习；对每种模型，都将它单独作为基线评价。PHYSICS=stability 时也使用没有标签的土地。留出的区块完全不使用；留出的区域（REGIONS）则使用其因子，与训练中 TARGET 的因子一样，但不使用其标签：因此测试的是为该区域制作的图。</translation>
@@ -2623,9 +3097,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“划分易发性分区”得到的栅格，用于各分区滑坡与面积的统计表。</translation>
     </message>
     <message>
+        <source>Raster from &quot;Classify zones&quot;, or any raster of zones numbered from 1, the least susceptible.</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Raster of millimetres per year. It is a factor, and the rain index is computed from it.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>年降水毫米数的栅格。它既是一个因子，也用于计算降雨指数。</translation>
+    </message>
+    <message>
+        <source>Raster of slope units</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Raster on the grid of the map, such as its standard error. Units get its mean.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Raster that &quot;Train PCUM&quot; wrote as OUTPUT_OUT_OF_FOLD with the model that made the map. All numbers, zones and points then have its values: of each cell by a model that did not see its land. The map itself is judged beside it in one line, as a fit.</source>
@@ -2684,13 +3173,18 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Regions</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>区域</translation>
     </message>
     <message>
         <source>Regions to leave out</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>逐一留出的区域</translation>
+    </message>
+    <message>
+        <source>Relief</source>
+        <extracomment>algorithms/base/styles.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Remove</source>
@@ -2739,7 +3233,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Repeats</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:explainsusceptibility …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>重复次数</translation>
     </message>
     <message>
@@ -2758,18 +3252,23 @@ Scarp 的每个输出旁都有其运行记录，即以 .run.json 结尾的文件
     </message>
     <message>
         <source>Report</source>
-        <extracomment>gui/steps/texts.py, gui/training_page.py, scarp:chainwithcomparisons …</extracomment>
+        <extracomment>gui/steps/texts.py, gui/training_page.py, scarp:aggregatesusceptibility</extracomment>
         <translation>报告</translation>
     </message>
     <message>
         <source>Report for Word</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>Word 报告</translation>
     </message>
     <message>
         <source>Report on the factors</source>
-        <extracomment>scarp:newarea</extracomment>
+        <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
         <translation>因子检查报告</translation>
+    </message>
+    <message>
+        <source>Report on the new land</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Reports, Word documents and map sheets that are made from now on have these details. Title, purpose, data sources and limits are stored in the project; author, organisation and logo hold for all projects.</source>
@@ -2807,8 +3306,13 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Rivers</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>河流</translation>
+    </message>
+    <message>
+        <source>Roads</source>
+        <extracomment>gui/demo_project.py, scarp:chainwithcomparisons, scarp:exposurebyzone …</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Rock types: polygons, or a raster of class numbers.</source>
@@ -2866,6 +3370,21 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>一次运行完整流程：因子栈、滑坡标签、降雨指数、PCUM 训练、易发性图、五级分区，以及带报告的验证。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。此处未显示的设置取默认值；如需更改，请逐步运行各算法。使用易发性图之前请阅读报告：其中每一处都由没有见过它的模型来评价。</translation>
     </message>
     <message>
+        <source>S</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>SE</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>SW</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Safe below this susceptibility</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>低于此易发性视为安全</translation>
@@ -2912,7 +3431,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Scarp</source>
-        <extracomment>gui/steps/dock.py</extracomment>
+        <extracomment>gui/demo_project.py, gui/start.py, gui/steps/dock.py</extracomment>
         <translation>Scarp</translation>
     </message>
     <message>
@@ -2951,6 +3470,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>Scarp：自动设置</translation>
     </message>
     <message>
+        <source>Scarp: colours of the factors</source>
+        <extracomment>gui/factor_layers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Scarp: diagnostics</source>
         <extracomment>gui/diagnostics_dialog.py</extracomment>
         <translation>Scarp：诊断信息</translation>
@@ -2971,24 +3495,34 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>Scarp：安装库</translation>
     </message>
     <message>
+        <source>Scarp: manual</source>
+        <extracomment>gui/manual.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Scarp: place</source>
+        <extracomment>gui/place_tool.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Scarp: remove libraries</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>Scarp：移除库</translation>
     </message>
     <message>
-        <source>Scarp: {region}</source>
+        <source>Scarp: {area}, {time}, {step}</source>
+        <extracomment>algorithms/base/styles.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Scarp: {region}, {date}</source>
         <extracomment>gui/steps/loading.py</extracomment>
-        <translation>Scarp：{region}</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Scarp: {step}, {file}, {time}</source>
+        <source>Scarp: {time}, {step}</source>
         <extracomment>algorithms/base/styles.py</extracomment>
-        <translation>Scarp：{step}，{file}，{time}</translation>
-    </message>
-    <message>
-        <source>Scarp: {step}, {time}</source>
-        <extracomment>algorithms/base/styles.py</extracomment>
-        <translation>Scarp：{step}，{time}</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Search radius for faults (m)</source>
@@ -3002,18 +3536,28 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Seed</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:createdemodata …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>随机种子</translation>
     </message>
     <message>
         <source>Seismic intensity</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>地震烈度</translation>
     </message>
     <message>
         <source>Seismic intensity field</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>地震烈度字段</translation>
+    </message>
+    <message>
+        <source>Select a factor stack in the layer panel first.</source>
+        <extracomment>gui/factor_layers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Settlements</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Severe from this susceptibility on</source>
@@ -3074,6 +3618,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Shares of the zones (%)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>各分区的占比（%）</translation>
+    </message>
+    <message>
+        <source>Show every factor</source>
+        <extracomment>gui/menu.py, gui/steps/dock.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Show the curves of a model or history file</source>
@@ -3140,6 +3689,16 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>坡度，单位为度。不给出时使用因子栈的 slope 波段，否则使用 DEM 的坡度。</translation>
     </message>
     <message>
+        <source>Slope of flat land (degrees)</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Slope units</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Slopes below it are only on watch when the threshold is exceeded, those from it on get a warning. 0.15 as in the paper.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>超过阈值时，易发性低于此值的坡体只作关注，达到此值的发出预警。0.15 与论文一致。</translation>
@@ -3155,14 +3714,19 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>超过阈值时，易发性达到此值的坡体发出严重预警。取 0.5，论文从该值起将像元算作滑坡。</translation>
     </message>
     <message>
+        <source>Smallest area (m²)</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Smallest area of a slope unit in m²; smaller pieces join the neighbour that faces the same way. Automatic: the area between 25,000 and 400,000 m², with 64 cells or more, at which units are homogeneous and neighbours differ most.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Split</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
         <translation>数据集划分</translation>
-    </message>
-    <message>
-        <source>Stable points</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>稳定点</translation>
     </message>
     <message>
         <source>Stable points are drawn at least this far from every landslide. They serve recall, kappa and the second AUC; the main AUC takes all other land. Automatic: as far as the radius or ring of the labels reaches that the map&apos;s model learned from, where the run records lead to them; at least two cells.</source>
@@ -3170,14 +3734,24 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>稳定点与每处滑坡至少相距此值。它们用于召回率、kappa 和第二个 AUC；主 AUC 采用其余全部土地。自动：取易发性图的模型学习所用标签的半径或环带所及的距离，前提是运行记录能够追溯到这些标签；至少为两个像元。</translation>
     </message>
     <message>
+        <source>Standard error {n}.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Start of the random draw; the same seed gives the same report.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>随机抽取的起点；相同的种子得到相同的报告。</translation>
     </message>
     <message>
         <source>Start of the random draws; the same seed gives the same report.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>随机抽取的起点；相同的种子得到相同的报告。</translation>
+    </message>
+    <message>
+        <source>Start with my data</source>
+        <extracomment>gui/menu.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Started</source>
@@ -3261,7 +3835,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Study area</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>研究区</translation>
     </message>
     <message>
@@ -3271,13 +3845,18 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Susceptibility</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:classifyzones …</extracomment>
         <translation>易发性</translation>
     </message>
     <message>
         <source>Susceptibility and uncertainty</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>易发性与不确定性</translation>
+    </message>
+    <message>
+        <source>Susceptibility by unit</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Susceptibility maps</source>
@@ -3315,9 +3894,24 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>各折表</translation>
     </message>
     <message>
+        <source>Table of units</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Table with a row for each layer, kind, region and zone: number of points or polygons, length in m, area in m², and the share of the layer in that region. The region all is the whole map; zone 0 is land of the map without a zone.</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Takes:</source>
         <extracomment>gui/steps/page.py</extracomment>
         <translation>使用：</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Temperature field</source>
@@ -3435,6 +4029,16 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>各因子的曲线尚未拟合完毕。</translation>
     </message>
     <message>
+        <source>The demo area is being made; it takes a few seconds.</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The demo project could not be made in {folder}: {reason}</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The dialog of {title} is shown without Scarp&apos;s additions: {reason}</source>
         <extracomment>gui/algorithm_dialog.py</extracomment>
         <translation>{title} 的对话框未能显示 Scarp 附加的内容：{reason}</translation>
@@ -3443,6 +4047,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>The disk is full. Make room, or choose a folder on another disk, and try again.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>磁盘已满。请腾出空间，或选择另一磁盘上的文件夹，然后重试。</translation>
+    </message>
+    <message>
+        <source>The environment is fitted to the new Python. Its libraries stay.</source>
+        <extracomment>environment/install.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The environment was made for another version of Scarp.</source>
@@ -3458,6 +4067,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>The existing environment was created with another Python and is removed.</source>
         <extracomment>environment/install.py</extracomment>
         <translation>现有的环境是用另一个 Python 创建的，将被移除。</translation>
+    </message>
+    <message>
+        <source>The factors of {file} could not be shown: {error}</source>
+        <extracomment>gui/factor_layers.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The field &quot;{field}&quot; of the layer &quot;{layer}&quot; for {parameter} holds binary data. Choose another field.</source>
@@ -3515,6 +4129,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>滑坡编录，用于 METHOD 为 landslide_share 时。</translation>
     </message>
     <message>
+        <source>The inventory, points or polygons, for the number in each unit and the AUC. A landslide belongs to the unit of its cell, a polygon to that of a point well inside it.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The inventory: points or polygons, in any coordinate reference system.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>滑坡编录：点或面，可用任意坐标参考系。</translation>
@@ -3560,13 +4179,18 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>原因见 QGIS 的日志。</translation>
     </message>
     <message>
+        <source>The map has no value here.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The map of zones as PDF on one sheet of SHEET, at a round scale, with relief, landslides, borders of the regions, grid, legend, north arrow, zone table and document details, drawn by QGIS&apos;s layout engine. Only made on request.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>一张 SHEET 规格图幅的分区图 PDF，比例尺取整，含晕渲、滑坡、区域边界、坐标格网、图例、指北针、分区表和文档信息，由 QGIS 的打印布局引擎绘制。仅在要求时生成。</translation>
     </message>
     <message>
         <source>The map then says what share of cells like this one are landslide cells in the inventory, so its values are small. It is no probability per year. For this, the blocks for training and validation are divided into five folds, and five more models are trained, each without one of them: training takes about six times as long. The order of the cells, and so the AUC, stays. Needs SPLIT=spatial_blocks.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>此时图中数值表示与该像元同类的像元中编录滑坡像元的占比，因此数值较小。它不是每年的概率。为此，训练和验证区块划分为五折，再训练五个模型，每个模型留出其中一折：训练耗时约为六倍。像元的次序不变，因此 AUC 也不变。需要 SPLIT=spatial_blocks。</translation>
     </message>
     <message>
@@ -3605,6 +4229,21 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>pip 的输出显示在这里。</translation>
     </message>
     <message>
+        <source>The place cannot be transformed into the CRS of the map.</source>
+        <extracomment>gui/place_tool.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The place lies outside the map.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The polygons with their own fields and: unit, cells, susc_mean, susc_max, susc_share (of the area above THRESHOLD, 0 to 1), landslides, susc_unc (uncertainty), zone, zone_name. Empty where there is no data.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The proxy cannot be reached or refuses the connection. Check host and port under Proxy; your administrator knows them.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>代理无法连接或拒绝连接。请检查“代理”下的主机和端口；管理员知道它们。</translation>
@@ -3641,8 +4280,18 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>The report as a Word document, to edit: headings, texts, tables and figures.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>可编辑的 Word 文档形式的报告：标题、文字、表格和图。</translation>
+    </message>
+    <message>
+        <source>The rules of this computer do not allow to start the program. Ask your administrator to allow it, choose a Python that is allowed, or name one that has the libraries in the variable SCARP_PYTHON.</source>
+        <extracomment>environment/failures.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The rules of this computer do not allow to start {python} ({reason}). Ask your administrator to allow it, or to name a Python that is allowed in the variable SCARP_PYTHON.</source>
+        <extracomment>running/core.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The run cannot be repeated as it was. {problems} Save or find these, and name them in REPLACE.</source>
@@ -3658,6 +4307,21 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>The same for fault density (km/km²). Faults have an effect over longer distances, so it is larger.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>与河流相同，用于断层密度（km/km²）。断层的影响距离更长，因此该值更大。</translation>
+    </message>
+    <message>
+        <source>The same numbers as a table, a row a unit.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The same table as a CSV file.</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The share of the area of a unit that is more susceptible than this is computed. Automatic: the lower end of the highest zone.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The source has no {package} for this Python and system. Choose another build or Python, or add that wheel to the folder of wheels.</source>
@@ -3740,6 +4404,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>没有任何步。</translation>
     </message>
     <message>
+        <source>There is no susceptibility map in the project. Make one with Predict susceptibility or Plugins &gt; Scarp &gt; Map step by step, or load one; its .run.json must lie beside it.</source>
+        <extracomment>gui/place_tool.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>There is no threshold to compare the rain with. Give K, for example 0.0129 for 77.5 mm in seven days, or SAFETY_FACTOR with the thresholds, or TOPOGRAPHY with the terrain classes.</source>
         <extracomment>algorithms/rainfallwarning.py</extracomment>
         <translation>缺少用来比较降雨的阈值。请给出 K（例如 0.0129 对应七天 77.5 mm），或用 SAFETY_FACTOR 给出阈值，或用 TOPOGRAPHY 给出地形类型。</translation>
@@ -3748,6 +4417,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>There is no wheel of torch in {folder}.</source>
         <extracomment>environment/sources.py</extracomment>
         <translation>{folder} 中没有 torch 的 wheel 文件。</translation>
+    </message>
+    <message>
+        <source>There is nothing to count. Give BUILDINGS, ROADS, or other layers as EXPOSURE.</source>
+        <extracomment>algorithms/exposurebyzone.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>There was no safety factor.</source>
@@ -3775,6 +4449,21 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>此 Python 缺少 {module}。在 Debian 和 Ubuntu 上：sudo apt install python3-venv。其他系统请选择其他 Python，或把 pip 的 wheel 文件（pip-….whl）放入存放 wheel 文件的文件夹。</translation>
     </message>
     <message>
+        <source>This area is made up. Run all in the dock makes its map, with a verdict and reports.</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This cell was a landslide in the training.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This cell was stable land in the training.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>This computer&apos;s processor lacks instructions that the libraries were built with.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>此计算机的处理器缺少编译这些库时所用的指令。</translation>
@@ -3788,6 +4477,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>This needs {names}, which Scarp does not install by itself. Add it with: {command}</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>此操作需要 {names}，Scarp 不会自行安装。请用以下命令添加：{command}</translation>
+    </message>
+    <message>
+        <source>This place could not be explained: {error}. The log says more.</source>
+        <extracomment>gui/place_answers.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>This region is being worked on. Cancel first.</source>
@@ -3806,7 +4500,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Threshold</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>阈值</translation>
     </message>
     <message>
@@ -3825,6 +4519,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>标题</translation>
     </message>
     <message>
+        <source>Title, author, organisation, logo and more of the reports and the map sheet</source>
+        <extracomment>gui/steps/dock.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Train</source>
         <extracomment>gui/steps/texts.py</extracomment>
         <translation>训练</translation>
@@ -3838,6 +4537,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>Train comparison model</source>
         <extracomment>scarp:traincomparisonmodel</extracomment>
         <translation>训练对比模型</translation>
+    </message>
+    <message>
+        <source>Train the best model</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Train the model</source>
@@ -3875,8 +4579,13 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>训练</translation>
     </message>
     <message>
+        <source>Training land</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Training report</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>训练报告</translation>
     </message>
     <message>
@@ -3890,15 +4599,19 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>训练一开始就会显示在这里，在控制台中启动的也不例外。</translation>
     </message>
     <message>
+        <source>Trains PCUM, logistic regression, an additive model (GAM), a random forest and gradient boosting on the same cells and the same folds of blocks, and keeps one of them: the simplest of those that cannot be told apart from the best. The result is a model file for &quot;Predict susceptibility&quot;, as from &quot;Train PCUM&quot;.
+Each kind is judged by its AUC out of fold: how well landslide cells rank above all other mapped land, by models that did not see them. Two kinds cannot be told apart if the 95 % interval of the difference of their AUCs, paired over resampled blocks of land, holds 0 or is unknown. From the simplest on: logistic regression, GAM, PCUM, random forest, gradient boosting. The log, the report, the table and the run record show all of them side by side.
+The AUC of the best of several is slightly too good, since chance helps to choose it; the log says by about how much. Of the kinds only PCUM tells how uncertain its map is and where it may be trusted. For other settings use &quot;Train PCUM&quot;.</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. The result is a model file for &quot;Predict susceptibility&quot;.
-With the preset recommended the area is divided into folds of spatial blocks. Curves of the factors and a small network of single cells are fitted as far as land that they did not see shows that they hold; then all land trains the model. Its AUC is that of the folds: it says how well landslide cells rank above all other mapped land, by models that did not see them.
+With the preset recommended the area is divided into folds of spatial blocks. Curves of the factors and a small network of single cells are fitted without one fold at a time, and count as much as they help to predict it. Then all land trains the model. Its AUC is that of the folds: it says how well landslide cells rank above all other mapped land, by models that did not see them.
 With the preset windows or paper a U-Net is trained on windows of a part of the area, and evaluated on test windows that are held out. With either, a physics constraint can help: where the rain index says that a wet week exceeds the threshold of the landform, the model is penalised for predicting low susceptibility.
 All settings have defaults that need no knowledge of machine learning. The same seed on the same machine gives the same model.</source>
         <extracomment>scarp:trainpcum</extracomment>
-        <translation>用因子栈和滑坡标签训练 PCUM，即 Zhang and Deng (2026) 的物理约束 U-Net。结果是供“预测易发性”使用的模型文件。
-采用预设 recommended 时，区域按空间区块划分为若干折。各因子的曲线和一个逐像元的小型网络，只拟合到在未见过的土地上仍然成立的程度；然后用全部土地训练模型。其 AUC 由各折得到：它表示没有见过这些土地的模型在多大程度上把滑坡像元排在编录范围内其余全部土地之前。
-采用预设 windows 或 paper 时，U-Net 在区域一部分的窗口上训练，并在留出的测试窗口上接受评价。两种情况下物理约束都可以提供帮助：当降雨指数表明丰水的一周超过该处地貌的阈值时，模型预测低易发性会受到惩罚。
-所有设置都有默认值，使用时无须懂得机器学习。在同一台机器上，相同的种子得到相同的模型。</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Trains another kind of model on the same factor stack and labels, to compare with PCUM or to use as it is. The result is a model file for &quot;Predict susceptibility&quot;, like PCUM&apos;s.
@@ -3908,6 +4621,16 @@ With the same BLOCK and SEED all kinds are tested on the same blocks as &quot;Tr
         <translation>用相同的因子栈和标签训练另一种模型，与 PCUM 对比或直接使用。结果与 PCUM 一样，是供“预测易发性”使用的模型文件。
 分析人员熟知的模型：逻辑回归、随机森林、梯度提升、可加模型（GAM）、频率比和证据权。它们根据各像元自身的因子进行预测，训练只需几秒，在滑坡较少时很难被超越。论文中的网络：不带物理约束的 U-Net，以及 BPNN 和 ResNet，后两者对每个 600 m × 600 m 的范围预测一个值，因此其图的像元为 600 m。
 BLOCK 和 SEED 相同时，各种模型都在与“训练 PCUM”相同的区块上测试；AUC 表示它们在多大程度上把其中的滑坡像元排在编录范围内其余全部土地之前，滑坡周围的环带也包括在内。在同一台机器上，相同的种子得到相同的模型。</translation>
+    </message>
+    <message>
+        <source>True probability</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try a small library</source>
+        <extracomment>environment/install.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Try again</source>
@@ -3943,19 +4666,34 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
 所有默认阈值都取自论文，针对论文的地区和模型：发布预警之前，请与您所在地区以往各周的降雨进行对照。</translation>
     </message>
     <message>
+        <source>Tutorial</source>
+        <extracomment>gui/manual.py, gui/menu.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first minus the second. A map may be in several rasters, one a region; see NAMES.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>两到十二幅数值越大越易发的图。OUTPUT_DIFFERENCE 为第一幅减去第二幅。一幅图可以由多幅栅格组成，每个区域一幅；见 NAMES。</translation>
     </message>
     <message>
+        <source>US survey feet</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Uncertainty</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>不确定性</translation>
     </message>
     <message>
         <source>Unit of the elevations</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:buildfactorstack, scarp:buildslopeunits, scarp:chainwithcomparisons …</extracomment>
         <translation>高程单位</translation>
+    </message>
+    <message>
+        <source>Unit of the elevations. auto: as the DEM states it, else metres.</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Unit of the precipitation</source>
@@ -3971,6 +4709,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Unit of the temperature</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>气温单位</translation>
+    </message>
+    <message>
+        <source>Units</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Unknown reason: {last}</source>
@@ -4019,7 +4762,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Validation report</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>验证报告</translation>
     </message>
     <message>
@@ -4038,9 +4781,19 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>值：{meaning}。</translation>
     </message>
     <message>
+        <source>Variance of the aspect</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Verdict on the model and metrics of the land held out; with windows also curves of loss, accuracy, recall and violation rate by epoch.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
         <translation>对模型的结论和留出土地的指标；在窗口上训练时还有各轮的损失、准确率、召回率和违反率曲线。</translation>
+    </message>
+    <message>
+        <source>Verdict on the model that is kept, the kinds side by side, and what the model learned.</source>
+        <extracomment>scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Verdict: {level}.</source>
@@ -4056,6 +4809,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Violation rate</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>违反率</translation>
+    </message>
+    <message>
+        <source>W</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Warnings when it was made:</source>
@@ -4169,7 +4927,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Windows</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>窗口</translation>
     </message>
     <message>
@@ -4209,7 +4967,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Word document (*.docx)</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:checkfactors, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>Word 文档 (*.docx)</translation>
     </message>
     <message>
@@ -4218,9 +4976,19 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>不允许写入：该文件夹属于他人，或被杀毒软件禁止。请选择其他文件夹，或咨询管理员。</translation>
     </message>
     <message>
+        <source>Zone in which a polygon, such as a building, is counted once: largest_part, that of its largest part, or highest_zone, the most susceptible one that it reaches. Areas and lengths are always cut at the borders of zones.</source>
+        <extracomment>scarp:exposurebyzone</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is cut at the same values. METHOD and BREAKS need not be changed.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>以往运行的分区栅格、与其同在的运行记录（.run.json）或其分区表：本图按相同的值划分。无须更改 METHOD 和 BREAKS。</translation>
+    </message>
+    <message>
+        <source>Zone raster, its record (.run.json) or its zone table: units are cut at the same values as the cells. Without it at 30, 20, 20, 20 and 10 % of the area of the cells of the map.</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Zone raster, run record or zone table of the area that the model was trained on: this map is classified at the same breaks, so that zones mean the same. Without it the zones have fixed shares of this area.</source>
@@ -4234,7 +5002,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Zones</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:rainfallwarning …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
         <translation>分区</translation>
     </message>
     <message>
@@ -4249,7 +5017,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Zones, run record or zone table (*.tif *.tiff *.json *.csv)</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:classifyzones …</extracomment>
         <translation>分区、运行记录或分区表 (*.tif *.tiff *.json *.csv)</translation>
     </message>
     <message>
@@ -4303,9 +5071,29 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>{lowest} 到 {highest} 之间的整数</translation>
     </message>
     <message>
+        <source>above {n} %</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>accuracy {n} %</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>准确率 {n} %</translation>
+    </message>
+    <message>
+        <source>additive model (GAM)</source>
+        <extracomment>algorithms/base/messages.py, gui/steps/texts.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>all cells of a polygon</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>all of the map</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>area under the ROC curve of landslides against all other mapped land</source>
@@ -4318,9 +5106,19 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>最佳图的 ROC 曲线下面积，滑坡与其余全部土地相对照</translation>
     </message>
     <message>
+        <source>area under the ROC curve of units with landslides against those without, by their mean</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>area_shares：按面积占比。equal_interval：在最低值与最高值之间等间隔。natural_breaks：在数值的间断处（Jenks）。landslide_share：按 LANDSLIDES 中滑坡的占比。breaks：使用 BREAKS 或 BREAKS_FROM 的值。</translation>
+    </message>
+    <message>
+        <source>as in the paper</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>auto takes the unit that the raster states, else degrees Celsius. tenth_celsius is a tenth of a degree, as in WorldClim 1.</source>
@@ -4344,13 +5142,18 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>automatic</source>
-        <extracomment>algorithms/base/algorithm.py, gui/automatic_values.py, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, algorithms/base/messages.py, gui/automatic_values.py …</extracomment>
         <translation>自动</translation>
     </message>
     <message>
         <source>automatic: {value}</source>
         <extracomment>gui/automatic_values.py</extracomment>
         <translation>自动：{value}</translation>
+    </message>
+    <message>
+        <source>behind</source>
+        <extracomment>gui/steps/kinds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>best epoch</source>
@@ -4366,6 +5169,21 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>blocks of a cross validation</source>
         <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>交叉验证的区块</translation>
+    </message>
+    <message>
+        <source>blocks of land</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>both</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>breaks that you give</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>by how much its AUC is above that of the second best map</source>
@@ -4388,9 +5206,24 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>所有因子都有数据的像元数</translation>
     </message>
     <message>
+        <source>circular variance of the aspect in a unit, mean by area</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>codes of classes</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>comma-separated text or a table</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>逗号分隔的文本或表格</translation>
+    </message>
+    <message>
+        <source>difference between the highest and the lowest AUC by squares of a quarter to 16 times the mean area of a unit</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>do not use</source>
@@ -4428,6 +5261,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>已训练轮数（网络）</translation>
     </message>
     <message>
+        <source>equal intervals</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>exit code unknown</source>
         <extracomment>running/core.py</extracomment>
         <translation>退出代码未知</translation>
@@ -4438,6 +5276,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>退出代码 {code}</translation>
     </message>
     <message>
+        <source>factor of safety</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>factors in the stack</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>因子栈中的因子数</translation>
@@ -4446,6 +5289,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>failed</source>
         <extracomment>gui/steps/texts.py, gui/training_list.py</extracomment>
         <translation>失败</translation>
+    </message>
+    <message>
+        <source>feet</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>findings to fix before training</source>
@@ -4463,9 +5311,34 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>已完成</translation>
     </message>
     <message>
+        <source>fixed penalty, as in the paper</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>fixed shares of the area</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>frequency ratio</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>further remarks</source>
         <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
         <translation>其他说明数</translation>
+    </message>
+    <message>
+        <source>graded penalty</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>gradient boosting</source>
+        <extracomment>algorithms/base/messages.py, gui/steps/texts.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>gradient_boosting: boosted trees are fitted to the same cells and folds, and the model is the mean of both logits, if that is better out of fold; the log says what it adds. The map then takes several times as long. Without effect on a training on windows.</source>
@@ -4488,9 +5361,19 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>horn（1981）使用八个邻域像元，与 ArcGIS 和 GDAL 相同；zevenbergen_thorne（1987）使用四个，适合平缓地形。</translation>
     </message>
     <message>
+        <source>inches</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>independent blocks of land behind the interval</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>区间所依据的独立区块数</translation>
+    </message>
+    <message>
+        <source>infinite slope</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>inputs that have changed since</source>
@@ -4511,6 +5394,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>k by terrain class (1/mm)</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>各地形类型的 k（1/mm）</translation>
+    </message>
+    <message>
+        <source>kind of the model that is kept</source>
+        <extracomment>algorithms/trainbestmodel.py, scarp:trainbestmodel</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>landslide cells</source>
@@ -4543,8 +5431,13 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>线</translation>
     </message>
     <message>
+        <source>logistic regression</source>
+        <extracomment>algorithms/base/messages.py, gui/steps/texts.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>loss on the land held out</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>留出土地的损失</translation>
     </message>
     <message>
@@ -4559,13 +5452,18 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>lower end of its 95 % interval</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>其 95 % 区间的下限</translation>
     </message>
     <message>
         <source>lower end of its 95 % interval, from resampled blocks of land</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>其 95 % 区间的下限，由对区块重抽样得到</translation>
+    </message>
+    <message>
+        <source>macOS does not let this Python load libraries: the one in QGIS&apos;s application accepts only those that QGIS&apos;s makers have signed. Install Python from python.org and choose it.</source>
+        <extracomment>environment/failures.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>map sheet</source>
@@ -4588,13 +5486,38 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>随机划分的平均 AUC</translation>
     </message>
     <message>
+        <source>mean area of the other units (m²)</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>most alike</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>name of the map with the highest AUC</source>
         <extracomment>algorithms/comparemodels.py, scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>AUC 最高的图的名称</translation>
     </message>
     <message>
+        <source>natural breaks</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>nearest on the map</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>neural network (BPNN)</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>no</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
         <translation>否</translation>
     </message>
     <message>
@@ -4609,7 +5532,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>none</source>
-        <extracomment>algorithms/base/arguments.py, algorithms/base/parameters.py, gui/install_dialog.py</extracomment>
+        <extracomment>algorithms/base/arguments.py, algorithms/base/messages.py, algorithms/base/parameters.py …</extracomment>
         <translation>无</translation>
     </message>
     <message>
@@ -4618,9 +5541,24 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>没有需要改正的问题</translation>
     </message>
     <message>
+        <source>on windows of cells</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>one column for each class</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>one of {choices}, or its number in this list, from 0 to {last}</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>{choices} 之一，或其在此列表中的序号（0 到 {last}）</translation>
+    </message>
+    <message>
+        <source>one point for each polygon</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>optimism of the random split</source>
@@ -4678,9 +5616,24 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>同样好的图之间出现这种领先的概率，已对所有配对作校正；独立区块少于 15 个时不给出</translation>
     </message>
     <message>
+        <source>rain index</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>rain_threshold: the rain index of the paper, from the rain of the wettest week; it needs PRECIPITATION. infinite_slope: the factor of safety of a sheet of soil, from slope, soil and water, with the parameters that begin with Infinite slope. Parameters of the other method are not used.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>rain_threshold：论文的降雨指数，由最湿一周的雨量得到；需要 PRECIPITATION。infinite_slope：一层土体的稳定系数，由坡度、土和水得到，使用以“无限边坡”开头的参数。另一种方法的参数不使用。</translation>
+    </message>
+    <message>
+        <source>random forest</source>
+        <extracomment>algorithms/base/messages.py, gui/steps/texts.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>random windows</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>rasters</source>
@@ -4689,7 +5642,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>recall of the land held out</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>留出土地的召回率</translation>
     </message>
     <message>
@@ -4701,6 +5654,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>recall {n} %</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>召回率 {n} %</translation>
+    </message>
+    <message>
+        <source>recommended</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>representative: one cell of each polygon, one well inside it. cells: every cell, so that large landslides count more. Without effect on points.</source>
@@ -4724,7 +5682,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>share of cells held out that are classified correctly</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>判别正确的留出像元占比</translation>
     </message>
     <message>
@@ -4736,6 +5694,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>share of cells outside the training range</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>超出训练范围的像元占比</translation>
+    </message>
+    <message>
+        <source>share of landslide cells</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>share of landslides found</source>
@@ -4763,9 +5726,29 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>预警或严重预警的面积占比</translation>
     </message>
     <message>
+        <source>shares of the landslides</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>slope</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>smallest area (m²), given or chosen</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>some of {choices}, or their numbers in this list, from 0 to {last}</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>{choices} 中的若干项，或其在此列表中的序号（0 到 {last}）</translation>
+    </message>
+    <message>
+        <source>stability of the slope</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>stable cells</source>
@@ -4788,9 +5771,19 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>正在停止</translation>
     </message>
     <message>
+        <source>susceptibility</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>temporary model</source>
         <extracomment>gui/training_list.py</extracomment>
         <translation>临时模型</translation>
+    </message>
+    <message>
+        <source>test windows</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>that are lines</source>
@@ -4853,6 +5846,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>训练</translation>
     </message>
     <message>
+        <source>training windows</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>training windows, written by a training</source>
         <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>训练写出的训练窗口</translation>
@@ -4868,6 +5866,21 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>unet：PCUM 的网络，不带物理约束；留空时 WEIGHT_LANDSLIDE 为 4、WEIGHT_STABLE 为 1，与论文一致。bpnn：对 600 m 小块的全部像元使用三个采用 sigmoid 激活的隐藏层；留空时 WINDOW 为 600，WIDTH（每层神经元数）为 64。论文的学习率 0.00002 随 PRESET=paper 使用。resnet：对 600 m 小块使用三个残差块；WINDOW 为 600，论文的学习率为 0.00005。logistic_regression：其惩罚系数由区块交叉验证选定。random_forest：300 棵树，叶节点大小在验证区块上选定。frequency_ratio：对各因子求“滑坡占比 ÷ 面积占比”之和，连续因子分为十个等面积区间；再用逻辑曲线将该和变换到 0 到 1，不改变次序。weights_of_evidence：做法相同，使用对比度 W+ − W−。gradient_boosting：每棵树都修正之前各树的误差；树的数量和大小在验证区块上选定。gam：可加模型，每个连续因子一条平滑曲线，每个类别一个权重；对它们的惩罚系数由区块交叉验证选定。</translation>
     </message>
     <message>
+        <source>units</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>units of flat land</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>units with data</source>
+        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>unknown cells</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>未知像元数</translation>
@@ -4879,12 +5892,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>upper end</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainbestmodel …</extracomment>
         <translation>上限</translation>
     </message>
     <message>
         <source>upper end of its 95 % interval</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>其 95 % 区间的上限</translation>
     </message>
     <message>
@@ -4896,6 +5909,21 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>validation</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>验证</translation>
+    </message>
+    <message>
+        <source>validation windows</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>variance of the aspect up to which units were not split, given or chosen</source>
+        <extracomment>scarp:buildslopeunits</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>vector layers</source>
+        <extracomment>algorithms/base/arguments.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>violation rate {n} %</source>
@@ -4911,6 +5939,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>weak</source>
         <extracomment>gui/steps/texts.py</extracomment>
         <translation>较弱</translation>
+    </message>
+    <message>
+        <source>weights of evidence</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>with PHYSICS=stability, share of the unstable land without labels, or of TARGET, that the model calls safe</source>
@@ -4933,19 +5966,34 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>因坐标不是有限数值</translation>
     </message>
     <message>
+        <source>with gradient boosting</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>without geometry</source>
         <extracomment>algorithms/base/layers.py</extracomment>
         <translation>因没有几何图形</translation>
     </message>
     <message>
         <source>yes</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
         <translation>是</translation>
+    </message>
+    <message>
+        <source>zone: {name}</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{count} of {all} wheels are in Scarp&apos;s list of hashes.</source>
         <extracomment>environment/install.py</extracomment>
         <translation>{all} 个 wheel 文件中有 {count} 个在 Scarp 的哈希清单中。</translation>
+    </message>
+    <message>
+        <source>{coverage} % interval {low} to {high}.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{errors} to fix, {warnings} to read</source>
@@ -4966,6 +6014,16 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>{file} cannot be opened as a layer.</source>
         <extracomment>gui/steps/dock.py</extracomment>
         <translation>无法将 {file} 作为图层打开。</translation>
+    </message>
+    <message>
+        <source>{file} does not exist any more.</source>
+        <extracomment>gui/factor_layers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{file} is no factor stack: its bands have no names.</source>
+        <extracomment>gui/factor_layers.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{folder} holds other files. Choose an empty folder, or one that does not exist yet.</source>
@@ -5117,6 +6175,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{name} 会替换 {path}，其中有 {layers}。只有同类的早先结果、且单独存于其文件中时，才会被替换。请选择其他名称。</translation>
     </message>
     <message>
+        <source>{name}, {about}</source>
+        <extracomment>algorithms/base/styles.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{name}: &quot;{path}&quot; holds several layers ({layers}); the first one, &quot;{first}&quot;, is used. For another one choose it in QGIS, or write |layername= and its name after the path.</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{name}：“{path}”含有多个图层（{layers}）；使用第一个“{first}”。如需其他图层，请在 QGIS 中选择，或在路径后写 |layername= 及其名称。</translation>
@@ -5130,6 +6193,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{name}: &quot;{value}&quot; holds several rasters ({parts}). Add the one you need to the project as a layer (Layer &gt; Add Layer &gt; Add Raster Layer), and choose that layer.</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{name}：“{value}”包含多个栅格（{parts}）。请将所需的一个作为图层添加到工程（图层 &gt; 添加图层 &gt; 添加栅格图层），然后选择该图层。</translation>
+    </message>
+    <message>
+        <source>{name}: {factor}</source>
+        <extracomment>algorithms/base/styles.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{name}: {path} does not exist any more.</source>
@@ -5147,14 +6215,44 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>需要 {needed:.1f} GB，而 {folder} 所在磁盘的剩余空间为 {left:.1f} GB。请腾出空间，或选择另一磁盘上的文件夹。</translation>
     </message>
     <message>
+        <source>{n} %</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{n} cells</source>
         <extracomment>gui/steps/texts.py</extracomment>
         <translation>{n} 个像元</translation>
     </message>
     <message>
+        <source>{n} days</source>
+        <extracomment>algorithms/base/feedback.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n} hours</source>
+        <extracomment>algorithms/base/feedback.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n} km</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n} m</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{n} min</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>{n} 分钟</translation>
+    </message>
+    <message>
+        <source>{n} minutes</source>
+        <extracomment>algorithms/base/feedback.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{n} more warnings are in the report.</source>
@@ -5170,6 +6268,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{n} s</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>{n} 秒</translation>
+    </message>
+    <message>
+        <source>{n} seconds</source>
+        <extracomment>algorithms/base/feedback.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n} training cells are as much like this place.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{parameter} takes {wanted}, but the layer &quot;{layer}&quot; holds {held}. Choose another layer.</source>
@@ -5220,6 +6328,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{path} cannot be written: {reason}</source>
         <extracomment>gui/diagnostics_dialog.py</extracomment>
         <translation>无法写入 {path}：{reason}</translation>
+    </message>
+    <message>
+        <source>{place} (dissimilarity {n})</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{python} does not start as a Python: {reason}</source>
@@ -5305,6 +6418,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{what}: {error} Fewer PROCESSES need less memory.</source>
         <extracomment>running/side_by_side.py</extracomment>
         <translation>{what}：{error} 减少 PROCESSES 可少用内存。</translation>
+    </message>
+    <message>
+        <source>⚠ Outside the training data: {factors}.</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 </TS>
