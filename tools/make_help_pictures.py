@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
-from PIL import Image
+from matplotlib import colormaps, get_data_path
+from PIL import Image, ImageDraw, ImageFont
 from qgis.core import (
     QgsApplication,
     QgsFeature,
@@ -163,6 +163,26 @@ def draw_figure(report: Path, words: str, name: str) -> None:
     keep(picture_of(image), name)
 
 
+def draw_kinds(name: str) -> None:
+    """Draw kinds of model with an AUC and an interval each, the one that is kept in another colour; an example."""
+    kinds = {
+        "regression": (0.74, 0.05),
+        "GAM": (0.79, 0.045),
+        "PCUM": (0.81, 0.045),
+        "forest": (0.76, 0.05),
+        "boosting": (0.78, 0.05),
+    }
+    picture = Image.new("RGB", (3 * WIDTH, 3 * HEIGHT), "white")
+    pen, font = ImageDraw.Draw(picture), ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", 34)
+    for row, (kind, (auc, half)) in enumerate(kinds.items()):
+        y, colour = 50 + 78 * row, "#c0392b" if kind == "GAM" else "#6b7a87"
+        left, middle, right = (220 + 2000 * (value - 0.66) for value in (auc - half, auc, auc + half))
+        pen.text((12, y - 22), kind, fill="#333333", font=font)
+        pen.line((left, y, right, y), fill=colour, width=6)
+        pen.ellipse((middle - 14, y - 14, middle + 14, y + 14), fill=colour)
+    keep(picture.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS), name)
+
+
 def keep(picture: Image.Image, name: str) -> None:
     """Write a picture with few colours."""
     path = HELP / f"{name}.png"
@@ -275,6 +295,7 @@ def draw(demo: Path, made: Path) -> None:
     draw_map(
         [layer(made / "blocks.gpkg", "windows"), layer(demo / "labels.tif", "labels")], "traincomparisonmodel", 0.9
     )
+    draw_kinds("trainbestmodel")
     draw_map([layer(susceptibility, "susceptibility"), relief()], "predictsusceptibility")
     draw_map([layer(zones, "zones"), relief()], "classifyzones")
     draw_exposure(demo / "data" / "rivers.gpkg", [layer(zones, "zones"), relief()], "exposurebyzone")
