@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sqlite3
@@ -45,7 +46,8 @@ def write_polygons(path: str | os.PathLike, units: SlopeUnits, transform: Affine
         OutputNotWritable: the file cannot be written.
     """
     try:
-        with sqlite3.connect(path) as database:
+        # The inner context commits, the outer one closes.
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute("PRAGMA journal_mode = OFF")
             database.execute("PRAGMA synchronous = OFF")
             database.execute(_UNITS)
@@ -53,7 +55,6 @@ def write_polygons(path: str | os.PathLike, units: SlopeUnits, transform: Affine
             database.executemany("INSERT INTO units VALUES (?, ?, ?, ?, ?, ?, ?)", attributes(units))
             found = _polygons(units.raster, transform * Affine.translation(-1, -1), len(units.table), progress)
             database.executemany("INSERT INTO shapes VALUES (?, ?)", found)
-        database.close()
     except (sqlite3.Error, OSError) as error:
         raise OutputNotWritable(f"The slope units could not be written to {path}: {error}. Check the disk.") from error
 

@@ -12,13 +12,14 @@ from rasterio.transform import from_origin
 from scipy import ndimage
 from shapely import wkb
 
-from scarp.model.errors import GridUnsupported, ParameterInvalid, TooFewData
+from scarp.model.errors import Cancelled, GridUnsupported, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.jobs.build_slope_units import build_slope_units
 from scarp.model.progress import NullProgress
 from scarp.model.slope_units import build, flow_routing, half_basins, pieces
 from scarp.model.slope_units.delineation import measure
 from scarp.model.slope_units.settings import UNIT_FIELDS, SlopeUnitOptions
+from scarp.tests.core.conftest import Listener
 
 PROJECTED, DEGREES = ("EPSG:32633", 30.0, 5_000_000.0), ("EPSG:4326", 1 / 3600, 46.0)
 
@@ -351,3 +352,11 @@ def test_too_little_memory_is_told_before_the_work(tmp_path, land, monkeypatch):
     monkeypatch.setattr(build, "available_memory", lambda: 1e6)
     with pytest.raises(GridUnsupported, match=r"200 × 160 cells.*0\.0 GB are free.*coarser DEM"):
         run(tmp_path, land)
+
+
+def test_a_cancelled_run_leaves_nothing(tmp_path, land):
+    dem, settings = write_dem(tmp_path / "dem.tif", land), SlopeUnitOptions(min_area=60_000.0, aspect_variance=0.2)
+    for after in (0, 2, 5):
+        with pytest.raises(Cancelled):
+            build_slope_units(dem, tmp_path / "units.tif", settings, Listener(cancel_after=after))
+        assert [path.name for path in tmp_path.iterdir()] == ["dem.tif"]
