@@ -46,7 +46,7 @@ HELP, STYLES = ROOT / "resources" / "help", ROOT / "resources" / "styles"
 WIDTH, HEIGHT = 240, 141
 FIGURE_HEIGHT = 210
 """Most of a figure, which is drawn as wide as a map."""
-COLOURS = 32
+COLOURS = 24
 """As many as a picture keeps; more make it larger and hardly better."""
 SHARE = 0.6
 """Of the area that is shown; thinned out further, the relief would flicker."""

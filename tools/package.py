@@ -22,7 +22,7 @@ NAME = "scarp"
 FILES = ("__init__.py", "plugin.py", "translation.py", "LICENSE")
 FOLDERS = ("algorithms", "environment", "gui", "model", "processing_provider", "resources", "running")
 KINDS = {".py", ".svg", ".png", ".qml", ".qpt", ".model3", ".html", ".xml", ".css", ".json", ".txt", ".lock"}
-PAGES = ("tutorial", "dock", "training-dock", "install", "inputs", "method", "glossary", "real-data")
+PAGES = ("tutorial", "dock", "method", "install")
 """Pages of the manual that the window *Tutorial* and the Help buttons open without the Internet."""
 TRANSLATIONS = ROOT / "resources" / "translations"
 EXCLUDED = {".ts", ".qm", ".pyc", ".pyo"}
