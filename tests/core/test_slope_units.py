@@ -349,7 +349,7 @@ def test_small_strange_and_empty_dems(tmp_path):
 
 
 def test_too_little_memory_is_told_before_the_work(tmp_path, land, monkeypatch):
-    monkeypatch.setattr(build, "available_memory", lambda: 1e6)
+    monkeypatch.setattr(build, "available_memory", lambda: 1e5)
     with pytest.raises(GridUnsupported, match=r"200 × 160 cells.*0\.0 GB are free.*coarser DEM"):
         run(tmp_path, land)
 
