@@ -16,6 +16,7 @@ class BuildBufferedLabels(ScarpAlgorithm):
     TITLE = "Build landslide labels"
     GROUP = PREPARE
     PLACE = 3
+    TELLS_TIME = True
     TAGS = ("buffer", "inventory", "label", "raster")
     REQUIRED_MODULES = (*CORE, "scipy")
     STYLES = {"OUTPUT": "labels"}

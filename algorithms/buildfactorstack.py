@@ -18,6 +18,7 @@ class BuildFactorStack(ScarpAlgorithm):
     TITLE = "Build factor stack"
     GROUP = PREPARE
     PLACE = 2
+    TELLS_TIME = True
     TAGS = ("slope", "curvature", "aspect", "density", "lithology", "stack", "raster")
     REQUIRED_MODULES = (*CORE, "scipy")
     STYLES = {"OUTPUT": "stack"}

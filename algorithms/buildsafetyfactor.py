@@ -34,6 +34,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
     TITLE = "Build safety factor"
     GROUP = PREPARE
     PLACE = 4
+    TELLS_TIME = True
     TAGS = (
         *("rainfall", "rain index", "threshold", "physics", "safety factor", "hit rate"),
         *("slope stability", "factor of safety", "infinite slope", "shalstab", "sinmap", "geotechnical"),

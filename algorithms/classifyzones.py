@@ -19,6 +19,7 @@ class ClassifyZones(ScarpAlgorithm):
     TITLE = "Classify zones"
     GROUP = MAP
     PLACE = 2
+    TELLS_TIME = True
     TAGS = ("zonation", "classes", "quantiles", "jenks", "hazard map")
     REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (

@@ -18,6 +18,7 @@ class PredictSusceptibility(ScarpAlgorithm):
     TITLE = "Predict susceptibility"
     GROUP = MAP
     PLACE = 1
+    TELLS_TIME = True
     TAGS = ("inference", "map", "ensemble", "uncertainty")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy")
     STYLES = {

@@ -19,6 +19,7 @@ class RainfallWarning(ScarpAlgorithm):
     TITLE = "Rainfall warning"
     GROUP = MAP
     PLACE = 4
+    TELLS_TIME = True
     TAGS = ("early warning", "threshold", "forecast", "rain", "alert", "nowcast")
     REQUIRED_MODULES = (*CORE, "scipy")
     STYLES = {"OUTPUT": SIDECAR_STYLE, "OUTPUT_SAFETY_FACTOR": "safety_factor"}

@@ -64,6 +64,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     STYLES: Mapping[str, str] = {}  # style of layers that are written, by output; see ``styles.Styler``
     ONLY_WITH: Mapping[str, Sequence[str]] = {}  # inputs that only one word of METHOD uses; the dialog hides the others
     FOLDER_FILES: Mapping[str, Sequence[str]] = {}  # names of the files that are written into an output folder
+    TELLS_TIME = False  # whether progress moves evenly, block by block, so that the time left can be told
     WRITTEN_BY_QGIS: tuple[str, ...] = ()  # files that the core does not write
     _written_outputs: Sequence[str] = ()
     stored_details = DocumentDetails()  # of project and profile, when a run is prepared

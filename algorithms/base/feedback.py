@@ -92,6 +92,7 @@ class FeedbackProgress:
     ) -> None:
         """Pass everything on to the feedback; the project has the layers that keep a file open."""
         self.feedback, self._algorithm, self._project = feedback, algorithm, project
+        self._tells_time = algorithm is None or algorithm.TELLS_TIME
         self.outputs_moved: dict[str, str] = {}  # where outputs are that could not have their names
         self._percent = -1.0
         self._estimator = ProgressEstimator(time.monotonic())
@@ -108,6 +109,8 @@ class FeedbackProgress:
             self._percent = percent
             self.feedback.setProgress(percent)
             seconds, text = self._estimator.seconds(percent / 100, time.monotonic()), ""
+            # Stages of a training take other times than their shares of the bar: its rate tells nothing of the rest.
+            seconds = seconds if self._tells_time else None
             if seconds is not None:
                 # In a graphical model the steps to come are not known.
                 one_step = isinstance(self.feedback, QgsProcessingMultiStepFeedback)

@@ -323,8 +323,25 @@ def test_the_remaining_time_is_reported_periodically(monkeypatch):
     for step in range(1, 1201):
         clock[0] = step / 2
         progress.report(step / 1200)
-    assert (bar.texts[0], bar.texts[-1]) == ("About 10 minutes left", "A few seconds left")
+    assert (bar.texts[0], *bar.texts[-2:]) == ("About 10 minutes left", "A few seconds left", "")
     assert 10 < len(bar.texts) == len(set(bar.texts)) < 25 and bar.progress() == 100 and not bar.lines
+
+
+def test_work_in_uneven_stages_tells_no_time(monkeypatch, plugin):
+    clock = [0.0]
+    monkeypatch.setattr("scarp.algorithms.base.feedback.time.monotonic", lambda: clock[0])
+    told = {}
+    for name in ("trainpcum", "predictsusceptibility"):
+        texts: list[str] = []
+        bar = Listener()
+        monkeypatch.setattr(bar, "setProgressText", texts.append, raising=False)
+        clock[0] = 0.0
+        progress = FeedbackProgress(bar, plugin.provider.algorithm(name))
+        for step in range(1, 601):
+            clock[0] = step / 2
+            progress.report(step / 1200)
+        told[name] = texts
+    assert told["trainpcum"] == [] and told["predictsusceptibility"][0].startswith("About")
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="faults of a Linux")
