@@ -93,11 +93,13 @@ def _add_layers(project: Any, path: str, title: str, bands: list[StackBand], lay
         project.removeMapLayers([node.layerId() for node in old.findLayers()])
         old.parent().removeChildNode(old)
     project.addMapLayers(layers, False)
-    # Filled before it is shown: the layer panel does not open an empty group.
     group = QgsLayerTreeGroup(title)
+    group.setExpanded(False)
     for layer in layers:
         child: Any = group.addLayer(layer)
         child.setItemVisibilityChecked(layer is layers[0])
         child.setExpanded(layer is layers[0])
     # On top, where no map covers them.
     root.insertChildNode(0, group)
+    # The layer panel opens a group when this changes, not when it is added.
+    group.setExpanded(True)
