@@ -116,7 +116,7 @@ def test_one_folder_and_only_what_ships(archive, entries):
         assert parts[1] != "docs" or parts[-1].endswith(".md"), "the pages of the manual, without their pictures"
         if parts[-1].endswith(".svg"):
             assert entry.file_size < 20_000, "an icon this large holds a picture"
-    assert archive.stat().st_size < 1.5 * 2**20
+    assert archive.stat().st_size < 2**21
 
 
 def test_it_is_the_same_bytes_every_time(archive, tmp_path):
