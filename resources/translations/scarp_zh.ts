@@ -58,7 +58,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>1 hour</source>
         <extracomment>algorithms/base/feedback.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>1 小时</translation>
     </message>
     <message>
         <source>1 when all outputs and numbers are the same, else 0</source>
@@ -68,7 +68,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>1/10 mm</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>1/10 mm</translation>
     </message>
     <message>
         <source>2 Train</source>
@@ -93,22 +93,22 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>5.1 From factors to zones</source>
         <extracomment>scarp:factorstozones</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>5.1 从因子到分区</translation>
     </message>
     <message>
         <source>5.2 From factors to a comparison of models</source>
         <extracomment>scarp:chainwithcomparisons</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>5.2 从因子到模型比较</translation>
     </message>
     <message>
         <source>5.3 Map of a new area with a trained model</source>
         <extracomment>scarp:newarea</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>5.3 用训练好的模型制作新地区的图</translation>
     </message>
     <message>
         <source>95 % interval</source>
         <extracomment>gui/steps/kinds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>95 % 区间</translation>
     </message>
     <message>
         <source>&lt;b&gt;Installed.&lt;/b&gt; torch {torch} on Python {python}, {size} GB, made {made}.</source>
@@ -173,7 +173,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>A library cannot be loaded. On Windows the usual reason is that the Microsoft Visual C++ Redistributable (x64) is missing or old: install it from Microsoft (https://aka.ms/vs/17/release/vc_redist.x64.exe; it needs an administrator) and try again. Nothing is downloaded twice.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>有一个库无法加载。在 Windows 上，通常是因为缺少 Microsoft Visual C++ Redistributable (x64) 或其版本过旧：请从 Microsoft 安装（https://aka.ms/vs/17/release/vc_redist.x64.exe；需要管理员权限）后重试。已下载的内容不会重复下载。</translation>
     </message>
     <message>
         <source>A library that Scarp needs</source>
@@ -193,22 +193,22 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>A3 landscape</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>A3 横向</translation>
     </message>
     <message>
         <source>A3 portrait</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>A3 纵向</translation>
     </message>
     <message>
         <source>A4 landscape</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>A4 横向</translation>
     </message>
     <message>
         <source>A4 portrait</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>A4 纵向</translation>
     </message>
     <message>
         <source>AUC</source>
@@ -233,7 +233,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>AUC of the cells of landslides against all other cells in units</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各单元内滑坡像元与其余全部像元相对照的 AUC</translation>
     </message>
     <message>
         <source>AUC of the land held out: landslide cells against all other mapped land</source>
@@ -273,12 +273,12 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>AUC out of fold of the model that is kept: landslide cells against all other mapped land</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>所保留模型的折外 AUC：滑坡像元与编录范围内其余全部土地相对照</translation>
     </message>
     <message>
         <source>AUC to expect on such land: {n}.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>这类土地上可预期的 AUC：{n}。</translation>
     </message>
     <message>
         <source>AUC to expect on this land; empty where none can be</source>
@@ -338,7 +338,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>Aggregate susceptibility</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>汇总易发性</translation>
     </message>
     <message>
         <source>All numbers of the report as a table, with their intervals. The row verdict is 0 for usable, 1 for weak and 2 for do not use.</source>
@@ -373,7 +373,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>All {n} factors</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>全部 {n} 个因子</translation>
     </message>
     <message>
         <source>Alpha field</source>
@@ -472,7 +472,7 @@ On land that is new to the model nothing tells how good its map is. The log then
     <message>
         <source>Asking the model about this place…</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>正在向模型查询此处…</translation>
     </message>
     <message>
         <source>Author</source>
@@ -487,17 +487,17 @@ On land that is new to the model nothing tells how good its map is. The log then
     <message>
         <source>Automatic: {values}.</source>
         <extracomment>gui/steps/texts.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>自动：{values}。</translation>
     </message>
     <message>
         <source>Back</source>
         <extracomment>gui/manual.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>后退</translation>
     </message>
     <message>
         <source>Bars: what each factor takes from the log odds or adds to them, against typical land of this map; in all {total}.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>条形：与本图的典型土地相比，各因子使对数几率降低或升高多少；合计 {total}。</translation>
     </message>
     <message>
         <source>Baselines</source>
@@ -557,13 +557,14 @@ On land that is new to the model nothing tells how good its map is. The log then
     <message>
         <source>Breaks of zones</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区的分界值</translation>
     </message>
     <message>
         <source>Brings a susceptibility map to polygons: slope units, municipalities, catchments. Each gets mean, maximum, share of its area above a threshold, number of landslides, uncertainty and zone.
 With LANDSLIDES, units are judged beside cells on the same land: how well the mean of a unit tells units with landslides from those without. Such numbers depend on the size of the units (the modifiable areal unit problem); log and report state by how much.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>将易发性图汇总到面：斜坡单元、乡镇、流域。每个单元得到平均值、最大值、高于阈值的面积占比、滑坡数、不确定性和分区。
+给出 LANDSLIDES 时，在同一片土地上将单元与像元并列评价：单元的平均值能在多大程度上区分有滑坡和没有滑坡的单元。这类数值取决于单元的大小（可变面元问题）；日志和报告说明影响有多大。</translation>
     </message>
     <message>
         <source>Buffer around the test area (m)</source>
@@ -593,17 +594,17 @@ With LANDSLIDES, units are judged beside cells on the same land: how well the me
     <message>
         <source>Build slope units</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>划分斜坡单元</translation>
     </message>
     <message>
         <source>Buildings</source>
         <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>建筑物</translation>
     </message>
     <message>
         <source>By a model that did not see this land: {n}.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>由没有见过这片土地的模型预测：{n}。</translation>
     </message>
     <message>
         <source>CSV (*.csv)</source>
@@ -698,7 +699,7 @@ With LANDSLIDES, units are judged beside cells on the same land: how well the me
     <message>
         <source>Check that this Python loads it</source>
         <extracomment>environment/install.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>检查此 Python 能否加载它</translation>
     </message>
     <message>
         <source>Check the data</source>
@@ -732,12 +733,12 @@ It never stops at the first problem, and changes nothing.</source>
     <message>
         <source>Choose for me</source>
         <extracomment>gui/steps/kinds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>自动选择</translation>
     </message>
     <message>
         <source>Choose for me: PCUM, logistic regression, GAM, random forest and gradient boosting are trained on the same blocks, and the simplest of those that cannot be told apart from the best is kept. It takes several times as long.</source>
         <extracomment>gui/steps/kinds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>自动选择：在相同的区块上训练 PCUM、逻辑回归、GAM、随机森林和梯度提升，在与最佳者无法区分的模型中保留最简单的一个。耗时为数倍。</translation>
     </message>
     <message>
         <source>Choose the executable of a Python</source>
@@ -767,7 +768,7 @@ It never stops at the first problem, and changes nothing.</source>
     <message>
         <source>Circular variance of the aspect up to which a unit counts as homogeneous and is not split: 0 if all cells face one way, 1 if they face every way alike. Automatic: chosen as MIN_AREA is.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡向的圆方差不超过此值的单元视为均一，不再划分：全部像元朝向同一方向为 0，各方向均匀分布为 1。自动：与 MIN_AREA 一同选定。</translation>
     </message>
     <message>
         <source>Classes of an earlier stack</source>
@@ -782,7 +783,7 @@ It never stops at the first problem, and changes nothing.</source>
     <message>
         <source>Click on the map: its value and zone, the factors behind it, and the training land like it.</source>
         <extracomment>gui/place_tool.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在地图上单击：查看该处的值和分区、起作用的因子，以及与之相似的训练土地。</translation>
     </message>
     <message>
         <source>Climate zones</source>
@@ -792,7 +793,7 @@ It never stops at the first problem, and changes nothing.</source>
     <message>
         <source>Close</source>
         <extracomment>gui/manual.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>关闭</translation>
     </message>
     <message>
         <source>Cohen&apos;s kappa</source>
@@ -878,13 +879,14 @@ METHOD=infinite_slope 计算沿平行于地表的平面滑动的一层土体的�
     <message>
         <source>Count a polygon in</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>面计入的分区</translation>
     </message>
     <message>
         <source>Counts what lies in each susceptibility zone: number of buildings, their area, length of roads, and number, length or area of any other layer; with REGIONS for each municipality as well.
 Areas and lengths are exact and in metres on the ground, whatever the coordinate system. Layers in another one are transformed. Exposure says what stands in a zone, not what a landslide would do to it.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>统计各易发性分区中有什么：建筑物的个数和面积、道路的长度，以及任何其他图层的个数、长度或面积；给出 REGIONS 时还按每个乡镇统计。
+无论采用何种坐标系，面积和长度都是精确的，以地面上的米计。其他坐标系的图层会自动转换。统计结果说明分区中有哪些承灾体，不说明滑坡会对其造成什么后果。</translation>
     </message>
     <message>
         <source>Create demo data</source>
@@ -919,7 +921,7 @@ Areas and lengths are exact and in metres on the ground, whatever the coordinate
     <message>
         <source>Cross-validation report</source>
         <extracomment>scarp:crossvalidate</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>交叉验证报告</translation>
     </message>
     <message>
         <source>Cuts a susceptibility map into zones, normally five: very low, low, medium, high, very high.
@@ -981,7 +983,7 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     <message>
         <source>Demo data</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>演示数据</translation>
     </message>
     <message>
         <source>Demo folder</source>
@@ -1021,12 +1023,12 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     <message>
         <source>Dissimilarity {index}, above {threshold}: outside the area of applicability. Do not rely on it.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>相异度 {index}，高于 {threshold}：在适用区之外。请勿依赖此值。</translation>
     </message>
     <message>
         <source>Dissimilarity {index}, at most {threshold}: in the area of applicability.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>相异度 {index}，不超过 {threshold}：在适用区之内。</translation>
     </message>
     <message>
         <source>Distance of stable points (m)</source>
@@ -1038,7 +1040,9 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
 Half-basins on the left and right of streams are split along smaller and smaller streams until their aspect is homogeneous (after Alvioli et al. 2016, 2020). Without settings, those are chosen whose units are homogeneous and differ most from their neighbours. The units cover all cells with data, without gaps and overlaps. Flat land and lakes are units of their own.
 Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>将 DEM 的土地划分为斜坡单元，即山脊与水系之间朝向一致的坡面。许多易发性图以它为制图单元，因为滑坡不会越出其所在的坡面。
+水系左右两侧的半流域沿越来越小的水系继续划分，直到坡向均一（参照 Alvioli 等 2016、2020）。不给出设置时，选取使单元内部均一、与相邻单元差异最大的设置。单元覆盖全部有数据的像元，没有空隙，也不重叠。平地和湖泊单独成为单元。
+将单元用于“汇总易发性”，即可得到按斜坡单元表示的图。</translation>
     </message>
     <message>
         <source>Document details</source>
@@ -1093,7 +1097,7 @@ Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.<
     <message>
         <source>E</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>东</translation>
     </message>
     <message>
         <source>EMA decay of weights</source>
@@ -1118,7 +1122,7 @@ Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.<
     <message>
         <source>Elevation</source>
         <extracomment>gui/demo_project.py, scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>高程</translation>
     </message>
     <message>
         <source>Elevation for the relief</source>
@@ -1143,7 +1147,7 @@ Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.<
     <message>
         <source>Elevations, on a grid in metres or degrees. Nodata belongs to no unit; water leaves the land there and at the border. Take a DEM that reaches one ridge beyond the land to map: units at its border are cut off.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>高程，格网以米或度为单位。无数据处不属于任何单元；水在该处和边界流出。请使用向外延伸到制图范围以外一道山脊的 DEM：边界处的单元是被截断的。</translation>
     </message>
     <message>
         <source>Ensemble</source>
@@ -1177,7 +1181,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Explain a place</source>
         <extracomment>gui/menu.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>解释地点</translation>
     </message>
     <message>
         <source>Explain susceptibility</source>
@@ -1187,22 +1191,22 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Explanation report</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>解释报告</translation>
     </message>
     <message>
         <source>Exposure</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>承灾体</translation>
     </message>
     <message>
         <source>Exposure by zone</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>按分区统计承灾体</translation>
     </message>
     <message>
         <source>Exposure table</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>承灾体表</translation>
     </message>
     <message>
         <source>Extra factors, categorical</source>
@@ -1272,22 +1276,22 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Factor stacks of more areas, to train on all of them at once. CRS, extent and cell size may differ. They need the factors of STACK; classes are matched by label. OUTPUT_OUT_OF_FOLD and OUTPUT_WINDOWS are those of STACK.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其他地区的因子栈，用所有地区同时训练。坐标参考系、范围和像元大小可以不同。各地区须有 STACK 的因子；类别按标签匹配。OUTPUT_OUT_OF_FOLD 和 OUTPUT_WINDOWS 为 STACK 的结果。</translation>
     </message>
     <message>
         <source>Factors</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>因子</translation>
     </message>
     <message>
         <source>Factors, the strongest first</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>因子，由强到弱</translation>
     </message>
     <message>
         <source>Factors, {about}</source>
         <extracomment>gui/factor_layers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>因子，{about}</translation>
     </message>
     <message>
         <source>Failed</source>
@@ -1362,7 +1366,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Field with the kind of each, such as its use, for rows of their own in the table.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>存放各要素种类（例如用途）的字段，用于在表中单独成行。</translation>
     </message>
     <message>
         <source>Field with the millimetres. Needed for station points only.</source>
@@ -1377,7 +1381,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Field with the name of each unit, for table and report. Without it they are numbered.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>存放各单元名称的字段，用于表格和报告。不给出时以编号表示。</translation>
     </message>
     <message>
         <source>Field with the rock type of each polygon. Needed for polygons only.</source>
@@ -1547,7 +1551,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Further layers, such as schools, power lines or fields: points are counted, of lines the length, of polygons number and area are measured.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其他图层，例如学校、输电线路或农田：点统计个数，线统计长度，面统计个数和面积。</translation>
     </message>
     <message>
         <source>Further models, whose maps are averaged with that of the first.</source>
@@ -1572,7 +1576,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>GPU of an Apple computer</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>苹果电脑的 GPU</translation>
     </message>
     <message>
         <source>Generates a synthetic mountain area whose landslides follow a known probability, to try Scarp on and to see how close a trained model comes to the truth.
@@ -1599,7 +1603,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>GeoTIFF on the grid of the DEM with the id of the unit of each cell; 0 is no data.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>位于 DEM 格网上的 GeoTIFF，给出各像元所属单元的编号；0 为无数据。</translation>
     </message>
     <message>
         <source>GeoTIFF with R7 in millimetres.</source>
@@ -1694,7 +1698,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>How do you want to start? The menu Plugins &gt; Scarp has all of this, too.</source>
         <extracomment>gui/start.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>您想怎样开始？菜单“插件 &gt; Scarp”中也有这些入口。</translation>
     </message>
     <message>
         <source>How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer.</source>
@@ -1714,7 +1718,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>How often blocks of land are resampled for the intervals.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>为得到区间而对区块重抽样的次数。</translation>
     </message>
     <message>
         <source>How often each cell is computed with part of the network switched off at random (Monte Carlo dropout). The spread shows how certain the model is. 0: none; 20 is a reasonable number and takes 20 times as long.</source>
@@ -1904,7 +1908,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>It is open as this layer of the project: {layers}.</source>
         <extracomment>algorithms/base/open_layers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>它已在项目中作为此图层打开：{layers}。</translation>
     </message>
     <message>
         <source>It was made with Python {old}; QGIS now runs on Python {new}.</source>
@@ -1919,7 +1923,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Kind of buildings</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>建筑物种类</translation>
     </message>
     <message>
         <source>Kind of model</source>
@@ -1929,12 +1933,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Kind of roads</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>道路种类</translation>
     </message>
     <message>
         <source>Kinds side by side</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各类模型对照表</translation>
     </message>
     <message>
         <source>Knots of the curves</source>
@@ -1944,7 +1948,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Known stable land</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>已知的稳定区</translation>
     </message>
     <message>
         <source>Labels of more areas</source>
@@ -1954,7 +1958,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Land less steep than this, in degrees, over MIN_AREA or more is a unit of flat land. 0: none is.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡度低于此值（度）且面积达到 MIN_AREA 的土地成为平地单元。0：不划出平地。</translation>
     </message>
     <message>
         <source>Land that drains through a cell, in square metres, the cell itself included, on the grid of REFERENCE; flow accumulation of SAGA or GRASS. Without it the band contributing_area of the stack is used (TERRAIN with flow), else the DEM.</source>
@@ -2004,17 +2008,17 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Landslides of the training</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>训练所用的滑坡</translation>
     </message>
     <message>
         <source>Largest area (m²)</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最大面积（m²）</translation>
     </message>
     <message>
         <source>Largest area of a unit in m²: larger ones are split even where they face one way, as far as streams allow. Without it only ASPECT_VARIANCE decides. Flat land is not split.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>单元的最大面积，以 m² 计：更大的单元即使朝向一致也继续划分，直到水系不再允许。不给出时仅由 ASPECT_VARIANCE 决定。平地不划分。</translation>
     </message>
     <message>
         <source>Layer of windows that a training wrote, with the field subset. They count for all maps.</source>
@@ -2049,7 +2053,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Lines, whose length in each zone is measured.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>线，统计其在各分区中的长度。</translation>
     </message>
     <message>
         <source>Lines. Extend the layer beyond the DEM by the search radius to avoid edge effects.</source>
@@ -2069,7 +2073,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Load the demo project</source>
         <extracomment>gui/menu.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>加载演示项目</translation>
     </message>
     <message>
         <source>Log</source>
@@ -2139,7 +2143,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Map from &quot;Predict susceptibility&quot;, or any raster in which more means more susceptible. For a test of a model that all landslides trained, give its out-of-fold map.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>“预测易发性”得到的图，或任何数值越大越易发的栅格。若要检验用全部滑坡训练的模型，请给出其折外预测图。</translation>
     </message>
     <message>
         <source>Map sheet</source>
@@ -2209,12 +2213,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Model</source>
         <extracomment>gui/steps/kinds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>模型</translation>
     </message>
     <message>
         <source>Model:</source>
         <extracomment>gui/steps/kinds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>模型：</translation>
     </message>
     <message>
         <source>Models and histories</source>
@@ -2224,7 +2228,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Models trained last</source>
         <extracomment>gui/recent_models.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最近训练的模型</translation>
     </message>
     <message>
         <source>Monotone curves</source>
@@ -2234,7 +2238,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Moran&apos;s I of the mean aspect of neighbouring units; low where neighbours face other ways</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>相邻单元平均坡向的莫兰指数（Moran&apos;s I）；相邻单元朝向不同时较低</translation>
     </message>
     <message>
         <source>More layers</source>
@@ -2254,12 +2258,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>More susceptible than {n} % of the map.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>比图上 {n} % 的土地更易发。</translation>
     </message>
     <message>
         <source>More that is exposed</source>
         <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其他承灾体</translation>
     </message>
     <message>
         <source>Moved inputs</source>
@@ -2269,17 +2273,17 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>N</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>北</translation>
     </message>
     <message>
         <source>NE</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>东北</translation>
     </message>
     <message>
         <source>NVIDIA GPU</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NVIDIA GPU</translation>
     </message>
     <message>
         <source>NVIDIA graphics card, CUDA 12.6</source>
@@ -2299,7 +2303,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>NW</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>西北</translation>
     </message>
     <message>
         <source>Name</source>
@@ -2309,7 +2313,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Name field</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>名称字段</translation>
     </message>
     <message>
         <source>Name of the region for a column of the zone table. Empty: the one that the map states, if any.</source>
@@ -2369,7 +2373,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>No model was trained yet</source>
         <extracomment>gui/recent_models.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>尚未训练过模型</translation>
     </message>
     <message>
         <source>No program on this computer opens {file}.</source>
@@ -2394,7 +2398,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>No zones of this map were found.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有找到此图的分区。</translation>
     </message>
     <message>
         <source>Not everything could be deleted: {reason}. Close other QGIS windows and try again.</source>
@@ -2469,7 +2473,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>One .safetensors file with the model that is kept, its factors, settings and metrics, and the numbers of the kinds that were tried.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>一个 .safetensors 文件，含所保留的模型及其因子、设置和指标，以及所尝试的各类模型的数值。</translation>
     </message>
     <message>
         <source>One .safetensors file with the model, its factors, settings and metrics. It holds no program code, whatever the kind.</source>
@@ -2504,12 +2508,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>One file with the verdict on the map, tables and figures, to open in any browser, print or send by e-mail. With WINDOWS it begins with the numbers of the test windows. With BUILDINGS, ROADS or EXPOSURE it says how many of them lie in the zones of the map.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>一个文件，含对图的结论、表格和图件，可用任何浏览器打开、打印或通过电子邮件发送。给出 WINDOWS 时，以测试窗口的数值开头。给出 BUILDINGS、ROADS 或 EXPOSURE 时，说明其中有多少位于图的各分区。</translation>
     </message>
     <message>
         <source>One file with units by zone, the most susceptible ones, AUC by unit and by cell and by squares of other sizes, to open in any browser, print or send by e-mail.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>一个文件，含各分区的单元、最易发的单元，以及按单元、按像元和按其他大小的方格计算的 AUC，可用任何浏览器打开、打印或通过电子邮件发送。</translation>
     </message>
     <message>
         <source>One line per input, such as STACK=/data/factors.tif, for inputs that were moved, or that were temporary layers and have been saved since. Files beside the record are found by their name.</source>
@@ -2524,7 +2528,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>One row a kind: AUC out of fold with its interval, against stable land and of the fit, and how far it is behind the best, with the paired interval.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每类模型一行：折外 AUC 及其区间、与稳定区相对照的值、拟合的值，以及落后于最佳模型多少及其配对区间。</translation>
     </message>
     <message>
         <source>One row a region with the main numbers of each map, then the whole, the mean and the worst region.</source>
@@ -2569,7 +2573,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Open the tutorial</source>
         <extracomment>gui/menu.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>打开教程</translation>
     </message>
     <message>
         <source>Open…</source>
@@ -2599,7 +2603,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Out-of-fold map: GeoTIFF with the susceptibility of each cell by the model of the fold that did not see its block. Give it to &quot;Validate with points&quot; as OUT_OF_FOLD: all landslides train the model, so its own map would show a fit. Not for maps to use: seams between blocks are differences of the models. It takes as long as a map.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>折外预测图：GeoTIFF，每个像元的易发性由没有见过其区块的那一折的模型给出。请将它作为 OUT_OF_FOLD 用于“用点数据验证”：全部滑坡都参与模型的训练，因此模型自身的图只能说明拟合程度。不要用它制图：区块之间的接缝是各模型之间的差异。耗时与生成一幅图相同。</translation>
     </message>
     <message>
         <source>Out-of-fold map: GeoTIFF with the susceptibility of each cell by the model of the fold that did not see its block. Give it to &quot;Validate with points&quot; as OUT_OF_FOLD: all landslides train the model, so its own map would show a fit. Not for maps to use: seams between blocks are differences of the models. It takes as long as a map; a training on windows has none.</source>
@@ -2624,7 +2628,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>PCUM</source>
         <extracomment>gui/steps/kinds.py, gui/steps/texts.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>PCUM</translation>
     </message>
     <message>
         <source>PCUM, or one of the models to compare it with; see &quot;Train PCUM&quot; and &quot;Train comparison model&quot;.</source>
@@ -2674,12 +2678,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Per cent: the share of the land of this map with lower values, or of this class.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>百分比：本图的土地中数值更低者或属于该类别者的占比。</translation>
     </message>
     <message>
         <source>Per cent: the share of the training land with lower values, or of this class.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>百分比：训练土地中数值更低者或属于该类别者的占比。</translation>
     </message>
     <message>
         <source>Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and landslide_share (which takes 1, 4, 15, 30, 50 if this is not changed). There are as many zones as numbers; equal_interval and natural_breaks use only their count.</source>
@@ -2719,12 +2723,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Points known to be stable, or polygons of such land, such as slopes that were visited. With them only their cells are stable examples, 0, and all other mapped land becomes 255. Without them all mapped land away from landslides counts as stable. Points drawn at random add nothing: leave them out.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>已知稳定的点，或这类土地的面，例如经过实地查看的斜坡。给出时只有其中的像元是稳定样本（0），编录范围内其余全部土地为 255。不给出时，编录范围内远离滑坡的全部土地都视为稳定。随机抽取的点没有帮助：请不要给出。</translation>
     </message>
     <message>
         <source>Points known to be stable, or polygons of which all cells are, for recall and kappa. Without them stable points are drawn at random.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>已知稳定的点，或全部像元都稳定的面，用于召回率和 kappa。不给出时随机抽取稳定点。</translation>
     </message>
     <message>
         <source>Points that the main numbers are computed from: all, or those in train, validation or test windows. The report has all of them whenever WINDOWS is given.</source>
@@ -2734,7 +2738,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Points, which are counted, or polygons, whose area is measured as well.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>点，统计个数；或面，同时统计面积。</translation>
     </message>
     <message>
         <source>Polygons for which all numbers are given separately.</source>
@@ -2764,7 +2768,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Polygons of the blocks, with their fold.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>区块的面，含所属的折。</translation>
     </message>
     <message>
         <source>Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.</source>
@@ -2789,7 +2793,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Polygons with id, kind (slope or flat), area_m2, mean slope and mean aspect in degrees, circular variance of the aspect (0 one way, 1 all ways) and mean elevation in metres.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>面，含 id、kind（slope 或 flat）、area_m2、平均坡度和平均坡向（度）、坡向的圆方差（0 为朝向一致，1 为各方向均匀）以及平均高程（米）。</translation>
     </message>
     <message>
         <source>Polygons with subset (train, validation, test), kind (landslide, stable) and share of landslide cells: the windows of networks, the blocks of the other kinds. &quot;Validate with points&quot; reads it to evaluate on the test area only.</source>
@@ -2804,12 +2808,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Polygons, municipalities for instance, for each of which the table has rows of its own. A cell belongs to the region in which its centre lies.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>面，例如乡镇，表格为每个面单独给出各行。像元属于其中心所在的区域。</translation>
     </message>
     <message>
         <source>Polygons, such as those of &quot;Build slope units&quot;. They may overlap. A cell belongs to the units that hold its centre; a unit without any has the cell of a point inside it.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>面，例如“划分斜坡单元”得到的面。可以相互重叠。像元属于包含其中心的单元；不含任何像元中心的单元取其内部一点所在的像元。</translation>
     </message>
     <message>
         <source>Polygons; cells outside are ignored. Default: the whole stack.</source>
@@ -2834,7 +2838,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Precipitation</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降水量</translation>
     </message>
     <message>
         <source>Precipitation field</source>
@@ -2994,7 +2998,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack. PCUM alone learns with it.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨指数或稳定系数，由“计算安全系数”或其他程序得到，位于因子栈的格网上。只有 PCUM 用它学习。</translation>
     </message>
     <message>
         <source>Rain index or factor of safety, from &quot;Build safety factor&quot; or another program, on the grid of the stack. PCUM learns with it; for every kind it is judged alone, as a baseline. With PHYSICS=stability land without labels is used too. Of blocks that are held out nothing is used; of a region (REGIONS) that is held out the factors are, as those of TARGET in the training, and not its labels: the test is then of a map that was made for that region.</source>
@@ -3099,7 +3103,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Raster from &quot;Classify zones&quot;, or any raster of zones numbered from 1, the least susceptible.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>“划分易发性分区”得到的栅格，或任何从 1（最不易发）开始编号的分区栅格。</translation>
     </message>
     <message>
         <source>Raster of millimetres per year. It is a factor, and the rain index is computed from it.</source>
@@ -3109,12 +3113,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Raster of slope units</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>斜坡单元栅格</translation>
     </message>
     <message>
         <source>Raster on the grid of the map, such as its standard error. Units get its mean.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>位于易发性图格网上的栅格，例如其标准误差。各单元取其平均值。</translation>
     </message>
     <message>
         <source>Raster that &quot;Train PCUM&quot; wrote as OUTPUT_OUT_OF_FOLD with the model that made the map. All numbers, zones and points then have its values: of each cell by a model that did not see its land. The map itself is judged beside it in one line, as a fit.</source>
@@ -3184,7 +3188,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Relief</source>
         <extracomment>algorithms/base/styles.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>晕渲</translation>
     </message>
     <message>
         <source>Remove</source>
@@ -3268,7 +3272,7 @@ Scarp 的每个输出旁都有其运行记录，即以 .run.json 结尾的文件
     <message>
         <source>Report on the new land</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>新土地的报告</translation>
     </message>
     <message>
         <source>Reports, Word documents and map sheets that are made from now on have these details. Title, purpose, data sources and limits are stored in the project; author, organisation and logo hold for all projects.</source>
@@ -3312,7 +3316,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>Roads</source>
         <extracomment>gui/demo_project.py, scarp:chainwithcomparisons, scarp:exposurebyzone …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>道路</translation>
     </message>
     <message>
         <source>Rock types: polygons, or a raster of class numbers.</source>
@@ -3372,17 +3376,17 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>S</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>南</translation>
     </message>
     <message>
         <source>SE</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>东南</translation>
     </message>
     <message>
         <source>SW</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>西南</translation>
     </message>
     <message>
         <source>Safe below this susceptibility</source>
@@ -3472,7 +3476,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>Scarp: colours of the factors</source>
         <extracomment>gui/factor_layers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Scarp：因子的配色</translation>
     </message>
     <message>
         <source>Scarp: diagnostics</source>
@@ -3497,12 +3501,12 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>Scarp: manual</source>
         <extracomment>gui/manual.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Scarp：手册</translation>
     </message>
     <message>
         <source>Scarp: place</source>
         <extracomment>gui/place_tool.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Scarp：地点</translation>
     </message>
     <message>
         <source>Scarp: remove libraries</source>
@@ -3512,17 +3516,17 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>Scarp: {area}, {time}, {step}</source>
         <extracomment>algorithms/base/styles.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Scarp：{area}，{time}，{step}</translation>
     </message>
     <message>
         <source>Scarp: {region}, {date}</source>
         <extracomment>gui/steps/loading.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Scarp：{region}，{date}</translation>
     </message>
     <message>
         <source>Scarp: {time}, {step}</source>
         <extracomment>algorithms/base/styles.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Scarp：{time}，{step}</translation>
     </message>
     <message>
         <source>Search radius for faults (m)</source>
@@ -3552,12 +3556,12 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>Select a factor stack in the layer panel first.</source>
         <extracomment>gui/factor_layers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请先在图层面板中选择一个因子栈。</translation>
     </message>
     <message>
         <source>Settlements</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>居民点</translation>
     </message>
     <message>
         <source>Severe from this susceptibility on</source>
@@ -3622,7 +3626,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>Show every factor</source>
         <extracomment>gui/menu.py, gui/steps/dock.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>显示全部因子</translation>
     </message>
     <message>
         <source>Show the curves of a model or history file</source>
@@ -3691,12 +3695,12 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Slope of flat land (degrees)</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>平地的坡度（度）</translation>
     </message>
     <message>
         <source>Slope units</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>斜坡单元</translation>
     </message>
     <message>
         <source>Slopes below it are only on watch when the threshold is exceeded, those from it on get a warning. 0.15 as in the paper.</source>
@@ -3716,12 +3720,12 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Smallest area (m²)</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最小面积（m²）</translation>
     </message>
     <message>
         <source>Smallest area of a slope unit in m²; smaller pieces join the neighbour that faces the same way. Automatic: the area between 25,000 and 400,000 m², with 64 cells or more, at which units are homogeneous and neighbours differ most.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>斜坡单元的最小面积，以 m² 计；更小的部分并入朝向相同的相邻单元。自动：在 25,000 到 400,000 m² 之间且不少于 64 个像元，取使单元内部均一、相邻单元差异最大的面积。</translation>
     </message>
     <message>
         <source>Split</source>
@@ -3736,7 +3740,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Standard error {n}.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>标准误差 {n}。</translation>
     </message>
     <message>
         <source>Start of the random draw; the same seed gives the same report.</source>
@@ -3751,7 +3755,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Start with my data</source>
         <extracomment>gui/menu.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>用我的数据开始</translation>
     </message>
     <message>
         <source>Started</source>
@@ -3856,7 +3860,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Susceptibility by unit</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各单元的易发性</translation>
     </message>
     <message>
         <source>Susceptibility maps</source>
@@ -3896,12 +3900,12 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Table of units</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>单元表</translation>
     </message>
     <message>
         <source>Table with a row for each layer, kind, region and zone: number of points or polygons, length in m, area in m², and the share of the layer in that region. The region all is the whole map; zone 0 is land of the map without a zone.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每个图层、种类、区域和分区各占一行的表：点或面的个数、长度（m）、面积（m²），以及在该区域的该图层中的占比。区域 all 为整幅图；分区 0 为图中没有分区的土地。</translation>
     </message>
     <message>
         <source>Takes:</source>
@@ -3911,7 +3915,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Temperature</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>气温</translation>
     </message>
     <message>
         <source>Temperature field</source>
@@ -4031,12 +4035,12 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>The demo area is being made; it takes a few seconds.</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>正在生成演示区域，需要几秒钟。</translation>
     </message>
     <message>
         <source>The demo project could not be made in {folder}: {reason}</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>无法在 {folder} 中创建演示项目：{reason}</translation>
     </message>
     <message>
         <source>The dialog of {title} is shown without Scarp&apos;s additions: {reason}</source>
@@ -4051,7 +4055,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>The environment is fitted to the new Python. Its libraries stay.</source>
         <extracomment>environment/install.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>环境已适配新的 Python，其中的库保持不变。</translation>
     </message>
     <message>
         <source>The environment was made for another version of Scarp.</source>
@@ -4071,7 +4075,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>The factors of {file} could not be shown: {error}</source>
         <extracomment>gui/factor_layers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>无法显示 {file} 的因子：{error}</translation>
     </message>
     <message>
         <source>The field &quot;{field}&quot; of the layer &quot;{layer}&quot; for {parameter} holds binary data. Choose another field.</source>
@@ -4131,7 +4135,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>The inventory, points or polygons, for the number in each unit and the AUC. A landslide belongs to the unit of its cell, a polygon to that of a point well inside it.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡编录，点或面，用于统计各单元的滑坡数和计算 AUC。滑坡点属于其所在像元的单元，滑坡面属于其内部一点所在的单元。</translation>
     </message>
     <message>
         <source>The inventory: points or polygons, in any coordinate reference system.</source>
@@ -4181,7 +4185,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>The map has no value here.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>易发性图在此处没有值。</translation>
     </message>
     <message>
         <source>The map of zones as PDF on one sheet of SHEET, at a round scale, with relief, landslides, borders of the regions, grid, legend, north arrow, zone table and document details, drawn by QGIS&apos;s layout engine. Only made on request.</source>
@@ -4231,17 +4235,17 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>The place cannot be transformed into the CRS of the map.</source>
         <extracomment>gui/place_tool.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>此处无法转换到易发性图的 CRS。</translation>
     </message>
     <message>
         <source>The place lies outside the map.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>此处位于图外。</translation>
     </message>
     <message>
         <source>The polygons with their own fields and: unit, cells, susc_mean, susc_max, susc_share (of the area above THRESHOLD, 0 to 1), landslides, susc_unc (uncertainty), zone, zone_name. Empty where there is no data.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>带有原有字段的面，另加：unit、cells、susc_mean、susc_max、susc_share（高于 THRESHOLD 的面积占比，0 到 1）、landslides、susc_unc（不确定性）、zone、zone_name。没有数据之处为空。</translation>
     </message>
     <message>
         <source>The proxy cannot be reached or refuses the connection. Check host and port under Proxy; your administrator knows them.</source>
@@ -4286,12 +4290,12 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>The rules of this computer do not allow to start the program. Ask your administrator to allow it, choose a Python that is allowed, or name one that has the libraries in the variable SCARP_PYTHON.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>此计算机的规则不允许启动该程序。请管理员允许它，或选择允许使用的 Python，或在变量 SCARP_PYTHON 中指定含有所需各库的 Python。</translation>
     </message>
     <message>
         <source>The rules of this computer do not allow to start {python} ({reason}). Ask your administrator to allow it, or to name a Python that is allowed in the variable SCARP_PYTHON.</source>
         <extracomment>running/core.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>此计算机的规则不允许启动 {python}（{reason}）。请管理员允许它，或在变量 SCARP_PYTHON 中指定允许使用的 Python。</translation>
     </message>
     <message>
         <source>The run cannot be repeated as it was. {problems} Save or find these, and name them in REPLACE.</source>
@@ -4311,17 +4315,17 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>The same numbers as a table, a row a unit.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>同样的数值，以表格给出，每个单元一行。</translation>
     </message>
     <message>
         <source>The same table as a CSV file.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>同一表格的 CSV 文件。</translation>
     </message>
     <message>
         <source>The share of the area of a unit that is more susceptible than this is computed. Automatic: the lower end of the highest zone.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>计算各单元中易发性高于此值的面积占比。自动：最高分区的下限。</translation>
     </message>
     <message>
         <source>The source has no {package} for this Python and system. Choose another build or Python, or add that wheel to the folder of wheels.</source>
@@ -4406,7 +4410,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>There is no susceptibility map in the project. Make one with Predict susceptibility or Plugins &gt; Scarp &gt; Map step by step, or load one; its .run.json must lie beside it.</source>
         <extracomment>gui/place_tool.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>项目中没有易发性图。请用“预测易发性”或“插件 &gt; Scarp &gt; 分步制图”生成一幅，或加载一幅；其 .run.json 必须与其同在。</translation>
     </message>
     <message>
         <source>There is no threshold to compare the rain with. Give K, for example 0.0129 for 77.5 mm in seven days, or SAFETY_FACTOR with the thresholds, or TOPOGRAPHY with the terrain classes.</source>
@@ -4421,7 +4425,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>There is nothing to count. Give BUILDINGS, ROADS, or other layers as EXPOSURE.</source>
         <extracomment>algorithms/exposurebyzone.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有可统计的内容。请给出 BUILDINGS、ROADS，或将其他图层作为 EXPOSURE 给出。</translation>
     </message>
     <message>
         <source>There was no safety factor.</source>
@@ -4451,17 +4455,17 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>This area is made up. Run all in the dock makes its map, with a verdict and reports.</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>此区域为虚构。分步制图面板中的“全部运行”会制作它的易发性图，并给出结论和报告。</translation>
     </message>
     <message>
         <source>This cell was a landslide in the training.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>此像元在训练中为滑坡。</translation>
     </message>
     <message>
         <source>This cell was stable land in the training.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>此像元在训练中为稳定土地。</translation>
     </message>
     <message>
         <source>This computer&apos;s processor lacks instructions that the libraries were built with.</source>
@@ -4481,7 +4485,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>This place could not be explained: {error}. The log says more.</source>
         <extracomment>gui/place_answers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>无法解释此处：{error}。详情见日志。</translation>
     </message>
     <message>
         <source>This region is being worked on. Cancel first.</source>
@@ -4521,7 +4525,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Title, author, organisation, logo and more of the reports and the map sheet</source>
         <extracomment>gui/steps/dock.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>报告和图幅的标题、作者、单位、徽标等信息</translation>
     </message>
     <message>
         <source>Train</source>
@@ -4541,7 +4545,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Train the best model</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>训练最佳模型</translation>
     </message>
     <message>
         <source>Train the model</source>
@@ -4581,7 +4585,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Training land</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>训练土地</translation>
     </message>
     <message>
         <source>Training report</source>
@@ -4603,7 +4607,9 @@ It explains the model, not landslide causes: a factor can be important to the ma
 Each kind is judged by its AUC out of fold: how well landslide cells rank above all other mapped land, by models that did not see them. Two kinds cannot be told apart if the 95 % interval of the difference of their AUCs, paired over resampled blocks of land, holds 0 or is unknown. From the simplest on: logistic regression, GAM, PCUM, random forest, gradient boosting. The log, the report, the table and the run record show all of them side by side.
 The AUC of the best of several is slightly too good, since chance helps to choose it; the log says by about how much. Of the kinds only PCUM tells how uncertain its map is and where it may be trusted. For other settings use &quot;Train PCUM&quot;.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>用相同的像元和相同的区块折训练 PCUM、逻辑回归、可加模型（GAM）、随机森林和梯度提升，并保留其中一个：在与最佳者无法区分的模型中最简单的一个。结果与“训练 PCUM”一样，是供“预测易发性”使用的模型文件。
+每类模型按其折外 AUC 评价：没有见过这些土地的模型在多大程度上把滑坡像元排在编录范围内其余全部土地之前。若两类模型的此值之差的 95 % 区间（配对，由对区块重抽样得到）包含 0 或未知，则两者无法区分。从最简单的开始依次为：逻辑回归、GAM、PCUM、随机森林、梯度提升。日志、报告、表格和运行记录都并列给出全部模型。
+几个模型中最佳者的 AUC 略微偏高，因为选择时有偶然因素；日志说明大约偏高多少。各类模型中只有 PCUM 能说明其图有多不确定，以及何处可以信任。需要其他设置时请用“训练 PCUM”。</translation>
     </message>
     <message>
         <source>Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. The result is a model file for &quot;Predict susceptibility&quot;.
@@ -4611,7 +4617,10 @@ With the preset recommended the area is divided into folds of spatial blocks. Cu
 With the preset windows or paper a U-Net is trained on windows of a part of the area, and evaluated on test windows that are held out. With either, a physics constraint can help: where the rain index says that a wet week exceeds the threshold of the landform, the model is penalised for predicting low susceptibility.
 All settings have defaults that need no knowledge of machine learning. The same seed on the same machine gives the same model.</source>
         <extracomment>scarp:trainpcum</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>用因子栈和滑坡标签训练 PCUM，即 Zhang and Deng (2026) 的物理约束 U-Net。结果是供“预测易发性”使用的模型文件。
+采用预设 recommended 时，区域按空间区块划分为若干折。各因子的曲线和一个逐像元的小型网络每次留出一折进行拟合，两者各用多少，取决于它们对预测留出的一折有多大帮助；然后用全部土地训练模型。其 AUC 由各折得到：它表示没有见过这些土地的模型在多大程度上把滑坡像元排在编录范围内其余全部土地之前。
+采用预设 windows 或 paper 时，U-Net 在区域一部分的窗口上训练，并在留出的测试窗口上接受评价。两种情况下物理约束都可以提供帮助：当降雨指数表明丰水的一周超过该处地貌的阈值时，模型预测低易发性会受到惩罚。
+所有设置都有默认值，使用时无须懂得机器学习。在同一台机器上，相同的种子得到相同的模型。</translation>
     </message>
     <message>
         <source>Trains another kind of model on the same factor stack and labels, to compare with PCUM or to use as it is. The result is a model file for &quot;Predict susceptibility&quot;, like PCUM&apos;s.
@@ -4625,12 +4634,12 @@ BLOCK 和 SEED 相同时，各种模型都在与“训练 PCUM”相同的区块
     <message>
         <source>True probability</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>真实概率</translation>
     </message>
     <message>
         <source>Try a small library</source>
         <extracomment>environment/install.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>试装一个小型库</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -4668,7 +4677,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Tutorial</source>
         <extracomment>gui/manual.py, gui/menu.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>教程</translation>
     </message>
     <message>
         <source>Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first minus the second. A map may be in several rasters, one a region; see NAMES.</source>
@@ -4678,7 +4687,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>US survey feet</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>美国测量英尺</translation>
     </message>
     <message>
         <source>Uncertainty</source>
@@ -4693,7 +4702,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Unit of the elevations. auto: as the DEM states it, else metres.</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>高程的单位。auto：采用 DEM 注明的单位，否则为米。</translation>
     </message>
     <message>
         <source>Unit of the precipitation</source>
@@ -4713,7 +4722,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Units</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>单元</translation>
     </message>
     <message>
         <source>Unknown reason: {last}</source>
@@ -4783,7 +4792,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Variance of the aspect</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡向的圆方差</translation>
     </message>
     <message>
         <source>Verdict on the model and metrics of the land held out; with windows also curves of loss, accuracy, recall and violation rate by epoch.</source>
@@ -4793,7 +4802,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Verdict on the model that is kept, the kinds side by side, and what the model learned.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>对所保留模型的结论、各类模型的对照，以及模型学到了什么。</translation>
     </message>
     <message>
         <source>Verdict: {level}.</source>
@@ -4813,7 +4822,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>W</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>西</translation>
     </message>
     <message>
         <source>Warnings when it was made:</source>
@@ -4978,7 +4987,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Zone in which a polygon, such as a building, is counted once: largest_part, that of its largest part, or highest_zone, the most susceptible one that it reaches. Areas and lengths are always cut at the borders of zones.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>面（例如建筑物）只计入一个分区：largest_part 为其最大部分所在的分区，highest_zone 为其触及的最易发分区。面积和长度总是在分区边界处切开。</translation>
     </message>
     <message>
         <source>Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is cut at the same values. METHOD and BREAKS need not be changed.</source>
@@ -4988,7 +4997,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Zone raster, its record (.run.json) or its zone table: units are cut at the same values as the cells. Without it at 30, 20, 20, 20 and 10 % of the area of the cells of the map.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区栅格、其运行记录（.run.json）或其分区表：单元按与像元相同的值划分。不给出时，按图中像元面积的 30、20、20、20 和 10 % 划分。</translation>
     </message>
     <message>
         <source>Zone raster, run record or zone table of the area that the model was trained on: this map is classified at the same breaks, so that zones mean the same. Without it the zones have fixed shares of this area.</source>
@@ -5073,7 +5082,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>above {n} %</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>高于 {n} %</translation>
     </message>
     <message>
         <source>accuracy {n} %</source>
@@ -5083,17 +5092,17 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>additive model (GAM)</source>
         <extracomment>algorithms/base/messages.py, gui/steps/texts.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>可加模型（GAM）</translation>
     </message>
     <message>
         <source>all cells of a polygon</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>面内的全部像元</translation>
     </message>
     <message>
         <source>all of the map</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>整幅图</translation>
     </message>
     <message>
         <source>area under the ROC curve of landslides against all other mapped land</source>
@@ -5108,7 +5117,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>area under the ROC curve of units with landslides against those without, by their mean</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>ROC 曲线下面积，有滑坡的单元与没有滑坡的单元按其平均值相对照</translation>
     </message>
     <message>
         <source>area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.</source>
@@ -5118,7 +5127,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>as in the paper</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与论文一致</translation>
     </message>
     <message>
         <source>auto takes the unit that the raster states, else degrees Celsius. tenth_celsius is a tenth of a degree, as in WorldClim 1.</source>
@@ -5153,7 +5162,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>behind</source>
         <extracomment>gui/steps/kinds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>落后</translation>
     </message>
     <message>
         <source>best epoch</source>
@@ -5173,17 +5182,17 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>blocks of land</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>区块</translation>
     </message>
     <message>
         <source>both</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>两者</translation>
     </message>
     <message>
         <source>breaks that you give</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>自行给定的分界值</translation>
     </message>
     <message>
         <source>by how much its AUC is above that of the second best map</source>
@@ -5208,12 +5217,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>circular variance of the aspect in a unit, mean by area</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>单元内坡向的圆方差，按面积平均</translation>
     </message>
     <message>
         <source>codes of classes</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>类别代码</translation>
     </message>
     <message>
         <source>comma-separated text or a table</source>
@@ -5223,7 +5232,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>difference between the highest and the lowest AUC by squares of a quarter to 16 times the mean area of a unit</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>方格面积为单元平均面积的四分之一到 16 倍时，最高与最低 AUC 之差</translation>
     </message>
     <message>
         <source>do not use</source>
@@ -5263,7 +5272,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>equal intervals</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>等间隔</translation>
     </message>
     <message>
         <source>exit code unknown</source>
@@ -5278,7 +5287,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>factor of safety</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>稳定系数</translation>
     </message>
     <message>
         <source>factors in the stack</source>
@@ -5293,7 +5302,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>feet</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>英尺</translation>
     </message>
     <message>
         <source>findings to fix before training</source>
@@ -5313,17 +5322,17 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>fixed penalty, as in the paper</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>固定惩罚，与论文一致</translation>
     </message>
     <message>
         <source>fixed shares of the area</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>固定的面积占比</translation>
     </message>
     <message>
         <source>frequency ratio</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>频率比</translation>
     </message>
     <message>
         <source>further remarks</source>
@@ -5333,12 +5342,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>graded penalty</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分级惩罚</translation>
     </message>
     <message>
         <source>gradient boosting</source>
         <extracomment>algorithms/base/messages.py, gui/steps/texts.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>梯度提升</translation>
     </message>
     <message>
         <source>gradient_boosting: boosted trees are fitted to the same cells and folds, and the model is the mean of both logits, if that is better out of fold; the log says what it adds. The map then takes several times as long. Without effect on a training on windows.</source>
@@ -5363,7 +5372,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>inches</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>英寸</translation>
     </message>
     <message>
         <source>independent blocks of land behind the interval</source>
@@ -5373,7 +5382,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>infinite slope</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>无限边坡</translation>
     </message>
     <message>
         <source>inputs that have changed since</source>
@@ -5398,7 +5407,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>kind of the model that is kept</source>
         <extracomment>algorithms/trainbestmodel.py, scarp:trainbestmodel</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>所保留模型的类型</translation>
     </message>
     <message>
         <source>landslide cells</source>
@@ -5433,7 +5442,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>logistic regression</source>
         <extracomment>algorithms/base/messages.py, gui/steps/texts.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>逻辑回归</translation>
     </message>
     <message>
         <source>loss on the land held out</source>
@@ -5463,7 +5472,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>macOS does not let this Python load libraries: the one in QGIS&apos;s application accepts only those that QGIS&apos;s makers have signed. Install Python from python.org and choose it.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>macOS 不允许此 Python 加载库：QGIS 应用程序中的 Python 只接受由 QGIS 制作者签名的库。请从 python.org 安装 Python 并选择它。</translation>
     </message>
     <message>
         <source>map sheet</source>
@@ -5488,12 +5497,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>mean area of the other units (m²)</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其余单元的平均面积（m²）</translation>
     </message>
     <message>
         <source>most alike</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最相似</translation>
     </message>
     <message>
         <source>name of the map with the highest AUC</source>
@@ -5503,17 +5512,17 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>natural breaks</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>自然间断点</translation>
     </message>
     <message>
         <source>nearest on the map</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图上最近</translation>
     </message>
     <message>
         <source>neural network (BPNN)</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>神经网络（BPNN）</translation>
     </message>
     <message>
         <source>no</source>
@@ -5543,12 +5552,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>on windows of cells</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在像元窗口上训练</translation>
     </message>
     <message>
         <source>one column for each class</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每个类别一列</translation>
     </message>
     <message>
         <source>one of {choices}, or its number in this list, from 0 to {last}</source>
@@ -5558,7 +5567,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>one point for each polygon</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每个面一个点</translation>
     </message>
     <message>
         <source>optimism of the random split</source>
@@ -5618,7 +5627,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>rain index</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨指数</translation>
     </message>
     <message>
         <source>rain_threshold: the rain index of the paper, from the rain of the wettest week; it needs PRECIPITATION. infinite_slope: the factor of safety of a sheet of soil, from slope, soil and water, with the parameters that begin with Infinite slope. Parameters of the other method are not used.</source>
@@ -5628,12 +5637,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>random forest</source>
         <extracomment>algorithms/base/messages.py, gui/steps/texts.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>随机森林</translation>
     </message>
     <message>
         <source>random windows</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>随机窗口</translation>
     </message>
     <message>
         <source>rasters</source>
@@ -5658,7 +5667,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>recommended</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>推荐</translation>
     </message>
     <message>
         <source>representative: one cell of each polygon, one well inside it. cells: every cell, so that large landslides count more. Without effect on points.</source>
@@ -5698,7 +5707,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>share of landslide cells</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡像元占比</translation>
     </message>
     <message>
         <source>share of landslides found</source>
@@ -5728,17 +5737,17 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>shares of the landslides</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡占比</translation>
     </message>
     <message>
         <source>slope</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡度</translation>
     </message>
     <message>
         <source>smallest area (m²), given or chosen</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最小面积（m²），给定或选定</translation>
     </message>
     <message>
         <source>some of {choices}, or their numbers in this list, from 0 to {last}</source>
@@ -5748,7 +5757,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>stability of the slope</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>斜坡稳定性</translation>
     </message>
     <message>
         <source>stable cells</source>
@@ -5773,7 +5782,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>susceptibility</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>易发性</translation>
     </message>
     <message>
         <source>temporary model</source>
@@ -5783,7 +5792,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>test windows</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>测试窗口</translation>
     </message>
     <message>
         <source>that are lines</source>
@@ -5848,7 +5857,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>training windows</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>训练窗口</translation>
     </message>
     <message>
         <source>training windows, written by a training</source>
@@ -5868,17 +5877,17 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>units</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>单元数</translation>
     </message>
     <message>
         <source>units of flat land</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>平地单元数</translation>
     </message>
     <message>
         <source>units with data</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>有数据的单元数</translation>
     </message>
     <message>
         <source>unknown cells</source>
@@ -5913,17 +5922,17 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>validation windows</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>验证窗口</translation>
     </message>
     <message>
         <source>variance of the aspect up to which units were not split, given or chosen</source>
         <extracomment>scarp:buildslopeunits</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>单元不再划分的坡向圆方差上限，给定或选定</translation>
     </message>
     <message>
         <source>vector layers</source>
         <extracomment>algorithms/base/arguments.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>矢量图层</translation>
     </message>
     <message>
         <source>violation rate {n} %</source>
@@ -5943,7 +5952,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>weights of evidence</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>证据权</translation>
     </message>
     <message>
         <source>with PHYSICS=stability, share of the unstable land without labels, or of TARGET, that the model calls safe</source>
@@ -5968,7 +5977,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>with gradient boosting</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>加入梯度提升</translation>
     </message>
     <message>
         <source>without geometry</source>
@@ -5983,7 +5992,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>zone: {name}</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区：{name}</translation>
     </message>
     <message>
         <source>{count} of {all} wheels are in Scarp&apos;s list of hashes.</source>
@@ -5993,7 +6002,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>{coverage} % interval {low} to {high}.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{coverage} % 区间 {low} 至 {high}。</translation>
     </message>
     <message>
         <source>{errors} to fix, {warnings} to read</source>
@@ -6018,12 +6027,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>{file} does not exist any more.</source>
         <extracomment>gui/factor_layers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{file} 已不存在。</translation>
     </message>
     <message>
         <source>{file} is no factor stack: its bands have no names.</source>
         <extracomment>gui/factor_layers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{file} 不是因子栈：其波段没有名称。</translation>
     </message>
     <message>
         <source>{folder} holds other files. Choose an empty folder, or one that does not exist yet.</source>
@@ -6177,7 +6186,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{name}, {about}</source>
         <extracomment>algorithms/base/styles.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{name}，{about}</translation>
     </message>
     <message>
         <source>{name}: &quot;{path}&quot; holds several layers ({layers}); the first one, &quot;{first}&quot;, is used. For another one choose it in QGIS, or write |layername= and its name after the path.</source>
@@ -6197,7 +6206,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{name}: {factor}</source>
         <extracomment>algorithms/base/styles.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{name}：{factor}</translation>
     </message>
     <message>
         <source>{name}: {path} does not exist any more.</source>
@@ -6217,7 +6226,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n} %</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} %</translation>
     </message>
     <message>
         <source>{n} cells</source>
@@ -6227,22 +6236,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n} days</source>
         <extracomment>algorithms/base/feedback.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} 天</translation>
     </message>
     <message>
         <source>{n} hours</source>
         <extracomment>algorithms/base/feedback.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} 小时</translation>
     </message>
     <message>
         <source>{n} km</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} km</translation>
     </message>
     <message>
         <source>{n} m</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} m</translation>
     </message>
     <message>
         <source>{n} min</source>
@@ -6252,7 +6261,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n} minutes</source>
         <extracomment>algorithms/base/feedback.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} 分钟</translation>
     </message>
     <message>
         <source>{n} more warnings are in the report.</source>
@@ -6272,12 +6281,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n} seconds</source>
         <extracomment>algorithms/base/feedback.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} 秒</translation>
     </message>
     <message>
         <source>{n} training cells are as much like this place.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>有 {n} 个训练像元与此处同样相似。</translation>
     </message>
     <message>
         <source>{parameter} takes {wanted}, but the layer &quot;{layer}&quot; holds {held}. Choose another layer.</source>
@@ -6332,7 +6341,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{place} (dissimilarity {n})</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{place}（相异度 {n}）</translation>
     </message>
     <message>
         <source>{python} does not start as a Python: {reason}</source>
@@ -6422,7 +6431,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>⚠ Outside the training data: {factors}.</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>⚠ 超出训练数据范围：{factors}。</translation>
     </message>
 </context>
 </TS>
