@@ -37,14 +37,17 @@ def jump(monkeypatch):
 
 FILE_TIMES = "outputs/run_record outputs/transaction provenance/records prediction/tile_cache history/writing".split()
 FILE_TIMES = {
+    "gui/recent_models.py": 2,
     "gui/suggestions.py": 1,
     "gui/training_page.py": 1,
     **{f"model/{name}.py": 1 for name in FILE_TIMES},
     "model/provenance/freshness.py": 4,
     "model/history/reading.py": 2,
+    "model/jobs/explain_cell.py": 2,
 }
 """Where the time of a file is asked for: to see that an input, a stack or a file of this run's is another one, to tell
-a living history, to show when it was made, and to suggest the newest layer. Orphans, tiles and older outputs are known
+a living history, to show when it was made, to suggest the newest layer or model, and to find the zones that were made
+last of a map. Orphans, tiles and older outputs are known
 without it."""
 
 
