@@ -121,7 +121,7 @@ def draw_exposure(rivers: Path, below: list[QgsMapLayer], name: str) -> None:
     road, houses = (QgsVectorLayer(f"{kind}?crs=EPSG:4326", kind, "memory") for kind in ("LineString", "Point"))
     shapes: dict[QgsVectorLayer, list[QgsGeometry]] = {road: [], houses: []}
     for river in QgsVectorLayer(str(rivers), "rivers").getFeatures():
-        beside = river.geometry().simplify(60).offsetCurve(150, 4, QgsGeometry.JoinStyleRound, 2)
+        beside = river.geometry().simplify(60).offsetCurve(150, 4, QgsGeometry.JoinStyle.JoinStyleRound, 2)
         shapes[road].append(beside)
         for number, metres in enumerate(np.arange(200, beside.length(), 260)):
             house = beside.offsetCurve(-90 if number % 3 else 110, 4, QgsGeometry.JoinStyleRound, 2).interpolate(metres)

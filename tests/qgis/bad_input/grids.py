@@ -123,6 +123,11 @@ _MAKERS = {
     "units-of-elsewhere": lambda at: {
         "SUSCEPTIBILITY": moved(at.chain["susceptibility"], at.folder / "far.tif", columns=1e5)
     },
+    "exposed-zones-rotated": _placed("ZONES", "zones", transform=_TURNED),
+    "exposed-zones-of-elsewhere": lambda at: {"ZONES": moved(at.chain["zones"], at.folder / "far.tif", columns=1e5)},
+    "exposed-nothing": lambda at: {"BUILDINGS": None},
+    "best-labels-half-a-cell": _placed("LABELS", "labels", columns=0.5),
+    "best-stack-rotated": _placed("STACK", "stack", transform=_TURNED),
     "map-rotated": _placed("SUSCEPTIBILITY", "susceptibility", transform=_TURNED),
     "dem-without-crs": _dem(from_origin(LEFT, TOP, CELL, CELL), None),
     "dem-local-crs": _dem(from_origin(0, 1200, CELL, CELL), 'LOCAL_CS["pit",UNIT["metre",1]]'),
@@ -191,6 +196,13 @@ units-dem-in-degrees :: A DEM in degrees :: works: Units have areas in square me
 units-map-rotated :: A rotated map :: susceptibility .*rotated
 units-doubt-half-a-cell :: An uncertainty half a cell farther east :: uncertainty .*not on the same grid
 units-of-elsewhere :: A map of another country than the units :: No unit of .* has a cell with susceptibility
+[exposurebyzone]
+exposed-zones-rotated :: Rotated zones :: zones .*rotated
+exposed-zones-of-elsewhere :: Zones of another country than the buildings :: Nothing of .*lies on the map
+exposed-nothing :: No layer to count :: nothing to count
+[trainbestmodel]
+best-labels-half-a-cell :: Labels half a cell farther east :: not on the same grid
+best-stack-rotated :: A rotated factor stack :: factor stack .*rotated
 [checkfactors]
 stack-rotated :: A rotated factor stack :: works: The report is made, and lists it as an error to mend.
 [trainpcum]
