@@ -30,7 +30,7 @@ EXCLUDED = {".ts", ".qm", ".pyc", ".pyo"}
 
 TIME = (1980, 1, 1, 0, 0, 0)
 LIMIT = 2**21
-"""Bytes that the zip should stay under, manual and help pictures included: it is downloaded over field stations' lines."""
+"""Bytes that the zip should stay under, with manual and help pictures: field stations download it over slow lines."""
 
 
 def shipped() -> list[Path]:
