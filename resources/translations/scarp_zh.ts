@@ -1698,7 +1698,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>How do you want to start? The menu Plugins &gt; Scarp has all of this, too.</source>
         <extracomment>gui/start.py</extracomment>
-        <translation>您想怎样开始？菜单“插件 &gt; Scarp”中也有这些入口。</translation>
+        <translation>您想怎样开始？菜单“插件 &gt; Scarp”中也有。</translation>
     </message>
     <message>
         <source>How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer.</source>
