@@ -13,6 +13,7 @@ from .steps.icons import link_colour
 NEAREST_COLOUR, ALIKE_COLOUR = "#d43a1c", "#2f7fd6"  # of the marks on the map
 _RAISES, _LOWERS = "#c8553d", "#3f7fb5"  # of the bars
 BAR = 38  # pixels of the longest bar
+NUMBER = 64  # pixels of the number beside a bar, also in large fonts
 _FEW = 10  # factors that are listed at first
 ALL_FACTORS = "scarp-place:all"  # address of the link that lists the others
 
@@ -120,7 +121,7 @@ def _row(factor: Any, largest: float, dark: bool) -> str:
     about = f'<font color="{_grey(dark)}">{escape(f"{shown[:60]}{share}")}</font>'
     text = f"<td>{escape(factor.title[:60])}{warning}<br>{about}</td>"
     bar = _bar(factor.contribution, largest) if math.isfinite(factor.contribution) else ""
-    return f'<tr>{text}<td width="{2 * BAR + 44}">{bar}</td></tr>'
+    return f'<tr>{text}<td width="{2 * BAR + NUMBER}">{bar}</td></tr>'
 
 
 def _bar(contribution: float, largest: float) -> str:
@@ -130,7 +131,7 @@ def _bar(contribution: float, largest: float) -> str:
     empty = f'<td width="{BAR - width}"></td>' if width < BAR else ""
     side = f'<td width="{BAR}"></td>'
     line = side + filled + empty if contribution > 0 else empty + filled + side
-    text = f'<td width="44" align="right">{_signed(contribution)}</td>'
+    text = f'<td width="{NUMBER}" align="right">{_signed(contribution)}</td>'
     return f'<table cellspacing="0" cellpadding="0"><tr>{line}{text}</tr></table>'
 
 

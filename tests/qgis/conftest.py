@@ -106,8 +106,8 @@ def started(monkeypatch) -> list[SubprocessCore]:
     made: list[SubprocessCore] = []
     original = SubprocessCore.__init__
 
-    def note(self: SubprocessCore, *values: Any) -> None:
-        original(self, *values)
+    def note(self: SubprocessCore, *values: Any, **names: Any) -> None:
+        original(self, *values, **names)
         made.append(self)
 
     monkeypatch.setenv("SCARP_PYTHON", sys.executable)
