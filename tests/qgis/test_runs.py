@@ -20,6 +20,7 @@ from qgis.core import QgsProcessingException, QgsProcessingOutputLayerDefinition
 
 from scarp.algorithms.base import sinks
 from scarp.model.outputs.atomic import output_lock
+from scarp.model.outputs.run_record import read_record
 from scarp.tests.qgis.child import ROOT
 from scarp.tests.qgis.study import completed
 from scarp.tests.qgis.tiny import TRAINING, Listener, in_project, new_context
@@ -236,8 +237,8 @@ def test_an_open_vector_layer_shows_the_new_file(step, tmp_path):
         assert shapes(layer) == shapes(QgsVectorLayer(str(path), "fresh", "ogr")) != before
 
 
-def test_a_locked_output_file_is_reported(run, chain, tmp_path, monkeypatch):
-    """As Windows does with a file that a program has open: it cannot be replaced, and the older one stays."""
+def test_a_result_is_kept_beside_a_locked_file(run, chain, tmp_path, monkeypatch):
+    """As Windows does with a file that a program has open: it cannot be replaced and stays."""
     path, record = tmp_path / "zones.tif", tmp_path / "zones.tif.run.json"
     shutil.copy(chain["zones"], path)
     shutil.copy(f"{chain['zones']}.run.json", record)
@@ -250,6 +251,8 @@ def test_a_locked_output_file_is_reported(run, chain, tmp_path, monkeypatch):
         return replace(source, target)
 
     monkeypatch.setattr(os, "replace", forbidden)
-    with pytest.raises(QgsProcessingException, match=r"zones\.tif could not be written.*not open elsewhere"):
-        run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=path)
-    assert cells(path) == cells(chain["zones"]) and sorted(tmp_path.iterdir()) == [path, record]
+    result = run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=path)
+    beside = tmp_path / "zones_2.tif"
+    assert Path(result["OUTPUT"]) == beside and read_record(beside)["algorithm"] == "scarp:classifyzones"
+    assert cells(path) == cells(beside) == cells(chain["zones"])
+    assert sorted(tmp_path.iterdir()) == sorted([path, record, beside, Path(f"{beside}.run.json")])

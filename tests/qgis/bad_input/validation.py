@@ -125,7 +125,14 @@ CASES = (
         _empty("STABLE", "Point", "quiet"),
         r'"quiet" given as STABLE has no feature',
     ),
-    _judge("stable-polygons", "Polygons as stable points", lambda at: {"STABLE": at.area / "regions.gpkg"}, r"STABLE"),
+    _judge(
+        "stable-polygons",
+        "Polygons of stable land",
+        lambda at: {"STABLE": at.area / "regions.gpkg"},
+        works="Stable points are drawn in them.",
+        holds=_auc,
+    ),
+    _judge("stable-lines", "Lines as stable land", lambda at: {"STABLE": at.area / "rivers.gpkg"}, r"STABLE"),
     _judge(
         "out-of-fold-map",
         "The map itself as its out-of-fold map",
