@@ -120,11 +120,13 @@ def draw_exposure(rivers: Path, below: list[QgsMapLayer], name: str) -> None:
     """Draw a road along the rivers, and houses beside it, over zones."""
     road, houses = (QgsVectorLayer(f"{kind}?crs=EPSG:4326", kind, "memory") for kind in ("LineString", "Point"))
     shapes: dict[QgsVectorLayer, list[QgsGeometry]] = {road: [], houses: []}
+    round_corners = QgsGeometry.JoinStyle.JoinStyleRound
     for river in QgsVectorLayer(str(rivers), "rivers").getFeatures():
-        beside = river.geometry().simplify(60).offsetCurve(150, 4, QgsGeometry.JoinStyle.JoinStyleRound, 2)
+        beside = river.geometry().simplify(60).offsetCurve(150, 4, round_corners, 2)
         shapes[road].append(beside)
         for number, metres in enumerate(np.arange(200, beside.length(), 260)):
-            house = beside.offsetCurve(-90 if number % 3 else 110, 4, QgsGeometry.JoinStyleRound, 2).interpolate(metres)
+            line = beside.offsetCurve(-90 if number % 3 else 110, 4, round_corners, 2)
+            house = line.interpolate(metres)
             shapes[houses].append(house)
     for item, symbol in (
         (road, QgsLineSymbol.createSimple({"line_color": "#26323d", "line_width": "0.5"})),
