@@ -41,15 +41,8 @@ class TrainBestModel(ScarpAlgorithm):
         'settings use "Train PCUM".'
     )
     NUMBERS = {
+        **training.HELD_OUT_NUMBERS,
         "AUC": "AUC out of fold of the model that is kept: landslide cells against all other mapped land",
-        "AUC_LOW": "lower end of its 95 % interval, from resampled blocks of land",
-        "AUC_HIGH": "upper end",
-        "BLOCKS": "independent blocks of land behind the interval",
-        "AUC_STABLE": "AUC against stable cells of the labels alone, the easier question",
-        "AUC_SLOPE": "AUC of slope alone on the same cells",
-        "RECALL": "recall of the land held out",
-        "ACCURACY": "share of cells held out that are classified correctly",
-        "LOSS": "loss on the land held out",
     }
     HELP = {
         "SAFETY_FACTOR": 'Rain index or factor of safety, from "Build safety factor" or another program, on the grid '

@@ -38,12 +38,8 @@ class TrainComparisonModel(ScarpAlgorithm):
         "the same machine gives the same model."
     )
     NUMBERS = {
+        **training.HELD_OUT_NUMBERS,
         "AUC": "AUC of the test windows or blocks: landslide cells against all other mapped land",
-        "AUC_LOW": "lower end of its 95 % interval, from resampled blocks of land",
-        "AUC_HIGH": "upper end",
-        "BLOCKS": "independent blocks of land behind the interval",
-        "AUC_STABLE": "AUC against stable cells of the labels alone, the easier question",
-        "AUC_SLOPE": "AUC of slope alone on the same cells",
         "RECALL": "recall of the test windows or blocks",
         "ACCURACY": "share of test cells classified correctly",
         "LOSS": "loss on the test windows or blocks",

@@ -33,15 +33,7 @@ class TrainPcum(ScarpAlgorithm):
         "gives the same model."
     )
     NUMBERS = {
-        "AUC": "AUC of the land held out: landslide cells against all other mapped land",
-        "AUC_LOW": "lower end of its 95 % interval, from resampled blocks of land",
-        "AUC_HIGH": "upper end",
-        "BLOCKS": "independent blocks of land behind the interval",
-        "AUC_STABLE": "AUC against stable cells of the labels alone, the easier question",
-        "AUC_SLOPE": "AUC of slope alone on the same cells",
-        "RECALL": "recall of the land held out",
-        "ACCURACY": "share of cells held out that are classified correctly",
-        "LOSS": "loss on the land held out",
+        **training.HELD_OUT_NUMBERS,
         "EPOCHS": "epochs run",
         "BEST_EPOCH": "epoch whose weights were kept",
         "VIOLATION_RATE_UNLABELLED": "with PHYSICS=stability, share of the unstable land without labels, or of TARGET, "

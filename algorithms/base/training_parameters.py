@@ -34,6 +34,18 @@ PRESET_HELP = (
     "the preset, and the log says so; one that only a training on windows has, such as WINDOW or EPOCHS, chooses it."
 )
 SETTINGS = tuple(option.name for option in TrainingSettings.options() if option.name != "method")
+HELD_OUT_NUMBERS = {
+    "AUC": "AUC of the land held out: landslide cells against all other mapped land",
+    "AUC_LOW": "lower end of its 95 % interval, from resampled blocks of land",
+    "AUC_HIGH": "upper end",
+    "BLOCKS": "independent blocks of land behind the interval",
+    "AUC_STABLE": "AUC against stable cells of the labels alone, the easier question",
+    "AUC_SLOPE": "AUC of slope alone on the same cells",
+    "RECALL": "recall of the land held out",
+    "ACCURACY": "share of cells held out that are classified correctly",
+    "LOSS": "loss on the land held out",
+}
+"""Numbers that every training tells, with their help."""
 
 
 def declare_rasters(algorithm: ScarpAlgorithm) -> None:
