@@ -133,6 +133,14 @@ def test_nearest_and_most_alike_landslides_are_those_of_all(study):
     assert itself.alike[0].dissimilarity == pytest.approx(0, abs=1e-5)
 
 
+def copied(study, folder, named):
+    """Copy the study to a folder; its records name their files in the folder ``named``."""
+    shutil.copytree(study, folder)
+    for record in folder.glob("*.run.json"):
+        record.write_text(record.read_text(encoding="utf-8").replace(str(study), str(named)), encoding="utf-8")
+    return folder
+
+
 def test_outside_and_without_data_it_says_so(study):
     assert ask(study / "map.tif", -3).state == OUTSIDE
     found = ask(study / "map.tif", 1, 2)
@@ -146,10 +154,7 @@ def test_it_is_prepared_before_the_first_place(study):
 
 
 def test_a_folder_that_was_moved_still_answers(study, tmp_path):
-    moved = tmp_path / "moved"
-    shutil.copytree(study, moved)
-    for record in moved.glob("*.run.json"):
-        record.write_text(record.read_text(encoding="utf-8").replace(str(study), "/gone/for good"), encoding="utf-8")
+    moved = copied(study, tmp_path / "moved", "/gone/for good")
     origin = map_origin(moved / "zones.tif")
     assert origin.stack == str(moved / "stack.tif") and origin.labels == str(moved / "labels.tif")
     found = ask(moved / "zones.tif")
@@ -157,10 +162,7 @@ def test_a_folder_that_was_moved_still_answers(study, tmp_path):
 
 
 def test_what_is_gone_is_named(study, tmp_path):
-    shutil.copytree(study, tmp_path / "part")
-    part = tmp_path / "part"
-    for record in part.glob("*.run.json"):
-        record.write_text(record.read_text(encoding="utf-8").replace(str(study), "/gone"), encoding="utf-8")
+    part = copied(study, tmp_path / "part", "/gone")
     (part / "model.safetensors").unlink()
     found = ask(part / "map.tif")
     assert found.susceptibility > 0 and found.zone and found.factors == []
@@ -182,10 +184,7 @@ def test_another_file_is_refused(study):
 
 
 def test_labels_that_are_gone_leave_all_but_the_landslides(study, tmp_path):
-    shutil.copytree(study, tmp_path / "part")
-    part = tmp_path / "part"
-    for record in part.glob("*.run.json"):
-        record.write_text(record.read_text(encoding="utf-8").replace(str(study), "/gone"), encoding="utf-8")
+    part = copied(study, tmp_path / "part", "/gone")
     (part / "labels.tif").unlink()
     found = ask(part / "map.tif")
     assert (found.nearest, found.alike, found.label) == ([], [], "") and len(found.factors) == 3
@@ -193,10 +192,7 @@ def test_labels_that_are_gone_leave_all_but_the_landslides(study, tmp_path):
 
 
 def test_a_stack_that_was_made_again_is_told(study, tmp_path):
-    shutil.copytree(study, tmp_path / "part")
-    part = tmp_path / "part"
-    for record in part.glob("*.run.json"):
-        record.write_text(record.read_text(encoding="utf-8").replace(str(study), str(part)), encoding="utf-8")
+    part = copied(study, tmp_path / "part", tmp_path / "part")
     before = ask(part / "map.tif")
     with rasterio.open(part / "stack.tif", "r+") as dataset:
         values = dataset.read(1)
