@@ -9,9 +9,8 @@ from ..model.tables import read_numbers
 from ..model.zones.schemes import AREA_SHARES, BREAKS, DEFAULT_SHARES, LANDSLIDE_SHARE, ZoneOptions, read_scheme
 from ..translation import tr
 from .base import parameters as p
-from .base.algorithm import CORE, MAP, ScarpAlgorithm
+from .base.algorithm import CORE, MAP, SIDECAR_STYLE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.styles import SIDECAR_STYLE, style_output
 
 
 class ClassifyZones(ScarpAlgorithm):
@@ -66,6 +65,8 @@ class ClassifyZones(ScarpAlgorithm):
             landslides = arguments.landslides("LANDSLIDES", crs)
         more = {"breaks_from": arguments.file("BREAKS_FROM"), "landslides": landslides}
         summary = self.call(arguments, "classify_zones", susceptibility, options=options, **more)
+        from .base.styles import style_output
+
         style = "zones" if len(summary.names) == 5 else SIDECAR_STYLE
         style_output(arguments.context, arguments.output("OUTPUT"), style)
         return {}

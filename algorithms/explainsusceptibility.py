@@ -6,9 +6,8 @@ from typing import Any
 
 from ..model.explanation.settings import ExplanationInputs, ExplanationOptions
 from .base import parameters as p
-from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
+from .base.algorithm import CORE, SIDECAR_STYLE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.styles import SIDECAR_STYLE
 
 
 class ExplainSusceptibility(ScarpAlgorithm):

@@ -9,9 +9,8 @@ from ..model.tables import read_pairs
 from ..model.warning.classes import WarningInputs, WarningOptions
 from ..translation import tr
 from .base import parameters as p
-from .base.algorithm import CORE, MAP, ScarpAlgorithm
+from .base.algorithm import CORE, MAP, SIDECAR_STYLE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.styles import SIDECAR_STYLE
 
 
 class RainfallWarning(ScarpAlgorithm):

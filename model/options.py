@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from .errors import ParameterInvalid
@@ -193,10 +194,11 @@ class Options:
             option.check(getattr(self, option.name))
 
     @classmethod
-    def options(cls) -> list[Option]:
+    @cache
+    def options(cls) -> tuple[Option, ...]:
         """Return all options in the order of their declaration."""
         # Annotations are texts, because every module imports them so from ``__future__``.
-        return [
+        return tuple(
             Option(
                 item.name,
                 item.default,
@@ -205,7 +207,7 @@ class Options:
                 is_optional=str(item.type).endswith("| None"),
             )
             for item in dataclasses.fields(cls)
-        ]
+        )
 
     @classmethod
     def option(cls, name: str) -> Option:

@@ -13,18 +13,18 @@ from .texts import REPLACEMENT, clean_label, is_no_value, join_names, shorten
 
 _A_YEAR = r"(?:\s*(?:/|per|pro|par)?\s*(?:a|y|yr|year|jahr|an|annum|年)(?:\s*(?:-|\^-)1)?|\s*p\.?\s?a\.?)?"
 UNITS = {
-    "mm": re.compile(rf"(?:mm|millimet(?:er|re)s?|毫米){_A_YEAR}", re.IGNORECASE),
-    "cm": re.compile(rf"(?:cm|centimet(?:er|re)s?){_A_YEAR}", re.IGNORECASE),
-    "in": re.compile(rf"(?:in\.?|inch(?:es)?|\"|″){_A_YEAR}", re.IGNORECASE),
-    "K": re.compile(r"K|kelvins?"),
-    "°F": re.compile(r"(?:°|º|deg\.?|degrees?)?\s*f(?:ahrenheit)?|℉", re.IGNORECASE),
-    "°C": re.compile(r"(?:°|º|deg\.?|degrees?)?\s*c(?:elsius)?|℃|摄氏度|度", re.IGNORECASE),
-    "days": re.compile(r"d|days?|天|日", re.IGNORECASE),
-    "m": re.compile(rf"(?:m|met(?:er|re)s?|米){_A_YEAR}", re.IGNORECASE),
-    "m²": re.compile(r"m2|m²|m\^2|sq\.?\s?m|qm|square met(?:er|re)s?|平方米", re.IGNORECASE),
-    "1/mm": re.compile(r"(?:1\s*)?/\s*mm|mm\s*(?:-|\^-)1", re.IGNORECASE),
+    "mm": rf"(?i)(?:mm|millimet(?:er|re)s?|毫米){_A_YEAR}",
+    "cm": rf"(?i)(?:cm|centimet(?:er|re)s?){_A_YEAR}",
+    "in": rf"(?i)(?:in\.?|inch(?:es)?|\"|″){_A_YEAR}",
+    "K": r"K|kelvins?",
+    "°F": r"(?i)(?:°|º|deg\.?|degrees?)?\s*f(?:ahrenheit)?|℉",
+    "°C": r"(?i)(?:°|º|deg\.?|degrees?)?\s*c(?:elsius)?|℃|摄氏度|度",
+    "days": r"(?i)d|days?|天|日",
+    "m": rf"(?i)(?:m|met(?:er|re)s?|米){_A_YEAR}",
+    "m²": r"(?i)m2|m²|m\^2|sq\.?\s?m|qm|square met(?:er|re)s?|平方米",
+    "1/mm": r"(?i)(?:1\s*)?/\s*mm|mm\s*(?:-|\^-)1",
 }
-"""What may follow a number, by the unit that the number should have."""
+"""Regular expression of what may follow a number, by the unit that the number should have."""
 _MISSING = frozenset(("?", "??", "..", "...", "…", "/", "\\", "missing", "unknown", "no value"))
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u2032": "'", "\u2212": "-", "\u2013": "-"})
 _NUMBER = re.compile(r"([+-]?)\s*([0-9.,](?:[0-9.,' ]*[0-9.,])?)(e[+-]?[0-9]{1,3})?\s*((?![0-9.,+'\s-]).*)?", re.I)
@@ -60,7 +60,7 @@ def parse_number(text: str) -> WrittenNumber | None:
     """Return the number in a text; ``None`` if there is none, or more than one."""
     text = clean_label(text).translate(_APOSTROPHES)
     first, _, rest = text.partition(" ")
-    if rest[:1].isdigit() and any(unit.fullmatch(rest) for unit in UNITS.values()):
+    if rest[:1].isdigit() and any(re.fullmatch(unit, rest) for unit in UNITS.values()):
         # The unit begins with a digit, which is no part of the number.
         number = parse_number(first)
         return None if number is None or number.unit else WrittenNumber(number.with_point, number.with_comma, rest)
@@ -149,7 +149,9 @@ def _require_numbers(
             f"{where} should hold numbers, but {found}. Choose another field, or fix the value{encoding}."
         )
     taken = UNITS.get(unit)
-    other = [text for text, one in numbers.items() if one and one.unit and not (taken and taken.fullmatch(one.unit))]
+    other = [
+        text for text, one in numbers.items() if one and one.unit and not (taken and re.fullmatch(taken, one.unit))
+    ]
     if other:
         count = sum(len(texts[text]) for text in other)
         wanted = f"numbers in {unit}" if unit else "numbers without a unit"

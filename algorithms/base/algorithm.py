@@ -37,8 +37,6 @@ from .messages import shown
 from .open_layers import layers_of, moved_results, released_layers
 from .output_files import require_output_files
 from .parameters import Definition, parameter_problem, with_option_words
-from .record import record_call
-from .styles import group_layers, refresh_layers, style_output
 
 PACKAGE = Path(__file__).resolve().parent.parent.parent
 PREPARE = ("prepare", "1 Prepare data")
@@ -46,6 +44,7 @@ TRAIN = ("train", "2 Train")
 MAP = ("map", "3 Map")
 VALIDATE = ("validate", "4 Validate")
 CORE = ("rasterio",)  # modules that every algorithm needs
+SIDECAR_STYLE = "beside"  # in STYLES, stands for the QML file that the core wrote beside a raster of classes
 _ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced  # type: ignore[attr-defined]  # stubs of QGIS 4
 
 
@@ -269,6 +268,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: Any
     ) -> dict[str, Any]:
         """Run the algorithm; every failure becomes a ``QgsProcessingException`` with a message for the user."""
+        # Only a run needs them: the start of QGIS does not wait for their imports.
+        from .record import record_call
+        from .styles import group_layers, style_output
+
         progress = FeedbackProgress(feedback, self, context.project())
         try:
             # Layers and locks are held until the record is complete: it must be that of these outputs.
@@ -303,6 +306,8 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: Any) -> dict[str, Any]:
         """Have layers of the project show the files that the run has overwritten."""
+        from .styles import refresh_layers
+
         refresh_layers(context.project(), self._written_outputs)
         return {}
 

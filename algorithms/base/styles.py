@@ -41,11 +41,11 @@ from ...model.safety.kinds import FACTOR_OF_SAFETY_MEANING
 from ...model.validation.verdict import Evidence, verdict_of_tags
 from ...processing_provider import settings
 from ...translation import tr
+from .algorithm import SIDECAR_STYLE
 from .factor_styles import complete, plain_layer, read_bands, sampled_values, shown_band, style_band
 from .parameters import absolute_path, file_of
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
-SIDECAR_STYLE = "beside"  # stands for the QML file that the core wrote beside a raster of classes
 _INPUTS = "stack rainfall safety_factor factor_of_safety labels"
 _MAPS = ("applicability", "dissimilarity", "uncertainty", "bivariate", "susceptibility", "difference", "zones")
 _RESULTS = (*_MAPS, SIDECAR_STYLE, "warning")
@@ -63,7 +63,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
     """Gives one loaded result its style, its abstract, and its place in the layer tree."""
 
     def __init__(self, style: str | None) -> None:
-        """Choose a style: a QML file without its suffix, :data:`SIDECAR_STYLE`, or None to leave the layer as it is."""
+        """Choose a style: a QML file without its suffix, SIDECAR_STYLE, or None to leave the layer as it is."""
         super().__init__()
         self.group: LayerGroup | None = None  # where the layer is moved to; None to leave it where QGIS puts it
         self._order = ORDER.index(style) + 1 if style else 0

@@ -24,17 +24,8 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QPainter
 
 from scarp.algorithms.base import styles
-from scarp.algorithms.base.styles import (
-    ABOUT,
-    DERIVED,
-    ORDER,
-    SIDECAR_STYLE,
-    STYLES,
-    LayerGroup,
-    Styler,
-    area_name,
-    fill_abstract,
-)
+from scarp.algorithms.base.algorithm import SIDECAR_STYLE
+from scarp.algorithms.base.styles import ABOUT, DERIVED, ORDER, STYLES, LayerGroup, Styler, area_name, fill_abstract
 from scarp.gui.steps import loading
 from scarp.gui.steps.loading import layer_of
 from scarp.gui.suggestions import describe_layer
