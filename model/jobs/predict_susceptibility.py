@@ -337,6 +337,7 @@ def _map_tags(run: _Run) -> dict[str, str]:
         "MODEL_KIND": ", ".join(model.kind for model in run.models),
         records.METHOD_TAG: ", ".join(training_method(model.settings) for model in run.models),
         records.MODEL_TAG: ", ".join(run.hashes),
+        **records.choice_tags(model.training for model in run.models),
         "SAMPLES": str(run.options.samples),
         "FACTORS": ", ".join(run.ensemble.factor_names),
         **({"AREA": run.area.name} if run.area is not None else {}),

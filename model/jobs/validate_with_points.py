@@ -26,6 +26,7 @@ from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.records import (
     PROBABILITY_TAG,
     is_out_of_fold,
+    read_choice,
     read_warnings,
     require_out_of_fold_of,
     trained_on_all_land,
@@ -208,7 +209,7 @@ def validate_with_points(
         recorded = record.inputs() or {}
         calibrated, used = PROBABILITY_TAG in dataset.tags(), (settings, recorded)
         content = ValidationReportInput(*names, data, results, main, points, *used, verdict, relief, calibrated)
-        content.seen = seen
+        content.seen, content.choice = seen, read_choice(dataset.tags())
         content.baselines = baselines
         if exposed:
             part = SubProgress(progress, 0.92, 0.97)
@@ -229,7 +230,7 @@ def validate_with_points(
     more = {"verdict": verdict.as_dict(), "warnings": warning_log.warnings}
     more["automatic"] = automatic_values(asked, options)
     record.write(outputs, metrics=measures.as_metrics(rows), **more)
-    for line in (*content.sentences(), *content.rule_sentences()):
+    for line in filter(None, (*content.sentences(), *content.rule_sentences(), content.choice)):
         progress.report(1.0, line)
     auc = main.auc
     numbers = auc.value, auc.low, auc.high, main.measures["recall"].value, main.measures["kappa"].value

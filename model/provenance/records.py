@@ -40,6 +40,7 @@ OUT_OF_FOLD_SUSCEPTIBILITY = "out-of-fold susceptibility of a model"
 OUT_OF_FOLD_PROBABILITY = "out-of-fold landslide probability of a model"
 """Descriptions of the band of such a map."""
 METHOD_TAG = "TRAINING_METHOD"  # how each model of a map was trained, a value of METHOD
+CHOICE_TAG = "CHOICE"  # among which kinds each model of a map was chosen and why, one text a line
 ZONE_MEANING = "zones of relative susceptibility; not a probability, and not comparable between maps with other breaks"
 MAX_WARNINGS = 20
 MAX_LENGTH = 1000  # characters of a warning that are kept; QGIS shows tags as they are
@@ -51,6 +52,18 @@ def warning_tags(warnings: Sequence[str]) -> dict[str, str]:
     if len(lines) > MAX_WARNINGS:
         lines[MAX_WARNINGS - 1 :] = [f"{len(lines) - MAX_WARNINGS + 1} more warnings are in the run record."]
     return {WARNINGS_TAG: "\n".join(lines)} if lines else {}
+
+
+def choice_tags(models: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the metadata item for the training headers of models that were chosen among several kinds."""
+    texts = [" ".join(str(one.get("chosen") or "").split())[:MAX_LENGTH] for one in models]
+    lines = [text for text in dict.fromkeys(texts) if text]
+    return {CHOICE_TAG: "\n".join(lines[:MAX_WARNINGS])} if lines else {}
+
+
+def read_choice(tags: Mapping[str, str]) -> str:
+    """Return among which kinds the model of a map was chosen and why, an untrusted text; empty if among none."""
+    return " ".join(tags.get(CHOICE_TAG, "").split())[:MAX_LENGTH]
 
 
 def read_warnings(tags: Mapping[str, str]) -> list[str]:

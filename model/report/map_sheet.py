@@ -96,6 +96,7 @@ def _notes(content: ValidationReportInput, details: DocumentDetails) -> tuple[li
     words = {"Purpose": details.purpose, "Limits": details.limits, "Data": details.sources}
     told = {name: f"{name}: {' '.join(text.split())}" for name, text in words.items() if text}
     must = [content.verdict.text, *(told[name] for name in ("Purpose", "Limits") if name in told), *content.sentences()]
+    must += [content.choice] if content.choice else []
     meaning = (
         "Ratio: share of the landslides divided by share of the area; 1 is as many landslides as by chance. "
         f"{content.meaning}"

@@ -64,6 +64,7 @@ class ValidationReportInput:
     seen: str = ""  # what is wrong with the numbers of a map whose model all landslides trained
     baselines: Baselines = field(default_factory=Baselines)  # rules without a model that were judged beside the map
     exposure: Exposure | None = None  # what lies in the zones, of layers that were given
+    choice: str = ""  # among which kinds the model of the map was chosen and why, in sentences
 
     @property
     def quantity(self) -> str:
@@ -199,7 +200,8 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
             "part of the map that they are of."
         ]
     held_out = [one for one in (content.held_out, content.fit) if one]
-    page.text("In short", *held_out, text, blocks_text(main), _stable_text(content, main), *small)
+    choice = [content.choice] if content.choice else []
+    page.text("In short", *held_out, text, blocks_text(main), _stable_text(content, main), *small, *choice)
 
 
 def _stable_text(content: ValidationReportInput, main: ScopeResult) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import html
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from scarp.model.artifact import load_model
 from scarp.model.classical import boosting, sklearn_models
 from scarp.model.comparison import kinds
 from scarp.model.comparison.kinds import KINDS_TRIED, choose_kind
+from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.train_best_model import train_best_model
 from scarp.model.outputs.run_record import read_record
-from scarp.model.provenance.records import trained_on_all_land
+from scarp.model.provenance.records import choice_tags, read_choice, trained_on_all_land
 from scarp.model.training import pointwise_fit
 from scarp.model.training.settings import PCUM, REGRESSION, settings_of_kind
 from scarp.model.validation.unseen_land import AreaGrid, ScoredCells, differences, evaluate
-from scarp.tests.core.conftest import Listener, read_band, utm_grid
+from scarp.tests.core.conftest import Listener, read_band, utm_grid, validate_with_points
 from scarp.tests.core.prediction_models import predict
 from scarp.tests.core.test_cross_fitted import area
 
@@ -134,3 +136,26 @@ def test_its_map_and_out_of_fold_map_are_made_by_different_models(study):
     both = np.isfinite(made) & np.isfinite(held_out)
     assert both.sum() > 10_000 and np.corrcoef(made[both], held_out[both])[0, 1] > 0.5
     assert (made[both] != held_out[both]).mean() > 0.5
+
+
+def test_validation_of_its_map_says_among_which_kinds_it_was_chosen(study, tmp_path):
+    folder, result, _ = study
+    predict(folder / "stack.tif", [result.model], tmp_path / "map.tif")
+    chosen = read_record(result.model)["chosen"]
+    cells = np.argwhere(read_band(folder / "labels.tif") == 1)[::7]
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        xy = np.array([dataset.xy(row, column) for row, column in cells])
+        assert read_choice(dataset.tags()) == chosen
+    listener, files = Listener(), (tmp_path / "v.html", tmp_path / "v.csv")
+    relief = tmp_path / "relief.tif"
+    found = validate_with_points(
+        tmp_path / "map.tif", Points("slides", xy=xy), *files, progress=listener, sheet_relief=relief, repeats=10
+    )
+    assert chosen in listener.texts and chosen in found.sheet.notes
+    assert html.escape(chosen, quote=False) in files[0].read_text(encoding="utf-8")
+
+
+def test_a_map_of_one_kind_names_no_choice(tmp_path):
+    assert choice_tags([{}, {"chosen": ""}]) == {} and read_choice({}) == ""
+    two = choice_tags([{"chosen": "Chosen among\nA and B."}, {"chosen": "Chosen among A and B."}, {"chosen": "Other."}])
+    assert read_choice(two) == "Chosen among A and B. Other."
