@@ -118,7 +118,7 @@ class DemoProject(QObject):
             if not project.write(str(self.file)):
                 self._say_failed(project.error())
                 return
-        text = tr("This area is made up. Run all in the dock makes its map, with a verdict and reports.")
+        text = tr("A made-up area. Press Run all in the dock to map it.")
         self._say(text, Qgis.MessageLevel.Success, SECONDS)
         self.opened.emit()
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import rasterio
 import torch
-from scipy.stats import spearmanr
 
 from ..errors import Cancelled, ParameterInvalid
 from ..grid import Block, Grid
@@ -130,6 +129,8 @@ def compare_engines(
     difference = float(np.abs(left - right).mean())
     if np.ptp(left) == 0 and np.ptp(right) == 0:
         return Agreement(len(left), difference, 1.0)
+    from scipy.stats import spearmanr  # slow to import, and only some maps need it
+
     return Agreement(len(left), difference, float(np.nan_to_num(spearmanr(left, right)[0])))
 
 

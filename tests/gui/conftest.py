@@ -53,7 +53,7 @@ def play(package, qgis_program, tmp_path):
         away = ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH")
         variables = {name: value for name, value in os.environ.items() if name not in away}
         variables.update(QGIS_CUSTOM_CONFIG_PATH=str(tmp_path / "profile"), SCARP_GUI_SCENARIO=scenario)
-        variables.update(SCARP_GUI_PACKAGE=str(package), SCARP_GUI_FOLDER=str(folder), PYTHONDONTWRITEBYTECODE="1")
+        variables.update(SCARP_GUI_PACKAGE=str(package), SCARP_GUI_FOLDER=str(folder))
         variables.update(SCARP_GUI_DATA=str(tmp_path / "data"), SCARP_STATE=str(tmp_path / "state"))
         # The libraries, and nothing of the checkout: the plugin comes from the zip.
         paths = [str(HERE / "window"), str(HERE / "scenarios"), sysconfig.get_path("purelib")]
