@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from qgis.core import QgsSettings
@@ -14,6 +15,11 @@ CONTEXT = "Scarp"
 def tr(text: str) -> str:
     """Translate a text of the interface; put values in afterwards: ``tr("{n} files").format(n=3)``."""
     return QCoreApplication.translate(CONTEXT, text)
+
+
+def join(items: Iterable[str]) -> str:
+    """Return names as a list in the language of QGIS."""
+    return tr(", ").join(items)
 
 
 def language() -> str:

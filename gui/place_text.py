@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ..translation import tr
+from ..translation import join, tr
 from .steps.icons import link_colour
 
 NEAREST_COLOUR, ALIKE_COLOUR = "#d43a1c", "#2f7fd6"  # of the marks on the map
@@ -154,7 +154,7 @@ def _training(found: Any) -> str:
             lines.append(escape(tr("AUC to expect on such land: {n}.").format(n=f"{like['expected_auc']:.2f}")))
     outside = [one.title for one in found.factors if one.outside]
     if outside:
-        text = tr("⚠ Outside the training data: {factors}.").format(factors=", ".join(outside))
+        text = tr("⚠ Outside the training data: {factors}.").format(factors=join(outside))
         lines.append(f'<font color="{_RAISES}">{escape(text)}</font>')
     return _heading(tr("Training land")) + _paragraph("<br>".join(lines)) if lines else ""
 

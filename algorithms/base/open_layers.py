@@ -23,7 +23,7 @@ from qgis.core import (
 from qgis.PyQt.QtXml import QDomDocument
 
 from ...model.outputs import atomic
-from ...translation import tr
+from ...translation import join, tr
 from .main_thread import run_in_main_thread_soon, run_in_main_thread_within
 from .parameters import absolute_path, file_of
 
@@ -78,7 +78,7 @@ def layers_of(project: QgsProject | None, text: str) -> str:
     run_in_main_thread_within(find, TIMEOUT)
     if not names:
         return ""
-    return " " + tr("It is open as this layer of the project: {layers}.").format(layers=", ".join(sorted(set(names))))
+    return " " + tr("It is open as this layer of the project: {layers}.").format(layers=join(sorted(set(names))))
 
 
 def moved_results(

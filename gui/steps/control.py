@@ -13,7 +13,7 @@ from ...algorithms.base.messages import in_words
 from ...algorithms.base.styles import LayerGroup
 from ...model.outputs.run_record import read_record
 from ...model.validation.verdict import DO_NOT_USE
-from ...translation import tr
+from ...translation import join, tr
 from .chain import CHECK, FIELDS, STEP, STEPS, UNITS, Call, Step, call_of
 from .loading import load_results, region_group
 from .parameters import call_parameters, field_of, missing_inputs, unit_of
@@ -130,7 +130,7 @@ class Control(QObject):
         before = [name for name in STEP[step].needs if not self.state(name).has_results]
         if before:
             names = titles()
-            return tr("Run these steps first: {steps}.").format(steps=", ".join(names[name] for name in before))
+            return tr("Run these steps first: {steps}.").format(steps=join(names[name] for name in before))
         return self._missing_layers(STEP[step])
 
     def look(self) -> None:
@@ -262,7 +262,7 @@ class Control(QObject):
         group.name, group.about = now.name, now.about
         failed = load_results(context, feedback, group)
         if failed:
-            self._last_words = tr("These results could not be opened: {files}").format(files=", ".join(failed))
+            self._last_words = tr("These results could not be opened: {files}").format(files=join(failed))
         errors = results.get("ERRORS") or 0
         if job.step == CHECK and errors and self._all and self.run is not None:
             self.run.stop_after_this()

@@ -9,7 +9,7 @@ from typing import Any
 from qgis.PyQt.QtCore import QLocale
 
 from ...model.validation.verdict import DO_NOT_USE, USABLE, WEAK
-from ...translation import tr
+from ...translation import join, tr
 from .chain import CHECK, DATA, MAP, REPORT, TRAIN, VALIDATE
 from .states import DONE, FAILED, OUTDATED, TO_DO, StepState
 
@@ -102,10 +102,10 @@ def sentences(step: str, state: StepState, labels: Mapping[str, str]) -> list[st
     if state.state == OUTDATED:
         found = []
         if state.changed:
-            changed = ", ".join(labels.get(name, name) for name in state.changed)
+            changed = join(labels.get(name, name) for name in state.changed)
             found.append(tr("Changed since: {inputs}.").format(inputs=changed))
         if state.waits_for:
-            steps = ", ".join(names[name] for name in state.waits_for)
+            steps = join(names[name] for name in state.waits_for)
             found.append(tr("Run these steps first: {steps}.").format(steps=steps))
         return found
     return _automatic(state, labels) if state.state == DONE else [purpose(step)]
@@ -137,13 +137,13 @@ def kind_title(kind: str) -> str:
 
 def missing_text(labels: Sequence[str]) -> str:
     """Return what to choose before the first step can run."""
-    return tr("Choose these first: {inputs}.").format(inputs=", ".join(labels))
+    return tr("Choose these first: {inputs}.").format(inputs=join(labels))
 
 
 def _automatic(state: StepState, labels: Mapping[str, str]) -> list[str]:
     """Return the values of settings that were left empty as a sentence."""
     values = [f"{labels[name]} {_value(value)}" for name, value in state.automatic.items() if name in labels]
-    return [tr("Automatic: {values}.").format(values=", ".join(values))] if values else []
+    return [tr("Automatic: {values}.").format(values=join(values))] if values else []
 
 
 def _value(value: Any) -> str:
