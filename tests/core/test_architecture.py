@@ -75,6 +75,25 @@ def test_the_shell_needs_no_library_but_numpy():
     assert loaded_by(sorted(modules), HEAVY) == ""
 
 
+def test_the_tests_of_the_core_need_no_qgis():
+    """As they run on a Windows Python; here QGIS may be there, so that an import of it would not show."""
+    modules = {name for path in files("tests/core", "tests/golden") for name in imports_of(path)}
+    shell = sorted(name for name in modules if name.startswith(tuple(f"scarp.{folder}." for folder in SHELL)))
+    code = """
+import importlib, sys
+
+sys.modules["qgis"] = None
+for name in sys.argv[1:]:
+    module, _, member = name.rpartition(".")
+    getattr(importlib.import_module(module), member)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / ".build" / "plugins")}
+    command = [sys.executable, "-c", code, *shell]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert shell and not any(name.split(".")[0] == "qgis" for name in modules)
+
+
 def test_the_shell_calls_jobs_by_name():
     """Through ``core.call("job", …)`` alone, so that a job runs in another process as well as here."""
     calls = [node for path in files("algorithms", "gui") for node in nodes(path) if isinstance(node, ast.Call)]

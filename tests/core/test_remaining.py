@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scarp.algorithms.base.feedback import MIN_CHANGE, MIN_ELAPSED, MIN_FRACTION, MIN_INTERVAL, ProgressEstimator
+from scarp.algorithms.base.time_left import MIN_CHANGE, MIN_ELAPSED, MIN_FRACTION, MIN_INTERVAL, ProgressEstimator
 from scarp.model.progress import FEW_SECONDS
 
 
