@@ -16,7 +16,6 @@ import importlib
 import json
 import mmap
 import os
-import resource
 import shutil
 import signal
 import struct
@@ -163,6 +162,8 @@ def main() -> int:
 def read_all(
     target: Target, watch: Watch, seed: int, numbers: range, tell: Callable[[int], None] = lambda number: None
 ) -> Outcome:
+    import resource  # not on Windows, where this module is only imported
+
     outcome = Outcome()
     previous = signal.signal(signal.SIGPROF, _hang)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -291,6 +292,8 @@ def _where(error: BaseException) -> str:
 
 
 def _bound_memory() -> None:
+    import resource
+
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
