@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, TypeVar, Union
 
-from osgeo import gdal
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessingAlgorithm,
@@ -28,6 +27,7 @@ from ...model.virtual_rasters import RasterName
 from ...processing_provider.dependencies import install_hint
 from ...translation import tr
 from .feedback import FeedbackProgress
+from .gdal_files import open_quietly
 from .output_files import require_output_files
 from .parameters import (
     file_of,
@@ -227,7 +227,7 @@ class Arguments:
         """Raise :class:`InputCorrupt` for a file of several rasters, such as NetCDF with several variables."""
         if not os.path.isfile(source):
             return
-        found = _open_quietly(source)
+        found = open_quietly(source)
         parts = found.GetSubDatasets() if found is not None and not found.RasterCount else []
         if parts:
             text = tr(
@@ -418,18 +418,6 @@ class Arguments:
             '{name}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists and is complete.'
         )
         return InputMissing(text.format(name=name, value=shown, wanted=kind))
-
-
-def _open_quietly(source: str) -> Any:
-    """Return what GDAL opens as a raster, None for nothing; without a word about vector files on the console."""
-    gdal.PushErrorHandler("CPLQuietErrorHandler")
-    try:
-        return gdal.OpenEx(source, gdal.OF_RASTER)
-    except RuntimeError:
-        # So it is when another plugin has switched GDAL's exceptions on.
-        return None
-    finally:
-        gdal.PopErrorHandler()
 
 
 def _raster_path(layer: QgsRasterLayer, progress: FeedbackProgress) -> str:

@@ -21,6 +21,7 @@ from qgis.PyQt.QtGui import QColor
 
 from ...model.factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, MAX_CLASSES, FactorDefinition
 from ...model.safe_json import parse_json
+from .gdal_files import open_quietly
 
 SHOWN = "slope"  # the factor by which a whole stack is shown, if it has it
 SAMPLED_SIDE, CLASSES_SIDE = 300, 1000
@@ -83,7 +84,7 @@ def read_bands(path: str) -> list[StackBand]:
 
     The file is untrusted: texts are cut, and a class table that cannot be read is left out.
     """
-    dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY)
+    dataset = open_quietly(path)
     if dataset is None or not 1 < dataset.RasterCount <= _MAX_BANDS:
         return []
     bands = [dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1)]
@@ -111,13 +112,17 @@ def sampled_values(path: str, band: int, side: int = SAMPLED_SIDE) -> list[float
 
     QGIS's own ranges would read all cells, and GDAL would keep their counts in a file beside the raster.
     """
-    dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY)
-    raster = None if dataset is None else dataset.GetRasterBand(band)
-    if raster is None:
+    dataset = open_quietly(path)
+    if dataset is None or not 1 <= band <= dataset.RasterCount:
         return []
+    raster = dataset.GetRasterBand(band)
     width, height = min(raster.XSize, side), min(raster.YSize, side)
     whole, kind = (0, 0, raster.XSize, raster.YSize), gdal.GDT_Float64
-    cells = array("d", bytes(raster.ReadRaster(*whole, width, height, buf_type=kind) or b""))
+    try:
+        cells = array("d", bytes(raster.ReadRaster(*whole, width, height, buf_type=kind) or b""))
+    except RuntimeError:
+        # A damaged file, where GDAL's exceptions are switched on.
+        return []
     nodata, scale, offset = raster.GetNoDataValue(), raster.GetScale(), raster.GetOffset()
     scale, offset = 1.0 if scale is None else scale, offset or 0.0
     return sorted(value * scale + offset for value in cells if math.isfinite(value) and value != nodata)

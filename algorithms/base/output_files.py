@@ -8,7 +8,6 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from osgeo import gdal
 from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext
 
 from ...model.errors import ParameterInvalid, ScarpError
@@ -16,6 +15,7 @@ from ...model.outputs.atomic import lock_file
 from ...model.outputs.run_record import read_record
 from ...model.outputs.transaction import RECORD_SUFFIX
 from ...translation import tr
+from .gdal_files import VECTOR, open_quietly
 from .parameters import (
     LAYER_TYPES,
     MODEL_SUFFIX,
@@ -156,13 +156,7 @@ def _tables(path: str) -> dict[str, list[str]] | None:
             is_database = stream.read(len(_SQLITE)) == _SQLITE
         if is_database:
             return _database_tables(path)
-    gdal.PushErrorHandler("CPLQuietErrorHandler")
-    try:
-        source = gdal.OpenEx(path, gdal.OF_VECTOR)
-    except RuntimeError:
-        source = None
-    finally:
-        gdal.PopErrorHandler()
+    source = open_quietly(path, VECTOR)
     if source is None:
         return None
     layers = [source.GetLayer(index) for index in range(source.GetLayerCount())]

@@ -15,7 +15,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from osgeo import gdal
 from qgis.core import (
     NULL,
     QgsColorRampLegendNodeSettings,
@@ -43,6 +42,7 @@ from ...processing_provider import settings
 from ...translation import tr
 from .algorithm import SIDECAR_STYLE
 from .factor_styles import complete, plain_layer, read_bands, sampled_values, shown_band, style_band
+from .gdal_files import open_quietly
 from .parameters import absolute_path, file_of
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
@@ -201,7 +201,7 @@ def _tags(layer: QgsMapLayer) -> dict[str, str]:
     """Return the metadata items of a raster file; none of other layers."""
     if not isinstance(layer, QgsRasterLayer) or layer.providerType() != "gdal":
         return {}
-    dataset = gdal.OpenEx(file_of(layer.source()), gdal.OF_RASTER | gdal.OF_READONLY)
+    dataset = open_quietly(file_of(layer.source()))
     return {} if dataset is None else dataset.GetMetadata() or {}
 
 

@@ -155,6 +155,7 @@ def test_variables_that_qgis_sets_for_itself_do_not_reach_another_python():
     assert {**kept, "EXTRA": "e", "PYTHONNOUSERSITE": "1"}.items() <= cleaned.items()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="folders as on POSIX")
 def test_a_python_with_a_given_home_still_sees_its_environment(tmp_path):
     """The bundles of macOS rely on ``PYTHONHOME`` together with ``pyvenv.cfg``."""
     base = interpreter.qgis_python()

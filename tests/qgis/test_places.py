@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from osgeo import gdal
 from qgis.core import (
     QgsApplication,
     QgsCoordinateReferenceSystem,
@@ -23,7 +24,16 @@ from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QUrl
 from qgis.PyQt.QtWidgets import QAction, QMainWindow
 
-from scarp.algorithms.base.factor_styles import StackBand, complete, plain_layer, read_bands, shown_band, style_band
+from scarp.algorithms.base.factor_styles import (
+    StackBand,
+    complete,
+    plain_layer,
+    read_bands,
+    sampled_values,
+    shown_band,
+    style_band,
+)
+from scarp.algorithms.base.gdal_files import VECTOR, open_quietly
 from scarp.algorithms.base.styles import DERIVED
 from scarp.gui import factor_layers, place_answers
 from scarp.gui.place_answers import PlaceAnswers, Question
@@ -248,6 +258,27 @@ def test_a_stack_is_shown_by_slope_with_its_name_and_unit(chain):
     assert lithology.kind == "categorical" and lithology.classes
     assert shown_band([lithology]) is lithology
     assert read_bands(str(chain["susceptibility"])) == [] == read_bands("nowhere.tif")
+
+
+@pytest.fixture(params=[gdal.UseExceptions, gdal.DontUseExceptions], ids=["exceptions", "none"])
+def gdal_mode(request):
+    """GDAL's exceptions are one switch for all plugins of a QGIS, and newer versions turn it on."""
+    before = gdal.GetUseExceptions()
+    request.param()
+    yield
+    (gdal.UseExceptions if before else gdal.DontUseExceptions)()
+
+
+def test_what_is_no_raster_has_no_bands_whether_gdal_raises_or_not(gdal_mode, chain, tmp_path):
+    whole, cut = chain["stack"].read_bytes(), tmp_path / "cut.tif"
+    cut.write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.tif").write_text("no raster")
+    for path in map(str, (tmp_path / "none.tif", tmp_path / "text.tif")):
+        assert open_quietly(path) is open_quietly(path, VECTOR) is None
+        assert read_bands(path) == sampled_values(path, 1) == []
+    stack = str(chain["stack"])
+    assert sampled_values(stack, 99) == [] != sampled_values(stack, 1)
+    assert isinstance(sampled_values(str(cut), 1), list)
 
 
 def test_every_factor_gets_a_layer_in_its_colours(project, chain, explainer):
