@@ -171,6 +171,11 @@ class SamplingFrame:
         return int(sum(int(cells.sum()) for cells in self._cells))
 
     @property
+    def area(self) -> float:
+        """Area of the cells that may be drawn, in the unit of the areas."""
+        return float(sum(float(cells @ area) for cells, area in zip(self._cells, self._areas)))
+
+    @property
     def block_offsets(self) -> np.ndarray:
         """Number of the first cell of each block, and the number of all cells at the end."""
         return np.concatenate([[0], np.cumsum([int(cells.sum()) for cells in self._cells])]).astype(np.int64)

@@ -26,6 +26,8 @@ class ZoneRow:
     p_rise: float
     """One-sided p of a ratio so much above that of the zone below; NaN for the lowest zone, where the ratio does not
     rise, and where no test is possible."""
+    p_fall: float = math.nan
+    """One-sided p of a ratio so much below that of the zone below; NaN where it does not fall, likewise."""
 
 
 def zone_table(
@@ -60,12 +62,13 @@ def zone_table(
         area_share = area / all_area if all_area else math.nan
         divisor = area_share or math.nan
         ratio = Estimate(share.value / divisor, share.low / divisor, share.high / divisor, share.interval)
-        p_rise = math.nan
+        p_rise = p_fall = math.nan
         if math.isfinite(ratio.value):
-            if below is not None and ratio.value > below[0]:
-                p_rise = resamples.p(ratio.value - below[0], repeats / divisor - below[1]) / 2
+            if below is not None:
+                p = resamples.p(ratio.value - below[0], repeats / divisor - below[1]) / 2
+                p_rise, p_fall = (p, math.nan) if ratio.value > below[0] else (math.nan, p)
             below = ratio.value, repeats / divisor
-        rows.append(ZoneRow(zone, names[zone], count, share, area / 1e6, area_share, ratio, p_rise))
+        rows.append(ZoneRow(zone, names[zone], count, share, area / 1e6, area_share, ratio, p_rise, p_fall))
     return rows
 
 
@@ -87,6 +90,11 @@ def insignificant_increases(rows: Sequence[ZoneRow], level: float = 0.05) -> lis
     The difference of the two ratios is tested over resampled blocks, one-sided at ``level``.
     """
     return [(low.name, high.name) for low, high in _neighbours(rows) if high.p_rise > level]
+
+
+def significant_decreases(rows: Sequence[ZoneRow], level: float = 0.05) -> list[tuple[str, str]]:
+    """Return the pairs of neighbouring zones whose ratio falls by more than chance may make, lower zone first."""
+    return [(low.name, high.name) for low, high in _neighbours(rows) if high.p_fall < level]
 
 
 def _neighbours(rows: Sequence[ZoneRow]) -> list[tuple[ZoneRow, ZoneRow]]:
