@@ -387,6 +387,7 @@ PAGES = {
     "rainfallwarning": "docs/method.md#rainfall-warning",
     "validatewithpoints": "docs/method.md#validation",
     "comparemodels": "docs/method.md#comparing-maps",
+    "auditmap": "docs/audit.md",
     "crossvalidate": "docs/method.md#validation",
     "explainsusceptibility": "docs/method.md#explaining-a-map",
     "rerun": "README.md#the-steps",

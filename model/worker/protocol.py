@@ -36,6 +36,7 @@ from typing import Any, BinaryIO, Callable
 import numpy as np
 
 from ..aggregation.settings import AggregationOptions
+from ..audit.settings import AuditLayers, AuditOptions
 from ..comparison.settings import ComparisonOptions
 from ..demo import DemoOptions
 from ..errors import MessageInvalid
@@ -55,12 +56,12 @@ from ..warning.classes import WarningInputs, WarningOptions
 from ..zones.schemes import ZoneOptions
 
 _LAYERS = (Points, Lines, Polygons, PointsAndPolygons, CategoricalInput, StationPoints)
-_INPUTS_OF_MAPS = (WarningInputs, ExplanationInputs, EvaluationLayers, ExposureLayers)
+_INPUTS_OF_MAPS = (WarningInputs, ExplanationInputs, EvaluationLayers, ExposureLayers, AuditLayers)
 _LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, StabilityInputs, *_INPUTS_OF_MAPS)
 _FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions, StabilityOptions, SlopeUnitOptions)
 _MODEL_OPTIONS = (TrainingSettings, CrossValidationOptions, PredictionOptions, ExplanationOptions)
 _MAPS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions, ExposureOptions, AggregationOptions)
-_MAP_OPTIONS = (*_MAPS, DocumentDetails)
+_MAP_OPTIONS = (*_MAPS, AuditOptions, DocumentDetails)
 INPUTS: dict[str, Any] = {
     kind.__name__: kind for kind in (*_LAYERS, *_LAYERS_OF_A_RUN, *_FACTOR_OPTIONS, *_MODEL_OPTIONS, *_MAP_OPTIONS)
 }

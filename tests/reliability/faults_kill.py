@@ -32,7 +32,7 @@ SECONDS = 240.0  # longest time of a run that is not killed
 OLD = 1_000_000_000  # time of older results, in seconds since 1970, by which they are told from new ones
 OTHERWISE: dict[str, dict[str, Any]] = {
     **{name: {"SEED": 2} for name in "createdemodata trainpcum traincomparisonmodel crossvalidate".split()},
-    **{name: {"SEED": 2} for name in "validatewithpoints comparemodels explainsusceptibility".split()},
+    **{name: {"SEED": 2} for name in "validatewithpoints comparemodels explainsusceptibility auditmap".split()},
     "buildfactorstack": {"FAULT_RADIUS": 900},
     "checkfactors": {"LABELS": None},
     "buildbufferedlabels": {"RADII": "large,240,small,90,unrecorded,60"},

@@ -100,6 +100,7 @@ OUTPUTS = {
         "exposurebyzone": "OUTPUT_TABLE exposure.csv OUTPUT exposure.gpkg",
         "rainfallwarning": "OUTPUT warning.tif OUTPUT_TABLE warning.csv OUTPUT_SAFETY_FACTOR fs.tif",
         "validatewithpoints": f"{_REPORT} OUTPUT_POINTS points.gpkg",
+        "auditmap": _REPORT,
         "comparemodels": f"{_REPORT} OUTPUT_DIFFERENCE minus.tif",
         "explainsusceptibility": f"{_REPORT} OUTPUT_LEADING leading.tif",
     }.items()
@@ -132,6 +133,7 @@ def good_inputs(algorithm: str, at: Workplace) -> dict[str, Any]:
         "exposurebyzone": {"ZONES": chain["zones"], "BUILDINGS": area / "landslides.gpkg"},
         "rainfallwarning": {**mapped, "RAIN": rain, "K": 0.01},
         "validatewithpoints": {**mapped, **slides, "REPEATS": 2},
+        "auditmap": {**mapped, **slides, "REPEATS": 20},
         "comparemodels": {**maps, **slides, "REPEATS": 2},
         "explainsusceptibility": {**learned, "MODEL": chain["model"], "BLOCK": 900, "REPEATS": 2},
     }[algorithm]

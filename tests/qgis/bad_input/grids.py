@@ -123,6 +123,16 @@ _MAKERS = {
     "units-of-elsewhere": lambda at: {
         "SUSCEPTIBILITY": moved(at.chain["susceptibility"], at.folder / "far.tif", columns=1e5)
     },
+    "audit-map-rotated": _placed("SUSCEPTIBILITY", "susceptibility", transform=_TURNED),
+    "audit-zones-half-a-cell": _placed("ZONES", "zones", columns=0.5),
+    "audit-map-of-elsewhere": lambda at: {
+        "SUSCEPTIBILITY": moved(at.chain["susceptibility"], at.folder / "far.tif", columns=1e5)
+    },
+    "audit-dem-of-elsewhere": lambda at: {"DEM": raster(at.folder / "far.tif", heights(), left=LEFT + 1e6)},
+    "audit-one-value": lambda at: {
+        "SUSCEPTIBILITY": changed(at.chain["susceptibility"], at.folder / "one.tif", lambda values: 0 * values + 0.5)
+    },
+    "audit-zones-as-map": lambda at: {"SUSCEPTIBILITY": at.chain["zones"]},
     "exposed-zones-rotated": _placed("ZONES", "zones", transform=_TURNED),
     "exposed-zones-of-elsewhere": lambda at: {"ZONES": moved(at.chain["zones"], at.folder / "far.tif", columns=1e5)},
     "exposed-nothing": lambda at: {"BUILDINGS": None},
@@ -196,6 +206,13 @@ units-dem-in-degrees :: A DEM in degrees :: works: Units have areas in square me
 units-map-rotated :: A rotated map :: susceptibility .*rotated
 units-doubt-half-a-cell :: An uncertainty half a cell farther east :: uncertainty .*not on the same grid
 units-of-elsewhere :: A map of another country than the units :: No unit of .* has a cell with susceptibility
+[auditmap]
+audit-map-rotated :: A rotated map :: susceptibility .*rotated
+audit-zones-half-a-cell :: Zones half a cell farther east :: not on the same grid
+audit-map-of-elsewhere :: A map of another country than the landslides :: None of the .* landslides .* lies on the map
+audit-dem-of-elsewhere :: A DEM of another country :: DEM .*no data at any landslide
+audit-one-value :: A map of one value :: holds 0.5 in all of its cells
+audit-zones-as-map :: A zone raster as the map :: works: Its classes are audited in their order.
 [exposurebyzone]
 exposed-zones-rotated :: Rotated zones :: zones .*rotated
 exposed-zones-of-elsewhere :: Zones of another country than the buildings :: Nothing of .*lies on the map
