@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from ..errors import InputMissing, ParameterInvalid
@@ -184,16 +184,22 @@ def _names(record: Mapping[str, Any], parameter: str) -> str:
     return ", ".join(str(entry["source"])[:300] for entry in _entries(record, parameter))
 
 
+def _path(recorded: str) -> Path:
+    """Return a recorded path with its parts, also in a folder that comes from Windows."""
+    windows = PureWindowsPath(recorded)
+    return Path(windows.as_posix() if windows.drive else recorded)
+
+
 def _locate(source: str, output: Path, record: Mapping[str, Any]) -> Path | None:
     """Return a recorded file where it was, beside the output, or as far from the output as it was then."""
-    old = Path(source.split("|")[0] if not os.path.isfile(source) else source)
+    old = _path(source.split("|")[0] if not os.path.isfile(source) else source)
     candidates = [old, output.parent / old.name]
     outputs = record.get("outputs")
     for entry in outputs.values() if isinstance(outputs, dict) else ():
         then = entry.get("source") if isinstance(entry, dict) else None
-        if isinstance(then, str) and Path(then).name == output.name:
+        if isinstance(then, str) and _path(then).name == output.name:
             try:
-                candidates.insert(1, output.parent / os.path.relpath(old, Path(then).parent))
+                candidates.insert(1, output.parent / os.path.relpath(old, _path(then).parent))
             except ValueError:
                 # Another drive of Windows.
                 continue

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,8 +138,10 @@ def test_nearest_and_most_alike_landslides_are_those_of_all(study):
 def copied(study, folder, named):
     """Copy the study to a folder; its records name their files in the folder ``named``."""
     shutil.copytree(study, folder)
+    # As JSON has them: Windows' paths have backslashes.
+    before, after = (json.dumps(str(Path(place)), ensure_ascii=False)[1:-1] for place in (study, named))
     for record in folder.glob("*.run.json"):
-        record.write_text(record.read_text(encoding="utf-8").replace(str(study), str(named)), encoding="utf-8")
+        record.write_text(record.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
     return folder
 
 
@@ -161,12 +165,23 @@ def test_a_folder_that_was_moved_still_answers(study, tmp_path):
     assert found.zone and len(found.factors) == 3 and found.nearest
 
 
+@pytest.mark.parametrize("named", ["/home/us/for good/", "C:\\Users\\us\\for good\\"], ids=["posix", "windows"])
+def test_a_folder_from_another_system_still_answers(study, tmp_path, named):
+    moved = shutil.copytree(study, tmp_path / "moved")
+    before, after = (json.dumps(place, ensure_ascii=False)[1:-1] for place in (f"{study}{os.sep}", named))
+    for record in moved.glob("*.run.json"):
+        record.write_text(record.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    origin = map_origin(moved / "zones.tif")
+    assert origin.stack == str(moved / "stack.tif") and origin.labels == str(moved / "labels.tif")
+    assert ask(moved / "zones.tif").factors
+
+
 def test_what_is_gone_is_named(study, tmp_path):
     part = copied(study, tmp_path / "part", "/gone")
     (part / "model.safetensors").unlink()
     found = ask(part / "map.tif")
     assert found.susceptibility > 0 and found.zone and found.factors == []
-    assert any("model of the map is gone (/gone/model.safetensors)" in note for note in found.notes)
+    assert any(f"model of the map is gone ({Path('/gone/model.safetensors')})" in note for note in found.notes)
     (part / "map.tif.run.json").unlink()
     with pytest.raises(InputMissing, match=r"no run record map\.tif\.run\.json"):
         ask(part / "map.tif")
