@@ -10,6 +10,7 @@ import base64
 import csv
 import json
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
@@ -53,6 +54,8 @@ NAMES = [
 ]
 FILES = ["<svg onload=alert(1)>$x", "{{7*7}} ' onload='", "=1+1 &amp; 滑坡"]
 """Names that a file may have."""
+if sys.platform == "win32":
+    FILES = [name.replace("<", "(").replace(">", ")") for name in FILES]
 
 SMALL = {"window": 480.0, "block": 960.0}
 HEIGHT, WIDTH = 110, 130
@@ -301,9 +304,12 @@ def test_a_cell_is_no_formula_and_the_other_table_has_it_as_it_is(tmp_path, cell
 
 
 FILES_TO_WRITE = ["a[b]*?.tif", "'; rm -rf x.tif", "$(id).tif", "%TEMP%.tif", "😀滑坡.tif", "a|b.tif", " x .tif"]
+FILES_TO_WRITE += ["-rf.tif", "a\nb.tif", "a[b].tif"]
+if sys.platform == "win32":
+    FILES_TO_WRITE = [name for name in FILES_TO_WRITE if not set(name) & set("*?|\n")]  # Windows allows none of these
 
 
-@pytest.mark.parametrize("name", [*FILES_TO_WRITE, "-rf.tif", "a\nb.tif"])
+@pytest.mark.parametrize("name", FILES_TO_WRITE)
 def test_outputs_of_any_name_are_written_there_and_leave_nothing_else(tmp_path, name):
     """Brackets and stars in a name are no pattern: what a failed run left is found and removed."""
     write_text(tmp_path / name, "x")
