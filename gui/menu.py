@@ -9,7 +9,7 @@ from typing import Any, Callable
 from qgis.core import QgsMapLayer, QgsProject
 from qgis.PyQt.QtCore import QObject, Qt, QTimer, QUrl, pyqtSlot
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
-from qgis.PyQt.QtWidgets import QAction, QApplication
+from qgis.PyQt.QtWidgets import QAction, QApplication, QDockWidget
 
 from ..processing_provider.provider import ICON, ICONS
 from ..translation import tr
@@ -118,7 +118,12 @@ class ScarpMenu:
             self.dock.details_wanted.connect(self.show_details)
             # As a tab over the Toolbox: below it, most of the dock would be out of sight.
             area = Qt.DockWidgetArea.RightDockWidgetArea
+            window = self.iface.mainWindow()
             self.iface.addTabifiedDockWidget(area, self.dock, ["ProcessingToolbox"], True)
+            toolbox = window.findChild(QDockWidget, "ProcessingToolbox")
+            # QGIS passes over docks that are hidden now; one that is shown later would push this one down.
+            if toolbox is not None and not toolbox.isVisible() and window.dockWidgetArea(toolbox) == area:
+                window.tabifyDockWidget(toolbox, self.dock)
         self.dock.show()
         self.dock.raise_()
 

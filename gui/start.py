@@ -22,7 +22,7 @@ class StartMessage:
 
     def __init__(self, iface: Any, doors: Mapping[str, Callable[[], None]]) -> None:
         self._bar = iface.messageBar()
-        text = tr("How do you want to start? The menu Plugins > Scarp has all of this, too.")
+        text = tr("How do you want to start?")
         self._message = self._bar.createMessage(tr("Scarp"), text)
         self._opening = [partial(self._open, door) for door in doors.values()]
         self._clicked = [partial(self._later, one) for one in self._opening]

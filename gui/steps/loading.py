@@ -38,6 +38,8 @@ def load_results(context: QgsProcessingContext, feedback: QgsProcessingFeedback,
         project = details.project
         known = layer.id() in project.mapLayers()
         if not known:
+            # Names of the dock's files are the same in every region, and say less than the titles of the outputs.
+            details.forceName = True
             details.setOutputLayerName(layer)
             store: Any = context.temporaryLayerStore()
             project.addMapLayer(store.takeMapLayer(layer))

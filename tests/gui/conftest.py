@@ -55,6 +55,10 @@ def play(package, qgis_program, tmp_path):
         variables.update(QGIS_CUSTOM_CONFIG_PATH=str(tmp_path / "profile"), SCARP_GUI_SCENARIO=scenario)
         variables.update(SCARP_GUI_PACKAGE=str(package), SCARP_GUI_FOLDER=str(folder))
         variables.update(SCARP_GUI_DATA=str(tmp_path / "data"), SCARP_STATE=str(tmp_path / "state"))
+        # QGIS names layers of temporary files in another way.
+        temporary = tmp_path / "temporary"
+        temporary.mkdir(exist_ok=True)
+        variables.update(TMPDIR=str(temporary))
         # The libraries, and nothing of the checkout: the plugin comes from the zip.
         paths = [str(HERE / "window"), str(HERE / "scenarios"), sysconfig.get_path("purelib")]
         variables.update({"PYTHONPATH": os.pathsep.join(paths), **environment})
