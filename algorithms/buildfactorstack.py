@@ -56,6 +56,10 @@ class BuildFactorStack(ScarpAlgorithm):
         "Each becomes a factor named after its layer.",
         "EXTRA_CATEGORICAL": "Further rasters of class numbers, such as land cover. Each becomes a factor named after "
         "its layer.",
+        "EMBEDDINGS": "Satellite embeddings of a year before the landslides: one raster with all bands of the model, "
+        "such as AlphaEarth (64) or Tessera (128). They are interpolated to the grid and kept as bands that count as "
+        "one factor; each training reduces them to a few principal components on its own land. Of several files make "
+        "a virtual raster first (Raster > Miscellaneous > Build Virtual Raster).",
         "CLASSES_FROM": "A factor stack built before, or a trained model, whose class numbers are reused for equal "
         "class names, so that the bands of two areas can be compared. Models match classes by name in any case.",
         "OUTPUT": "GeoTIFF with one band per factor, in physical units, with names and descriptions.",
@@ -81,6 +85,8 @@ class BuildFactorStack(ScarpAlgorithm):
         self.declare(p.raster_or_vector_field("SEISMIC_FIELD", "Seismic intensity field"))
         self.declare(p.rasters("EXTRA_CONTINUOUS", "Extra factors, continuous"))
         self.declare(p.rasters("EXTRA_CATEGORICAL", "Extra factors, categorical"))
+        self.declare(p.raster("EMBEDDINGS", "Satellite embeddings", optional=True))
+        self.declare_options(StackOptions, "embeddings_kind", "embeddings_year", "landslide_year")
         self.declare_options(StackOptions, "dem_unit", "precipitation_unit", "temperature_unit", "slope_method")
         kinds = "Factor stack or model (*.tif *.tiff *.safetensors)"
         self.declare(p.input_file("CLASSES_FROM", "Classes of an earlier stack", kinds), advanced=True)
@@ -117,6 +123,7 @@ class BuildFactorStack(ScarpAlgorithm):
             seismic=arguments.classes("SEISMIC", crs, bounds),
             extra_continuous=arguments.named_rasters("EXTRA_CONTINUOUS"),
             extra_categorical=[CategoricalInput(raster=path, name=name) for path, name in extra_classes],
+            embeddings=arguments.raster("EMBEDDINGS"),
             class_table=arguments.file("CLASSES_FROM"),
         )
         summary = self.call(arguments, "build_factor_stack", inputs, options=options)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from ..model.factors.definitions import EMBEDDINGS
 from ..translation import join, tr
 from .steps.icons import link_colour
 
@@ -113,6 +114,8 @@ def _factors(found: Any, dark: bool, every: bool) -> str:
 
 def _row(factor: Any, largest: float, dark: bool) -> str:
     shown = factor.label if factor.label else f"{number(factor.value)} {factor.unit}".strip()
+    if factor.name == EMBEDDINGS and math.isfinite(factor.value):
+        shown = tr("{n} components").format(n=f"{factor.value:.0f}")
     warning = f' <font color="{_RAISES}">⚠</font>' if factor.outside else ""
     share = ""
     if math.isfinite(factor.percentile):

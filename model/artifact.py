@@ -19,6 +19,7 @@ from .applicability.index import ApplicabilityIndex
 from .artifact_header import (
     FORMAT,
     FORMAT_WITH_CALIBRATION,
+    FORMAT_WITH_FOLDS,
     FORMAT_WITHOUT_CALIBRATION,
     HEADER_KEY,
     factor_to_dict,
@@ -137,8 +138,10 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
             content[name] = part.as_dict()
     if model.folds:
         content["folds"] = [fold.architecture for fold in model.folds]
-    if model.folds or model.interval is not None or model.applicability is not None:
+    if any(spec.component is not None for spec in model.factors):
         content["format"] = FORMAT
+    elif model.folds or model.interval is not None or model.applicability is not None:
+        content["format"] = FORMAT_WITH_FOLDS
     elif model.calibration is not None:
         content["format"] = FORMAT_WITH_CALIBRATION
     header = write_header(content)

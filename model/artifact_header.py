@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -10,6 +11,7 @@ from typing import Any
 
 from .applicability.header import is_header
 from .calibration import Calibration
+from .components import Component
 from .encoding import CODES, ONE_HOT, FactorSpec
 from .errors import InputMissing, ModelFileInvalid
 from .factors.definitions import CATEGORICAL, CONTINUOUS, MAX_CLASSES
@@ -17,12 +19,14 @@ from .safe_json import is_text, parse_json
 from .training.settings import KINDS
 from .uncertainty import MAX_FOLDS, DensityInterval
 
-FORMAT = 3  # increased when older versions of Scarp can no longer read new files correctly
+FORMAT = 4  # increased when older versions of Scarp can no longer read new files correctly
+FORMAT_WITH_FOLDS = 3  # of files with networks of folds, an interval or an applicability index, and no components
 FORMAT_WITH_CALIBRATION = 2  # of files with a calibration and no other optional field
 FORMAT_WITHOUT_CALIBRATION = 1  # of files without one, which older versions read too
 HEADER_KEY = "scarp"  # a single key, because the library writes several in no fixed order
 MAX_HEADER_LENGTH = 16 * 1024 * 1024
 MAX_FACTORS = 256
+MAX_BANDS = 1024  # of an embedding
 MAX_TEXT_LENGTH = 1000
 _MAX_DEPTH = 8
 
@@ -95,7 +99,9 @@ def read_header(text: str, source: str) -> dict[str, Any]:
         check.require(all(value is None or _is_number(value) for value in epoch.values()), "its history is wrong")
     fits = isinstance(factors, list) and 1 <= len(factors) <= MAX_FACTORS
     check.require(fits, f"it has no factors, or more than {MAX_FACTORS}")
-    content["factors"] = [_read_factor(item, check) for item in factors]
+    content["factors"] = [_read_factor(item, check, content["format"]) for item in factors]
+    bands = {spec.component.bands for spec in content["factors"] if spec.component is not None}
+    check.require(len(bands) <= 1, "its components are of several embeddings")
     unique = {spec.name for spec in content["factors"]}
     check.require(len(unique) == len(factors), "two of its factors have the same name")
     return content
@@ -130,7 +136,10 @@ def read_header_of_file(path: str | os.PathLike) -> dict[str, Any]:
 def factor_to_dict(spec: FactorSpec) -> dict[str, Any]:
     """Return a factor as plain values for the header."""
     classes = {str(code): label for code, label in sorted(spec.classes.items())}
-    return {**vars(spec), "classes": classes, "seen": list(spec.seen)}
+    found = {**vars(spec), "classes": classes, "seen": list(spec.seen)}
+    if found.pop("component") is not None:
+        found["component"] = dataclasses.asdict(spec.component)  # type: ignore[arg-type]  # it is there
+    return found
 
 
 def is_storable(value: Any) -> bool:
@@ -142,8 +151,10 @@ def is_storable(value: Any) -> bool:
     return True
 
 
-def _read_factor(item: Any, check: _Checker) -> FactorSpec:
-    check.require(isinstance(item, dict) and set(item) == set(_FACTOR_FIELDS), "a factor lacks fields")
+def _read_factor(item: Any, check: _Checker, version: int) -> FactorSpec:
+    computed = isinstance(item, dict) and "component" in item and version > FORMAT_WITH_FOLDS
+    fields = {*_FACTOR_FIELDS, *(("component",) if computed else ())}
+    check.require(isinstance(item, dict) and set(item) == fields, "a factor lacks fields")
     for name in ("name", "kind", "unit", "title"):
         check.text(item[name], f"a factor's {name}")
     where = f'its factor "{item["name"][:60]}"'
@@ -164,7 +175,24 @@ def _read_factor(item: Any, check: _Checker) -> FactorSpec:
     check.require(bool(seen) == (item["kind"] == CATEGORICAL), trained)
     numbers = {name: float(item[name]) for name in ("mean", "std", "minimum", "maximum")}
     codes = {int(code): label for code, label in classes.items()}
-    return FactorSpec(**{**item, **numbers, "classes": codes, "seen": tuple(seen)})
+    component = _read_component(item["component"], where, check) if computed else None
+    check.require(component is None or item["kind"] == CONTINUOUS, f"{where} is a component of classes")
+    return FactorSpec(**{**item, **numbers, "classes": codes, "seen": tuple(seen), "component": component})
+
+
+def _read_component(item: Any, where: str, check: _Checker) -> Component:
+    wrong = f"{where} has a wrong component"
+    check.require(isinstance(item, dict) and set(item) == {"bands", "weights", "offset", "share"}, wrong)
+    bands, weights = item["bands"], item["weights"]
+    check.require(isinstance(bands, list) and 1 <= len(bands) <= MAX_BANDS, wrong)
+    for name in bands:
+        check.text(name, f"a band of {where}")
+    check.require(len(set(bands)) == len(bands), wrong)
+    check.require(isinstance(weights, list) and len(weights) == len(bands), wrong)
+    check.require(all(_is_number(number) and abs(number) < 1e6 for number in (*weights, item["offset"])), wrong)
+    check.require(_is_number(item["share"]) and 0 <= item["share"] <= 1, wrong)
+    values = tuple(float(number) for number in weights)
+    return Component(tuple(bands), values, float(item["offset"]), float(item["share"]))
 
 
 def invalid_model(source: str | os.PathLike, what: str) -> ModelFileInvalid:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .components import Component
 from .errors import ParameterInvalid
-from .factors.definitions import CATEGORICAL, MAX_CLASSES
+from .factors.definitions import CATEGORICAL, EMBEDDINGS, MAX_CLASSES
 from .texts import clean_label
 
 CODES, ONE_HOT = "codes", "one_hot"
@@ -31,6 +32,12 @@ class FactorSpec:
     minimum: float = 0.0
     maximum: float = 0.0  # trained range
     seen: tuple[int, ...] = ()  # codes that occurred in training, increasing (categorical only)
+    component: Component | None = None  # how the values follow from bands of a stack, if they are computed
+
+    @property
+    def shown_name(self) -> str:
+        """Name where the components of an embedding are shown as one factor."""
+        return self.name if self.component is None else EMBEDDINGS
 
     @property
     def is_categorical(self) -> bool:
@@ -159,9 +166,9 @@ def complete_cells(raw: np.ndarray) -> np.ndarray:
 def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[FactorSpec]:
     """Return the statistics and classes of the training cells.
 
-    Factors have ``name``, ``kind``, ``unit``, ``title`` and ``classes``, and are in the order of the values; batches
-    are training cells (factors, cells) without NaN and are read once. Raises ``ParameterInvalid`` if a categorical
-    factor has too many classes, or codes that are not whole numbers.
+    Factors have ``name``, ``kind``, ``unit``, ``title`` and ``classes``, computed ones a ``component`` too, and are in
+    the order of the values; batches are training cells (factors, cells) without NaN and are read once. Raises
+    ``ParameterInvalid`` if a categorical factor has too many classes, or codes that are not whole numbers.
     """
     factor_list = list(factors)
     total, count = np.zeros(len(factor_list)), 0
@@ -196,7 +203,8 @@ def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[F
         classes, found = dict(factor.classes), tuple(sorted(int(code) for code in codes))
         statistics = dict(zip(("mean", "std", "minimum", "maximum"), numbers))
         texts = factor.name, factor.kind, factor.unit, factor.title
-        specs.append(FactorSpec(*texts, classes, **statistics, seen=found))
+        component = getattr(factor, "component", None)
+        specs.append(FactorSpec(*texts, classes, **statistics, seen=found, component=component))
     return specs
 
 

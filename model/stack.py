@@ -16,7 +16,7 @@ import rasterio
 from rasterio.enums import Resampling
 
 from .errors import FactorMissing, InputCorrupt, ParameterInvalid
-from .factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinition
+from .factors.definitions import CATEGORICAL, CONTINUOUS, EMBEDDINGS, EMBEDDINGS_TAG, FACTORS, FactorDefinition
 from .grid import Block, Grid
 from .inputs.rasters import create_raster, open_raster, raster_path, read_window, refuse_values
 from .inputs.undeclared_nodata import SentinelCounter, described_sentinels, sentinels_far_from
@@ -120,8 +120,9 @@ class UndeclaredNodataCheck:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        kinds = [factor.kind for factor in stack.factors]
-        self._counters = {index: SentinelCounter() for index, kind in enumerate(kinds) if kind == CONTINUOUS}
+        # Components are computed, so no value of theirs stands for anything else; their bands were checked when built.
+        measured = [factor.kind == CONTINUOUS and not factor.group for factor in stack.factors]
+        self._counters = {index: SentinelCounter() for index, counts in enumerate(measured) if counts}
 
     def add(self, values: np.ndarray) -> None:
         """Add values of all factors, shape (factors, …)."""
@@ -199,6 +200,8 @@ def create_stack(
     names, band_tags = [factor.name for factor in factors], []
     for factor in factors:
         band_tags.append({"kind": factor.kind, "unit": factor.unit, "title": factor.title})
+        if factor.group:
+            band_tags[-1]["group"] = factor.group
         if factor.kind == CATEGORICAL:
             classes = {str(code): label for code, label in factor.classes.items()}
             band_tags[-1]["classes"] = json.dumps(classes, ensure_ascii=False)
@@ -207,6 +210,19 @@ def create_stack(
     nearest = Resampling.nearest
     with create_raster(path, grid, "float32", np.nan, names, band_tags, tags, nearest, options=options) as dataset:
         yield dataset
+
+
+def embedding_facts(dataset: rasterio.DatasetReader) -> dict[str, Any]:
+    """Return what a stack tells of its embedding: ``kind``, ``year``, ``bands``, ``source``, and ``landslides``, the
+    year of the first ones, as far as it does.
+    """
+    try:
+        found = parse_json(dataset.tags().get(EMBEDDINGS_TAG, "{}"))
+    except ValueError:
+        return {}
+    found = found if isinstance(found, dict) else {}
+    kinds = {"kind": str, "year": int, "bands": int, "source": str, "landslides": int}
+    return {name: found[name] for name, kind in kinds.items() if type(found.get(name)) is kind}
 
 
 def write_nodata_counts(dataset: rasterio.io.DatasetWriter, study: int, without_data: Mapping[str, int]) -> None:
@@ -295,7 +311,8 @@ def _read_factor(dataset: rasterio.DatasetReader, band: int, name: str) -> Stack
         )
     classes = read_classes(tags["classes"], dataset.name, name) if "classes" in tags else dict(known.classes)
     classes = classes if kind == CATEGORICAL else {}
-    return StackFactor(name, kind, tags.get("unit", known.unit), tags.get("title", known.title), classes, band)
+    group = EMBEDDINGS if tags.get("group") == EMBEDDINGS and kind == CONTINUOUS else ""
+    return StackFactor(name, kind, tags.get("unit", known.unit), tags.get("title", known.title), classes, group, band)
 
 
 def read_classes(text: str, source: str, name: str) -> dict[int, str]:

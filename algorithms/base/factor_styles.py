@@ -19,7 +19,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-from ...model.factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, MAX_CLASSES, FactorDefinition
+from ...model.factors.definitions import CATEGORICAL, CONTINUOUS, EMBEDDINGS, FACTORS, MAX_CLASSES, FactorDefinition
 from ...model.safe_json import parse_json
 from .gdal_files import open_quietly
 
@@ -27,7 +27,7 @@ SHOWN = "slope"  # the factor by which a whole stack is shown, if it has it
 SAMPLED_SIDE, CLASSES_SIDE = 300, 1000
 """Cells to each side that are looked at for the range of the colours, and for classes without a table."""
 RARE = 0.02  # share of the cells beyond each end of the colours
-_MAX_BANDS, _MAX_TEXT = 256, 200  # of a file, which is untrusted
+_MAX_BANDS, _MAX_TEXT = 600, 200  # of a file, which is untrusted
 _VIRIDIS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 _STEEP = ("#ffffe5", "#fee391", "#fe9929", "#cc4c02", "#662506")
 _WATER = ("#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b")
@@ -93,6 +93,8 @@ def read_bands(path: str) -> list[StackBand]:
     found = []
     for number, band in enumerate(bands, 1):
         name, tags = band.GetDescription().strip()[:_MAX_TEXT], band.GetMetadata() or {}
+        if tags.get("group") == EMBEDDINGS:
+            continue  # a band of many, without a meaning of its own
         known = FACTORS.get(name, FactorDefinition(name, CONTINUOUS, "", name.replace("_", " ")))
         kind = tags.get("kind", known.kind)
         classes = _classes(tags.get("classes", "")) or dict(known.classes) if kind == CATEGORICAL else {}

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 import rasterio
 
 from ..errors import CrsMissing, GridMismatch, GridUnsupported, InputCorrupt
-from ..factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinition
+from ..factors.definitions import CATEGORICAL, CONTINUOUS, EMBEDDINGS, FACTORS, FactorDefinition
+from ..factors.embeddings import question_of_year
 from ..grid import Grid
 from ..outputs.run_record import read_record
-from ..stack import FORMAT_TAG, NODATA_TAG, STUDY_TAG, StackFactor, read_classes, standard_names
+from ..stack import FORMAT_TAG, NODATA_TAG, STUDY_TAG, StackFactor, embedding_facts, read_classes, standard_names
 from ..texts import REPLACEMENT, alike_labels, describe_alike, is_no_value, join_names, looks_misread
 from .findings import ERROR, NOTE, WARNING, Finding
 from .stack_statistics import StackScan
@@ -85,6 +86,17 @@ def read_factors(dataset: rasterio.DatasetReader) -> tuple[list[StackFactor], li
     return factors, findings
 
 
+def check_embeddings(dataset: rasterio.DatasetReader, factors: list[StackFactor]) -> Iterator[Finding]:
+    """Ask whether the embeddings of a stack show the landslides already."""
+    bands = [factor for factor in factors if factor.group == EMBEDDINGS]
+    facts = embedding_facts(dataset)
+    question = question_of_year(facts.get("year"), facts.get("landslides")) if bands else ""
+    if question:
+        message, _, remedy = question.rpartition(" Take ")
+        severity = NOTE if facts.get("landslides") is None else WARNING
+        yield Finding(severity, "embeddings", EMBEDDINGS, message, f"Take {remedy}")
+
+
 def _read_factor(dataset: rasterio.DatasetReader, band: int) -> tuple[StackFactor, list[Finding]]:
     tags = dataset.tags(band)
     given = (dataset.descriptions[band - 1] or "").strip()
@@ -114,7 +126,8 @@ def _read_factor(dataset: rasterio.DatasetReader, band: int) -> tuple[StackFacto
         remedy = f"Convert the layer and rebuild the stack: models expect {known.unit or 'class codes'}."
         findings.append(Finding(WARNING, "unit", name, message, remedy))
     classes, found = _read_class_table(dataset, name, tags, known) if kind == CATEGORICAL else ({}, [])
-    return StackFactor(name, kind, unit, tags.get("title", known.title), classes, band), findings + found
+    group = EMBEDDINGS if tags.get("group") == EMBEDDINGS else ""
+    return StackFactor(name, kind, unit, tags.get("title", known.title), classes, group, band), findings + found
 
 
 def _read_class_table(

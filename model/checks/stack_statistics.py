@@ -78,7 +78,8 @@ def scan(
 ) -> StackScan:
     """Count everything that the checks and the report need.
 
-    There is one factor per band of the open stack, whose grid may lack a CRS; the open label raster is on that grid.
+    The factors are those of some bands of the open stack, whose grid may lack a CRS; the open label raster is on that
+    grid.
     """
     grid = Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
     bands = [CategoricalBand(factor) if factor.kind == CATEGORICAL else ContinuousBand(factor) for factor in factors]
@@ -93,7 +94,7 @@ def scan(
 
 
 def _first_pass(result: StackScan, dataset: DatasetReader, grid: Grid, progress: Progress) -> None:
-    for _, raw in _iterate_blocks(dataset, grid, progress):
+    for _, raw in _iterate_blocks(dataset, grid, [band.factor.band for band in result.bands], progress):
         missing = np.zeros(raw.shape[1], dtype=np.int32)
         lacking = []
         for band, values in zip(result.bands, raw):
@@ -117,7 +118,7 @@ def _second_pass(
     result.comoments = CoMoments(len(varying))
     for one, other in combinations(classed, 2):
         result.tables[one.name, other.name] = np.zeros((len(one.codes), len(other.codes)), dtype=np.int64)
-    for block, raw in _iterate_blocks(dataset, grid, progress):
+    for block, raw in _iterate_blocks(dataset, grid, [band.factor.band for band in result.bands], progress):
         landslide, known = _read_labels(labels, block, result.labels)
         valid, plausible = (np.ones(raw.shape[1], dtype=bool) for _ in range(2))
         codes: dict[str, np.ndarray] = {}
@@ -142,22 +143,24 @@ def _second_pass(
             table += np.bincount(joint, minlength=table.size).reshape(table.shape)
 
 
-def _iterate_blocks(dataset: DatasetReader, grid: Grid, progress: Progress) -> Iterator[tuple[Block, np.ndarray]]:
+def _iterate_blocks(
+    dataset: DatasetReader, grid: Grid, bands: Sequence[int], progress: Progress
+) -> Iterator[tuple[Block, np.ndarray]]:
     """Give blocks and their cells, float32 of shape (bands, cells); the next one is read while the caller works."""
-    blocks = _blocks(dataset, grid)
+    blocks = _blocks(dataset, grid, len(bands))
     with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(_read, dataset, blocks[0])
+        coming = reader.submit(_read, dataset, blocks[0], bands)
         for number, block in enumerate(blocks, 1):
             raw = coming.result()
             if number < len(blocks):
-                coming = reader.submit(_read, dataset, blocks[number])
+                coming = reader.submit(_read, dataset, blocks[number], bands)
             stop_if_cancelled(progress)
             yield block, raw
             progress.report(number / len(blocks))
 
 
-def _blocks(dataset: DatasetReader, grid: Grid) -> list[Block]:
-    cells = max(CELLS_AT_ONCE // dataset.count, 128 * 128)
+def _blocks(dataset: DatasetReader, grid: Grid, bands: int) -> list[Block]:
+    cells = max(CELLS_AT_ONCE // bands, 128 * 128)
     height, width = dataset.block_shapes[0]
     if width >= grid.width and height < grid.height:
         # Rows stored whole: square blocks would read each row many times over.
@@ -169,8 +172,9 @@ def _blocks(dataset: DatasetReader, grid: Grid) -> list[Block]:
     return list(grid.blocks(side))
 
 
-def _read(dataset: DatasetReader, block: Block) -> np.ndarray:
-    raw = read_window(dataset, block.row, block.column, block.height, block.width, mask_implausible=False)
+def _read(dataset: DatasetReader, block: Block, bands: Sequence[int]) -> np.ndarray:
+    where = block.row, block.column, block.height, block.width
+    raw = read_window(dataset, *where, bands=bands, mask_implausible=False)
     return raw.reshape(raw.shape[0], -1)
 
 

@@ -169,12 +169,13 @@ def class_contributions(network: Any, encoding: Encoding) -> list[tuple[str, str
 def contribution_curves(network: Any, encoding: Encoding) -> list[tuple[FactorSpec, np.ndarray, np.ndarray]]:
     """Return the continuous factors of an additive model, values over their ranges, and what these add to the logit.
 
-    Factors without variation are left out. A range is that of training; a curve has ``CURVE_POINTS`` points, float64.
+    Factors without variation are left out, and so are components of embeddings, whose axes have no meaning. A range is
+    that of training; a curve has ``CURVE_POINTS`` points, float64.
     """
     curves = []
     for factor, index in enumerate(encoding.continuous):
         spec = encoding.factors[index]
-        if spec.std > 0:
+        if spec.std > 0 and spec.component is None:
             values = np.linspace(spec.minimum, spec.maximum, CURVE_POINTS)
             scores = torch.from_numpy(((values - spec.mean) / spec.std).astype(np.float32))
             curves.append((spec, values, network.contribution(factor, scores).double().numpy()))
@@ -186,7 +187,7 @@ def additive_curves(curves: Any, encoding: Encoding) -> list[tuple[FactorSpec, n
     result = []
     for factor, index in enumerate(encoding.continuous):
         spec = encoding.factors[index]
-        if spec.std > 0:
+        if spec.std > 0 and spec.component is None:
             values = np.linspace(spec.minimum, spec.maximum, CURVE_POINTS)
             image = torch.zeros(1, curves.linear.weight.shape[1], 1, CURVE_POINTS)
             image[0, factor, 0] = torch.from_numpy((values - spec.mean) / spec.std)
@@ -211,7 +212,7 @@ def permutation_importance(
     if len(np.unique(labels)) < 2:
         return []
     baseline = _auc(network, values, labels, progress)
-    names = np.array([factor for factor, _ in channel_names(encoding)])
+    names = np.array([encoding.factors[index].shown_name for index, _ in encoding.channel_sources])
     drops = []
     for name in dict.fromkeys(names):
         permuted, columns = values.copy(), names == name

@@ -57,9 +57,14 @@ class BaselineInputs:
         values = np.stack(
             [generator.permutation(weighted_quantile(plane, cells.weights, levels)) for plane in cells.values]
         ).astype(np.float32)
+        for rows in explained.members:
+            if len(rows) > 1:
+                # The components of an embedding belong together: those of real land.
+                own = generator.choice(cells.values.shape[1], count, p=cells.weights / cells.weights.sum())
+                values[list(rows)] = cells.values[list(rows)][:, own]
         self.images = explained.model.encoder.encode(values[:, None])[0][:, 0].T.copy()
         """Encoded, float32 (baselines, channels)."""
-        self.orders = np.stack([generator.permutation(len(values)) for _ in range(count)])
+        self.orders = np.stack([generator.permutation(len(explained.members)) for _ in range(count)])
         """Order of the factors for each baseline, int64 (baselines, factors)."""
 
     def __len__(self) -> int:
@@ -178,7 +183,7 @@ def write_dominant_factor(
     tags = {
         "MEANING": "factor that adds or takes most, against typical land",
         "REFERENCES": str(len(baselines)),
-        "FACTORS": ", ".join(explained.model.factor_names),
+        "FACTORS": ", ".join(explained.names),
     }
     colours = {NODATA: (0, 0, 0, 0), **{number: factor_colour(number - 1) for number in titles}}
     names = ["leading factor"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from ..artifact import TrainedModel
+from ..components import TITLE
 from ..encoding import ClassMatcher, FactorSpec
+from ..factors.definitions import CONTINUOUS, EMBEDDINGS
 from ..grid import Block
 from ..labels import LANDSLIDE, STABLE
 from ..prediction.ensemble import Ensemble
@@ -20,20 +24,34 @@ BINS = 2048  # bins of the logit in which scores are counted; ties within a bin 
 
 
 class ExplainedModel:
-    """A trained model over a stack, with classes matched by label."""
+    """A trained model over a stack, with classes matched by label; the components of an embedding are one factor."""
 
     def __init__(self, stack: Stack, model: TrainedModel, name: str, progress: Progress) -> None:
         """Compare the model with the stack; raises what ``prediction.ensemble.Ensemble`` raises."""
         # It warns of the same issues as a prediction does.
-        Ensemble(stack, [model], [name], 0, progress)
+        self._ensemble = Ensemble(stack, [model], [name], 0, progress)
         self._stack, self.model, self.name = stack, model, name
-        self.factors: list[StackFactor] = [stack.factor(factor) for factor in model.factor_names]
-        self.specs: list[FactorSpec] = list(model.factors)
+        self.members = _members(model.factors)
+        """For each factor that is explained the rows of its values: one, or those of all components of an embedding."""
+        whole = FactorSpec(EMBEDDINGS, CONTINUOUS, title=TITLE)
+        group = StackFactor(EMBEDDINGS, CONTINUOUS, title=TITLE, group=EMBEDDINGS)
+        alone = [model.factors[rows[0]].component is None for rows in self.members]
+        pairs = list(zip(alone, self.members))
+        self.specs: list[FactorSpec] = [model.factors[rows[0]] if one else whole for one, rows in pairs]
+        self.factors: list[StackFactor] = [self._ensemble.factors[rows[0]] if one else group for one, rows in pairs]
+        self.names = [spec.name for spec in self.specs]
         self.titles = [factor.title or spec.title or spec.name for factor, spec in zip(self.factors, self.specs)]
+        self.of_row = np.zeros(len(model.factors), dtype=np.int64)  # factor of each row of values
+        for factor, rows in enumerate(self.members):
+            self.of_row[list(rows)] = factor
         self.halo = -(-model.halo // model.align) * model.align  # cells around a block, a multiple of ``align``
         self.is_cellwise = model.halo == 0 and model.align == 1  # predicts each cell from its own values alone
-        self._matcher = ClassMatcher(self.specs, self.factors)
-        self.factor_of_channel = np.array([index for index, _ in model.encoder.channel_sources])
+        self._matcher = ClassMatcher(model.factors, self._ensemble.factors)
+        self.factor_of_channel = self.of_row[[index for index, _ in model.encoder.channel_sources]]
+
+    def is_embedding(self, factor: int) -> bool:
+        """Return whether a factor is an embedding, whose components have no meaning one by one."""
+        return self.factors[factor].group == EMBEDDINGS
 
     def labels(self, factor: int) -> dict[int, str]:
         """Return the class labels of a factor by the model's codes."""
@@ -41,8 +59,10 @@ class ExplainedModel:
         return {int(code): str(label) for code, label in classes.items()}
 
     def read(self, block: Block) -> np.ndarray:
-        """Return the factors of a block in the model's order and class codes, float32, NaN without data."""
-        return self._matcher.apply(self._stack.read(block, self.model.factor_names))
+        """Return the values of a block in the model's order and class codes, float32 (rows, height, width), NaN without
+        data; an embedding has a row for each of its components.
+        """
+        return self._matcher.apply(self._ensemble.read(self._stack, block))
 
     def landslide_logit(self, image: torch.Tensor) -> torch.Tensor:
         """Return the logit of landslide against stable, float32, shape (batch, height, width).
@@ -53,6 +73,12 @@ class ExplainedModel:
         with torch.inference_mode(), lower_precision(self.model.device, self.model.dtype):
             logits = self.model.network(image).float()
         return self.model.calibrated(logits[:, 1] - logits[:, 0]).clamp(-MAX_LOGIT, MAX_LOGIT)
+
+
+def _members(specs: Sequence[FactorSpec]) -> list[tuple[int, ...]]:
+    """Return the places of the factors, those of all components of an embedding together."""
+    group = tuple(place for place, spec in enumerate(specs) if spec.component is not None)
+    return [group if place in group else (place,) for place in range(len(specs)) if place not in group[1:]]
 
 
 class ScoreHistogram:

@@ -47,21 +47,26 @@ def factor_associations(explained: ExplainedModel, cells: Cells) -> list[FactorA
     """
     step = -(-cells.values.shape[1] // _MAX_CELLS)
     values = cells.values[:, ::step]
-    categorical = [spec.is_categorical for spec in explained.specs]
+    categorical = [spec.is_categorical for spec in explained.model.factors]
     ranks = {number: rankdata(plane) for number, plane in enumerate(values) if not categorical[number]}
     classes = [plane if one else _quantile_classes(plane) for one, plane in zip(categorical, values)]
-    found = []
+    found: dict[tuple[int, int], FactorAssociation] = {}
     for first in range(len(values)):
         for second in range(first + 1, len(values)):
+            pair = int(explained.of_row[first]), int(explained.of_row[second])
+            if pair[0] == pair[1]:
+                continue
             if first in ranks and second in ranks:
                 # That of a constant factor is NaN.
                 with np.errstate(invalid="ignore", divide="ignore"):
                     value, measure = np.corrcoef(ranks[first], ranks[second])[0, 1], "Spearman"
             else:
                 value, measure = cramers_v(crosstab(classes[first], classes[second]).count), "Cramér"
-            if math.isfinite(value) and abs(value) >= MIN_ASSOCIATION:
-                found.append(FactorAssociation(first, second, float(value), measure))
-    return sorted(found, key=lambda one: -abs(one.value))
+            # Of an embedding its component with the strongest one.
+            before = found.get(pair)
+            if math.isfinite(value) and abs(value) >= max(MIN_ASSOCIATION, abs(before.value) if before else 0):
+                found[pair] = FactorAssociation(*pair, float(value), measure)
+    return sorted(found.values(), key=lambda one: -abs(one.value))
 
 
 def correlated_groups(associations: Sequence[FactorAssociation], factors: int) -> list[tuple[int, ...]]:
@@ -133,10 +138,11 @@ def block_permutation_importance(
     )
     result = []
     for number, group in enumerate(groups):
+        rows = tuple(row for factor in group for row in explained.members[factor])
         drops, increases = np.zeros(repeats), np.zeros(repeats)
         drop_draws, increase_draws = np.zeros(len(weights)), np.zeros(len(weights))
         for repeat, order in enumerate(orders):
-            scores = score_tiles(explained, tiles, tiles.permuted(group, order), progress)
+            scores = score_tiles(explained, tiles, tiles.permuted(rows, order), progress)
             mine = repeat_of_draw == repeat
             drops[repeat] = skill.auc.value - scores.auc(once)[0]
             increases[repeat] = scores.mean_loss(once)[0] - skill.loss.value

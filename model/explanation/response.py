@@ -65,22 +65,25 @@ class ResponseCurve:
 def response_curve(
     explained: ExplainedModel, tiles: Tiles, cells: Cells, factor: int, seed: int, progress: Progress
 ) -> ResponseCurve:
-    """Evaluate the model with one factor set to constants in the tiles; the range of values is that of the cells."""
-    categorical = explained.specs[factor].is_categorical
+    """Evaluate the model with one factor set to constants in the tiles; the range of values is that of the cells.
+
+    The factor is no embedding.
+    """
+    categorical, (row,) = explained.specs[factor].is_categorical, explained.members[factor]
     if categorical:
-        values, left_out = _classes(cells, factor)
-        place = np.minimum(np.searchsorted(values, cells.values[factor]), len(values) - 1)
-        index = np.where(values[place] == cells.values[factor], place, -1)
+        values, left_out = _classes(cells, row)
+        place = np.minimum(np.searchsorted(values, cells.values[row]), len(values) - 1)
+        index = np.where(values[place] == cells.values[row], place, -1)
         observed = observed_shares(cells, index, len(values), np.empty(0), seed)
     else:
-        low, high = weighted_quantile(cells.values[factor], cells.weights, [0.01, 0.99])
+        low, high = weighted_quantile(cells.values[row], cells.weights, [0.01, 0.99])
         values, left_out = (np.linspace(low, high, VALUES) if high > low else np.array([low])), 0
         edges = np.linspace(low, high, BINS + 1) if high > low else np.array([low, low])
-        index = np.clip(np.searchsorted(edges, cells.values[factor], side="right") - 1, 0, len(edges) - 2)
+        index = np.clip(np.searchsorted(edges, cells.values[row], side="right") - 1, 0, len(edges) - 2)
         observed = observed_shares(cells, index, len(edges) - 1, edges, seed)
     sums, counts = np.zeros((len(tiles), len(values))), np.zeros((len(values), _STEPS))
     for column, value in enumerate(values):
-        for tile, found in tiles.iterate_predictions(explained, tiles.with_value(factor, value), progress):
+        for tile, found in tiles.iterate_predictions(explained, tiles.with_value(row, value), progress):
             found = found[tiles.inside[tile] & np.isfinite(found)]
             sums[tile, column] = found.sum(dtype=np.float64)
             index = np.minimum((found * _STEPS).astype(np.int64), _STEPS - 1)

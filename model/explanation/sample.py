@@ -255,7 +255,7 @@ class Cells:
 def max_tiles(explained: ExplainedModel, side: int, wanted: int) -> int:
     """Return how many blocks fit into memory, at most as many as wanted."""
     size = min(side, MAX_CELLWISE_SIDE) if explained.is_cellwise else side + 2 * explained.halo
-    return max(2, min(wanted, int(MAX_TILE_BYTES // (4 * len(explained.factors) * size**2))))
+    return max(2, min(wanted, int(MAX_TILE_BYTES // (4 * len(explained.of_row) * size**2))))
 
 
 def read_tiles(area: LabelledArea, sample: BlockSample, seed: int, progress: Progress) -> Tiles:
@@ -273,7 +273,7 @@ def read_tiles(area: LabelledArea, sample: BlockSample, seed: int, progress: Pro
     tiles = Tiles(
         side,
         halo,
-        np.empty((count, len(explained.factors), size, size), dtype=np.float32),
+        np.empty((count, len(explained.of_row), size, size), dtype=np.float32),
         np.empty((count, size, size), dtype=bool),
         np.empty((count, side, side), dtype=np.uint8),
         np.empty((count, side, side), dtype=bool),

@@ -179,7 +179,11 @@ def _record_ranges(values: np.ndarray, sources: Sequence[FactorSource], statisti
     definitions = [definition for source in sources for definition in source.definitions]
     for definition, band in zip(definitions, values):
         # Only values that the user gave can have a wrong unit; the range of the slope is known to everyone.
-        if definition.kind == CONTINUOUS and (definition.name == "slope" or not is_terrain_factor(definition.name)):
+        if (
+            definition.kind == CONTINUOUS
+            and not definition.group
+            and (definition.name == "slope" or not is_terrain_factor(definition.name))
+        ):
             low = float(np.fmin.reduce(band, axis=None, initial=np.inf))
             if low < math.inf:
                 statistics.ranges[definition.name] = low, float(np.fmax.reduce(band, axis=None, initial=-np.inf))
@@ -199,6 +203,7 @@ class StackStatistics:
 
     def __init__(self, sources: Sequence[FactorSource]) -> None:
         self._names = [source.definitions[0].name for source in sources]
+        self._titles = {source.definitions[0].name: source.definitions[0].group for source in sources}
         self._sum = BlockStatistics.empty(len(sources))
         self.add, self._counts = self._sum.add, self._sum.counts
 
@@ -227,6 +232,10 @@ class StackStatistics:
     def _by_factor(self, column: int) -> dict[str, int]:
         return {name: int(cells) for name, cells in zip(self._names[1:], self._counts[1:-1, column])}
 
+    def _title(self, name: str) -> str:
+        """Return the name of a source for messages: of many bands that of their group."""
+        return self._titles.get(name) or name
+
     def require_data(self, output: str | os.PathLike) -> None:
         """Raise an error when no cell is left."""
         if not self._counts[0, 0]:
@@ -234,7 +243,9 @@ class StackStatistics:
         if not self.study:
             raise TooFewData("The DEM has no data in the study area. Check the DEM and the area.")
         if not self.valid:
-            missing = ", ".join(f"{name} {cells:,}" for name, cells in self.without_data().items() if cells)
+            missing = ", ".join(
+                f"{self._title(name)} {cells:,}" for name, cells in self.without_data().items() if cells
+            )
             raise TooFewData(
                 f"No cell has data in all factors, so {output} would be empty. Of {self.study:,} cells with elevation, "
                 f"these have no data: {missing}. Check the extent of these layers, or leave one out."
@@ -248,7 +259,8 @@ class StackStatistics:
         lost_alone = self.lost_alone()
         for name, cells in self.without_data().items():
             if name != "elevation" and cells:
-                lacking = f"{name} has no data in {cells:,} cells ({cells / self.study:.2%} of those with elevation)"
+                share = f"{cells / self.study:.2%} of those with elevation"
+                lacking = f"{self._title(name)} has no data in {cells:,} cells ({share})"
                 progress.warn(f"{lacking}; in {lost_alone[name]:,} of them it is the only missing factor.")
 
     def log_suspicions(self, cell_size: float, progress: Progress) -> None:

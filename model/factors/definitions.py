@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 CONTINUOUS = "continuous"
 CATEGORICAL = "categorical"
 MAX_CLASSES = 250  # largest number of classes of a factor; a byte holds their numbers, and more are a measured value
+EMBEDDINGS = "embeddings"  # group of the bands of a satellite embedding, which count as one factor
+EMBEDDINGS_TAG = "EMBEDDINGS"  # metadata item of a stack that tells of its embedding, JSON
 MAX_CLASS_CODE = 2**24  # class numbers from here on are not all distinct in float32, in which stacks are stored
 ASPECT_CLASSES = {1: "flat", 2: "N", 3: "NE", 4: "E", 5: "SE", 6: "S", 7: "SW", 8: "W", 9: "NW"}
 """Compass direction that a slope faces; north is 337.5 to 22.5 degrees, and so on in eighths of a circle."""
@@ -31,6 +33,7 @@ class FactorDefinition:
     title: str = ""  # name for reports
     classes: dict[int, str] = field(default_factory=dict)
     """Label by code, of categorical factors whose classes are known beforehand."""
+    group: str = ""  # :data:`EMBEDDINGS` of a band that is no factor by itself
 
 
 FACTORS = {

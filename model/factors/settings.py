@@ -49,6 +49,22 @@ _TEMPERATURE_UNIT = (
     "auto takes the unit that the raster states, else degrees Celsius. tenth_celsius is a tenth of a degree, as in "
     "WorldClim 1."
 )
+_KIND = (
+    "How the raster of embeddings stores them. auto: alphaearth if it has 64 bands called A00 to A63, or 64 bands of "
+    "whole numbers with −128 for no data; else linear if its bands state a scale or offset; else none. alphaearth: "
+    "whole numbers are signed bytes, whose squares, with their sign, are the values. linear: scale and offset of the "
+    "bands. none: the values as they are."
+)
+_YEAR = (
+    "Year of the images behind the embeddings. Left empty: the year in the name of the file, in its metadata or in the "
+    "names of its folders."
+)
+_LANDSLIDE_YEAR = (
+    "Year of the first landslides that the model will learn from. From embeddings of that year or later it would learn "
+    "to find their scars, so there is a warning. Left empty, it is asked about in the log."
+)
+AUTO_KIND, ALPHAEARTH, LINEAR, STORED = "auto", "alphaearth", "linear", "none"
+EMBEDDING_KINDS = (AUTO_KIND, ALPHAEARTH, LINEAR, STORED)
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,13 @@ class StackOptions(Options):
     )
     temperature_unit: str = choice(
         AUTO, TEMPERATURE_UNITS, "Unit of the temperature", _TEMPERATURE_UNIT, advanced=True, added=True
+    )
+    embeddings_kind: str = choice(
+        AUTO_KIND, EMBEDDING_KINDS, "Kind of the embeddings", _KIND, advanced=True, added=True
+    )
+    embeddings_year: int | None = number(None, 1972, 2100, "Year of the embeddings", _YEAR, advanced=True, added=True)
+    landslide_year: int | None = number(
+        None, 1, 2100, "Year of the first landslides", _LANDSLIDE_YEAR, advanced=True, added=True
     )
     scheduler: str = scheduler()
 
@@ -126,6 +149,7 @@ class StackInputs:
     seismic: CategoricalInput | None = None  # classes of seismic intensity
     extra_continuous: Sequence[tuple[RasterPath, str]] = ()  # path and layer name of further rasters of measured values
     extra_categorical: Sequence[CategoricalInput] = ()
+    embeddings: RasterPath | None = None  # multi-band raster of a satellite embedding
     class_table: RasterPath | None = None
     """An earlier stack or a trained model whose class codes are reused for equal labels."""
 
@@ -144,7 +168,8 @@ class StackInputs:
 
     def rasters(self) -> list[RasterPath]:
         """Return the paths of all rasters."""
-        layers = [self.dem, self.landform, self.precipitation, self.temperature, self.lithology, self.seismic]
+        layers: list[Any] = [self.dem, self.embeddings, self.landform, self.precipitation, self.temperature]
+        layers += [self.lithology, self.seismic]
         layers += [*(path for path, _ in self.extra_continuous), *self.extra_categorical]
         paths = [layer.raster if isinstance(layer, CategoricalInput) else layer for layer in layers]
         return [path for path in paths if isinstance(path, (str, os.PathLike))]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
@@ -23,6 +24,7 @@ from .climate import ContinuousRaster, StationSurface
 from .definitions import (
     CATEGORICAL,
     CONTINUOUS,
+    EMBEDDINGS_TAG,
     FACTORS,
     FLOW,
     FLOW_TERRAIN,
@@ -33,6 +35,7 @@ from .definitions import (
     factor_name,
 )
 from .density import LineDensity
+from .embeddings import EmbeddingBands, question_of_year, scan_embeddings
 from .flow import FlowFactors, require_flow
 from .settings import CategoricalInput, RasterPath, StackInputs, StackOptions, StationPoints
 from .source_rasters import scan_source
@@ -49,6 +52,7 @@ class FactorSource:
     """Opens the input; each worker opens its own, for two threads must not read one dataset. It can be sent to another
     process: nothing is open in it, and paths are absolute."""
     halo: int = 0  # cells around a block that the factors need
+    tags: Mapping[str, str] = field(default_factory=dict)  # metadata of the stack that tell of the input
 
 
 def stack_sources(
@@ -87,7 +91,22 @@ def stack_sources(
     for kind, title, layer in extras:
         taken.append(_extra_name(title, taken, progress))
         sources.append(source(FactorDefinition(taken[-1], kind, "", title), layer))
+    if inputs.embeddings is not None:
+        sources.append(embedding_source(inputs.embeddings, options, grid, progress))
     return sources
+
+
+def embedding_source(path: RasterPath, options: StackOptions, grid: Grid, progress: Progress) -> FactorSource:
+    """Return the source of the bands of an embedding; errors as in :func:`~.embeddings.scan_embeddings`."""
+    given = options.embeddings_kind, options.embeddings_year
+    found = scan_embeddings(_absolute_path(path), grid, *given, progress)
+    question = question_of_year(found.year, options.landslide_year)
+    if question:
+        progress.warn(question)
+    about: dict[str, Any] = {"kind": found.kind, "bands": len(found.bands), "source": Path(found.name).name}
+    about.update(year=found.year, landslides=options.landslide_year)
+    made = _checked_source(found.definitions, partial(EmbeddingBands.open, found, grid))
+    return replace(made, tags={EMBEDDINGS_TAG: json.dumps(about, ensure_ascii=False)})
 
 
 def _extra_name(layer: str, taken: list[str], progress: Progress) -> str:

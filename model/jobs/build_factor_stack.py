@@ -89,7 +89,8 @@ def _write(
         results = iterate_blocks(grid, inputs, part)
     else:
         results = iterate_blocks_on_cluster(cluster, output, grid, inputs, part)
-    with create_stack(output, grid, factors) as dataset, contextlib.closing(results) as blocks:
+    tags = {name: text for source in sources for name, text in source.tags.items()}
+    with create_stack(output, grid, factors, tags) as dataset, contextlib.closing(results) as blocks:
         for block, values, statistics in blocks:
             dataset.write(values, window=block.window)
             totals.add(statistics)

@@ -31,6 +31,7 @@ from ..training.cross_fitted import CHOSEN_NOTE, CrossFitted, FitInputs, fit_cro
 from ..training.fine_tuning import StartModel, adapt_cells
 from ..training.fit import FittedNetwork
 from ..training.left_out_areas import fit_interval
+from ..training.reduced import reduce_folded
 from ..training.settings import STABILITY, TrainingSettings
 from ..training.unet_fit import add_unet, window_side
 from ..uncertainty import DensityInterval
@@ -197,6 +198,7 @@ def train_by_cross_fitting(
         for one in numbers_of_areas(cells, names):
             text = f"{one['landslides']:,} landslides, {one['landslide_cells']:,} landslide and "
             progress.report(0.2, f"Area {one['name']}: {text}{one['stable_cells']:,} stable cells.")
+    cells, areas = reduce_folded(cells, areas, settings, progress, start)
     unlabelled: UnlabelledCells | None = None
     left_out: Sequence[LeftOut] = ()
     if settings.physics == STABILITY:
@@ -239,6 +241,7 @@ def fit_outside(
     With PHYSICS=stability a region that is held out is the target, without its labels; a fold of blocks is not used.
     """
     cells = collect_outside(rasters, folds, fold, settings.seed, SubProgress(progress, 0.0, 0.2))
+    cells, (rasters,) = reduce_folded(cells, [rasters], settings, SubProgress(progress, 0.2, 0.2))
     inputs = FitInputs(cells, rasters.factors, settings, log=log)
     if settings.physics == STABILITY:
         part = SubProgress(progress, 0.19, 0.2)

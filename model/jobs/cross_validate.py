@@ -34,10 +34,11 @@ from ..training import automatic
 from ..training import settings as training_settings
 from ..training.areas import MoreAreas
 from ..training.devices import PRECISION_NAMES, choose_device, training_precision
+from ..training.reduced import warn_of_scars
 from ..training.settings import PCUM, TITLES, CrossValidationOptions, TrainingSettings, learns_from_cells, patch_cells
 from ..validation import out_of_fold as oof
 from ..validation.fold_scores import MEAN, FoldResult, Resampling, SplitScores, optimism, roc_of, score_split
-from ..validation.held_out import assign_regions, cells_to_hide, counts_of, later_landslides, region_blocks
+from ..validation.held_out import assign_regions, cells_to_hide, counts_of, date_period, later_landslides, region_blocks
 from ..validation.metrics import Curve
 from ..validation.verdict import Evidence, judge, tell
 from ..windows import collection
@@ -226,6 +227,7 @@ def cross_validate(
         connect(options.scheduler, log, reads, Path(output).absolute().parent) as cluster,
     ):
         grid = rasters.grid
+        warn_of_scars([rasters], log, date_period(options.split_date)[0].year if options.date_field else None)
         asked: tuple[TrainingSettings, CrossValidationOptions] = settings, options
         folds = options.folds or FEW_FOLDS
         settings = automatic.complete(settings, kind, [rasters], SubProgress(log, 0.0, 0.02), folds)

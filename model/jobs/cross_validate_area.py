@@ -15,6 +15,7 @@ from ..stack import open_stack
 from ..threads import limited_to
 from ..training.areas import AreaFiles, open_areas
 from ..training.fit import FittedNetwork
+from ..training.reduced import reduce_cells
 from ..training.settings import CROSS_FITTED, STABILITY, TrainingSettings
 from ..windows.area_cells import sample_areas
 from ..windows.split import Blocks, DividedLand, TrainingRasters
@@ -89,4 +90,5 @@ def _fit(
         return train_by_cross_fitting(areas, settings, progress, log=log, names=names, target=target).result.fitted
     part = SubProgress(progress, 0.0, 0.3)
     cells = sample_areas(areas, settings.block_side, settings.buffer, settings.seed, part)
-    return fit_cell_model(kind, cells, areas[0].factors, settings, SubProgress(progress, 0.3, 1.0))
+    cells, factors = reduce_cells(cells, areas[0].factors, settings, SubProgress(progress, 0.3, 0.3))
+    return fit_cell_model(kind, cells, factors, settings, SubProgress(progress, 0.3, 1.0))

@@ -16,6 +16,7 @@ from ..progress import NullProgress, Progress, SubProgress
 from ..threads import limited_to
 from ..training.automatic import with_class_weight
 from ..training.fit import FittedNetwork, fit_network, label_patches
+from ..training.reduced import reduce_cells, reduce_windows
 from ..training.settings import CELL_KINDS, CROSS_FITTED, TrainingSettings, patch_cells
 from ..windows import collection
 from ..windows import split as splits
@@ -121,6 +122,7 @@ def _fit(
         progress.report(0.0, f"Set aside: {cells}; they are unknown in training.")
     if kind in CELL_KINDS:
         sample = sample_cells(rasters, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
+        sample, factors = reduce_cells(sample, factors, settings, SubProgress(progress, 0.3, 0.3))
         return fit_cell_model(kind, sample, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
     # Landslides of the held-out fold place no windows.
     scan, part = work.scan(rasters.grid), SubProgress(progress, 0.0, 0.05)
@@ -130,6 +132,7 @@ def _fit(
     plan = shared.window_plan(kind, settings, cell)
     windows = collection.read_windows(rasters, origins, work.side, plan, None, part, assign_subsets=False)
     windows = label_patches(collection.split_windows(windows, split), patch_cells(kind, cell))
+    windows, factors = reduce_windows(windows, factors, settings, SubProgress(progress, 0.05, 0.05))
     if windows.safety is not None:
         training_safety(windows)
     train = describe_windows(windows)[splits.TRAIN]

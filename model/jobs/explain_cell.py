@@ -240,11 +240,12 @@ def _fill_from_model(result: CellExplanation, origin: MapOrigin, prepared: _Prep
             return
         raw = explained.read(Block(int(row), int(column), 1, 1))
         values = raw[:, 0, 0].astype(np.float64)
-        parts = np.full(len(values), np.nan)
+        parts = np.full(len(explained.members), np.nan)
         if np.isfinite(values).all():
             parts, result.difference = cells.contributions_of_cell(explained, int(row), int(column), prepared.baselines)
         _fill_factors(result, explained, values, parts, prepared)
-    missing = [explained.titles[one] for one in np.flatnonzero(~np.isfinite(values))]
+    lacking = dict.fromkeys(explained.of_row[~np.isfinite(values)].tolist())
+    missing = [explained.titles[one] for one in lacking]
     if missing:
         result.notes.append(f"Without data here: {', '.join(missing)}.")
         return
@@ -270,18 +271,22 @@ def _fill_factors(
 ) -> None:
     land, index = prepared.land, explained.model.applicability
     result.percentiles_of = "training" if prepared.same_land else "land"
-    for number, spec in enumerate(explained.specs):
-        value, sample = float(values[number]), land.values[number] if land is not None else np.zeros(0)
+    for number, (spec, rows) in enumerate(zip(explained.specs, explained.members)):
+        value, sample = float(values[rows[0]]), land.values[rows[0]] if land is not None else np.zeros(0)
         label, share, outside = "", math.nan, False
         if not math.isfinite(value):
             pass
+        elif explained.is_embedding(number):
+            own = [explained.model.factors[row] for row in rows]
+            outside = any(not one.minimum <= values[row] <= one.maximum for one, row in zip(own, rows))
+            value = float(len(rows))
         elif spec.is_categorical:
             label = explained.labels(number).get(int(value), "")
             share, outside = float(np.mean(sample == value)), value not in spec.seen
         else:
             share, outside = cells.percentile(sample, value), not spec.minimum <= value <= spec.maximum
         unit = explained.factors[number].unit or spec.unit
-        weight = math.nan if index is None else float(index.importances[number])
+        weight = math.nan if index is None else float(np.sqrt((index.importances[list(rows)] ** 2).sum()))
         about = (spec.name, explained.titles[number], unit, value, label, share, outside)
         result.factors.append(FactorAtCell(*about, float(parts[number]), weight))
     result.factors.sort(key=lambda one: -abs(one.contribution) if math.isfinite(one.contribution) else 0.0)

@@ -174,7 +174,9 @@ def _explain(
     started = time.perf_counter()
     base = importance.score_tiles(explained, tiles, tiles.raw, progress)
     once, half, swaps = time.perf_counter() - started, len(some) / len(tiles), len(groups) * options.repeats
-    values = sum(response.CLASSES if spec.is_categorical else response.VALUES for spec in explained.specs)
+    shown = [number for number in factors if not explained.is_embedding(number)]
+    specs = [explained.specs[number] for number in shown]
+    values = sum(response.CLASSES if spec.is_categorical else response.VALUES for spec in specs)
     seconds = once * (swaps + half * values + half * 2 * options.references * len(factors))
     text = f"{len(tiles):,} of {sample.total_blocks:,} blocks sampled, {tiles.side**2:,} cells each"
     work = f"{swaps:,} permutations, {values:,} values; about {duration(seconds)}"
@@ -183,8 +185,8 @@ def _explain(
         explained, tiles, base, groups, options.repeats, seed, SubProgress(progress, 0.12, 0.5)
     )
     curves = []
-    for number in factors:
-        part = SubProgress(progress, *(0.5 + 0.25 * (number + step) / len(factors) for step in (0, 1)))
+    for place, number in enumerate(shown):
+        part = SubProgress(progress, *(0.5 + 0.25 * (place + step) / len(shown) for step in (0, 1)))
         curves.append(response.response_curve(explained, some, cells, number, seed, part))
     assessments = []
     for curve in curves:
@@ -211,7 +213,7 @@ def _explain(
 
 
 def _summary(explanation: Explanation) -> ExplanationSummary:
-    names, sample = explanation.explained.model.factor_names, explanation.sample
+    names, sample = explanation.explained.names, explanation.sample
     auc, counts = explanation.skill.auc.value, (sample["blocks"], sample["landslide"], sample["stable"])
     ranking = [(names[one.factors[0]], one.auc_drop.value) for one in explanation.ranking]
     verdicts = {names[one.factor]: one.verdict for one in explanation.assessments}

@@ -8,6 +8,7 @@ from ..classical.fit import fit_cell_model
 from ..progress import Progress, SubProgress
 from ..report.settings import DocumentDetails
 from ..training.fit import TrainingResult
+from ..training.reduced import reduce_cells
 from ..training.settings import CELL_KINDS, TrainingSettings, enforce_kind_settings
 from ..windows.collection import CellCollection, collect_cells, collect_windows
 from ..windows.split import TRAIN, VALIDATION, open_training_rasters
@@ -47,6 +48,7 @@ def train_comparison_model(
                 collect = collect_cells if kind in CELL_KINDS else collect_windows
                 collected = collect(rasters, plan, SubProgress(part, 0.2, 1.0))
         if isinstance(collected, CellCollection):
+            collected.cells, factors = reduce_cells(collected.cells, factors, settings, part)
             cells = collected.cells
             rows = cells.rows(TRAIN, VALIDATION)
             landslide, test = int(cells.labels[rows].sum()), len(cells) - len(rows)

@@ -30,6 +30,7 @@ from ..training.areas import AreaFiles, MoreAreas, match_areas, open_areas
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
 from ..training.fit import FittedNetwork, TrainingResult, fit_network
+from ..training.reduced import reduce_windows, warn_of_scars
 from ..training.settings import PCUM, TrainingSettings, patch_cells
 from ..validation import unseen_land
 from ..validation.probability import ProbabilityCounts
@@ -215,6 +216,7 @@ class TrainingRun:
     def complete_settings(self, areas: Sequence[TrainingRasters], progress: Progress) -> Iterator[None]:
         """Give automatic settings their values for the work within; its errors name values that would do."""
         given = self.settings
+        warn_of_scars(areas, self.progress)
         self.settings = automatic.complete(given, self.kind, areas, progress)
         with automatic.advice(given, self.kind, areas):
             yield
@@ -230,6 +232,8 @@ class TrainingRun:
         self, collected: WindowCollection, factors: list[Any], cell: float, log: TrainingLog
     ) -> tuple[FittedNetwork, OnWindows]:
         """Train a network on windows of cells of ``cell`` metres."""
+        given = collected.windows, factors, self.settings, SubProgress(self.progress, 0.08, 0.08), self.start
+        collected.windows, factors = reduce_windows(*given)
         patch, windows = patch_cells(self.kind, cell), collected.windows
         # Weights and counts are those of the labels that the network sees: one per patch.
         trained_on = OnWindows(collected, factors=factors, patch=patch)

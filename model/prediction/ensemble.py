@@ -10,8 +10,10 @@ import torch
 
 from ..applicability.profile import ErrorProfile
 from ..artifact import TrainedModel
+from ..components import ModelReader
 from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
+from ..grid import Block
 from ..progress import Progress
 from ..stack import Stack, StackFactor, check_same_factor
 from ..texts import join_names, shorten
@@ -36,12 +38,11 @@ class Ensemble:
         stack lacks factors, ParameterInvalid if a factor is of another kind there than in a model.
         """
         self.models, self.samples, self._names = list(models), samples, list(names)
-        self.factor_names = list(dict.fromkeys(name for model in models for name in model.factor_names))
-        stack.band_indexes(self.factor_names)
+        of_models = [model.factors for model in models]
+        self._reader = ModelReader.of(of_models)
+        self.factors: list[StackFactor] = self._reader.factors(stack, of_models, names)
         stack.report_names(progress)
-        self.factors: list[StackFactor] = [stack.factor(name) for name in self.factor_names]
-        place = {name: index for index, name in enumerate(self.factor_names)}
-        self._factor_indices = [[place[name] for name in model.factor_names] for model in models]
+        self.factor_names, self._factor_indices = self._reader.names, self._reader.places
         self._matchers, self._tables = [], [ClassTables(model.encoder) for model in models]
         for model, name, places in zip(models, names, self._factor_indices):
             factors = [self.factors[index] for index in places]
@@ -49,11 +50,12 @@ class Ensemble:
                 check_same_factor(spec, factor, f"the model {name}", "the factor stack", progress)
             self._matchers.append(_match_classes(model, name, factors, progress))
             _check_pixel(model, name, stack, progress)
-        self.specs: list[list[FactorSpec]] = [
-            [spec for model in models for spec in model.factors if spec.name == name] for name in self.factor_names
-        ]
+        self.specs: list[list[FactorSpec]] = [[] for _ in self.factor_names]
+        for model, places in zip(models, self._factor_indices):
+            for spec, index in zip(model.factors, places):
+                self.specs[index].append(spec)
         for name, specs in zip(self.factor_names, self.specs):
-            if not specs[0].is_categorical:
+            if not specs[0].is_categorical and specs[0].component is None:
                 lowest, highest = min(spec.minimum for spec in specs), max(spec.maximum for spec in specs)
                 stack.refuse_undeclared_nodata(name, lowest, highest)
         if samples and not any(float(model.architecture.get("dropout", 0)) > 0 for model in models):
@@ -61,6 +63,12 @@ class Ensemble:
                 "SAMPLES asks for dropout samples, but no model was trained with DROPOUT above 0, so all "
                 "samples of a model are the same."
             )
+
+    def read(self, stack: Stack, block: Block) -> np.ndarray:
+        """Read a block of the stack, float32 (factors, height, width) in the order of ``factor_names``; see
+        :meth:`Stack.read`.
+        """
+        return self._reader.read(stack, block)
 
     @property
     def without_index(self) -> list[str]:

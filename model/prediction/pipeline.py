@@ -109,7 +109,7 @@ def compare_engines(
     for tile in _sample_tiles(stack, ensemble):
         if not mask.may_intersect(tile.core):
             continue
-        values = stack.read(tile.read, ensemble.factor_names)
+        values = ensemble.read(stack, tile.read)
         row, column = tile.offset
         core = Span(row, column, row + tile.core.height, column + tile.core.width)
         wanted = mask.read(tile.core)

@@ -14,6 +14,7 @@ import torch
 
 from ..encoding import FactorSpec, complete_cells
 from ..errors import DeviceUnavailable
+from ..factors.definitions import EMBEDDINGS
 from ..grid import Block
 from ..inputs.rasters import TILE
 from ..memory import is_out_of_memory
@@ -51,6 +52,9 @@ class Applicability:
         """Start counting; ``specs`` has for each factor of the stack its specification in the models that use it."""
         self._factors, self._specs = factors, specs
         self.outside = [FactorExtrapolation(factor.name) for factor in factors]
+        if any(factor.group for factor in factors):
+            # Components of an embedding count as one factor.
+            self.outside.append(FactorExtrapolation(EMBEDDINGS))
         self.cells = self.cells_outside = 0
         for found, known in zip(self.outside, specs):
             if not known[0].is_categorical:
@@ -66,7 +70,7 @@ class Applicability:
         number of factors outside, uint8 (height, width), :data:`NOT_APPLICABLE` where not valid; and what :meth:`add`
         takes, plain numbers by name.
         """
-        count = np.zeros(valid.shape, dtype=np.uint8)
+        count, grouped = (np.zeros(valid.shape, dtype=kind) for kind in (np.uint8, bool))
         factors: dict[str, dict[str, Any]] = {}
         for index, (found, known) in enumerate(zip(self.outside, self._specs)):
             plane = raw[index]
@@ -81,6 +85,9 @@ class Applicability:
             beyond &= valid
             if not beyond.any():
                 continue
+            if self._factors[index].group:
+                grouped |= beyond
+                continue
             count += beyond
             values = plane[beyond]
             facts: dict[str, Any] = {"cells": len(values)}
@@ -90,6 +97,9 @@ class Applicability:
                 facts["lowest"] = float(values.min()) if values.min() < low else None
                 facts["highest"] = float(values.max()) if values.max() > high else None
             factors[found.name] = facts
+        if grouped.any():
+            count += grouped
+            factors[EMBEDDINGS] = {"cells": int(np.count_nonzero(grouped))}
         cells, cells_outside = int(np.count_nonzero(valid)), int(np.count_nonzero(count))
         count[~valid] = NOT_APPLICABLE
         return count, {"cells": cells, "cells_outside": cells_outside, "factors": factors}
@@ -133,6 +143,8 @@ class Applicability:
 
     def _sentence(self, found: FactorExtrapolation) -> str:
         share = f"{found.name} {found.cells / self.cells:.2%}"
+        if found.name == EMBEDDINGS:
+            return f"{share} (beyond the trained range of one of their components, or several)"
         if not found.unseen:
             ends = [f"down to {found.lowest:.4g}"] if np.isfinite(found.lowest) else []
             ends += [f"up to {found.highest:.4g}"] if np.isfinite(found.highest) else []
@@ -214,7 +226,7 @@ class TileWork:
         tiles = self._allocate_tiles(tile.read.height, tile.read.width)
         for first, last in _rows(tile.read):
             block = Block(tile.read.row + first, tile.read.column, last - first, tile.read.width)
-            values = stack.read(block, self._ensemble.factor_names)
+            values = self._ensemble.read(stack, block)
             numbers = self._ensemble.pack(values, tiles, first)
             top, bottom = max(first, row), min(last, row + shape[0])
             if top >= bottom:

@@ -31,11 +31,15 @@ def add_applicability(page: Page, index: ApplicabilityIndex, factors: Sequence[F
             "clusters of the factor space and sides of the land that were held out. Dotted: end of the area of "
             f"applicability. The line ends where no held-out land is left.{error}",
         )
-    order = np.argsort(-index.importances, kind="stable")
+    # Components of an embedding are permuted one by one; what they change together is the root of the sum of squares.
+    squares: dict[str, float] = {}
+    for spec, importance in zip(factors, index.importances.astype(np.float64)):
+        squares[spec.shown_name] = squares.get(spec.shown_name, 0.0) + float(importance) ** 2
+    rows = [[name, square**0.5] for name, square in sorted(squares.items(), key=lambda item: -item[1])]
     page.table(
         "Importance of the factors to the model",
         list(COLUMNS),
-        [[factors[place].name, float(index.importances[place])] for place in order],
+        rows,
         "Standard deviation over the training land of what a factor changes of the logit, with which distances are "
         "weighed. Associated factors share it.",
     )

@@ -14,6 +14,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from ..components import TITLE
 from ..explanation.dominant_factor import DominanceStatistics, factor_colour
 from ..explanation.explained_model import ExplainedModel
 from ..explanation.importance import MIN_ASSOCIATION, FactorAssociation, PermutationImportance, Skill
@@ -32,7 +33,7 @@ class Explanation:
     explained: ExplainedModel
     skill: Skill
     importance: list[PermutationImportance]  # of single factors in the model's order, then of associated groups
-    curves: list[ResponseCurve]  # in the model's order
+    curves: list[ResponseCurve]  # in the model's order; an embedding has none
     associations: list[FactorAssociation]
     assessments: list[CurveAssessment]
     dominance: DominanceStatistics
@@ -71,7 +72,7 @@ COLUMNS = ("part", "factor", "at", "measure", "value", "low", "high", "cells", "
 
 def explanation_rows(explanation: Explanation) -> list[list[Any]]:
     """Return all numbers, one per row: part of the report, factor, value or class, measure, number and interval."""
-    names = explanation.explained.model.factor_names
+    names = explanation.explained.names
     skill = explanation.skill
     rows = [_row("map", "", None, "auc", skill.auc), _row("map", "", None, "log_loss", skill.loss)]
     for group in explanation.importance:
@@ -353,9 +354,12 @@ def _add_responses(page: Page, explanation: Explanation) -> None:
         "scale: landslide cells among the labelled cells that do have it. Below, or behind a class: share of the "
         "area. Where the two differ, the factor is associated with others that have the effect.",
     )
+    curves = {curve.factor: curve for curve in explanation.curves}
     for one in explanation.ranking:
         number = one.factors[0]
-        curve, title = explanation.curves[number], explanation.explained.titles[number]
+        curve, title = curves.get(number), explanation.explained.titles[number]
+        if curve is None:
+            continue
         if curve.is_categorical:
             figure = _class_response_chart(curve, title)
         else:
@@ -393,7 +397,13 @@ def _add_dominant_factor(page: Page, explanation: Explanation) -> None:
 
 
 def _method(explanation: Explanation) -> Sequence[str]:
-    sample = explanation.sample
+    sample, explained = explanation.sample, explanation.explained
+    whole = [
+        f"{TITLE}: their {len(rows)} components are one factor, permuted and added together. They have no response "
+        "curve, for their axes have no meaning one by one."
+        for number, rows in enumerate(explained.members)
+        if explained.is_embedding(number)
+    ]
     stratified = ", half of the blocks with landslides as far as there are, weighted back to the area"
     return (
         f"Sample: the labelled cells of {sample['blocks']:,} of {sample['of']:,} blocks of {sample['side']:,.0f} m, "
@@ -403,6 +413,7 @@ def _method(explanation: Explanation) -> Sequence[str]:
         "its surroundings at the place that it comes from, so that the network sees real land (after Breiman 2001). "
         "Where the other place has no data, the nearest value is used. Intervals: percentiles over the permutations "
         "and over resampled blocks (block bootstrap).",
+        *whole,
         f"Curves: partial dependence (Friedman 2001) in {sample['response_blocks']} of the blocks. A value set "
         "everywhere can be one that the surroundings never have, above all for associated factors.",
         f"Dominant factor: Shapley values against {sample['references']} baselines whose values are spread evenly "

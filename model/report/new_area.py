@@ -10,6 +10,7 @@ from rasterio.crs import CRS
 
 from ..comparison.rank_sample import HIGH, LOW, MAP, Dispute, RankComparison, RankSample
 from ..comparison.textbook_baselines import PHYSICS, SLOPE, Baselines
+from ..factors.definitions import EMBEDDINGS
 from ..prediction.tile_inference import FactorExtrapolation
 from ..progress import Progress
 from ..texts import join_names
@@ -303,6 +304,10 @@ def _ranges(found: FactorExtrapolation) -> Iterator[str]:
         more = len(found.unseen) - _CLASSES
         yield "other classes"
         yield join_names(listed) + (f" and {more} more" if more > 0 else "")
+        return
+    if found.name == EMBEDDINGS:
+        yield "the range of each component"
+        yield "beyond it in one component or several"
         return
     yield f"{found.trained[0]:.4g} to {found.trained[1]:.4g}"
     ends = [f"down to {found.lowest:.4g}"] if np.isfinite(found.lowest) else []

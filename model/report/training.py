@@ -15,6 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from ..artifact import TrainedModel
 from ..classical import fit as learned
 from ..encoding import FactorSpec
+from ..factors.definitions import CONTINUOUS, EMBEDDINGS
 from ..grid import Grid
 from ..options import parameter_name
 from ..progress import Progress
@@ -28,7 +29,7 @@ from ..windows.split import TEST
 from .applicability import add_applicability
 from .charts import BLUE, DASHES, GREEN, INK, SERIES, SOFT, VERMILION, new_figure, style
 from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
-from .page import Page
+from .page import Page, percent
 from .probability import add_probability
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
@@ -98,7 +99,14 @@ def training_page(
     rows = [[*(item[name] for name in names), 100 * item["landslide_share"]] for item in result.subsets]
     page.table(heading, columns, rows, note)
     note = f"All from labelled cells of training {what}s only."
-    page.table("Factors", FACTOR_COLUMNS, [factor_row(spec) for spec in model.factors], note)
+    components = [spec.component for spec in model.factors if spec.component is not None]
+    rows = [factor_row(spec) for spec in model.factors if spec.component is None]
+    if components:
+        share, bands = sum(one.share for one in components), len(components[0].bands)
+        held = f"{len(components)} components of {bands} bands, {percent(share, 1)} of their variance"
+        rows.append([EMBEDDINGS, CONTINUOUS, "", None, None, held])
+        note += " The components of the embeddings are one factor; they have no curves, for their axes have no meaning."
+    page.table("Factors", FACTOR_COLUMNS, rows, note)
     start = model.training.get("start_from")
     note = f"Trained on {result.device} in {result.precision}{', fine-tuned from ' + start['name'] if start else ''}."
     if model.kind != PCUM:

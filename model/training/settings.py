@@ -113,6 +113,11 @@ _MONOTONE_ANGLE = (
     "Angle in degrees up to which MONOTONE binds the curve of the slope. On steeper ground it is free: there is often "
     "bare rock and little soil left to slide."
 )
+_COMPONENTS = (
+    "Number of principal components to which the embeddings of the stack are reduced, by the land that trains the "
+    "model. Left empty: as many as hold 95 % of their variance, at most 16. Without effect on a stack without "
+    "embeddings."
+)
 WINDOWS, CROSS_FITTED = "windows", "cross_fitted"
 STABILITY = "stability"  # of PHYSICS
 SLOPE, FACTOR_OF_SAFETY, BOTH = "slope", "factor_of_safety", "both"
@@ -175,6 +180,7 @@ class TrainingSettings(Options):
     monotone_angle: float = _number(
         45.0, 1.0, 90.0, "Angle of the monotone slope (degrees)", _MONOTONE_ANGLE, decimals=1, added=True
     )
+    embedding_components: int | None = _number(None, 1, 64, "Components of the embeddings", _COMPONENTS, added=True)
     probability: bool = flag(False, "Calibrate to a probability", _PROBABILITY, advanced=True, added=True)
     seed: int = number(1, 0, 2**31 - 1, "Seed", "Random seed. Another seed gives a slightly different model.")
     device: str = device()

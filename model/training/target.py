@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..components import ComponentFactor, ComponentStack
 from ..encoding import ClassMatcher, FactorSpec
 from ..grid import Block, Grid
 from ..inputs.bands import open_band
@@ -48,8 +49,10 @@ def collect_target(
     with contextlib.ExitStack() as opened:
         stack = opened.enter_context(open_stack(path))
         names = [factor.name for factor in factors]
-        bands = stack.band_indexes(names)
-        there = [stack.factors[band - 1] for band in bands]
+        components = [factor.component for factor in factors if isinstance(factor, ComponentFactor)]
+        if components:
+            stack = ComponentStack(stack, [one for one in components if one is not None])
+        there = [stack.factor(name) for name in names]
         for factor, other in zip(factors, there):
             check_same_factor(factor, other, "STACK", f"TARGET ({name})", progress)
         specs = [FactorSpec(one.name, one.kind, one.unit, one.title, one.classes) for one in factors]
@@ -66,7 +69,8 @@ def collect_target(
         values, places, total = draw_cells(stack, _everywhere, seed, part, lambda block: stack.read(block, names))
         require_some(places, f"TARGET ({name})")
         every = np.full((len(stack.factors), len(places)), np.nan, dtype=np.float32)
-        every[[band - 1 for band in bands]] = values.T
+        own = [factor.name for factor in stack.factors]
+        every[[own.index(factor.name) for factor in there]] = values.T
         marks = UndeclaredNodataCheck(stack)
         marks.add(every)
         marks.require_none()
