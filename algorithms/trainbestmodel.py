@@ -13,7 +13,7 @@ from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
 from .base.arguments import Arguments
 
-_SETTINGS = ("block", "buffer", "probability", "seed", "device")
+_SETTINGS = ("block", "buffer", "embedding_components", "probability", "seed", "device")
 
 
 class TrainBestModel(ScarpAlgorithm):

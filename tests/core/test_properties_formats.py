@@ -176,7 +176,7 @@ def test_a_stack_round_trips_its_factor_metadata(grid, data):
     for name in data.draw(st.lists(trimmed, min_size=1, max_size=3, unique=True)):
         kind = data.draw(st.sampled_from(("continuous", "categorical")))
         classes = data.draw(st.dictionaries(st.integers(0, 2**24), TEXT, max_size=4)) if kind == "categorical" else {}
-        factors.append(StackFactor(name, kind, data.draw(trimmed), data.draw(trimmed), classes, len(factors) + 1))
+        factors.append(StackFactor(name, kind, data.draw(trimmed), data.draw(trimmed), classes, band=len(factors) + 1))
     values = np.arange(len(factors) * grid.width * grid.height, dtype=np.float32).reshape(-1, *grid.shape)
     with workplace() as folder:
         with create_stack(folder / "s.tif", grid, factors) as dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     classes,
+    embeddings,
     encodings,
     foreign,
     geometries,
@@ -26,6 +27,7 @@ from .case import Case
 CASES: tuple[Case, ...] = (
     *rasters.CASES,
     *grids.CASES,
+    *embeddings.CASES,
     *foreign.CASES,
     *classes.CASES,
     *points.CASES,
