@@ -78,23 +78,27 @@ def scan(
 ) -> StackScan:
     """Count everything that the checks and the report need.
 
-    The factors are those of some bands of the open stack, whose grid may lack a CRS; the open label raster is on that
-    grid.
+    There is one factor per band of the open stack, whose grid may lack a CRS; the open label raster is on that grid.
+    Bands of an embedding are left out: they have no meaning one by one, so neither have their values and correlations.
     """
     grid = Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
-    bands = [CategoricalBand(factor) if factor.kind == CATEGORICAL else ContinuousBand(factor) for factor in factors]
+    numbers = [number for number, factor in enumerate(factors, 1) if not factor.group] or list(dataset.indexes)
+    used = [factors[number - 1] for number in numbers]
+    bands = [CategoricalBand(factor) if factor.kind == CATEGORICAL else ContinuousBand(factor) for factor in used]
     result = StackScan(
         grid.width * grid.height, bands, None if labels is None else LabelCounts(nodata=labels.nodatavals[0])
     )
-    _first_pass(result, dataset, grid, SubProgress(progress, 0.0, 0.45))
+    _first_pass(result, dataset, grid, numbers, SubProgress(progress, 0.0, 0.45))
     for band in bands:
         band.finish_first_pass()
-    _second_pass(result, dataset, grid, labels, SubProgress(progress, 0.45, 1.0))
+    _second_pass(result, dataset, grid, numbers, labels, SubProgress(progress, 0.45, 1.0))
     return result
 
 
-def _first_pass(result: StackScan, dataset: DatasetReader, grid: Grid, progress: Progress) -> None:
-    for _, raw in _iterate_blocks(dataset, grid, [band.factor.band for band in result.bands], progress):
+def _first_pass(
+    result: StackScan, dataset: DatasetReader, grid: Grid, numbers: Sequence[int], progress: Progress
+) -> None:
+    for _, raw in _iterate_blocks(dataset, grid, numbers, progress):
         missing = np.zeros(raw.shape[1], dtype=np.int32)
         lacking = []
         for band, values in zip(result.bands, raw):
@@ -109,7 +113,12 @@ def _first_pass(result: StackScan, dataset: DatasetReader, grid: Grid, progress:
 
 
 def _second_pass(
-    result: StackScan, dataset: DatasetReader, grid: Grid, labels: DatasetReader | None, progress: Progress
+    result: StackScan,
+    dataset: DatasetReader,
+    grid: Grid,
+    numbers: Sequence[int],
+    labels: DatasetReader | None,
+    progress: Progress,
 ) -> None:
     usable = [(number, band) for number, band in enumerate(result.bands) if band.finite]
     varying = [number for number, band in usable if isinstance(band, ContinuousBand) and band.varies]
@@ -118,7 +127,7 @@ def _second_pass(
     result.comoments = CoMoments(len(varying))
     for one, other in combinations(classed, 2):
         result.tables[one.name, other.name] = np.zeros((len(one.codes), len(other.codes)), dtype=np.int64)
-    for block, raw in _iterate_blocks(dataset, grid, [band.factor.band for band in result.bands], progress):
+    for block, raw in _iterate_blocks(dataset, grid, numbers, progress):
         landslide, known = _read_labels(labels, block, result.labels)
         valid, plausible = (np.ones(raw.shape[1], dtype=bool) for _ in range(2))
         codes: dict[str, np.ndarray] = {}

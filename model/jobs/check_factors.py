@@ -54,8 +54,6 @@ def check_factors(
             findings += stack_checks.check_size(valid_grid)
         factors, found = stack_checks.read_factors(dataset)
         findings += [*found, *stack_checks.check_embeddings(dataset, factors)]
-        # The bands of an embedding have no meaning one by one, so neither have their values and correlations.
-        factors = [factor for factor in factors if not factor.group] or factors
         if label_dataset is not None:
             found = list(stack_checks.check_label_grid(label_dataset, grid))
             findings += found

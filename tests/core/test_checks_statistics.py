@@ -151,7 +151,7 @@ def scanned(tmp_path_factory, request):
         if request.param != "at once":
             patch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
         blocks = {"tiles": 9, "strips": 6, "at once": 1}[request.param]
-        assert len(stack_statistics._blocks(stack, grid)) == blocks
+        assert len(stack_statistics._blocks(stack, grid, stack.count)) == blocks
         return scan(folder, factors), arrays, labels
 
 

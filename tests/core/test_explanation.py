@@ -384,7 +384,8 @@ def test_factor_associations_and_their_groups():
     rock = np.digitize(third, [-0.5, 0.5]) + 1.0
     specs = [*(FactorSpec(name, "continuous") for name in "abc"), FactorSpec("d", "categorical")]
     cells = sample.Cells(np.stack([first, second, third, rock]), np.zeros(4000), np.ones(4000), np.zeros(4000, int))
-    found = importance.factor_associations(SimpleNamespace(specs=specs), cells)
+    explained = SimpleNamespace(model=SimpleNamespace(factors=specs), of_row=np.arange(len(specs)))
+    found = importance.factor_associations(explained, cells)
     assert {(one.first, one.second) for one in found} == {(0, 1), (2, 3)}
     spearman = next(one for one in found if one.measure == "Spearman")
     assert spearman.value == pytest.approx(spearmanr(first, second).statistic)
