@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -27,6 +29,13 @@ def no_bf16_by_itself():
         for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
             patch.setattr(torch.cpu, name, lambda: False, raising=False)
         yield
+
+
+def run_gdal(*command: Any) -> str:
+    """Run a program of GDAL, by which results are judged, and return its output."""
+    if sys.platform == "win32":
+        pytest.skip("Windows wheels bring no programs of GDAL")
+    return subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout
 
 
 def utm_grid(height: int = 20, width: int = 30, cell: float = 30.0, left: float = 5e5, top: float = 3e6) -> Grid:

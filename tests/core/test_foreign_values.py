@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ from scarp.model.stack import StackFactor, open_stack
 from scarp.model.validation.map_layers import MapLayers, ZoneSource
 from scarp.model.windows.cells import sample_cells
 from scarp.model.windows.split import Blocks, open_training_rasters, read_labels, scan_labels
-from scarp.tests.core.conftest import read_csv, utm_grid, write_raster, write_stack
+from scarp.tests.core.conftest import read_csv, run_gdal, utm_grid, write_raster, write_stack
 
 GRID = utm_grid(40, 50)
 RANDOM = np.random.default_rng(0)
@@ -209,9 +208,7 @@ def test_rounding_and_declared_scale_leave_a_map_as_it_is(tmp_path):
     scaled = write_raster(tmp_path / "scaled.tif", stored, GRID)
     with rasterio.open(scaled, "r+") as dataset:
         dataset.scales = (1e-4,)
-    subprocess.run(
-        ["gdal_translate", "-q", "-unscale", "-ot", "Float32", scaled, str(tmp_path / "gdal.tif")], check=True
-    )
+    run_gdal("gdal_translate", "-q", "-unscale", "-ot", "Float32", scaled, tmp_path / "gdal.tif")
     with rasterio.open(tmp_path / "gdal.tif") as dataset:
         expected = dataset.read(1)
     for path, values in ((write_raster(tmp_path / "map.tif", rounded, GRID), rounded), (scaled, expected)):
@@ -296,7 +293,7 @@ def test_colour_pictures_are_refused_as_map_labels_and_zones(tmp_path, alpha, qu
     with rasterio.open(path, "r+") as dataset:
         dataset.colorinterp = colours
     virtual = tmp_path / "picture.vrt"
-    subprocess.run(["gdal_translate", "-q", "-of", "VRT", path, str(virtual)], check=True)
+    run_gdal("gdal_translate", "-q", "-of", "VRT", path, virtual)
     for source in (path, virtual):
         with pytest.raises(InputCorrupt, match="colour picture"), open_band(source, "zone", NullProgress(), quantity):
             pass

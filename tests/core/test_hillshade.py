@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,7 @@ from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
 from scarp.model.report.maps import FLAT, MapImage, Relief, apply_hillshade, compute_hillshade, find_relief
 from scarp.model.stack import StackFactor
-from scarp.tests.core.conftest import utm_grid, write_raster, write_stack
+from scarp.tests.core.conftest import run_gdal, utm_grid, write_raster, write_stack
 
 GRID = utm_grid(70, 90)
 ROWS, COLUMNS = np.mgrid[: GRID.height, : GRID.width]
@@ -56,11 +54,10 @@ def test_flat_ground_keeps_its_colour(tmp_path):
     assert (apply_hillshade(colours, np.ones(GRID.shape)) <= 1).all()
 
 
-@pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed")
 def test_rough_ground_against_gdaldem(tmp_path):
     heights = gaussian_filter(np.random.default_rng(1).normal(0, 6000, GRID.shape), 4)
     write(tmp_path / "dem.tif", heights)
-    subprocess.run(["gdaldem", "hillshade", "-q", tmp_path / "dem.tif", tmp_path / "hillshade.tif"], check=True)
+    run_gdal("gdaldem", "hillshade", "-q", tmp_path / "dem.tif", tmp_path / "hillshade.tif")
     with rasterio.open(tmp_path / "hillshade.tif") as dataset:
         theirs = (dataset.read(1)[2:-2, 2:-2] - 1) / 254
     ours = shade(tmp_path / "dem.tif")[2:-2, 2:-2]
@@ -90,7 +87,7 @@ def test_a_dem_of_another_grid_and_crs_is_resampled_to_the_map(tmp_path):
     """The same hill in degrees and in metres, the former with three times finer cells."""
     write(tmp_path / "dem.tif", 3000 * np.exp(-((ROWS - 35) ** 2 + (COLUMNS - 45) ** 2) / 500))
     options = ["-q", "-t_srs", "EPSG:4326", "-r", "bilinear", "-tr", "0.0001", "0.0001"]
-    subprocess.run(["gdalwarp", *options, tmp_path / "dem.tif", tmp_path / "degrees.tif"], check=True)
+    run_gdal("gdalwarp", *options, tmp_path / "dem.tif", tmp_path / "degrees.tif")
     ours, theirs = shade(tmp_path / "degrees.tif"), shade(tmp_path / "dem.tif")
     both = np.isfinite(ours) & np.isfinite(theirs)
     assert both.mean() > 0.9

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import subprocess
 import zipfile
 
 import numpy as np
@@ -30,7 +29,7 @@ from scarp.model.virtual_rasters import RasterName, raster_file
 from scarp.model.windows.cells import sample_cells
 from scarp.model.windows.collection import WindowPlan, read_windows
 from scarp.model.windows.split import open_training_rasters
-from scarp.tests.core.conftest import degree_grid, utm_grid, write_raster, write_stack
+from scarp.tests.core.conftest import degree_grid, run_gdal, utm_grid, write_raster, write_stack
 
 GRID = utm_grid(40, 50)
 RAIN = np.random.default_rng(0).uniform(900, 1100, (12, 15)).astype(np.float32)
@@ -57,7 +56,7 @@ def gdalwarp(source, grid, folder, *options):
         "nan",
         *options,
     ]
-    subprocess.run([*command, str(source), str(result)], check=True)
+    run_gdal(*command, source, result)
     with rasterio.open(result) as dataset:
         return dataset.read(1)
 
@@ -342,7 +341,7 @@ def test_ground_control_points_are_named(tmp_path):
         "2999000",
     ]
     placed = tmp_path / "gcp.tif"
-    subprocess.run(["gdal_translate", "-q", "-a_srs", "EPSG:32633", *corners, str(path), str(placed)], check=True)
+    run_gdal("gdal_translate", "-q", "-a_srs", "EPSG:32633", *corners, path, placed)
     with pytest.raises(CrsMissing, match="ground control points.*Warp"):
         on_grid(placed)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -21,7 +19,7 @@ from scarp.model.factors.terrain_windows import windows_of
 from scarp.model.grid import Grid
 from scarp.model.progress import NullProgress
 from scarp.model.stack import open_stack
-from scarp.tests.core.conftest import DEGREES, UTM, build_factor_stack, by_blocks, read_band, write_raster
+from scarp.tests.core.conftest import DEGREES, UTM, build_factor_stack, by_blocks, read_band, run_gdal, write_raster
 
 ALL = (*CELL_TERRAIN, *WINDOW_TERRAIN)
 STATISTICS = {
@@ -131,10 +129,9 @@ def test_windows_equal_scipy_on_a_real_dem(real_data):
     assert np.abs(found["roughness_200m"] - deviation)[inner].max() < 1e-4
 
 
-@pytest.mark.skipif(not shutil.which("gdaldem"), reason="gdaldem is not installed")
 def test_position_in_nine_cells_is_that_of_gdaldem(tmp_path):
     path = write_raster(tmp_path / "dem.tif", np.nan_to_num(holed((31, 30)), nan=2000), GRIDS["coarse"])
-    subprocess.run(["gdaldem", "TPI", path, str(tmp_path / "tpi.tif"), "-q"], check=True, capture_output=True)
+    run_gdal("gdaldem", "TPI", path, tmp_path / "tpi.tif", "-q")
     # gdaldem takes the mean of the eight neighbours.
     expected = read_band(tmp_path / "tpi.tif") * 8 / 9
     assert np.abs(compute(path)["tpi_400m"] - expected)[1:-1, 1:-1].max() < 1e-3

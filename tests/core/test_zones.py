@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,7 +16,16 @@ from scarp.model.statistics import weighted_quantiles
 from scarp.model.zones.natural_breaks import fisher_class_starts, natural_breaks
 from scarp.model.zones.raster import assign_zones, read_breaks
 from scarp.model.zones.schemes import read_scheme, zone_colours, zone_names
-from scarp.tests.core.conftest import Listener, classify_zones, degree_grid, read_band, read_csv, utm_grid, write_raster
+from scarp.tests.core.conftest import (
+    Listener,
+    classify_zones,
+    degree_grid,
+    read_band,
+    read_csv,
+    run_gdal,
+    utm_grid,
+    write_raster,
+)
 
 UTM = utm_grid(70, 90)
 DEGREES = degree_grid(600, 60, 0.05, 95.0, 70.0)
@@ -251,11 +258,10 @@ def test_zone_raster_stores_names_and_colours(tmp_path):
     assert text.count("<Category>") == 6 and "very high" in text
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows wheels of rasterio bring no gdalinfo")
 def test_gdalinfo_reads_the_names(tmp_path):
     """GDAL, and with it QGIS, finds category names and the attribute table beside the file."""
     classify(tmp_path, random_map(7))
-    text = subprocess.run(["gdalinfo", str(tmp_path / "zones.tif")], capture_output=True, text=True, check=True).stdout
+    text = run_gdal("gdalinfo", tmp_path / "zones.tif")
     assert "5: very high" in text and "<GDALRasterAttributeTable" in text
 
 
