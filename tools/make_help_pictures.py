@@ -253,6 +253,9 @@ def compute(demo: Path, made: Path) -> None:
         OUTPUT_TABLE=made / "folds.csv",
         OUTPUT_FOLDS=made / "folds.gpkg",
     )
+    regions = {"REGIONS": demo / "data" / "regions.gpkg", "REGION_FIELD": "name"}
+    audited = {"SUSCEPTIBILITY": demo / "susceptibility.tif", "LANDSLIDES": landslides, **regions}
+    run("auditmap", **audited, REPEATS=50, OUTPUT_HTML=made / "audit.html")
     units = made / "units.gpkg"
     run("buildslopeunits", DEM=demo / "data" / "dem.tif", OUTPUT=units)
     by_unit = made / "by_unit.gpkg"
@@ -306,6 +309,7 @@ def draw(demo: Path, made: Path) -> None:
     draw_map([layer(made / "warning.tif", "warning"), relief()], "rainfallwarning")
     draw_figure(demo / "report.html", "ROC curve", "validatewithpoints")
     draw_map([layer(made / "difference.tif", "difference"), relief()], "comparemodels")
+    draw_figure(made / "audit.html", "AUC by region", "auditmap")
     draw_map([landslides(), layer(made / "folds.gpkg", "folds")], "crossvalidate", 0.9)
     draw_map([layer(made / "leading.tif", None), relief()], "explainsusceptibility")
     draw_map([layer(demo / "points.gpkg", "points"), layer(zones, "zones"), relief()], "factorstozones", 0.5)

@@ -10,7 +10,7 @@ from typing import Callable
 import numpy as np
 from rasterio.warp import transform
 
-from ..comparison.textbook_baselines import slope_factor
+from ..comparison.textbook_baselines import in_degrees, slope_factor
 from ..errors import NoOverlap
 from ..factors.source_rasters import scan_source
 from ..factors.terrain import TerrainFactors
@@ -30,6 +30,7 @@ class BesideLayers:
 
     factors: list[StackFactor]  # of the stack, in the order of ``Cells.factors``; empty without one
     sources: dict[str, str]  # where slope and elevation come from, in words
+    slope_unit: str = "°"  # empty if it is not known
 
 
 def read_beside(
@@ -69,6 +70,8 @@ def read_beside(
 
 def _take_from_stack(parts: Sequence[Cells], found: BesideLayers) -> None:
     slope = slope_factor(found.factors)
+    if slope is not None and not in_degrees(slope):
+        found.slope_unit = f" {slope.unit}" if slope.unit else ""
     names = {SLOPE: "" if slope is None else slope.name, HEIGHT: HEIGHT}
     for number, factor in enumerate(found.factors):
         for key, name in names.items():

@@ -110,8 +110,8 @@ def _of_skill(result: AuditResult) -> Iterator[Finding]:
             "Most of the skill is from easy negatives",
             f"Against all other land the AUC is {auc.value:.3f}, against land of the same slope {with_interval(hard)}: "
             f"{_share(max(kept, 0.0))} of the skill (AUC less 0.5) is left. Land of up to "
-            f"{negatives.flat_limit:.1f}°, where 5 % of the landslides lie, gives {_share(negatives.easy_share)} of "
-            "it.",
+            f"{negatives.flat_limit:.1f}{negatives.slope_unit}, where 5 % of the landslides lie, gives "
+            f"{_share(negatives.easy_share)} of it.",
         )
 
 
@@ -183,15 +183,16 @@ def _of_memory(result: AuditResult) -> Iterator[Finding]:
             f"{_share(halo.value)} of the comparisons it is the nearer one {_shares(halo)}; without memory that is at "
             "most half."
         )
-    if close.gap is not None and close.fit is not None and close.test is not None:
-        gap = close.gap.estimate("difference")
-        if close.in_gap:
-            texts.append(
-                f"The AUC is {close.fit.value:.3f} at landslides of the training and {close.test.value:.3f} at the "
-                f"others ({signed(gap)})."
-            )
     if texts:
         yield Finding("memorised", FLAW, "The map has learned its landslides by heart", " ".join(texts))
+    if close.in_gap and close.gap is not None and close.fit is not None and close.test is not None:
+        yield Finding(
+            "overfit",
+            FLAW,
+            "The map is better at the landslides that made it",
+            f"The AUC is {close.fit.value:.3f} at landslides of the training and {close.test.value:.3f} at the others: "
+            f"{signed(close.gap.estimate('difference'))}.",
+        )
     reference = result.splits.of("reference")
     if reference is not None:
         above = result.auc.less(reference.random).estimate("difference")
@@ -341,6 +342,8 @@ def _ranking(result: AuditResult, keys: set[str]) -> Iterator[Claim]:
     verdict = _verdict(result.auc)
     if "memorised" in keys:
         verdict, known = NOT_SUPPORTED, "The map follows the places of its own landslides, so its AUC is a memory."
+    elif "none_held_out" in keys:
+        known += " It is a fit."
     yield Claim("describe", "Ranking the land of this inventory", verdict, known)
     use = "Telling where further landslides will be"
     if "memorised" in keys or verdict == NOT_SUPPORTED:
@@ -413,7 +416,8 @@ def _zone_claims(result: AuditResult, keys: set[str]) -> Iterator[Claim]:
     else:
         verdict, why = SUPPORTED, "The density of landslides rises from each zone to the next by more than chance."
     yield Claim("zones", "Zones as steps of rising susceptibility", _untold(verdict, "memorised" in keys), why)
-    top = zones.rows[-1]
+    # Ties may leave the highest of zones by share without land.
+    top = next((row for row in reversed(zones.rows) if row.area_share > 0), zones.rows[-1])
     ratio = top.frequency_ratio
     if np.isfinite(ratio.value):
         above = ratio.has_interval and ratio.low > 1

@@ -47,7 +47,8 @@ class NegativesResult:
     definitions: list[Negatives]
     rings: list[Negatives]
     parts: list[LandPart]
-    flat_limit: float = float("nan")  # slope in degrees up to which land is called flat; NaN without slope
+    flat_limit: float = float("nan")  # slope up to which land is called flat; NaN without slope
+    slope_unit: str = "°"
     easy_share: float = float("nan")  # of the skill that is from flat land, or without slope from far land
     hard: Measured | None = None  # against land of the same slope; None without slope
     near: Measured | None = None
@@ -60,14 +61,14 @@ class NegativesResult:
         return self.hard or self.near or self.all_land
 
 
-def judge_negatives(judge: Judge, ground: Ground) -> NegativesResult:
-    """Return the AUC of the map against land of each kind."""
+def judge_negatives(judge: Judge, ground: Ground, slope_unit: str) -> NegativesResult:
+    """Return the AUC of the map against land of each kind; ``slope_unit`` stands behind slopes."""
     slides, land = ground.landslides, ground.land
     scores = slides.values, land.values
     near = land.distance <= ground.distance
     metres = f"{ground.distance:,.0f} m"
     whole = judge.exact(judge.auc(scores))
-    result = NegativesResult(whole, [Negatives("all", "All other land", whole)], [], [])
+    result = NegativesResult(whole, [Negatives("all", "All other land", whole)], [], [], slope_unit=slope_unit)
     beyond = judge.auc(scores, land=~near)
     result.near = judge.auc(scores, land=near)
     result.definitions += [
@@ -96,14 +97,14 @@ def _add_slope(
     of_slides, of_land = slides.terrain[SLOPE], land.terrain[SLOPE]
     limit = float(np.nanquantile(of_slides, FLAT_QUANTILE))
     flat, steep = of_land <= limit, of_land > limit
-    result.flat_limit = limit
+    result.flat_limit, unit = limit, result.slope_unit
     result.hard = judge.matched_auc(scores, _classes(of_slides, of_land))
     result.drop = result.all_land.less(result.hard)
     titles = {
-        "steep": (f"Land steeper than {limit:.1f}°", steep),
-        "steep_near": (f"The same within {ground.distance:,.0f} m of a landslide", steep & near),
-        "flat": (f"Land of up to {limit:.1f}°", flat),
-        "flat_beyond": (f"The same beyond {ground.distance:,.0f} m", flat & ~near),
+        "steep": (f"Land steeper than {limit:.1f}{unit}", steep),
+        "steep_near": (f"Land steeper than {limit:.1f}{unit}, within {ground.distance:,.0f} m", steep & near),
+        "flat": (f"Land of up to {limit:.1f}{unit}", flat),
+        "flat_beyond": (f"Land of up to {limit:.1f}{unit}, beyond {ground.distance:,.0f} m", flat & ~near),
     }
     result.definitions.append(Negatives("same_slope", "Land of the same slope", result.hard))
     for key, (title, chosen) in titles.items():

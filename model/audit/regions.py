@@ -12,7 +12,7 @@ from .ground import Ground
 from .judge import NOTHING, Judge, Measured
 from .settings import FEW_IN_REGION
 
-SHOWN, FAILS, UNKNOWN = "better than chance", "not better than chance", "too few to tell"
+SHOWN, FAILS, UNKNOWN = "yes", "no", "cannot be told"  # whether the map is better than chance
 
 
 @dataclass

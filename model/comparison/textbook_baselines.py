@@ -69,7 +69,7 @@ class Baselines:
             rules.found.append(_slope_alone(stack, rules.slope))
         if safety is not None:
             rules.found.append(_given(safety))
-        elif rules.slope is not None and _in_degrees(rules.slope):
+        elif rules.slope is not None and in_degrees(rules.slope):
             rules.found.append(_infinite_slope(stack, rules.slope))
         else:
             why = "without slope" if rules.slope is None else f"because the unit of {rules.slope.name} is not stated"
@@ -125,7 +125,8 @@ def slope_factor(factors: Sequence[StackFactor]) -> StackFactor | None:
     return min(alike, key=lambda factor: (factor.name != SLOPE, len(factor.name), factor.name), default=None)
 
 
-def _in_degrees(factor: StackFactor) -> bool:
+def in_degrees(factor: StackFactor) -> bool:
+    """Return whether a slope is in degrees, as far as name and unit tell."""
     return factor.name == SLOPE or factor.unit.casefold() in _DEGREES
 
 

@@ -164,7 +164,7 @@ def _other_placements(ground: Ground) -> list[np.ndarray]:
 def _audit(
     mapped: AuditedMap, ground: Ground, judge: Judge, beside: BesideLayers, options: AuditOptions, progress: Progress
 ) -> AuditResult:
-    negatives = judge_negatives(judge, ground)
+    negatives = judge_negatives(judge, ground, beside.slope_unit)
     progress.report(0.3)
     splits = judge_splits(judge, ground, beside.factors, options.seed, progress)
     progress.report(0.5)

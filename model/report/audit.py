@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ..audit.claims import FLAW, NOT_SUPPORTED, SUPPORTED, WEAKLY, Claim, Finding, signed
 from ..audit.judge import Measured
 from ..audit.result import AuditResult
+from ..parameter_names import for_report
 from ..progress import Progress
 from ..statistics import Estimate
 from ..validation.settings import no_test_text
@@ -80,14 +81,14 @@ def _add_summary(page: Page, result: AuditResult, found: Sequence[Finding]) -> N
     if not found:
         page.text("Findings", "No flaw was found. That is no proof that there is none.")
         return
-    rows = [[one.level, one.title, one.text] for one in found]
+    rows = [[one.level, one.title, for_report(one.text)] for one in found]
     colours = [_VERDICT_COLOURS[NOT_SUPPORTED] if one.level == FLAW else _UNTOLD_COLOUR for one in found]
     note = "" if flaws else "No flaw was found. That is no proof that there is none."
     page.table("Findings", ("Level", "Finding", "What the numbers say"), rows, note, colours)
 
 
 def _add_claims(page: Page, uses: Sequence[Claim]) -> None:
-    rows = [[one.verdict, one.use, one.why] for one in uses]
+    rows = [[one.verdict, one.use, for_report(one.why)] for one in uses]
     colours = [_VERDICT_COLOURS.get(one.verdict, _UNTOLD_COLOUR) for one in uses]
     note = (
         "Supported: the 95 % interval is on the right side of chance, or of the other map; weakly, if the AUC is "
@@ -136,7 +137,8 @@ def _flat_note(result: AuditResult) -> str:
     limit = result.negatives.flat_limit
     if not np.isfinite(limit):
         return "Give DEM or STACK to tell flat land, the easiest negatives, from the rest."
-    return f"Flat is land of up to {limit:.1f}°, on which 5 % of the landslides lie: any slope map leaves it out."
+    slope = f"{limit:.1f}{result.negatives.slope_unit}"
+    return f"Flat is land of up to {slope}, on which 5 % of the landslides lie: any slope map leaves it out."
 
 
 def _add_splits(page: Page, result: AuditResult) -> None:
@@ -150,14 +152,14 @@ def _add_splits(page: Page, result: AuditResult) -> None:
             f"{row.random.value:.3f}",
             f"{row.blocks.value:.3f}",
             interval_text(row.blocks.estimate()),
-            signed(row.gap.estimate("difference")),
+            *_difference(row.gap),
         ]
         for row in result.splits.rows
     ]
     near = result.splits.of("nearness")
     page.table(
         heading,
-        ("What is fitted", "AUC, random folds", "AUC, blocks", "95 % interval", "Random less blocks"),
+        ("What is fitted", "AUC, random folds", "AUC, blocks", "95 % interval", "Random less blocks", "95 % interval"),
         rows,
         "Five folds each; blocks are whole. The map is fixed, so what is fitted on top of it is validated.",
     )
@@ -208,11 +210,19 @@ def _cells(measured: Measured) -> list[str]:
     return [value, interval_text(measured.estimate())]
 
 
+def _difference(measured: Measured) -> list[str]:
+    """Return a difference of AUCs and its interval, for two cells."""
+    estimate = measured.estimate("difference")
+    ends = f"{estimate.low:+.3f} – {estimate.high:+.3f}" if estimate.has_interval else MISSING
+    return [f"{estimate.value:+.3f}" if np.isfinite(estimate.value) else MISSING, ends]
+
+
 def _add_zones(page: Page, result: AuditResult) -> None:
     heading = "Zones"
     zones = result.zones
     order = zones.in_order.estimate()
-    colours = [css_colour(colour) for colour in zone_colours(len(zones.rows)).values()]
+    of_zones = zone_colours(len(zones.rows))
+    colours = [css_colour(of_zones[number]) for number in range(1, len(zones.rows) + 1)]
     page.figure(
         heading,
         charts.zone_chart(zones.rows, colours),
@@ -251,11 +261,11 @@ def _add_baselines(page: Page, result: AuditResult, sources: Mapping[str, str]) 
         page.text(heading, "Give DEM, or a STACK with slope, to compare the map with slope alone.")
         return
     rows = [
-        [row.title, *_cells(row.auc), f"{row.map_auc.value:.3f}", signed(row.difference.estimate("difference"))]
+        [row.title, *_cells(row.auc), f"{row.map_auc.value:.3f}", *_difference(row.difference)]
         for row in result.baselines
     ]
     named = "; ".join(f"{key} from {source}" for key, source in sources.items())
-    columns = ("Baseline", "AUC", "95 % interval", "The map", "Map less baseline")
+    columns = ("Baseline", "AUC", "95 % interval", "The map", "Map less baseline", "95 % interval")
     page.table(heading, columns, rows, f"At the same cells and in the same resamples: {named}.")
 
 
@@ -278,9 +288,19 @@ def _add_regions(page: Page, result: AuditResult) -> None:
         ]
         for one in shown
     ]
-    columns = ("Region", "Landslides", "Area", "AUC", "95 % interval", "Ranking", "Lowest zone", "Highest", "Unlike")
+    columns = (
+        "Region",
+        "Landslides",
+        "Area",
+        "AUC",
+        "95 % interval",
+        "Above chance",
+        "Lowest zone",
+        "Highest",
+        "Unlike",
+    )
     note = (
-        "Landslides of a region against its other land. Lowest zone and highest: their density of landslides over "
+        "Landslides of a region against its other land. Lowest and highest zone: their density of landslides over "
         "that of the region. Unlike: share of its land outside the area of applicability, with STACK."
     )
     known = [(one.name, one.auc) for one in shown if np.isfinite(one.auc.value)]
