@@ -20,7 +20,7 @@ _FEATURE_ID = "fid"  # GeoPackages give their own
 class AggregateSusceptibility(ScarpAlgorithm):
     ID = "aggregatesusceptibility"
     TITLE = "Aggregate susceptibility"
-    PLACE = 5
+    PLACE = 4
     GROUP = MAP
     TAGS = ("slope unit", "municipality", "catchment", "zonal statistics", "maup", "mapping unit")
     REQUIRED_MODULES = (*CORE, "scipy", "matplotlib", "jinja2")

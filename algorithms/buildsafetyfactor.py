@@ -155,14 +155,6 @@ class BuildSafetyFactor(ScarpAlgorithm):
             raise ParameterMissing(text.format(title=f"PRECIPITATION ({label})", wanted=tr("a raster")))
         read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0, unit="1/mm")
 
-    def _tell_unused(self, arguments: Arguments) -> None:
-        method = _method(arguments)
-        others = [name for word, names in self.ONLY_WITH.items() if word != method for name in names]
-        given = [name for name in others if arguments.given(name) and not arguments.is_default(name)]
-        if given:
-            text = tr("Not used with METHOD={method}: {names}.")
-            arguments.progress.report(0.0, text.format(method=method, names=", ".join(given)))
-
     @staticmethod
     def _other_outputs(arguments: Arguments) -> tuple[str, ...]:
         """Return the outputs that only the other method writes."""
@@ -174,7 +166,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
         return {name: path for name, path in super().files(arguments).items() if name not in others}
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        self._tell_unused(arguments)
+        self.tell_unused(arguments, _method(arguments))
         reference = str(arguments.raster("REFERENCE"))
         crs = arguments.grid_crs(reference, "reference")
         if _method(arguments) == INFINITE_SLOPE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..model.demo import FILES, DemoOptions
+from ..model.demo import FILES, RAIN_FILES, DemoOptions
 from .base import parameters as p
 from .base.algorithm import CORE, ScarpAlgorithm
 from .base.arguments import Arguments
@@ -26,12 +26,12 @@ class CreateDemoData(ScarpAlgorithm):
         "parts, duplicates, and missing sizes. true_probability.tif is what the landslides were drawn from. "
         "Everything is invented; it shows no real place."
     )
-    FOLDER_FILES = {"OUTPUT": FILES}
+    FOLDER_FILES = {"OUTPUT": (*FILES, *RAIN_FILES)}
     NUMBERS = {"LANDSLIDES": "landslides in the inventory"}
     HELP = {"OUTPUT": "Folder for the GeoTIFF and GeoPackage files. It is created if missing; other files in it stay."}
 
     def define(self) -> None:
-        self.declare_options(DemoOptions, "size", "regions", "seed")
+        self.declare_options(DemoOptions, "size", "regions", "seed", "daily_rain")
         self.declare(p.folder_output("OUTPUT", "Demo folder"))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:

@@ -88,6 +88,14 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         definitions = self.destinationParameterDefinitions()
         return {item.name(): arguments.output(item.name()) for item in definitions if item.type() != "sink"}
 
+    def tell_unused(self, arguments: Arguments, method: str) -> None:
+        """Log the inputs that were given but only another word of METHOD uses."""
+        others = [name for word, names in self.ONLY_WITH.items() if word != method for name in names]
+        given = [name for name in others if arguments.given(name) and not arguments.is_default(name)]
+        if given:
+            text = tr("Not used with METHOD={method}: {names}.")
+            arguments.progress.report(0.0, text.format(method=method, names=", ".join(given)))
+
     def call(self, arguments: Arguments, job: str, *values: Any, **named: Any) -> Any:
         """Call a job of the core, with :meth:`files` (OUTPUT_HTML is ``output_html``), progress, and details if it has
         any, added.
@@ -384,6 +392,7 @@ PAGES = {
     "classifyzones": "docs/method.md#zones",
     "exposurebyzone": "docs/method.md#exposure",
     "aggregatesusceptibility": "docs/slope-units.md#a-map-by-unit",
+    "rainfallthresholds": "docs/rainfall-thresholds.md",
     "rainfallwarning": "docs/method.md#rainfall-warning",
     "validatewithpoints": "docs/method.md#validation",
     "comparemodels": "docs/method.md#comparing-maps",

@@ -144,7 +144,7 @@ class Arguments:
         if option.choices is not None:
             return self.choice(option.parameter)
         if option.limits is None:
-            return self.text(option.parameter)
+            return self.text(option.parameter) or option.default
         if option.default is None:
             value = self.optional_number(option.parameter)
             return int(value) if option.is_integer and value is not None else value
@@ -343,6 +343,11 @@ class Arguments:
         """Return the points and polygons of an inventory, whichever the layer holds, or None."""
         reader = self.vector(name, crs)
         return None if reader is None else reader.landslides([item for item in fields if item])
+
+    def table_rows(self, name: str) -> Any:
+        """Return all fields of a table, or None; a file of CSV, a spreadsheet or a layer."""
+        reader = self.vector(name, QgsCoordinateReferenceSystem())
+        return None if reader is None else reader.table()
 
     def classes(self, name: str, crs: Crs, near: Bounds | None = None) -> Any:
         """Return a ``CategoricalInput`` from polygons and ``NAME_FIELD`` or from a raster, or None."""

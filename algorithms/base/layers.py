@@ -30,7 +30,7 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
 from qgis.PyQt.QtCore import QByteArray, QDate, QDateTime, QTime
 
 from ...model.errors import CrsMissing, FieldUnusable, LayerEmpty, ParameterInvalid
-from ...model.inputs.vectors import Landslides, Lines, Points, PointsAndPolygons, Polygons, polygon_parts
+from ...model.inputs.vectors import Landslides, Lines, Points, PointsAndPolygons, Polygons, Table, polygon_parts
 from ...model.progress import Progress, stop_if_cancelled
 from ...model.texts import REPLACEMENT
 from ...translation import tr
@@ -123,6 +123,18 @@ class VectorReader:
             return self._with_checksum(both)
         empty_as_polygons = not found and self.geometry_type == POLYGON
         return self._with_checksum(polygons if len(polygons) or empty_as_polygons else points)
+
+    def table(self) -> Table:
+        """Return all fields of a layer or table, whatever its geometry."""
+        names = self.source.fields().names()
+        columns = list(range(len(names)))
+        content, rows = LayerChecksum(), []
+        for feature in self._walk(QgsFeatureRequest()):
+            row = self._row(feature.attributes(), columns)
+            content.add(b"", row)
+            rows.append(row)
+        self.read[self.parameter] = {"layer": self.name, **content.summary()}
+        return Table(self.name, self.text, _by_field(names, rows))
 
     def exposed(self, wanted: tuple[Any, ...], fields: Sequence[str] = ()) -> list[Points | Lines | Polygons]:
         """Return the points, lines and polygons of a layer of what may be exposed, one layer for each wanted kind."""

@@ -88,6 +88,8 @@ def _words(parameter: str) -> dict[str, str]:
         "METHOD": lambda: {
             "rain_threshold": tr("rain index"),
             "infinite_slope": tr("infinite slope"),
+            "rain_index": tr("rain of seven days"),
+            "event_thresholds": tr("thresholds of rain events"),
             "area_shares": tr("fixed shares of the area"),
             "equal_interval": tr("equal intervals"),
             "natural_breaks": tr("natural breaks"),

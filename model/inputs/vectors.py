@@ -56,6 +56,14 @@ class _Layer:
 
 
 @dataclass
+class Table(_Layer):
+    """A table without geometry: only its fields."""
+
+    def __len__(self) -> int:
+        return max(map(len, self.fields.values()), default=0)
+
+
+@dataclass
 class Points(_Layer):
     """Points; a multi-point becomes one point per part, with its attributes repeated."""
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from ..demo import DemoOptions
 from ..demo.generate import Layer, World, describe_demo, make_world, vector_layers
+from ..demo.rain import DemoRain, make_rain
+from ..grid import Grid
 from ..inputs.rasters import create_raster
 from ..outputs.atomic import atomic_output_folder, check_writable, write_text
 from ..outputs.run_record import RunRecord
@@ -24,7 +26,7 @@ class DemoData:
     rasters: dict[str, Path]  # final path by name: dem, precipitation, temperature, true_probability
     vectors: dict[str, Layer]
     """Layer by name, in map coordinates, for the caller to write: landslides, rivers, faults, roads, settlements,
-    lithology, landform, seismic, climate, regions, study_area."""
+    lithology, landform, seismic, climate, regions, study_area; with DAILY_RAIN gauges and dated_landslides."""
     crs_wkt: str  # CRS of all of them
     summary: dict[str, Any] = field(default_factory=dict)
     """Plain numbers: area, landslides, share under warning and the like."""
@@ -52,6 +54,11 @@ def create_demo_data(
         paths = {name: final / path.name for name, path in rasters.items()}
         demo = DemoData(paths, vector_layers(world), world.frame.grid.crs.to_wkt(), _summary(world, options.seed))
         write_text(temporary / "about.txt", describe_demo(demo.summary))
+        if options.daily_rain:
+            rain = make_rain(world, options.seed)
+            write_text(temporary / "daily_rain.csv", rain.table())
+            _write_storm(rain, world.land.climate.grid, temporary / "storm.tif")
+            demo.vectors.update(gauges=rain.gauges, dated_landslides=rain.landslides)
         progress.report(0.95, "Writing the vector layers.")
         stop_if_cancelled(progress)
         if write_vectors is not None:
@@ -82,6 +89,13 @@ def _write_rasters(world: World, folder: Path, progress: Progress) -> dict[str, 
                 raster.write(values[rows, block.column : block.column + block.width], 1, window=block.window)
         progress.report(number / len(contents))
     return written
+
+
+def _write_storm(rain: DemoRain, grid: Grid, path: Path) -> None:
+    days, values = rain.storm(grid)
+    bands = [{"unit": "mm"}] * len(days)
+    with create_raster(path, grid, "float32", float("nan"), days, bands, {"SCARP_DEMO": "synthetic data"}) as raster:
+        raster.write(values.astype(np.float32))
 
 
 def _summary(world: World, seed: int) -> dict[str, Any]:

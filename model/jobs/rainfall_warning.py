@@ -20,6 +20,7 @@ from ..inputs.bands import open_band
 from ..inputs.rasters import create_raster, open_raster
 from ..inputs.undeclared_nodata import take_out_undeclared_nodata
 from ..inputs.units import PRECIPITATION
+from ..inputs.vectors import Polygons
 from ..memory import retain_freed_memory
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
@@ -117,12 +118,7 @@ def rainfall_warning(
         layers, coefficients = _open_layers(opened, dataset, grid, inputs, given, options, progress)
         hit_rate, weeks = _evidence(options, given, coefficients, progress)
         names = {**NAMES, NO_WARNING: below_threshold(hit_rate, weeks == CLIMATOLOGICAL)}
-        region_map = None if regions is None else RegionMap(grid, regions, options.region_field)
-        if regions is not None and region_map is not None and not region_map.regions_in_block(grid.whole):
-            raise NoOverlap(
-                f'No polygon of the layer "{regions.name}" given as REGIONS overlaps the susceptibility map. Check the '
-                "CRS of both, or leave REGIONS empty."
-            )
+        region_map = open_regions(grid, regions, options.region_field)
         zones = ZoneSource.open(inputs.zones, dataset, grid, opened, SubProgress(progress, 0.0, 0.3))
         statistics = WarningStatistics([ALL, *(region_map.labels if region_map is not None else [])], zones.names)
         watch = "" if options.fs_watch is None else f", FS_WATCH {options.fs_watch:g}"
@@ -157,6 +153,19 @@ def rainfall_warning(
     record.write(outputs, summary=asdict(summary))
     progress.report(1.0)
     return summary
+
+
+def open_regions(grid: Grid, regions: Polygons | None, field: str | None) -> RegionMap | None:
+    """Return the regions on a map, ``None`` without; raises ``NoOverlap`` if none overlaps it."""
+    if regions is None:
+        return None
+    found = RegionMap(grid, regions, field)
+    if not found.regions_in_block(grid.whole):
+        raise NoOverlap(
+            f'No polygon of the layer "{regions.name}" given as REGIONS overlaps the susceptibility map. Check the '
+            "CRS of both, or leave REGIONS empty."
+        )
+    return found
 
 
 FROM_INDEX = "rain index"  # source of the coefficients from the tags of SAFETY_FACTOR
@@ -273,18 +282,9 @@ def _write_blocks(
         target.write(classes, 1, window=block.window)
         if safety is not None:
             safety.write(cells.factor.astype(np.float32), 1, window=block.window)
-        row_area = grid.cell_area(block.row, block.height)
-        counted = classes, zones.read(block, cells.susceptibility), cells.rain, row_area
-        statistics.add(0, None, *counted)
+        statistics.add_block(grid, block, classes, zones.read(block, cells.susceptibility), cells.rain, regions)
         statistics.negative_cells += cells.negative_cells
-        statistics.without_k_m2 += float(cells.without_k.sum(axis=1) @ row_area)
-        if regions is not None:
-            cover = np.zeros(classes.shape, dtype=np.uint16)
-            for number in regions.regions_in_block(block):
-                inside = regions.read(block, number)
-                statistics.add(number + 1, inside, *counted)
-                cover += inside
-            statistics.overlap_m2 += float(((cover > 1) & (classes != NODATA)).sum(axis=1) @ row_area)
+        statistics.without_k_m2 += float(cells.without_k.sum(axis=1) @ grid.cell_area(block.row, block.height))
     if not np.isfinite(statistics.highest_rain()):
         negative = f" {statistics.negative_cells:,} cells have negative rain." if statistics.negative_cells else ""
         raise TooFewData(

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ParameterInvalid
 from ..inputs.units import AUTO, PRECIPITATION_UNITS
-from ..options import Options, choice, number
+from ..options import Option, Options, choice, number
 
 if TYPE_CHECKING:
     from ..factors.settings import CategoricalInput
@@ -118,6 +118,67 @@ class WarningOptions(Options):
                 f"FS_WATCH is {self.fs_watch:g}, but must not be below FS_CRITICAL ({self.fs_critical:g}), and must be "
                 "below 1, which is no rain at all. 0.5556 sets a watch from four fifths of the threshold on."
             )
+
+
+BY_RAIN_INDEX, BY_EVENTS = "rain_index", "event_thresholds"
+METHOD = Option(
+    "method",
+    BY_RAIN_INDEX,
+    "Method",
+    "rain_index: the rain of seven days against a threshold 1/k. event_thresholds: cumulated rain and duration of the "
+    'rain event so far against the thresholds by zone of "Rainfall thresholds"; it needs THRESHOLDS. Parameters of the '
+    "other method are not used.",
+    choices=(BY_RAIN_INDEX, BY_EVENTS),
+    added=True,
+)
+_EVENT_DAYS = (
+    "Duration in days of the rain event whose cumulated rain RAIN has. Leave it empty for daily rain, from which the "
+    "event of each cell follows."
+)
+_WATCH_LEVEL = (
+    "A rain event above the threshold of this non-exceedance probability (%) is on watch. It must be one of those in "
+    "THRESHOLDS, and so must the next two."
+)
+_WARNING_LEVEL = "Above the threshold of this non-exceedance probability (%) it gets a warning."
+_SEVERE_LEVEL = "Above the threshold of this non-exceedance probability (%) it gets a severe warning."
+
+
+@dataclass(frozen=True)
+class EventWarningOptions(Options):
+    """Where the warning classes begin, by non-exceedance probabilities in %.
+
+    Raises:
+        ParameterInvalid: a value is out of range, or two are in the wrong order.
+    """
+
+    rain_unit: str = choice(AUTO, PRECIPITATION_UNITS, "Unit of the rain", _RAIN_UNIT, advanced=True, added=True)
+    event_days: int | None = number(None, 1, 366, "Duration of the rain event (days)", _EVENT_DAYS, added=True)
+    watch_probability: float = number(5.0, 0.1, 99.9, "Watch from (%)", _WATCH_LEVEL, decimals=1, added=True)
+    warning_probability: float = number(20.0, 0.1, 99.9, "Warning from (%)", _WARNING_LEVEL, decimals=1, added=True)
+    severe_probability: float = number(
+        50.0, 0.1, 99.9, "Severe warning from (%)", _SEVERE_LEVEL, decimals=1, added=True
+    )
+    region_field: str | None = None  # of the regions; they are numbered without
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, middle, high = self.watch_probability, self.warning_probability, self.severe_probability
+        if not low <= middle <= high:
+            raise ParameterInvalid(
+                f"WATCH_PROBABILITY, WARNING_PROBABILITY and SEVERE_PROBABILITY are {low:g}, {middle:g} and {high:g} "
+                "%, but must not fall: a higher probability is a higher threshold."
+            )
+
+
+@dataclass
+class EventWarningInputs:
+    """What a warning by thresholds of rain events is made from."""
+
+    susceptibility: str | os.PathLike  # map from 0 to 1, first band
+    rain: Sequence[str | os.PathLike]  # daily rain, a band or raster for each day; or one band of cumulated rain
+    thresholds: str | os.PathLike  # CSV of "Rainfall thresholds"
+    zones: str | os.PathLike | None = None  # zone raster on the map's grid, with the zones of the thresholds
+    regions: Polygons | None = None  # in the map's CRS; may overlap
 
 
 @dataclass

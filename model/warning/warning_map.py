@@ -18,6 +18,7 @@ from ..inputs.survey import ROUNDING, susceptibility_problem
 from ..progress import NullProgress, Progress
 from ..safety.thresholds import ClassCoefficient, safety_factor
 from ..texts import join_names
+from ..validation.map_layers import RegionMap
 from .classes import KEYS, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
 
 
@@ -151,6 +152,28 @@ class WarningStatistics:
         self._rain[scope] += np.tensordot(row_area, rain_sums, axes=1)
         self._highest[scope] = np.fmax(self._highest[scope], np.fmax.reduce(rain, axis=None))
 
+    def add_block(
+        self,
+        grid: Grid,
+        block: Block,
+        classes: np.ndarray,
+        zones: np.ndarray,
+        rain: np.ndarray,
+        regions: RegionMap | None,
+    ) -> None:
+        """Count the cells of a block, for the whole map and for each region; see :meth:`add`."""
+        row_area = grid.cell_area(block.row, block.height)
+        counted = classes, zones, rain, row_area
+        self.add(0, None, *counted)
+        if regions is None:
+            return
+        cover = np.zeros(classes.shape, dtype=np.uint16)
+        for number in regions.regions_in_block(block):
+            inside = regions.read(block, number)
+            self.add(number + 1, inside, *counted)
+            cover += inside
+        self.overlap_m2 += float(((cover > 1) & (classes != NODATA)).sum(axis=1) @ row_area)
+
     def km2(self) -> dict[int, float]:
         """Return the area of each class on the whole map."""
         return {number: float(self.area[0, :, number].sum()) / 1e6 for number in KEYS}
@@ -194,17 +217,30 @@ def log_result(
     thresholds = [(1 / options.fs_critical - 1) * one.critical_rainfall for one in coefficients]
     for one, rain in zip(coefficients, thresholds):
         progress.report(0.96, f"{one.label}: warning above {rain:.1f} mm in seven days (k {one.k:g}, {one.source}).")
+    highest = statistics.highest_rain()
+    _check_rain_unit(highest, statistics.negative_cells, progress)
+    lowest = f"no more than {highest:.1f} mm fall, and the lowest threshold is {min(thresholds):.1f} mm"
+    log_areas(statistics, names, ("landform", "; set K to have a coefficient there"), lowest, progress)
+
+
+def log_areas(
+    statistics: WarningStatistics, names: Mapping[int, str], without: tuple[str, str], below: str, progress: Progress
+) -> None:
+    """Report the areas by the names of the classes, and warn of land that is not assessed and of maps of one class.
+
+    Args:
+        without: what cells lack that have rain but no threshold, and how to mend it.
+        below: why all land is below the threshold, if it is.
+    """
     areas, highest = statistics.km2(), statistics.highest_rain()
     total = sum(areas.values())
     for number, name in names.items():
         progress.report(0.97, f"{name}: {areas[number]:,.2f} km², {areas[number] / total:.1%}")
-    _check_rain_unit(highest, statistics.negative_cells, progress)
-    without_k = statistics.without_k_m2 / 1e6
-    gaps = (
-        (areas[NOT_ASSESSED] - without_k, "rain data", ""),
-        (without_k, "landform", "; set K to have a coefficient there"),
-    )
-    for area, what, remedy in gaps:
+    without_threshold = statistics.without_k_m2 / 1e6
+    for area, what, remedy in (
+        (areas[NOT_ASSESSED] - without_threshold, "rain data", ""),
+        (without_threshold, *without),
+    ):
         if area > 1e-9 * total:
             progress.warn(
                 f"{area:,.2f} km² of the map ({area / total:.1%}) have no {what} and are not assessed. This does not "
@@ -212,9 +248,7 @@ def log_result(
             )
     assessed = [number for number in names if number != NOT_ASSESSED and areas[number]]
     if len(assessed) == 1:
-        because = f"up to {highest:.1f} mm fall"
-        if assessed[0] < WATCH:
-            because = f"no more than {highest:.1f} mm fall, and the lowest threshold is {min(thresholds):.1f} mm"
+        because = below if assessed[0] < WATCH else f"up to {highest:.1f} mm fall"
         progress.warn(f'All assessed cells are in one class, "{names[assessed[0]]}": {because}.')
     empty = [name for scope, name in enumerate(statistics.scopes) if not statistics.cells[scope].any()]
     if empty:

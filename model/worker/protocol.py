@@ -43,25 +43,27 @@ from ..errors import MessageInvalid
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
 from ..exposure.settings import ExposureLayers, ExposureOptions
 from ..factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints
-from ..inputs.vectors import Lines, Points, PointsAndPolygons, Polygons
+from ..inputs.vectors import Lines, Points, PointsAndPolygons, Polygons, Table
 from ..labels.settings import LabelOptions
 from ..prediction.settings import PredictionOptions
+from ..rainfall.settings import RainThresholdInputs, RainThresholdOptions
 from ..report.settings import DocumentDetails
 from ..safety.settings import SafetyInputs, SafetyOptions
 from ..safety.stability_settings import StabilityInputs, StabilityOptions
 from ..slope_units.settings import SlopeUnitOptions
 from ..training.settings import CrossValidationOptions, TrainingSettings
 from ..validation.settings import EvaluationLayers, ValidationOptions
-from ..warning.classes import WarningInputs, WarningOptions
+from ..warning.classes import EventWarningInputs, EventWarningOptions, WarningInputs, WarningOptions
 from ..zones.schemes import ZoneOptions
 
-_LAYERS = (Points, Lines, Polygons, PointsAndPolygons, CategoricalInput, StationPoints)
-_INPUTS_OF_MAPS = (WarningInputs, ExplanationInputs, EvaluationLayers, ExposureLayers, AuditLayers)
+_LAYERS = (Points, Lines, Polygons, PointsAndPolygons, Table, CategoricalInput, StationPoints)
+_INPUTS_OF_RAIN = (WarningInputs, EventWarningInputs, RainThresholdInputs)
+_INPUTS_OF_MAPS = (*_INPUTS_OF_RAIN, ExplanationInputs, EvaluationLayers, ExposureLayers, AuditLayers)
 _LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, StabilityInputs, *_INPUTS_OF_MAPS)
 _FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions, StabilityOptions, SlopeUnitOptions)
 _MODEL_OPTIONS = (TrainingSettings, CrossValidationOptions, PredictionOptions, ExplanationOptions)
 _MAPS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions, ExposureOptions, AggregationOptions)
-_MAP_OPTIONS = (*_MAPS, AuditOptions, DocumentDetails)
+_MAP_OPTIONS = (*_MAPS, RainThresholdOptions, EventWarningOptions, AuditOptions, DocumentDetails)
 INPUTS: dict[str, Any] = {
     kind.__name__: kind for kind in (*_LAYERS, *_LAYERS_OF_A_RUN, *_FACTOR_OPTIONS, *_MODEL_OPTIONS, *_MAP_OPTIONS)
 }

@@ -21,6 +21,8 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from scarp.tests.core.rain_study import RainStudy, make_study
+
 CRS = "EPSG:32643"
 SIZE = 120
 CELL = 30.0
@@ -69,6 +71,12 @@ def stack_inputs(area: Path) -> dict[str, Any]:
     vectors = ("RIVERS", "FAULTS", "LANDFORM", "LITHOLOGY", "SEISMIC")
     fields = {"LANDFORM_FIELD": "landform", "LITHOLOGY_FIELD": "rock", "SEISMIC_FIELD": "zone"}
     return {**rasters, **{name: area / f"{name.lower()}.gpkg" for name in vectors}, **fields, "FAULT_RADIUS": 1500}
+
+
+def daily_rain(area: Path) -> dict[str, Any]:
+    """Return dated landslides, daily rain and its gauges."""
+    layers = {"LANDSLIDES": area / "dated.gpkg", "RAIN_TABLE": area / "rain.csv", "RAIN_STATIONS": area / "gauges.gpkg"}
+    return {**layers, "DATE_FIELD": "day", "STATION_FIELD": "name"}
 
 
 def write_raster(
@@ -172,3 +180,21 @@ def make_area(folder: Path) -> None:
     write_layer(folder / "rivers.gpkg", "LineString", "name:string", rivers)
     fault = f"LineString ({LEFT} {TOP - 1000}, {right} {TOP - 2500})"
     write_layer(folder / "faults.gpkg", "LineString", "", [(fault, [])])
+    write_daily_rain(folder)
+
+
+def write_daily_rain(folder: Path, study: RainStudy | None = None) -> None:
+    """Write daily rain of two gauges as ``rain.csv``, the gauges, and dated landslides near each of them."""
+    study = study or make_study(years=6, gauges=2, seed=5)
+    names = [f"G{gauge}" for gauge in range(len(study.rain))]
+    lines = [",".join(["date", *names])]
+    lines += [f"{day},{','.join(f'{value:.2f}' for value in rain)}" for day, rain in zip(study.days, study.rain.T)]
+    (folder / "rain.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    places = [cell_point(SIZE // 2, column) for column in (SIZE // 4, 3 * SIZE // 4)]
+    write_layer(folder / "gauges.gpkg", "Point", "name:string", list(zip(places, [[name] for name in names])))
+    rng = np.random.default_rng(6)
+    rows, halves = rng.integers(0, SIZE, len(study.day)), rng.integers(2, SIZE // 2 - 2, len(study.day))
+    columns = study.gauge * (SIZE // 2) + halves
+    days = study.days[study.day]
+    slides = [(cell_point(row, column), [str(day)]) for row, column, day in zip(rows, columns, days)]
+    write_layer(folder / "dated.gpkg", "Point", "day:string", slides)

@@ -41,6 +41,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "classifyzones": {"METHOD": "natural_breaks"},
     "buildslopeunits": {"MIN_AREA": 90_000},
     "aggregatesusceptibility": {"THRESHOLD": 0.3},
+    "rainfallthresholds": {"DRY_DAYS": 3},
     "rainfallwarning": {"K": 0.02},
 }
 """What makes other results of the same names, as an earlier run may have left them. A repetition never overwrites."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scarp.tests.qgis.study import Runner, begin, make_chain
-from scarp.tests.qgis.tiny import RADII, TRAINING, make_area, stack_inputs
+from scarp.tests.qgis.tiny import RADII, TRAINING, daily_rain, make_area, stack_inputs
 from scarp.tests.reliability.forking import in_a_fork
 
 REPEATS = 20  # of whatever is drawn at random: enough to run through
@@ -27,6 +27,7 @@ OUTPUTS = {
     "classifyzones": "OUTPUT z.tif OUTPUT_TABLE z.csv",
     "buildslopeunits": "OUTPUT su.gpkg OUTPUT_RASTER su.tif",
     "aggregatesusceptibility": "OUTPUT by.gpkg OUTPUT_TABLE by.csv OUTPUT_HTML by.html",
+    "rainfallthresholds": "OUTPUT_THRESHOLDS rt.csv OUTPUT_EVENTS re.csv OUTPUT_TABLE rv.csv OUTPUT_HTML rt.html",
     "rainfallwarning": "OUTPUT r.tif OUTPUT_TABLE r.csv OUTPUT_SAFETY_FACTOR rf.tif",
     "exposurebyzone": "OUTPUT x.gpkg OUTPUT_TABLE x.csv",
     "validatewithpoints": "OUTPUT_HTML v.html OUTPUT_TABLE v.csv OUTPUT_POINTS p.gpkg OUTPUT_PDF v.pdf",
@@ -78,6 +79,7 @@ def steps(area: Path, chain: Mapping[str, Path], run: Runner, folder: Path) -> d
             "UNITS": area / "lithology.gpkg",
             "REPEATS": REPEATS,
         },
+        "rainfallthresholds": {**daily_rain(area), "ZONES": chain["zones"], "REPEATS": REPEATS},
         "rainfallwarning": {**mapped, "RAIN": area / "precipitation.tif", "K": 0.01},
         "exposurebyzone": {"ZONES": chain["zones"], "BUILDINGS": slides, "ROADS": area / "rivers.gpkg"},
         "validatewithpoints": {**mapped, **points, "ZONES": chain["zones"]},

@@ -15,6 +15,7 @@ from . import (
     outputs,
     places,
     points,
+    rain,
     rasters,
     training,
     validation,
@@ -41,6 +42,7 @@ CASES: tuple[Case, ...] = (
     *models.CASES,
     *warnings.CASES,
     *validation.CASES,
+    *rain.CASES,
     *places.CASES,
     *outputs.CASES,
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
-from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
+from scarp.tests.qgis.tiny import RADII, TRAINING, daily_rain, stack_inputs
 from scarp.tests.reliability.steps import named_files
 
 
@@ -98,6 +98,7 @@ OUTPUTS = {
         "buildslopeunits": "OUTPUT_RASTER units.tif OUTPUT units.gpkg",
         "aggregatesusceptibility": f"{_REPORT} OUTPUT by_unit.gpkg",
         "exposurebyzone": "OUTPUT_TABLE exposure.csv OUTPUT exposure.gpkg",
+        "rainfallthresholds": "OUTPUT_THRESHOLDS thresholds.csv OUTPUT_EVENTS events.csv OUTPUT_HTML report.html",
         "rainfallwarning": "OUTPUT warning.tif OUTPUT_TABLE warning.csv OUTPUT_SAFETY_FACTOR fs.tif",
         "validatewithpoints": f"{_REPORT} OUTPUT_POINTS points.gpkg",
         "auditmap": _REPORT,
@@ -131,6 +132,7 @@ def good_inputs(algorithm: str, at: Workplace) -> dict[str, Any]:
         "buildslopeunits": {"DEM": area / "dem.tif", "MIN_AREA": 60_000, "ASPECT_VARIANCE": 0.2},
         "aggregatesusceptibility": {**mapped, **slides, "UNITS": area / "lithology.gpkg", "REPEATS": 20},
         "exposurebyzone": {"ZONES": chain["zones"], "BUILDINGS": area / "landslides.gpkg"},
+        "rainfallthresholds": {**daily_rain(area), "REPEATS": 20},
         "rainfallwarning": {**mapped, "RAIN": rain, "K": 0.01},
         "validatewithpoints": {**mapped, **slides, "REPEATS": 2},
         "auditmap": {**mapped, **slides, "REPEATS": 20},
