@@ -117,7 +117,11 @@ def test_subprogress_scales_and_forwards():
         stop_if_cancelled(part)
 
 
-@pytest.mark.parametrize("name", ["x" * 250 + ".tif", "滑" * 84 + ".tif", "x" * 3000, "a\0b.tif"])
+# A name has at most 255 bytes, on Windows 255 letters.
+LONG_NAMES = ["x" * 250 + ".tif", *(["滑" * 84 + ".tif"] if sys.platform != "win32" else []), "x" * 3000]
+
+
+@pytest.mark.parametrize("name", [*LONG_NAMES, "a\0b.tif"])
 def test_an_impossible_name_or_folder_is_reported_before_the_work(tmp_path, name):
     """The first one has its own name, but its run record would not."""
     with pytest.raises(OutputNotWritable):
@@ -128,6 +132,7 @@ def test_an_impossible_name_or_folder_is_reported_before_the_work(tmp_path, name
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits the whole path")
 def test_a_name_of_maximum_length_leaves_room_for_the_record(tmp_path):
     output = tmp_path / ("x" * (255 - len(".tif.run.json")) + ".tif")
     write_text(output, "x")
@@ -539,7 +544,8 @@ def test_texts_are_the_same_bytes_on_every_system(tmp_path):
 
 @pytest.mark.parametrize("name", ["aux", "nul.tif", "COM1.csv", "Lpt9", "con .tif", "trail.", "trail "])
 def test_a_name_that_windows_keeps_for_itself_is_refused_before_the_work(tmp_path, monkeypatch, name):
-    check_writable(tmp_path / name)
+    if sys.platform != "win32":
+        check_writable(tmp_path / name)
     monkeypatch.setattr(module, "WINDOWS", True)
     with pytest.raises(OutputNotWritable, match="cannot have this name"):
         check_writable(tmp_path / name)
@@ -586,7 +592,8 @@ def test_a_path_that_windows_does_not_allow_is_refused_before_the_work(tmp_path,
 
 @pytest.fixture
 def held(monkeypatch):
-    """Files that another program has open: they can be neither replaced nor removed."""
+    """Files that another program has opened since the work began: they can be neither replaced nor removed."""
+    monkeypatch.setattr(module, "WINDOWS", False)  # no look at them before the work
     found: set[str] = set()
 
     def guarded(original):
@@ -650,6 +657,7 @@ def test_files_of_a_folder_stay_together_if_one_is_open(tmp_path, held):
 
 @pytest.mark.parametrize(("platform", "same"), [("darwin", True), ("linux", False)])
 def test_names_that_differ_in_case_are_one_where_the_system_thinks_so(monkeypatch, platform, same):
+    same = same or sys.platform == "win32"
     monkeypatch.setattr(transaction.sys, "platform", platform)
     assert (transaction.name_hash("Map.tif") == transaction.name_hash("map.TIF")) == same
 

@@ -1,7 +1,7 @@
 """Which of the golden values have moved, and how far they may.
 
 Measured on QGIS 3.22, 3.40 and 3.44 (torch 2.6 to 2.14, NumPy 1.24 to 2.4, SciPy 1.10 to 1.17, GDAL 3.10 to 3.13), with
-AVX-512 and with AVX2, at most:
+AVX-512 and with AVX2, and with Windows' wheels under Wine, at most:
 
 ============================  ==========================================  ==============
 values                        differed by                                 may differ by
@@ -9,9 +9,11 @@ values                        differed by                                 may di
 counts                        0                                           0
 demo, factors, safety factor  1e-6 of the value                           1e-5
 map of frequency ratios       2e-3 of its minimum, 2e-4 elsewhere         5e-3
-trained network and its map   1e-4                                        2e-3 (absolute)
+trained network and its map   1e-4; 7e-4 on Windows                       2e-3 (absolute)
 AUC and the like              1e-4; one landslide of the few in the test  0.02 (absolute)
                               windows is more
+recall of the training        0.027, ten of 373 cells at the threshold    0.04 (absolute)
+                              of a network of few steps: Windows
 areas and cells by class      3e-4 of all; 2e-3 without AVX               4e-3 of all
 ============================  ==========================================  ==============
 
@@ -53,6 +55,8 @@ def tolerance(name: str, value: float) -> float:
     """Return how far a value may be from the golden one."""
     if name.startswith(EXACT):
         return 0.0
+    if name == "training/recall":
+        return 0.04
     if any(part in name for part in JUDGED):
         return 0.02
     if isinstance(value, int) and any(part in name for part in COUNTS):
