@@ -272,6 +272,12 @@ def _tell_groups(
             f"Zones with fewer than {options.min_landslides} landslide days in the fit are joined with a neighbour "
             f"({counts}). Groups: {'; '.join(titles)}."
         )
+    empty = [zone for zone, count in sorted(by_zone.items()) if not count]
+    if empty and len(by_zone) > 1:
+        log.warn(
+            f"No landslide day of the fit lies in zone {join_names(empty)}. The threshold there is that of a "
+            "neighbour, so a warning map warns of this land as early as of land with landslides."
+        )
 
 
 def _tell_fit(fit: Thresholds, titles: Sequence[str], log: WarningLog) -> None:

@@ -296,7 +296,7 @@ def _year_figure(test: TestResult) -> Figure:
         axes.bar(years + 0.2, false, 0.38, color=_GREY, label="false alarms")
         axes.set_ylabel("Number")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncol=3)
     return figure
 
 

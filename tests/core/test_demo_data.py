@@ -15,16 +15,18 @@ from scipy import ndimage
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from scarp.model.demo import DemoOptions
+from scarp.model.demo import RAIN_FILES, DemoOptions
 from scarp.model.demo.drainage import route
 from scarp.model.demo.frame import clip_lines
 from scarp.model.demo.generate import World, make_world, vector_layers
+from scarp.model.demo.rain import make_rain
 from scarp.model.demo.surface import LANDFORMS
 from scarp.model.demo.truth import detection_probability
 from scarp.model.errors import Cancelled, OutputNotWritable
 from scarp.model.jobs.create_demo_data import DemoData, create_demo_data
 from scarp.model.outputs.run_record import sha256
 from scarp.model.progress import NullProgress
+from scarp.model.rainfall.events import find_events, running_severity, wet_days_before
 from scarp.model.safety.thresholds import PAPER_K, match_paper_class
 from scarp.tests.core.conftest import Listener
 
@@ -387,3 +389,27 @@ def test_fewer_points_are_recorded_in_remote_parts() -> None:
         far.append(remote[cells].sum() / truth[remote].sum())
         near.append((~remote[cells]).sum() / truth[~remote].sum())
     assert np.mean(far) < 0.75 * np.mean(near)
+
+
+def test_daily_rain_is_an_extra_that_leaves_the_rest_alone(tmp_path):
+    """Landslides keep their places; each falls on a wet day of its gauge, most of them in heavy rain."""
+    options = DemoOptions(size=128, daily_rain=True)
+    demo = create_demo_data(tmp_path / "wet", options, progress=NullProgress())
+    plain = create_demo_data(tmp_path / "dry", DemoOptions(size=128), progress=NullProgress())
+    names = [{path.name for path in (tmp_path / folder).iterdir()} for folder in ("wet", "dry")]
+    written = {name for name in names[0] - names[1] if not name.endswith(".run.json")}
+    assert written == {name for name in RAIN_FILES if not name.endswith(".gpkg")}
+    assert set(demo.vectors) - set(plain.vectors) == {"gauges", "dated_landslides"}
+    assert np.array_equal(demo.vectors["dated_landslides"].xy, plain.vectors["landslides"].xy)
+    made = make_rain(make_world(DemoOptions(size=128), NullProgress()), options.seed)
+    assert (tmp_path / "wet" / "daily_rain.csv").read_text(encoding="utf-8") == made.table()
+    assert made.landslides.fields == demo.vectors["dated_landslides"].fields
+    dates = made.landslides.fields["date"]
+    day = np.array([np.flatnonzero(made.days == np.datetime64(date))[0] for date in dates if date])
+    known = np.array([date is not None for date in dates])
+    nearest = np.argmin(((made.landslides.xy[:, None] - made.gauges.xy) ** 2).sum(axis=2), axis=1)[known]
+    events = find_events(made.rain, 1.0, 2)
+    wet = wet_days_before(events, made.rain, nearest, day, 2)
+    assert (wet >= 0).all() and (made.rain[nearest, day] >= 1).all() and 0.8 < known.mean() < 1
+    severity = running_severity(events, 0.4)
+    assert np.median(severity[wet]) > np.quantile(severity[events.last], 0.8)
