@@ -33,7 +33,7 @@ class BuildFactorStack(ScarpAlgorithm):
         "degrees. A cell where any factor has no data has no data in the whole stack; the log states how many cells "
         "each factor lacks."
     )
-    NUMBERS = {"FACTORS": "factors in the stack", "VALID_CELLS": "cells with data in all factors"}
+    NUMBERS = {"FACTORS": "factors in the stack; embeddings are one", "VALID_CELLS": "cells with data in all factors"}
     HELP = {
         "DEM": "Elevation in metres, or in the unit that the raster states or that you choose below. Its grid becomes "
         "the study grid: the map will have its cells. 30 m and a projected CRS are best; degrees work as well.",
@@ -127,7 +127,7 @@ class BuildFactorStack(ScarpAlgorithm):
             class_table=arguments.file("CLASSES_FROM"),
         )
         summary = self.call(arguments, "build_factor_stack", inputs, options=options)
-        return {"FACTORS": len(summary.factors), "VALID_CELLS": summary.valid_cells}
+        return {"FACTORS": summary.count, "VALID_CELLS": summary.valid_cells}
 
     @staticmethod
     def _climate(name: str, crs: QgsCoordinateReferenceSystem, arguments: Arguments) -> Any:

@@ -31,6 +31,7 @@ class StackSummary:
     """What a factor stack holds."""
 
     factors: list[str]  # in the order of the bands
+    count: int  # of factors; the bands of an embedding are one
     cells: int  # cells of the grid
     study_cells: int  # cells with elevation within the study area
     valid_cells: int  # cells with data in all factors
@@ -82,7 +83,8 @@ def _write(
 ) -> StackSummary:
     sources = inputs.sources
     factors = [definition for source in sources for definition in source.definitions]
-    log.report(PREPARED, f"Computing {len(factors)} factors on {grid.width:,} × {grid.height:,} cells.")
+    count = len({factor.group or factor.name for factor in factors})
+    log.report(PREPARED, f"Computing {count} factors on {grid.width:,} × {grid.height:,} cells.")
     totals = StackStatistics(sources)
     part = SubProgress(log, PREPARED, COMPUTED)
     if cluster is None:
@@ -101,7 +103,7 @@ def _write(
     names, cells = [factor.name for factor in factors], (grid.width * grid.height, totals.study, totals.valid)
     classes = {factor.name: factor.classes for factor in factors if factor.kind == CATEGORICAL}
     lacking = totals.without_data(), totals.lost_alone(), totals.overlapping()
-    return StackSummary(names, *cells, *lacking, classes, log.warnings)
+    return StackSummary(names, count, *cells, *lacking, classes, log.warnings)
 
 
 def read_class_tables(source: RasterPath | None) -> dict[str, dict[int, str]]:

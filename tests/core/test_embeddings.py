@@ -171,6 +171,7 @@ def test_the_stack_keeps_bands_year_and_kind(tmp_path):
     summary = build_factor_stack(dem(tmp_path), tmp_path / "stack.tif", embeddings=path, progress=progress)
     assert any("2016" in text and "before the landslides" in text for text in progress.warnings)
     assert any(text.startswith("embeddings has no data in") for text in progress.warnings)
+    assert summary.count == 4
     assert summary.factors[:4] == ["slope", "profile_curvature", "aspect", "embeddings_01"]
     with open_stack(tmp_path / "stack.tif") as stack:
         assert embedding_facts(stack.dataset) == {
