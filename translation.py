@@ -1,4 +1,4 @@
-"""The language of menus, dialogs, parameters and help: English, or what ``resources/translations`` has."""
+"""The language of menus, dialogs, parameters, help and messages: English, or what ``resources/translations`` has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from qgis.core import QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
+
+from .model import languages
 
 TRANSLATIONS = Path(__file__).resolve().parent / "resources" / "translations"
 CONTEXT = "Scarp"
@@ -29,11 +31,27 @@ def language() -> str:
     return (str(chosen) if chosen else QLocale.system().name()).replace("-", "_")
 
 
-def install() -> QTranslator | None:
-    """Load the translation for QGIS's language and return it for :func:`remove`; None for English or without one."""
+def _candidates() -> list[str]:
+    """Return the names of the files for the language, the best first."""
     # A region or script without a translation of its own takes that of the language: zh_TW and zh_Hant take zh.
     name = language()
-    for candidate in dict.fromkeys((name, name.split("_")[0])):
+    return list(dict.fromkeys((name, name.split("_")[0])))
+
+
+def core_language() -> str:
+    """Return the language that the core's messages are shown in; empty for English."""
+    return next((name for name in _candidates() if languages.catalogue(name) is not None), "")
+
+
+def of_core(text: str) -> str:
+    """Translate a message of the core; :mod:`.model.languages` says how."""
+    messages = languages.catalogue(core_language())
+    return text if messages is None else messages.translate(text)
+
+
+def install() -> QTranslator | None:
+    """Load the translation for QGIS's language and return it for :func:`remove`; None for English or without one."""
+    for candidate in _candidates():
         path = TRANSLATIONS / f"scarp_{candidate}.qm"
         translator = QTranslator()
         if path.is_file() and translator.load(str(path)):

@@ -25,7 +25,7 @@ from qgis.PyQt.QtWidgets import (
 from ..algorithms.base.details import store_details, stored_details
 from ..model.errors import ScarpError
 from ..model.report.settings import NAMES, DocumentDetails, read_details
-from ..translation import tr
+from ..translation import of_core, tr
 from .function_task import TaskDialog, filled, wrapped_label
 
 DETAILS = "Document details (*.json)"  # here, because translations are read from literals of the same file
@@ -111,7 +111,7 @@ class DetailsDialog(TaskDialog):
         try:
             self.fill(read_details(path))
         except ScarpError as error:
-            QMessageBox.warning(self, self.windowTitle(), str(error))
+            QMessageBox.warning(self, self.windowTitle(), of_core(str(error)))
 
     def _choose_new_file(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, tr("Save as…"), "details.json", tr(DETAILS))

@@ -11,7 +11,7 @@ from qgis.PyQt.QtCore import QTimer
 from ..algorithms.base.factor_styles import StackBand, complete, plain_layer, read_bands, style_band
 from ..algorithms.base.parameters import file_of
 from ..algorithms.base.styles import ABOUT, DERIVED
-from ..translation import tr
+from ..translation import of_core, tr
 from .function_task import FunctionTask
 from .suggestions import describe_layer, is_product
 
@@ -67,7 +67,11 @@ def show_factors(project: Any, path: str, about: str, say: Callable[[str], None]
 
     def finished(found: list[StackBand] | None, error: Exception | None) -> None:
         if error is not None:
-            say(tr("The factors of {file} could not be shown: {error}").format(file=Path(path).name, error=error))
+            say(
+                tr("The factors of {file} could not be shown: {error}").format(
+                    file=Path(path).name, error=of_core(str(error))
+                )
+            )
         elif found:
             _add_layers(project, path, title, found, [])
 

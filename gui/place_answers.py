@@ -15,7 +15,7 @@ from ..model.errors import Cancelled, ScarpError
 from ..model.progress import NullProgress
 from ..processing_provider.dependencies import install_hint, load_error_message
 from ..running.core import Core, choose_runtime
-from ..translation import tr
+from ..translation import of_core, tr
 
 NEEDS = ("rasterio", "torch", "safetensors", "scipy")
 IDLE_SECONDS = 600.0  # without a click after which the process ends and gives its memory back
@@ -100,7 +100,7 @@ class PlaceAnswers(QObject):
         except Cancelled:
             return
         except ScarpError as error:
-            problem = escape(str(error))
+            problem = escape(of_core(str(error)))
         except ImportError as error:
             problem = escape(load_error_message(error))
         except Exception as error:  # shown in the panel; in a thread of Python it would be lost

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from ..model.factors.definitions import EMBEDDINGS
-from ..translation import join, tr
+from ..translation import join, of_core, tr
 from .steps.icons import link_colour
 
 NEAREST_COLOUR, ALIKE_COLOUR = "#d43a1c", "#2f7fd6"  # of the marks on the map
@@ -28,7 +28,7 @@ def explanation_html(found: Any, dark: bool, every_factor: bool = False) -> str:
         parts.append(_factors(found, dark, every_factor))
     parts.append(_training(found))
     parts += [_neighbours(found)] if found.nearest or found.alike or found.label else []
-    parts += [_small(note, dark) for note in found.notes]
+    parts += [_small(of_core(note), dark) for note in found.notes]
     return "".join(parts)
 
 
@@ -66,7 +66,7 @@ def direction(bearing: float) -> str:
 def _headline(found: Any) -> str:
     value = f"{100 * found.susceptibility:.2g} %" if found.is_share else f"{found.susceptibility:.2f}"
     what = tr("share of landslide cells") if found.is_share else tr("susceptibility")
-    zone = tr("zone: {name}").format(name=found.zone) if found.zone else ""
+    zone = tr("zone: {name}").format(name=of_core(found.zone)) if found.zone else ""
     lines = [
         f'<p style="margin-bottom: 2px"><span style="font-size: x-large"><b>{value}</b></span> {escape(what)}'
         f"{' · <b>' + escape(zone) + '</b>' if zone else ''}</p>"
@@ -122,7 +122,7 @@ def _row(factor: Any, largest: float, dark: bool) -> str:
         text = tr("{n} %") if factor.label else tr("above {n} %")
         share = f" · {text.format(n=f'{100 * factor.percentile:.0f}')}"
     about = f'<font color="{_grey(dark)}">{escape(f"{shown[:60]}{share}")}</font>'
-    text = f"<td>{escape(factor.title[:60])}{warning}<br>{about}</td>"
+    text = f"<td>{escape(of_core(factor.title)[:60])}{warning}<br>{about}</td>"
     bar = _bar(factor.contribution, largest) if math.isfinite(factor.contribution) else ""
     return f'<tr>{text}<td width="{2 * BAR + NUMBER}">{bar}</td></tr>'
 
@@ -140,7 +140,7 @@ def _bar(contribution: float, largest: float) -> str:
 
 def _training(found: Any) -> str:
     like = found.likeness
-    lines = [escape(found.trained_on)] if found.trained_on else []
+    lines = [escape(of_core(found.trained_on))] if found.trained_on else []
     if like:
         index, threshold = like["dissimilarity"], like["threshold"]
         inside = index <= threshold
@@ -157,7 +157,7 @@ def _training(found: Any) -> str:
             lines.append(escape(tr("AUC to expect on such land: {n}.").format(n=f"{like['expected_auc']:.2f}")))
     outside = [one.title for one in found.factors if one.outside]
     if outside:
-        text = tr("⚠ Outside the training data: {factors}.").format(factors=join(outside))
+        text = tr("⚠ Outside the training data: {factors}.").format(factors=join(map(of_core, outside)))
         lines.append(f'<font color="{_RAISES}">{escape(text)}</font>')
     return _heading(tr("Training land")) + _paragraph("<br>".join(lines)) if lines else ""
 

@@ -13,7 +13,7 @@ from qgis.PyQt.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShowEve
 from ..model.errors import ScarpError
 from ..model.history.reading import Follower, History, HistoryFolder, history_of_model, read_history
 from ..model.history.writing import RUNNING, SUFFIX, histories_folder, request_stop
-from ..translation import tr
+from ..translation import of_core, tr
 from .function_task import filled, wrapped_label
 from .training_charts import TrainingCharts
 from .training_list import TrainingList
@@ -85,7 +85,7 @@ class TrainingPage(QtWidgets.QWidget):
         try:
             key = self.trainings.add(_open_follower(Path(path)))
         except (ScarpError, OSError) as error:
-            self._show_message(str(error))
+            self._show_message(of_core(str(error)))
             return
         self._show_message("")
         self.poll()

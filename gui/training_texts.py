@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..model.history.reading import Follower, History
 from ..model.history.writing import CANCELLED, EPOCHS, FAILED, LOST, PATIENCE, RUNNING, STOPPED
-from ..translation import tr
+from ..translation import of_core, tr
 
 
 def duration_text(seconds: float) -> str:
@@ -27,7 +27,7 @@ def status_text(follower: Follower) -> list[str]:
         return (_steps_done if history.head.steps else _epochs_done)(history, follower.stop_requested)
     text, weights = (_outcome_of_steps if history.head.steps else _outcome_of_epochs)(history, state)
     if state in (EPOCHS, PATIENCE, STOPPED):
-        return [f"{text} {weights}", *_test_metrics(history), *filter(None, [history.text])]
+        return [f"{text} {weights}", *_test_metrics(history), *filter(None, [of_core(history.text)])]
     return [text, *_test_metrics(history)]
 
 
@@ -39,7 +39,7 @@ def _outcome_of_epochs(history: History, state: str) -> tuple[str, str]:
         CANCELLED: tr("Cancelled after epoch {n}. There is no model."),
         FAILED: tr("Failed after epoch {n}: {reason}"),
         LOST: tr("No update since epoch {n}: its program was closed or killed."),
-    }[state].format(n=history.epoch, patience=history.head.patience, reason=history.text)
+    }[state].format(n=history.epoch, patience=history.head.patience, reason=of_core(history.text))
     return text, tr("The model has the weights of epoch {n}.").format(n=history.best_epoch)
 
 
@@ -51,7 +51,7 @@ def _outcome_of_steps(history: History, state: str) -> tuple[str, str]:
         CANCELLED: tr("Cancelled after step {n}. There is no model."),
         FAILED: tr("Failed after step {n}: {reason}"),
         LOST: tr("No update since step {n}: its program was closed or killed."),
-    }[state].format(n=history.shown(history.epoch), reason=history.text)
+    }[state].format(n=history.shown(history.epoch), reason=of_core(history.text))
     if history.best_epoch > 1:
         return text, tr("The model has the network of step {n}.").format(n=history.shown(history.best_epoch))
     if history.epoch > 1:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 
+from .languages import translated
+
 _labels: ContextVar[Mapping[str, str]] = ContextVar("labels")
 _USUAL_WORDS = frozenset({"DEM"})  # names that are words of the texts as well
 
@@ -27,8 +29,8 @@ def labels_of_run(labels: Mapping[str, str]) -> Iterator[None]:
 
 
 def for_report(text: str) -> str:
-    """Return a text of a report with the labels of the run's parameters."""
-    return with_labels(text, _labels.get({}))
+    """Return a text of a report in the language of the run, with the labels of its parameters."""
+    return with_labels(translated(text), _labels.get({}))
 
 
 def title_for_report(name: str) -> str:

@@ -14,7 +14,7 @@ from ..algorithms.base.algorithm import ScarpAlgorithm, help_page, translate_hel
 from ..algorithms.base.output_files import require_output_files
 from ..algorithms.base.parameters import parameter_problem, with_option_words
 from ..model.errors import ScarpError
-from ..translation import tr
+from ..translation import of_core, tr
 from . import settings
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -95,7 +95,7 @@ class ScarpModel(core.QgsProcessingModelAlgorithm):
         try:
             self.check_values(parameters, context)
         except ScarpError as error:
-            return False, str(error)
+            return False, of_core(str(error))
         return True, ""
 
     def check_values(self, parameters: dict[str, Any], context: core.QgsProcessingContext) -> None:

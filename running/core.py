@@ -20,6 +20,7 @@ from typing import Any, Callable
 
 from ..model import errors, jobs
 from ..model.errors import LibraryMissing
+from ..model.languages import language_of_run
 from ..model.parameter_names import labels_of_run
 from ..model.progress import Progress
 from ..model.threads import wait_passively
@@ -148,12 +149,14 @@ class Core:
         progress: Progress,
         choice: RuntimeChoice | None = None,
         labels: Mapping[str, str] | None = None,
+        language: str = "",
     ) -> None:
         """Keep what a run needs; nothing is started yet, and by default where to run is chosen at the first call.
 
-        ``labels`` of parameters, by name, are what reports call them.
+        ``labels`` of parameters, by name, are what reports call them, and ``language`` is theirs, empty for English.
         """
-        self._needs, self._progress, self._given_choice, self._labels = needs, progress, choice, labels or {}
+        self._needs, self._progress, self._given_choice = needs, progress, choice
+        self._labels, self._language = labels or {}, language
         self._process: Any = None
 
     def __enter__(self) -> Core:
@@ -194,7 +197,7 @@ class Core:
             if self._choice.runtime.inside:
                 wait_passively(os.environ)
                 try:
-                    with labels_of_run(self._labels):
+                    with labels_of_run(self._labels), language_of_run(self._language):
                         return jobs.job(job)(*values, **named)
                 except ImportError as error:
                     if self._choice.fallback is None:
@@ -203,7 +206,7 @@ class Core:
             from .process import SubprocessCore
 
             runtime = self._choice.fallback or self._choice.runtime
-            self._process = SubprocessCore(runtime, self._progress, self._labels, self._needs)
+            self._process = SubprocessCore(runtime, self._progress, self._labels, self._needs, self._language)
         return self._process.call(job, *values, **named)
 
     def side_by_side(

@@ -41,14 +41,19 @@ class SubprocessCore:
     """One process, for the calls of one run."""
 
     def __init__(
-        self, runtime: Runtime, progress: Progress, labels: Mapping[str, str] | None = None, needs: Sequence[str] = ()
+        self,
+        runtime: Runtime,
+        progress: Progress,
+        labels: Mapping[str, str] | None = None,
+        needs: Sequence[str] = (),
+        language: str = "",
     ) -> None:
         """Start the process, or raise CoreProcessError; ``progress`` is asked whether to stop in all calls.
 
-        ``labels`` of parameters are for reports; ``needs`` are modules that the calls import, see
+        ``labels`` of parameters and ``language`` are for reports; ``needs`` are modules that the calls import, see
         ``model.worker.first_libraries``.
         """
-        self._progress, self._labels = progress, dict(labels or {})
+        self._progress, self._labels, self._language = progress, dict(labels or {}), language
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._stderr_tail: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
         self._folder = _make_run_folder(runtime.search_path)
@@ -68,7 +73,7 @@ class SubprocessCore:
         """Run a job; see :meth:`.Core.call`."""
         progress = named.pop("progress", None)
         content = {"job": job, "values": list(values), "named": named, "progress": progress is not None}
-        content["labels"] = self._labels
+        content.update(labels=self._labels, language=self._language)
         try:
             functions = self._channel.send(messages.CALL, content)
         except OSError as error:

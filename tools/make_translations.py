@@ -1,4 +1,4 @@
-"""Bring the translations up to date with the interface: ``./run python tools/make_translations.py``.
+"""Bring the translations up to date with interface and core: ``./run python tools/make_translations.py``.
 
     ./run python tools/make_translations.py                  update all files of resources/translations
     ./run python tools/make_translations.py --language fr    begin a translation
@@ -20,8 +20,8 @@ from typing import Any
 
 from qgis.core import QgsApplication
 
-from scarp.tools import translation_file, translation_rules, translation_texts
-from scarp.tools.translation_file import VANISHED, Message
+from scarp.tools import translation_core, translation_file, translation_rules, translation_texts
+from scarp.tools.translation_file import CONTEXT, CORE, VANISHED, Message
 
 FOLDER = Path(__file__).resolve().parent.parent / "resources" / "translations"
 CODES = {"zh": "zh_CN"}
@@ -57,9 +57,11 @@ def house_of(plugin: Any) -> translation_rules.House:
     return translation_rules.House(frozenset(parameters), frozenset(choices), frozenset(titles))
 
 
-def problems(messages: list[Message], house: translation_rules.House) -> list[str]:
-    """Return what is unfinished or wrong in one translation, a line each."""
-    finished = {message.source: message.translation for message in messages if not message.state}
+def problems(
+    messages: list[Message], house: translation_rules.House, interface: list[Message] | None = None
+) -> list[str]:
+    """Return what is unfinished or wrong in one translation, a line each; titles are those of the interface."""
+    finished = {message.source: message.translation for message in interface or messages if not message.state}
     lines = []
     for message in messages:
         if message.state == VANISHED:
@@ -84,18 +86,22 @@ def main(arguments: list[str] | None = None) -> int:
     if options.language and not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z]{2,4})?", options.language):
         parser.error(f"{options.language} is no name of a language. Write it as de, pt_BR or zh_Hant.")
     texts, faults, house = collect()
+    core = translation_core.texts()
     paths = set(FOLDER.glob("scarp_*.ts")) | ({FOLDER / f"scarp_{options.language}.ts"} if options.language else set())
     for path in sorted(paths):
         language = path.stem[len("scarp_") :]
-        messages = translation_file.merged(texts, translation_file.read(path), options.prune)
+        messages = {
+            context: translation_file.merged(wanted, translation_file.read(path, context), options.prune)
+            for context, wanted in ((CONTEXT, texts), (CORE, core))
+        }
         content = translation_file.as_xml(messages, CODES.get(language, language))
-        found = problems(messages, house)
+        found = problems(messages[CONTEXT], house) + problems(messages[CORE], house.of_core(), messages[CONTEXT])
         if not path.is_file() or path.read_text(encoding="utf-8") != content:
             if options.check:
                 faults.append(f"{path.name} is not up to date: run this without --check.")
             else:
                 path.write_text(content, encoding="utf-8")
-        print(f"{path.name}: {len(texts)} texts, {len(found)} to do")
+        print(f"{path.name}: {len(texts)} texts and {len(core)} messages, {len(found)} to do")
         faults += [f"{path.name}: {line}" for line in found]
     print("\n".join(faults))
     return 1 if faults else 0

@@ -25,7 +25,7 @@ KINDS = {".py", ".svg", ".png", ".qml", ".qpt", ".model3", ".html", ".xml", ".cs
 PAGES = ("tutorial", "dock", "method", "install")
 """Pages of the manual that the window *Tutorial* and the Help buttons open without the Internet."""
 TRANSLATIONS = ROOT / "resources" / "translations"
-EXCLUDED = {".ts", ".qm", ".pyc", ".pyo"}
+EXCLUDED = {".ts", ".qm", ".messages", ".pyc", ".pyo"}
 """Kinds in those folders that do not ship as they are: translations are compiled again, caches are Python's."""
 
 TIME = (1980, 1, 1, 0, 0, 0)
@@ -57,8 +57,8 @@ def translations() -> dict[str, bytes]:
     compiled = {}
     with tempfile.TemporaryDirectory() as folder:
         for source in TRANSLATIONS.glob("*.ts"):
-            target = Path(folder) / f"{source.stem}.qm"
-            compile_one(source, target)
+            compile_one(source, Path(folder) / f"{source.stem}.qm")
+        for target in Path(folder).iterdir():
             compiled[(TRANSLATIONS.relative_to(ROOT) / target.name).as_posix()] = target.read_bytes()
     return compiled
 

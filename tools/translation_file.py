@@ -8,26 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-CONTEXT = "Scarp"
+CONTEXT, CORE = "Scarp", "Scarp core"
+"""Texts of the interface, which Qt looks up; and templates of the core's messages, see ``model/languages.py``."""
 UNFINISHED, VANISHED = "unfinished", "vanished"
 _QUOTES = {'"': "&quot;", "'": "&apos;"}
 
 
 @dataclass(frozen=True)
 class Message:
-    """One text of the interface."""
+    """One text."""
 
     source: str
     """In English, as it stands in the code."""
     translation: str = ""
     state: str = UNFINISHED
-    """Empty when finished; UNFINISHED, or VANISHED when the interface no longer has the text."""
+    """Empty when finished; UNFINISHED, or VANISHED when the code no longer has the text."""
     places: str = ""
     """Where the text is shown, for the translator."""
 
 
-def read(path: Path) -> dict[str, Message]:
-    """Return the messages of a file by source; none when there is no such file.
+def read(path: Path, context: str = CONTEXT) -> dict[str, Message]:
+    """Return the messages of a context of a file by source; none when there is no such file.
 
     Raises:
         xml.etree.ElementTree.ParseError: the file is no XML.
@@ -35,7 +36,8 @@ def read(path: Path) -> dict[str, Message]:
     if not path.is_file():
         return {}
     found = {}
-    for element in ElementTree.parse(path).getroot().iter("message"):
+    contexts = ElementTree.parse(path).getroot().iter("context")
+    for element in (message for one in contexts if one.findtext("name") == context for message in one.iter("message")):
         translation = element.find("translation")
         state = "" if translation is None else translation.get("type", "")
         text = "" if translation is None else translation.text or ""
@@ -71,22 +73,23 @@ def merged(texts: Mapping[str, str], known: Mapping[str, Message], prune: bool =
     return sorted(messages, key=lambda message: message.source)
 
 
-def as_xml(messages: Iterable[Message], language: str) -> str:
-    """Return the whole file as text."""
+def as_xml(contexts: Mapping[str, Iterable[Message]], language: str) -> str:
+    """Return the whole file as text, from the messages of each context."""
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         "<!DOCTYPE TS>",
         f'<TS version="2.1" language="{language}" sourcelanguage="en">',
-        "<context>",
-        f"    <name>{CONTEXT}</name>",
     ]
-    for message in messages:
-        state = f' type="{message.state}"' if message.state else ""
-        lines += ["    <message>", f"        <source>{_escaped(message.source)}</source>"]
-        if message.places:
-            lines.append(f"        <extracomment>{_escaped(message.places)}</extracomment>")
-        lines += [f"        <translation{state}>{_escaped(message.translation)}</translation>", "    </message>"]
-    return "\n".join([*lines, "</context>", "</TS>", ""])
+    for name, messages in contexts.items():
+        lines += ["<context>", f"    <name>{name}</name>"]
+        for message in messages:
+            state = f' type="{message.state}"' if message.state else ""
+            lines += ["    <message>", f"        <source>{_escaped(message.source)}</source>"]
+            if message.places:
+                lines.append(f"        <extracomment>{_escaped(message.places)}</extracomment>")
+            lines += [f"        <translation{state}>{_escaped(message.translation)}</translation>", "    </message>"]
+        lines.append("</context>")
+    return "\n".join([*lines, "</TS>", ""])
 
 
 def _escaped(text: str) -> str:

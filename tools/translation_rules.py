@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 EXACT = tuple(
     (what, re.compile(pattern, re.ASCII))
     for what, pattern in (
         ("placeholders", r"\{\w*(?::[^{}]*)?\}"),
+        ("values in straight quotes", r'"\{n?\d+\}"'),
         ("tags", r"</?\w+[^<>]*>|&\w+;"),
         ("links", r"\w+://[^\s\"<>]+[\w/]"),
         ("file filters", r"\(\*[^()]*\)$"),
@@ -39,6 +40,10 @@ class House:
     """Words of all enumerations, such as hinge."""
     titles: frozenset[str]
     """Titles of all algorithms and models, in English."""
+
+    def of_core(self) -> House:
+        """Return that for messages of the core, where AUC and DEM are words, and no choice is explained."""
+        return replace(self, parameters=self.parameters - {"AUC", "DEM"}, choices=frozenset())
 
 
 def faults(source: str, translation: str, house: House, translations: Mapping[str, str]) -> list[str]:

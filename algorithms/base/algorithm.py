@@ -28,7 +28,7 @@ from ...model.training.settings import PAPER, RECOMMENDED, format_value, preset_
 from ...processing_provider.dependencies import install_hint, load_error_message
 from ...processing_provider.settings import has_window
 from ...running.core import Core, choose_runtime
-from ...translation import tr
+from ...translation import core_language, tr
 from . import parameters
 from .arguments import Arguments
 from .details import stored_details
@@ -111,8 +111,8 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         Advanced ones are folded away in the dialog; the ending is more help, already in the language of QGIS.
         """
         help_text = help_text or self.HELP[definition.name()]
-        self._labels[definition.name()] = definition.description()
         definition.setDescription(tr(definition.description()))
+        self._labels[definition.name()] = definition.description()
         definition.setHelp(tr(help_text) + ending + default_sentence(definition))
         if advanced:
             definition.setFlags(definition.flags() | _ADVANCED)
@@ -218,7 +218,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         return help_page(self.ID)
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
-        self._labels: dict[str, str] = {}  # of parameters, in English, for reports
+        self._labels: dict[str, str] = {}  # of parameters, for reports
         self.define()
         for name, label in self.NUMBERS.items():
             self.addOutput(QgsProcessingOutputNumber(name, tr(label)))
@@ -284,7 +284,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         try:
             # Layers and locks are held until the record is complete: it must be that of these outputs.
             with contextlib.ExitStack() as held:
-                with Core(self.REQUIRED_MODULES, progress, labels=self._labels) as core:
+                with Core(self.REQUIRED_MODULES, progress, labels=self._labels, language=core_language()) as core:
                     arguments = Arguments(self, parameters, context, progress, core)
                     arguments.check_outputs()
                     held.enter_context(released_layers(context.project(), arguments.written_paths()))

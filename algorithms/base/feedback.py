@@ -16,7 +16,7 @@ from ...model.memory import is_out_of_memory
 from ...model.progress import FEW_SECONDS, moved_text
 from ...processing_provider.dependencies import load_error_message
 from ...running.core import UnexpectedCoreError
-from ...translation import tr
+from ...translation import of_core, tr
 from .messages import shown
 from .open_layers import layers_of
 from .time_left import ProgressEstimator
@@ -102,7 +102,7 @@ def failure(error: Exception, title: str, feedback: QgsProcessingFeedback, messa
     ``message`` is that of a ``ScarpError`` as it is to be shown; its own text without.
     """
     if isinstance(error, ScarpError):
-        message, log = message or str(error), getattr(error, "log", "")
+        message, log = message or of_core(str(error)), getattr(error, "log", "")
     elif isinstance(error, ImportError):
         message, log = load_error_message(error), traceback.format_exc()
     elif is_out_of_memory(error):

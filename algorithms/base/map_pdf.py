@@ -135,12 +135,13 @@ def _draw(path: str, sheet: Any, paper: str) -> None:
     map_item.setKeepLayerSet(True)
     scale = _zoom(map_item, extent, boxes["map"])
     grid = _set_grid(map_item, zones.crs(), extent, project)
-    text, size = fit_notes(sheet.notes, sheet.more_notes, boxes["notes"], "{count} more notes are in the report.")
+    text, size = fit_notes(sheet.notes, sheet.more_notes, boxes["notes"], tr("{count} more notes are in the report."))
     notes = layout.itemById("notes")
     notes.setText(_escape_expressions(text))
     _set_letters(notes, size)
-    made = [sheet.source, f"Map in {_crs_text(crs if not zones.crs().isGeographic() else zones.crs())}, grid {grid}."]
-    made.append(f"Scale 1 : {scale:,} on {paper.split('_')[0].upper()}.")
+    crs_text = _crs_text(crs if not zones.crs().isGeographic() else zones.crs())
+    made = [sheet.source, tr("Map in {crs}, grid {grid}.").format(crs=crs_text, grid=grid)]
+    made.append(tr("Scale 1 : {scale} on {paper}.").format(scale=f"{scale:,}", paper=paper.split("_")[0].upper()))
     source = shorten_to_width(" ".join(made), boxes["source"].width, 7)
     layout.itemById("source").setText(_escape_expressions(source))
     layout.itemById("north").setPicturePath(str(TEMPLATES / "north.svg"))
@@ -250,7 +251,7 @@ def _map_crs(layer: QgsRasterLayer) -> QgsCoordinateReferenceSystem:
 
 
 def _zone_layer(sheet: Any) -> QgsRasterLayer:
-    layer = QgsRasterLayer(sheet.raster, f"Susceptibility{sheet.suffix}")
+    layer = QgsRasterLayer(sheet.raster, tr("Susceptibility") + sheet.suffix)
     provider = layer.dataProvider()
     names = {number: _escape_expressions(name) for number, name in sheet.names.items()}
     colours = {number: QColor(*sheet.colours[number]) for number in sheet.names}
@@ -293,7 +294,7 @@ def _region_layer(
     """Return a layer of borders with names, or none without regions."""
     if not regions:
         return []
-    layer: Any = QgsVectorLayer("MultiLineString?field=name:string", "Regions", "memory")
+    layer: Any = QgsVectorLayer("MultiLineString?field=name:string", tr("Regions"), "memory")
     layer.setCrs(crs)
     features = []
     for name, rings in regions:
@@ -316,7 +317,7 @@ def _region_layer(
 
 def _outside_layer(crs: QgsCoordinateReferenceSystem) -> QgsVectorLayer:
     """Return an empty layer that stands in the legend for land that the map leaves out."""
-    layer: Any = QgsVectorLayer("Polygon", "Not mapped", "memory")
+    layer: Any = QgsVectorLayer("Polygon", tr("Not mapped"), "memory")
     layer.setCrs(crs)
     style = {"color": OUTSIDE, "outline_color": "#9aa5b1", "outline_width": "0.1"}
     layer.setRenderer(QgsSingleSymbolRenderer(QgsFillSymbol.createSimple(style)))

@@ -12,19 +12,23 @@ from qgis.core import QgsApplication
 
 from ...model.parameter_names import with_labels
 from ...processing_provider.settings import has_window
-from ...translation import tr
+from ...translation import of_core, tr
 
 PROVIDER = "scarp"
 _OUTPUTS = "OUTPUT"  # prefix of names that mean another thing in each algorithm
 
 
 def shown(algorithm: Any, text: str) -> str:
-    """Return a message of a run for whoever reads it: in a window with labels."""
-    return in_words(algorithm, text) if has_window() else text
+    """Return a message of a run in the language of QGIS; in a window with labels."""
+    return in_words(algorithm, text) if has_window() else of_core(text)
 
 
 def in_words(algorithm: Any, text: str) -> str:
-    """Return a text with labels for the names of parameters, those of the algorithm before those of others."""
+    """Return a message in the language of QGIS, with labels of parameters, the algorithm's before those of others."""
+    return _with_labels(algorithm, of_core(text))
+
+
+def _with_labels(algorithm: Any, text: str) -> str:
     if not re.search(r"[A-Z]{3}", text):
         return text
     own = {item.name(): item.description() for item in algorithm.parameterDefinitions()}
@@ -40,7 +44,7 @@ def help_in_words(algorithm: Any, text: str) -> str:
         # A word of one part may be an ordinary one: it is a choice where its meaning follows.
         end = r"(?!\w)" if "_" in word else r"(?=:)"
         text = re.sub(rf"(?<![\w=]){re.escape(word)}{end}", f"“{shown}”", text)
-    return in_words(algorithm, text)
+    return _with_labels(algorithm, text)
 
 
 def _choices(algorithm: Any) -> dict[str, dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from qgis.PyQt.QtCore import QLocale
 
 from ...model.validation.verdict import DO_NOT_USE, USABLE, WEAK
-from ...translation import join, tr
+from ...translation import join, of_core, tr
 from .chain import CHECK, DATA, MAP, REPORT, TRAIN, VALIDATE
 from .states import DONE, FAILED, OUTDATED, TO_DO, StepState
 
@@ -120,7 +120,7 @@ def verdict_text(step: str, state: StepState) -> str:
         return ""
     text = tr("Verdict: {level}.").format(level=verdict_word(state.verdict))
     interval = _interval(state.numbers) if step in (TRAIN, VALIDATE) else ""
-    return " ".join(filter(None, [text, interval, *state.reasons]))
+    return " ".join(filter(None, [text, interval, *map(of_core, state.reasons)]))
 
 
 def kind_title(kind: str) -> str:

@@ -122,7 +122,7 @@ def _check_precipitation(band: ContinuousBand) -> Finding | None:
     dry = f"99 % of the cells have less than {high:.3g} mm a year"
     if band.minimum >= 0 and 20 <= high < MIN_ANNUAL_RAIN:
         message = f"{dry}, as in deserts: the values may be in inches, or for a month."
-        return _unit(band, message, f"If the land is not that dry, c{remedy[1:]}", WARNING)
+        return _unit(band, message, f"If the land is not that dry, convert to mm a year{_CONVERT}", WARNING)
     if band.minimum >= 0 and 0 < high < 20:
         return _unit(band, f"{dry}: the values may be in metres, in cm, or for a day.", remedy, WARNING)
     if median > 15000:
@@ -139,7 +139,8 @@ def _check_slope(band: ContinuousBand) -> Finding | None:
         return _unit(band, message, remedy)
     if band.minimum >= 0 and 0.05 < band.maximum <= 1.5709:
         message = f"The largest slope is {band.maximum:.3g}: the values may be radians, or a tangent."
-        return _unit(band, message, f"If the land is not that flat, l{remedy[1:]}", WARNING)
+        remedy = "If the land is not that flat, let scarp:buildfactorstack compute the slope in degrees."
+        return _unit(band, message, remedy, WARNING)
     if band.minimum >= 0 and band.above > 0.01 * band.finite and band.maximum <= 2000:
         return _unit(band, f"Slopes go up to {band.maximum:.1f}: the values look like percent, not degrees.", remedy)
     return None
@@ -160,11 +161,11 @@ def _check_density(band: ContinuousBand) -> Finding | None:
     if band.minimum >= 0 and band.quantile(0.99) > 50:
         dense = f"Densities go up to {band.maximum:,.0f} km/km²; lines so dense do not exist"
         message = f"{dense}. The values may be metres per km²."
-        return _unit(band, message, f"Divide by 1000, or l{_LET_SCARP[1:].format('density')}")
+        return _unit(band, message, "Divide by 1000, or let scarp:buildfactorstack compute the density.")
     if band.minimum >= 0 and 0 < band.maximum < 0.01:
         largest = f"The largest density is {band.maximum:.2g} km/km²"
         message = f"{largest}: the values may be metres per m² (ArcGIS's Line Density in map units)."
-        return _unit(band, message, f"Multiply by 1000, or l{_LET_SCARP[1:].format('density')}", WARNING)
+        return _unit(band, message, "Multiply by 1000, or let scarp:buildfactorstack compute the density.", WARNING)
     return None
 
 

@@ -588,8 +588,8 @@ def _report(result: CrossValidation, scores: SplitScores, gap: Estimate | None, 
         )
     mean = scores.mean
     number = f"{mean.auc.value:.3f}{interval_in_brackets(mean.auc)} from {mean.blocks} independent blocks"
-    text = f"On land not seen: mean AUC over the folds {number}, worst fold {result.lowest:.3f}, whole out-of-fold map "
-    text += f"{result.pooled:.3f}"
+    whole = f"worst fold {result.lowest:.3f}, whole out-of-fold map {result.pooled:.3f}"
+    text = f"On land not seen: mean AUC over the folds {number}, {whole}"
     if len(scores.single) == 1:
         text = f"Later landslides on the same land: AUC {number}"
     progress.report(0.98, f"{text}. Against stable land alone it is {mean.auc_stable.value:.3f}.")

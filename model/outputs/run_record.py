@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ..errors import OutputNotWritable
+from ..languages import current_language
 from ..safe_json import read_json
 from ..virtual_rasters import VRT_PREFIX, raster_file
 from .atomic import write_text
@@ -73,6 +74,7 @@ class RunRecord:
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started)),
             "seconds": round(time.perf_counter() - self._clock, 3),
             "versions": versions(),
+            **({"language": current_language()} if current_language() else {}),
             **_compute_info(results),
         }
         for path in written.values():

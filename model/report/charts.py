@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FixedFormatter, MaxNLocator, PercentFormatter
 from PIL import Image
 
+from ..languages import current_language, translated
 from .page import ratio_text
 
 if TYPE_CHECKING:
@@ -62,7 +64,11 @@ _STYLE = {
     "figure.facecolor": "white",
     "text.usetex": False,
 }
-_CHINESE = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei", "PingFang SC")
+_CHINESE = (
+    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "Microsoft YaHei", "SimHei"),
+    *("PingFang SC", "Heiti SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Noto Sans CJK JP"),
+)
+"""Fonts with Chinese letters. The last is what matplotlib calls the file of all Noto Sans CJK."""
 _UNDRAWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _PNG = re.compile(rb"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 # matplotlib keeps its settings for the whole process; two jobs at once must not mix them up.
@@ -108,9 +114,10 @@ def svg_data(figure: Figure) -> str:
     """
     stream = io.BytesIO()
     letters = set().union(*(set(text.get_text()) for text in figure.findobj(Text))) - set("\n\r\t")
-    known = get_font(findfont(FontProperties(family=_STYLE["font.sans-serif"]))).get_charmap()
+    families = [*_chinese_fonts()[:1], _FONT] if current_language() else [_FONT]
+    known = get_font(findfont(FontProperties(family=families[:1]))).get_charmap()
     fonttype = "path" if all(ord(letter) in known for letter in letters) else "none"
-    settings = {**_STYLE, "svg.fonttype": fonttype, "svg.hashsalt": "scarp"}
+    settings = {**_STYLE, "font.sans-serif": families, "svg.fonttype": fonttype, "svg.hashsalt": "scarp"}
     with _LOCK, matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
@@ -120,14 +127,29 @@ def svg_data(figure: Figure) -> str:
 
 def png_data(figure: Figure, dpi: int) -> bytes:
     """Return a figure as PNG; letters that the font lacks come from one for Chinese, if the computer has one."""
-    installed = {font.name for font in fontManager.ttflist}
-    families = [_FONT, *(name for name in _CHINESE if name in installed)]
     stream = io.BytesIO()
-    settings = {**_STYLE, "font.sans-serif": families}
+    settings = {**_STYLE, "font.sans-serif": [_FONT, *_chinese_fonts()]}
     with _LOCK, matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
+
+
+def translate_texts(figure: Figure) -> None:
+    """Translate the texts of a figure to the language of the run, if the computer has a font for it."""
+    if not current_language() or not _chinese_fonts():
+        return
+    for text in figure.findobj(Text):
+        text.set_text(translated(text.get_text()))
+    for axis in figure.findobj(Axis):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, FixedFormatter):
+            formatter.seq = list(map(translated, formatter.seq))
+
+
+def _chinese_fonts() -> list[str]:
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in _CHINESE if name in installed]
 
 
 def _with_palette(found: re.Match[bytes]) -> bytes:

@@ -132,16 +132,19 @@ def _add_nodata_counts(page: Page, counts: NodataCounts) -> None:
 
 def _add_associations(page: Page, scan: StackScan, found: Associations) -> None:
     titles = {band.name: band.factor.title or band.name for band in scan.bands}
-    pearson = "Pearson's r of the continuous factors over the usable cells. White on colour: beyond ±"
+    pearson = (
+        f"Pearson's r of the continuous factors over the usable cells. White on colour: beyond ±{CORRELATION_LIMIT}."
+    )
     cramer = (
         "Cramér's V of the categorical factors: 0 independent, 1 one determines the other. White on colour: beyond "
+        f"{CORRELATION_LIMIT}."
     )
     tables = (found.pearson, found.continuous, pearson), (found.cramer, found.categorical, cramer)
     for matrix, names, caption in tables:
         if len(names) > 1:
             half, labels = len(names) <= FEW_FACTORS, [titles[name] for name in names]
             figure = heat_map(matrix, labels, HALF if half else PAGE_WIDTH, signed=matrix is found.pearson)
-            page.figure("Correlation of factors", figure, f"{caption}{CORRELATION_LIMIT}.", half=half)
+            page.figure("Correlation of factors", figure, caption, half=half)
     rows = []
     for number, group in enumerate(correlated_groups(found.continuous, found.pearson), 1):
         for kept, others in group.kept.items():

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..languages import translated
 from ..outputs.run_record import scarp_version
 from ..parameter_names import for_report
 from ..zones.schemes import zone_colours
@@ -54,24 +55,25 @@ def validation_sheet(
     """
     main, zones_of_map = content.main, content.data.layers.zones
     table = [[heading for _, heading in ZONE_COLUMNS], *(zone_cells(row, 1) for row in reversed(main.zones))]
+    table = [list(map(translated, row)) for row in table]
     kinds = []
     for outcome, label, colour in (("hit", "found", "#1f2933"), ("miss", "missed", "#ffffff")):
         places = [(point.x, point.y) for point in content.points if point.outcome == outcome]
         if places:
-            kinds.append((f"Landslide {label}, {len(places):,}", colour, places))
+            kinds.append((translated(f"Landslide {label}, {len(places):,}"), colour, places))
     unseen, tested, scope_name = content.unseen, "", subset_phrase(main.scope.name)
     if unseen is not None and unseen is not main:
         interval = f" ({interval_text(unseen.auc)})" if unseen.auc.has_interval else ""
         tested = f"AUC on land not seen {unseen.auc.value:.3f}{interval}. Table: "
         scope_name = scope_name.lower()
-    quantity = f"{content.quantity.capitalize()}{content.verdict.suffix}"
+    quantity = translated(f"{content.quantity.capitalize()}{content.verdict.suffix}")
     return MapSheet(
         details.title or quantity,
         quantity if details.title else "",
-        f"Map: {content.map_name}. Landslides: {content.landslide_name}. {tested}{scope_name}.",
+        translated(f"Map: {content.map_name}. Landslides: {content.landslide_name}. {tested}{scope_name}."),
         str(susceptibility if zones is None else zones),
         list(zones_of_map.breaks) if zones is None else [],
-        dict(zones_of_map.names),
+        {zone: translated(name) for zone, name in zones_of_map.names.items()},
         zone_colours(len(zones_of_map.names)),
         hillshade,
         kinds,
@@ -79,7 +81,7 @@ def validation_sheet(
         table,
         *_notes(content, details),
         f"Scarp {scarp_version()}, {time.strftime('%Y-%m-%d')}.",
-        content.verdict.suffix,
+        translated(content.verdict.suffix),
         details,
     )
 

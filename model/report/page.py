@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..languages import current_language, translated
 from ..outputs.atomic import write_text
 from ..outputs.run_record import scarp_version
 from ..parameter_names import for_report, title_for_report
@@ -133,14 +134,16 @@ class Page:
         A warning given twice stands there once.
         """
         self._progress = progress or NullProgress()
-        self.title, self.subtitle, self._heading = title, subtitle, ""
+        self.title, self.subtitle, self._heading = translated(title), translated(subtitle), ""
         self.warnings = list(map(for_report, dict.fromkeys(warnings)))
         self.sections: list[dict[str, Any]] = []
         self.details, self.logo = DocumentDetails(), b""  # of the office that hands it on; the logo is a PNG
 
     def key_numbers(self, numbers: Sequence[tuple[str, Any, str]]) -> None:
         """Add a row of large numbers: label, number (as in :meth:`table`) and an explaining sentence for each."""
-        cells = [(label, format_cell(value), for_report(text)) for label, value, text in numbers]
+        cells = [
+            (translated(label), translated(format_cell(value)), for_report(text)) for label, value, text in numbers
+        ]
         self._add("numbers", "", numbers=cells)
 
     def text(self, heading: str, *paragraphs: str) -> None:
@@ -169,7 +172,8 @@ class Page:
             if len(row) != len(columns):
                 raise ValueError(f"a row of the table '{heading}' has {len(row)} cells for {len(columns)} columns")
         numeric = [bool(cells) and all(_looks_numeric(row[index]) for row in cells) for index in range(len(columns))]
-        parts = {"columns": list(columns), "rows": cells, "numeric": numeric, "note": for_report(note)}
+        rows = [list(map(translated, row)) for row in cells]
+        parts = {"columns": list(map(translated, columns)), "rows": rows, "numeric": numeric, "note": for_report(note)}
         self._add("table", heading, **parts, swatches=list(swatches) or [""] * len(cells))
 
     def figure(self, heading: str, figure: Figure, caption: str = "", half: bool = False) -> None:
@@ -180,8 +184,9 @@ class Page:
             figure: made with ``matplotlib.figure.Figure``, never with pyplot (jobs run in worker threads).
             half: take half of the page's width; two such figures in a row stand side by side.
         """
-        from .charts import svg_data
+        from .charts import svg_data, translate_texts
 
+        translate_texts(figure)
         self._add("figure", heading, source=svg_data(figure), figure=figure, caption=for_report(caption), half=half)
 
     def new_page(self) -> None:
@@ -190,7 +195,9 @@ class Page:
 
     def settings(self, heading: str, values: Mapping[str, Any], note: str = "") -> None:
         """Add a compact list of settings, name and value."""
-        cells = [(title_for_report(str(name)), format_cell(value)) for name, value in values.items()]
+        cells = [
+            (translated(title_for_report(str(name))), translated(format_cell(value))) for name, value in values.items()
+        ]
         self._add("settings", heading, values=cells, note=for_report(note))
 
     def html(self) -> str:
@@ -204,7 +211,9 @@ class Page:
     def content(self) -> dict[str, Any]:
         """Return what the template of a report is filled with, beside the logo."""
         details, paragraphs = self.details, _paragraphs
-        about = (("Purpose", details.purpose), ("Limits", details.limits))
+        about = ((translated("Purpose"), details.purpose), (translated("Limits"), details.limits))
+        version, date = scarp_version(), time.strftime("%Y-%m-%d")
+        made = "The run record beside this file (.run.json) holds inputs, settings and versions."
         return {
             "title": details.title or self.title,
             "kind": self.title if details.title else "",
@@ -214,8 +223,11 @@ class Page:
             "data_sources": paragraphs(details.sources),
             "warnings": self.warnings,
             "sections": list(_with_pairs(self.sections)),
-            "version": scarp_version(),
-            "date": time.strftime("%Y-%m-%d"),
+            "date": date,
+            "language": current_language() or "en",
+            "warnings_title": translated("Read this first"),
+            "sources_title": translated("Data sources"),
+            "made": translated(f"Made with Scarp {version} on {date}. {made}"),
         }
 
     def write(self, path: str | os.PathLike) -> None:
@@ -226,7 +238,7 @@ class Page:
         stop_if_cancelled(self._progress)
         shown = "" if heading == self._heading else heading
         self._heading = heading or self._heading
-        self.sections.append({"kind": kind, "heading": shown, **content})
+        self.sections.append({"kind": kind, "heading": translated(shown), **content})
 
 
 def data_uri(png: bytes) -> str:

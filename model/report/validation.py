@@ -340,17 +340,17 @@ def _add_zones(page: Page, content: ValidationReportInput) -> None:
 
 def _ratio_assessment(main: ScopeResult) -> str:
     wrong, unsure = (
-        " and from ".join(f"{low} to {high}" for low, high in pairs)
+        " and ".join(f"from {low} to {high}" for low, high in pairs)
         for pairs in (non_monotonic_pairs(main.zones), insignificant_increases(main.zones))
     )
     if wrong:
-        return f"The ratio should rise from zone to zone, but does not from {wrong}."
+        return f"The ratio should rise from zone to zone, but does not {wrong}."
     rises = "The ratio rises from zone to zone, as it should"
     if not main.testable:
         return f"{rises}. {no_test_text(main.independent_blocks)}"
     if unsure:
         return (
-            f"{rises}; but with so few independent blocks the rise from {unsure} may be chance (one-sided test over "
+            f"{rises}; but with so few independent blocks the rise {unsure} may be chance (one-sided test over "
             "resampled blocks, 5 %)."
         )
     return f"{rises}, and by more than chance would make (one-sided test over resampled blocks, 5 %)."

@@ -242,13 +242,13 @@ def _sample_given_stable(
 
 def _warn_excluded_features(sample: Sample, what: str, name: str, log: WarningLog) -> None:
     counts = sample.counts
-    reasons = {
-        "outside the map": counts.off_map,
-        "on cells without susceptibility": counts.on_nodata,
-        "in a cell that another one already stands for": counts.duplicates,
-        "at random, to keep the number within bounds": counts.thinned,
-    }
-    left_out = ", ".join(f"{number:,} {reason}" for reason, number in reasons.items() if number)
+    reasons = (
+        (counts.off_map, f"{counts.off_map:,} outside the map"),
+        (counts.on_nodata, f"{counts.on_nodata:,} on cells without susceptibility"),
+        (counts.duplicates, f"{counts.duplicates:,} in a cell that another one already stands for"),
+        (counts.thinned, f"{counts.thinned:,} at random, to keep the number within bounds"),
+    )
+    left_out = ", ".join(reason for number, reason in reasons if number)
     if left_out:
         one_each = counts.candidate_cells + counts.off_map == counts.features
         used = f'The {counts.features:,} {what} of "{name}" have {len(sample):,} cells that count.'

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Callable
 
 from ..errors import Cancelled, MessageInvalid, OutputNotWritable, ScarpError
 from ..jobs import job
+from ..languages import language_of_run
 from ..memory import is_out_of_memory
 from ..outputs.atomic import DISK_ERRORS
 from ..outputs.transaction import start_journal, undo_unfinished_run
@@ -124,7 +125,7 @@ class _Worker:
         values = dict(call["named"])
         if call["progress"]:
             values["progress"] = _ChannelProgress(self)
-        with labels_of_run(call.get("labels", {})):
+        with labels_of_run(call.get("labels", {})), language_of_run(call.get("language", "")):
             return job(call["job"])(*call["values"], **values)
 
     def _send_error(self, error: Exception) -> bool:

@@ -17,7 +17,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source> Default: {value}.</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>默认值：{value}。</translation>
     </message>
     <message>
@@ -27,7 +27,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source> When not given: {usual}.</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>未给出时：{usual}。</translation>
     </message>
     <message>
@@ -82,7 +82,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>4 Validate</source>
-        <extracomment>scarp:comparemodels, scarp:crossvalidate, scarp:explainsusceptibility …</extracomment>
+        <extracomment>scarp:auditmap, scarp:comparemodels, scarp:crossvalidate …</extracomment>
         <translation>4 验证</translation>
     </message>
     <message>
@@ -181,6 +181,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>Scarp 需要的一个库</translation>
     </message>
     <message>
+        <source>A made-up area. Press Run all in the dock to map it.</source>
+        <extracomment>gui/demo_project.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>A path is too long for the system. Choose a folder with a shorter path, such as C:\scarp.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>路径对系统来说过长。请选择路径较短的文件夹，例如 C:\scarp。</translation>
@@ -246,6 +251,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>易发性图自身的 AUC；给出 OUT_OF_FOLD 时，其他数值均为折外值的数值</translation>
     </message>
     <message>
+        <source>AUC of the map less that of slope alone</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>AUC of the map on the labelled cells</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>易发性图在有标签像元上的 AUC</translation>
@@ -271,9 +281,19 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>最差一折的 AUC</translation>
     </message>
     <message>
+        <source>AUC of the zones, weighed by the landslides of other folds, under a random split</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>AUC out of fold of the model that is kept: landslide cells against all other mapped land</source>
         <extracomment>scarp:trainbestmodel</extracomment>
         <translation>所保留模型的折外 AUC：滑坡像元与编录范围内其余全部土地相对照</translation>
+    </message>
+    <message>
+        <source>AUC that is claimed for the map, in a paper or a report, to compare with. Leave empty if none is.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>AUC to expect on such land: {n}.</source>
@@ -349,6 +369,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>All numbers of the report as a table, with their intervals; the same as JSON beside it.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:explainsusceptibility</extracomment>
         <translation>报告中的全部数值及其区间，以表格给出；同样内容的 JSON 与其同在。</translation>
+    </message>
+    <message>
+        <source>All numbers of the report with their intervals. Of claims the value is 0 for supported, 1 for weakly supported, 2 for cannot be told and 3 for not supported.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>All settings…</source>
@@ -473,6 +498,16 @@ On land that is new to the model nothing tells how good its map is. The log then
         <source>Asking the model about this place…</source>
         <extracomment>gui/place_text.py</extracomment>
         <translation>正在向模型查询此处…</translation>
+    </message>
+    <message>
+        <source>Audit a susceptibility map</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Audit report</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Author</source>
@@ -608,7 +643,7 @@ With LANDSLIDES, units are judged beside cells on the same land: how well the me
     </message>
     <message>
         <source>CSV (*.csv)</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:buildsafetyfactor, scarp:chainwithcomparisons …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:buildsafetyfactor …</extracomment>
         <translation>CSV (*.csv)</translation>
     </message>
     <message>
@@ -1046,12 +1081,12 @@ Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.<
     </message>
     <message>
         <source>Document details</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>文档信息</translation>
     </message>
     <message>
         <source>Document details (*.json)</source>
-        <extracomment>gui/details_dialog.py, scarp:aggregatesusceptibility, scarp:chainwithcomparisons …</extracomment>
+        <extracomment>gui/details_dialog.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>文档信息 (*.json)</translation>
     </message>
     <message>
@@ -1136,8 +1171,13 @@ Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.<
     </message>
     <message>
         <source>Elevation model (DEM)</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:auditmap, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>高程模型（DEM）</translation>
+    </message>
+    <message>
+        <source>Elevation on any grid, for slope alone, land of the same slope and flat land.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Elevations on the grid of REFERENCE. Where neither the stack nor CONTRIBUTING_AREA has the contributing area, water is led over them, which needs the package pyflwdir.</source>
@@ -1235,7 +1275,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Factor stack</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>scarp:auditmap, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>因子栈</translation>
     </message>
     <message>
@@ -1282,6 +1322,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Factors</source>
         <extracomment>gui/place_text.py</extracomment>
         <translation>因子</translation>
+    </message>
+    <message>
+        <source>Factors of the map, on any grid: a stack of &quot;Build factor stack&quot;, or any raster with a named band per factor. It shows factors that give landslides away and land that is unlike theirs, and slope if there is no DEM.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Factors, the strongest first</source>
@@ -1375,7 +1420,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Field with the name of each region. Without it they are numbered.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:crossvalidate …</extracomment>
+        <extracomment>scarp:auditmap, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>存放各区域名称的字段。不给出时以编号表示。</translation>
     </message>
     <message>
@@ -1415,7 +1460,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>File with title, author, organisation, logo, purpose, data sources and limits for the documents, for batches and scripts. What it leaves out, or all without a file, is that of the project and of Plugins &gt; Scarp &gt; Document details…, which also writes such files.</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>存放文档的标题、作者、单位、徽标、用途、数据来源和使用限制的文件，用于批处理和脚本。其中没有的项，或没有文件时的全部各项，取自项目和“插件 &gt; Scarp &gt; 文档信息…”，后者也可写出这样的文件。</translation>
     </message>
     <message>
@@ -1667,8 +1712,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>HTML (*.html)</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>HTML (*.html)</translation>
+    </message>
+    <message>
+        <source>Highest is safest</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Historical landslides</source>
@@ -1717,7 +1767,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>How often blocks of land are resampled for the intervals.</source>
-        <extracomment>scarp:aggregatesusceptibility</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap</extracomment>
         <translation>为得到区间而对区块重抽样的次数。</translation>
     </message>
     <message>
@@ -1966,6 +2016,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>水流经一个像元的土地的面积，单位为平方米，包括像元本身，位于 REFERENCE 的格网上；即 SAGA 或 GRASS 的汇流累积量。不给出时使用因子栈的 contributing_area 波段（TERRAIN 含 flow 时有此波段），否则由 DEM 计算。</translation>
     </message>
     <message>
+        <source>Land within this distance of a landslide is near land, which is hard to tell from landslides; stable points of many studies are drawn beyond it. Automatic: ten cells, rounded down to 1, 2 or 5 times a power of ten.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Landform</source>
         <extracomment>gui/demo_project.py, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>地貌</translation>
@@ -2002,13 +2057,18 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Landslides</source>
-        <extracomment>gui/demo_project.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>gui/demo_project.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>滑坡</translation>
     </message>
     <message>
         <source>Landslides of the training</source>
-        <extracomment>gui/place_text.py</extracomment>
+        <extracomment>gui/place_text.py, scarp:auditmap</extracomment>
         <translation>训练所用的滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides that the map was made from, if they are known. Memory is then measured: how much better the map is at them, and near them.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Largest area (m²)</source>
@@ -2146,6 +2206,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“预测易发性”得到的图，或任何数值越大越易发的栅格。若要检验用全部滑坡训练的模型，请给出其折外预测图。</translation>
     </message>
     <message>
+        <source>Map in {crs}, grid {grid}.</source>
+        <extracomment>algorithms/base/map_pdf.py</extracomment>
+        <translation>图的坐标参考系为 {crs}，格网 {grid}。</translation>
+    </message>
+    <message>
+        <source>Map of any tool: values of any scale, or classes numbered in the order of their susceptibility. For a map of Scarp give the out-of-fold map, which is a test; the map itself shows a fit.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Map sheet</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>图幅</translation>
@@ -2157,7 +2227,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Mapped area</source>
-        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <extracomment>scarp:auditmap, scarp:buildbufferedlabels, scarp:chainwithcomparisons …</extracomment>
         <translation>编录范围</translation>
     </message>
     <message>
@@ -2346,6 +2416,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>各图的名称</translation>
     </message>
     <message>
+        <source>Near land (m)</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Needs {needed:.1f} GB during the installation and {stays:.1f} GB afterwards; {free:.0f} GB are free.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>安装过程中需要 {needed:.1f} GB，安装后占用 {stays:.1f} GB；可用空间 {free:.0f} GB。</translation>
@@ -2411,6 +2486,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>以下文件不在清单中，但因来源由您选择而予以使用：{files}</translation>
     </message>
     <message>
+        <source>Not mapped</source>
+        <extracomment>algorithms/base/map_pdf.py</extracomment>
+        <translation>不在编录范围内</translation>
+    </message>
+    <message>
         <source>Not used with METHOD={method}: {names}.</source>
         <extracomment>algorithms/buildsafetyfactor.py</extracomment>
         <translation>METHOD={method} 时不使用：{names}。</translation>
@@ -2442,12 +2522,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Numbers</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:explainsusceptibility …</extracomment>
+        <extracomment>scarp:auditmap, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>数值表</translation>
     </message>
     <message>
         <source>Numbers: </source>
-        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>数值结果：</translation>
     </message>
     <message>
@@ -2457,7 +2537,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>OUTPUTS</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>输出</translation>
     </message>
     <message>
@@ -2494,6 +2574,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>One file with figures and tables, to open in any browser, print or send by mail.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>包含图和表格的单个文件，可用任意浏览器打开、打印或用邮件发送。</translation>
+    </message>
+    <message>
+        <source>One file with findings, claims, tables and figures, to open in any browser, print or send by e-mail.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>One file with tables and figures that opens in any browser.</source>
@@ -2622,7 +2707,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>PARAMETERS</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>参数</translation>
     </message>
     <message>
@@ -2731,6 +2816,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>已知稳定的点，或全部像元都稳定的面，用于召回率和 kappa。不给出时随机抽取稳定点。</translation>
     </message>
     <message>
+        <source>Points or polygons that the map is judged by; if possible none that it was made from.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Points that the main numbers are computed from: all, or those in train, validation or test windows. The report has all of them whenever WINDOWS is given.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>计算主要数值所用的点：全部（all），或训练（train）、验证（validation）、测试（test）窗口中的点。只要给出 WINDOWS，报告就包含全部这些数值。</translation>
@@ -2739,6 +2829,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Points, which are counted, or polygons, whose area is measured as well.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
         <translation>点，统计个数；或面，同时统计面积。</translation>
+    </message>
+    <message>
+        <source>Polygons for which AUC, zones and applicability are given separately.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Polygons for which all numbers are given separately.</source>
@@ -2769,6 +2864,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Polygons of the blocks, with their fold.</source>
         <extracomment>scarp:trainbestmodel</extracomment>
         <translation>区块的面，含所属的折。</translation>
+    </message>
+    <message>
+        <source>Polygons of the land in which landslides were looked for. Land outside does not count.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.</source>
@@ -3172,12 +3272,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Region field</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:crossvalidate …</extracomment>
+        <extracomment>scarp:auditmap, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
         <translation>区域字段</translation>
     </message>
     <message>
         <source>Regions</source>
-        <extracomment>gui/demo_project.py, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
+        <extracomment>algorithms/base/map_pdf.py, gui/demo_project.py, scarp:auditmap …</extracomment>
         <translation>区域</translation>
     </message>
     <message>
@@ -3237,7 +3337,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Repeats</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>重复次数</translation>
     </message>
     <message>
@@ -3261,7 +3361,7 @@ Scarp 的每个输出旁都有其运行记录，即以 .run.json 结尾的文件
     </message>
     <message>
         <source>Report for Word</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>Word 报告</translation>
     </message>
     <message>
@@ -3434,6 +3534,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>保存…</translation>
     </message>
     <message>
+        <source>Scale 1 : {scale} on {paper}.</source>
+        <extracomment>algorithms/base/map_pdf.py</extracomment>
+        <translation>比例尺 1 : {scale}（{paper}）。</translation>
+    </message>
+    <message>
         <source>Scarp</source>
         <extracomment>gui/demo_project.py, gui/start.py, gui/steps/dock.py</extracomment>
         <translation>Scarp</translation>
@@ -3540,7 +3645,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Seed</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>随机种子</translation>
     </message>
     <message>
@@ -3744,7 +3849,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Start of the random draw; the same seed gives the same report.</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>随机抽取的起点；相同的种子得到相同的报告。</translation>
     </message>
     <message>
@@ -3766,6 +3871,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>State</source>
         <extracomment>gui/training_list.py</extracomment>
         <translation>状态</translation>
+    </message>
+    <message>
+        <source>Stated AUC</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Step size of the optimiser. Larger ones suit few epochs.</source>
@@ -3849,7 +3959,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Susceptibility</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:classifyzones …</extracomment>
+        <extracomment>algorithms/base/map_pdf.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>易发性</translation>
     </message>
     <message>
@@ -3911,6 +4021,12 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>Takes:</source>
         <extracomment>gui/steps/page.py</extracomment>
         <translation>使用：</translation>
+    </message>
+    <message>
+        <source>Tells which numbers of a susceptibility map hold, whoever made it and with whatever tool: a raster of any scale, or of classes. One report for reviewers of other people&apos;s maps: AUC by definition of the negatives, by distance to landslides and by region; how much of it comes from land that no landslide could be on; what a random split would report and what blocks of land do; whether the map has learned its landslides by heart; whether its zones rise by more than chance; whether it is better than slope; which factors give landslides away; and which claims all this supports, in words.
+The map and the inventory are enough. Each further input answers more: DEM slope and flat land, LANDSLIDES_TRAINING memory, STACK leaks and applicability, REGIONS whether it holds everywhere. Intervals resample blocks of land.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Temperature</source>
@@ -4123,6 +4239,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>无法使用显卡：{problem}。Scarp 将用处理器计算。</translation>
     </message>
     <message>
+        <source>The highest values are the safest, as of a factor of safety. Otherwise more means more susceptible.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The inventory from which the labels were made. The folds are evaluated at its points, one cell per point, against all other mapped land, and again against cells that the labels call stable.</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>生成标签所用的滑坡编录。各折在其点位上评价，每点一个像元，先与编录范围内其余全部土地相对照，再与标签判为稳定的像元相对照。</translation>
@@ -4284,7 +4405,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>The report as a Word document, to edit: headings, texts, tables and figures.</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>可编辑的 Word 文档形式的报告：标题、文字、表格和图。</translation>
     </message>
     <message>
@@ -4454,8 +4575,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>This area is made up. Run all in the dock makes its map, with a verdict and reports.</source>
-        <extracomment>gui/demo_project.py</extracomment>
-        <translation>此区域为虚构。分步制图面板中的“全部运行”会制作它的易发性图，并给出结论和报告。</translation>
+        <translation type="vanished">此区域为虚构。分步制图面板中的“全部运行”会制作它的易发性图，并给出结论和报告。</translation>
     </message>
     <message>
         <source>This cell was a landslide in the training.</source>
@@ -4976,7 +5096,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Word document (*.docx)</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>Word 文档 (*.docx)</translation>
     </message>
     <message>
@@ -5011,7 +5131,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Zones</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:exposurebyzone, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:auditmap, scarp:chainwithcomparisons, scarp:exposurebyzone …</extracomment>
         <translation>分区</translation>
     </message>
     <message>
@@ -5023,6 +5143,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Zones of the earlier area</source>
         <extracomment>scarp:newarea</extracomment>
         <translation>先前地区的分区</translation>
+    </message>
+    <message>
+        <source>Zones of the map as a raster on its grid, numbered from 1, the least susceptible. Without it a map of up to 20 values is one of zones, and others are cut at 30, 20, 20, 20 and 10 % of the area.</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Zones, run record or zone table (*.tif *.tiff *.json *.csv)</source>
@@ -5095,6 +5220,16 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>可加模型（GAM）</translation>
     </message>
     <message>
+        <source>against land of the same slope, with DEM or STACK</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>against land within DISTANCE of a landslide</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>all cells of a polygon</source>
         <extracomment>algorithms/base/messages.py</extracomment>
         <translation>面内的全部像元</translation>
@@ -5103,6 +5238,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>all of the map</source>
         <extracomment>algorithms/base/messages.py</extracomment>
         <translation>整幅图</translation>
+    </message>
+    <message>
+        <source>area under the ROC curve of landslides against all other land</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>area under the ROC curve of landslides against all other mapped land</source>
@@ -5461,7 +5601,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>lower end of its 95 % interval</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>其 95 % 区间的下限</translation>
     </message>
     <message>
@@ -5526,7 +5666,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>no</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>否</translation>
     </message>
     <message>
@@ -5548,6 +5688,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>nothing to fix</source>
         <extracomment>gui/steps/texts.py</extracomment>
         <translation>没有需要改正的问题</translation>
+    </message>
+    <message>
+        <source>number of flaws found</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>on windows of cells</source>
@@ -5735,6 +5880,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>预警或严重预警的面积占比</translation>
     </message>
     <message>
+        <source>share of the skill (AUC less 0.5) that comes from flat land; without DEM or STACK, from land beyond DISTANCE of all landslides</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>shares of the landslides</source>
         <extracomment>algorithms/base/messages.py</extracomment>
         <translation>滑坡占比</translation>
@@ -5835,6 +5985,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>字段名称</translation>
     </message>
     <message>
+        <source>the same under a split by blocks of land</source>
+        <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>the terrain class</source>
         <extracomment>algorithms/buildsafetyfactor.py, algorithms/rainfallwarning.py</extracomment>
         <translation>地形类型</translation>
@@ -5906,7 +6061,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>upper end of its 95 % interval</source>
-        <extracomment>scarp:aggregatesusceptibility, scarp:chainwithcomparisons, scarp:comparemodels …</extracomment>
+        <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>其 95 % 区间的上限</translation>
     </message>
     <message>
@@ -5986,13 +6141,18 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>yes</source>
-        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:buildbufferedlabels …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>是</translation>
     </message>
     <message>
         <source>zone: {name}</source>
         <extracomment>gui/place_text.py</extracomment>
         <translation>分区：{name}</translation>
+    </message>
+    <message>
+        <source>{count} more notes are in the report.</source>
+        <extracomment>algorithms/base/map_pdf.py</extracomment>
+        <translation>另有 {count} 条说明见报告。</translation>
     </message>
     <message>
         <source>{count} of {all} wheels are in Scarp&apos;s list of hashes.</source>
@@ -6432,6 +6592,13641 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>⚠ Outside the training data: {factors}.</source>
         <extracomment>gui/place_text.py</extracomment>
         <translation>⚠ 超出训练数据范围：{factors}。</translation>
+    </message>
+</context>
+<context>
+    <name>Scarp core</name>
+    <message>
+        <source>&quot;Train PCUM&quot; writes it with the model, as OUTPUT_OUT_OF_FOLD</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>“训练 PCUM”将它与模型一起写出，即 OUTPUT_OUT_OF_FOLD</translation>
+    </message>
+    <message>
+        <source>&quot;{1}&quot; as {2}</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>&quot;{1}&quot; 作为 {2}</translation>
+    </message>
+    <message>
+        <source>&quot;{1}&quot; as {n2}</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>&quot;{1}&quot; 读作 {n2}</translation>
+    </message>
+    <message>
+        <source>&quot;{1}&quot; holds {n2} points and {n3} polygons: points get the radius of RADII, polygons are used as they are.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>&quot;{1}&quot; 含有 {n2} 个点和 {n3} 个面：点采用 RADII 的半径，面按原样使用。</translation>
+    </message>
+    <message>
+        <source>&quot;{1}&quot; {n2} cells</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>&quot;{1}&quot; {n2} 个像元</translation>
+    </message>
+    <message>
+        <source>,
+    {1} of the landslides</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>，
+    占滑坡的 {1}</translation>
+    </message>
+    <message>
+        <source>0: the map would be as good with the factor in random order. Below 0: chance, or the factor misleads. It is what this model uses, not what causes landslides.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>0：即使将该因子随机排列，图也同样好。低于 0：出于偶然，或该因子产生误导。这是此模型所用的因子，不是滑坡的成因。</translation>
+    </message>
+    <message>
+        <source>1 block</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>1 个区块</translation>
+    </message>
+    <message>
+        <source>1 tile</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>1 个分块</translation>
+    </message>
+    <message>
+        <source>1: average</source>
+        <extracomment>model/report/charts.py</extracomment>
+        <translation>1：平均水平</translation>
+    </message>
+    <message>
+        <source>95 % interval</source>
+        <extracomment>model/report/aggregation.py, model/report/area_validation.py, model/report/audit.py …</extracomment>
+        <translation>95 % 区间</translation>
+    </message>
+    <message>
+        <source>95 % interval of that</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>其 95 % 区间</translation>
+    </message>
+    <message>
+        <source>95 % interval {1} from {2} independent blocks of land</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>95 % 区间 {1}，由 {2} 个独立区块得到</translation>
+    </message>
+    <message>
+        <source>95 % interval {1}, from {2} independent blocks of land.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>95 % 区间 {1}，由 {2} 个独立区块得到。</translation>
+    </message>
+    <message>
+        <source>95 % interval {1}.</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>95 % 区间 {1}。</translation>
+    </message>
+    <message>
+        <source>95 % interval {n1} to {n2}</source>
+        <extracomment>model/comparison/kinds.py, model/validation/measures.py</extracomment>
+        <translation>95 % 区间 {n1} 至 {n2}</translation>
+    </message>
+    <message>
+        <source>95 %, if independent</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>95 %，假如独立</translation>
+    </message>
+    <message>
+        <source>98 % of the cells lie between {1}</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>98 % 的像元介于 {1} 之间</translation>
+    </message>
+    <message>
+        <source>99 % of the cells have less than {n1} mm a year</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>99 % 的像元每年不到 {n1} mm</translation>
+    </message>
+    <message>
+        <source>: the stack is ready for training</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>：因子栈可以用于训练</translation>
+    </message>
+    <message>
+        <source>: {n1} cells have no label because {2} is declared as nodata</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>：{n1} 个像元没有标签，因为 {2} 被声明为无数据</translation>
+    </message>
+    <message>
+        <source>A ROC curve needs at least one landslide and one stable point.</source>
+        <extracomment>model/validation/metrics.py</extracomment>
+        <translation>ROC 曲线至少需要一个滑坡和一个稳定点。</translation>
+    </message>
+    <message>
+        <source>A U-Net makes it no better out of fold and is left out.</source>
+        <extracomment>model/training/unet_fit.py</extracomment>
+        <translation>U-Net 在折外没有带来改善，不予采用。</translation>
+    </message>
+    <message>
+        <source>A U-Net of depth {1} adds {2} AUC out of fold ({3}).</source>
+        <extracomment>model/training/unet_fit.py</extracomment>
+        <translation>深度为 {1} 的 U-Net 使折外 AUC 增加 {2}（{3}）。</translation>
+    </message>
+    <message>
+        <source>A cell counts once for every window that holds it, and as its patch if the model predicts patches.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>一个像元在含有它的每个窗口中各计一次；模型以小块进行预测时，按其小块计。</translation>
+    </message>
+    <message>
+        <source>A cell of the map counts once, however many landslides are in it.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图的一个像元只计一次，无论其中有多少个滑坡。</translation>
+    </message>
+    <message>
+        <source>A curve that moves less than {n1} is called flat; one whose interval includes 0, unclear. The interval is for other blocks of this area; another training is a further uncertainty.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>变化小于 {n1} 的曲线称为平坦；区间含 0 的称为不明确。区间针对本地区的其他区块；重新训练是另一种不确定性。</translation>
+    </message>
+    <message>
+        <source>A factor gives the landslides away</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A factor of safety cannot be computed {1}. Build the stack from a DEM, or give SAFETY_FACTOR.</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>无法计算稳定系数，{1}。请用 DEM 构建因子栈，或给出 SAFETY_FACTOR。</translation>
+    </message>
+    <message>
+        <source>A fit, not a test: {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>是拟合，不是检验：{1}</translation>
+    </message>
+    <message>
+        <source>A fold leaves no {1} cell to train on. Use more landslides, a larger area, another BLOCK, or a smaller BUFFER.</source>
+        <extracomment>model/windows/folded_cells.py</extracomment>
+        <translation>某一折没有留下可供训练的 {1} 像元。请使用更多滑坡、更大的地区、其他 BLOCK，或较小的 BUFFER。</translation>
+    </message>
+    <message>
+        <source>A fold leaves no {1} cell to train on. Use more landslides, a smaller BLOCK, BUFFER or WINDOW, another SEED, or other FOLDS.</source>
+        <extracomment>model/windows/collection.py</extracomment>
+        <translation>某一折没有留下可供训练的 {1} 像元。请使用更多滑坡、较小的 BLOCK、BUFFER 或 WINDOW、其他 SEED，或其他 FOLDS。</translation>
+    </message>
+    <message>
+        <source>A fold leaves no {1} cell to validate on. Use more landslides, a smaller BLOCK, BUFFER or WINDOW, another SEED, or other FOLDS.</source>
+        <extracomment>model/windows/collection.py</extracomment>
+        <translation>某一折没有留下可供验证的 {1} 像元。请使用更多滑坡、较小的 BLOCK、BUFFER 或 WINDOW、其他 SEED，或其他 FOLDS。</translation>
+    </message>
+    <message>
+        <source>A group is linked by correlations beyond ±{1}. Of the factors to keep no two correlate so much. Those of the paper come first, then those that correlate with most others.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>同组因子由超过 ±{1} 的相关联系在一起。应保留的因子中没有哪两个如此相关。论文所用的因子优先，其次是与多数其他因子相关的因子。</translation>
+    </message>
+    <message>
+        <source>A landslide counts once in its cell ({n1} cells). Other land is all mapped land without a landslide{2}: {n3} cells drawn evenly by true area. Stable land is where the labels are 0.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>一个滑坡在其像元中只计一次（{n1} 个像元）。其余土地是编录范围内没有滑坡的全部土地{2}：按真实面积均匀抽取 {n3} 个像元。稳定区是标签为 0 之处。</translation>
+    </message>
+    <message>
+        <source>A leaf has at least {1} cells, the best of {2} on the validation blocks.</source>
+        <extracomment>model/classical/sklearn_models.py</extracomment>
+        <translation>叶节点至少有 {1} 个像元，是 {2} 个值中在验证区块上最好的。</translation>
+    </message>
+    <message>
+        <source>A leaf has at least {1} cells.</source>
+        <extracomment>model/classical/sklearn_models.py</extracomment>
+        <translation>叶节点至少有 {1} 个像元。</translation>
+    </message>
+    <message>
+        <source>A line between QGIS and the worker process is no message ({1}).</source>
+        <extracomment>model/worker/protocol.py</extracomment>
+        <translation>QGIS 与工作进程之间的一行不是消息（{1}）。</translation>
+    </message>
+    <message>
+        <source>A lower threshold finds more landslides and marks more of the other land; the nearer to the upper left corner, the better. The number is the AUC, the dashed diagonal is chance.{1}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>阈值越低，找到的滑坡越多，标出的其余土地也越多；越靠近左上角越好。数字为 AUC，虚线对角线表示随机水平。{1}</translation>
+    </message>
+    <message>
+        <source>A map can be higher everywhere and rank the cells alike; see the rank correlation.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>一幅图可能处处偏高，而像元的排序仍然一致；参见秩相关。</translation>
+    </message>
+    <message>
+        <source>A message between QGIS and the worker process cannot be read ({1}). Install Scarp again if it happens again.</source>
+        <extracomment>model/worker/protocol.py</extracomment>
+        <translation>QGIS 与工作进程之间的一条消息无法读取（{1}）。如果再次发生，请重新安装 Scarp。</translation>
+    </message>
+    <message>
+        <source>A message between QGIS and the worker process has the unknown mark &quot;{1}&quot;.</source>
+        <extracomment>model/worker/protocol.py</extracomment>
+        <translation>QGIS 与工作进程之间的一条消息含有未知标记 &quot;{1}&quot;。</translation>
+    </message>
+    <message>
+        <source>A model must not learn from it or be applied to it. Declare it with Raster &gt; Conversion &gt; Translate (assign a specified nodata value), or build the stack again with scarp:buildfactorstack.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>模型不得从中学习，也不得应用于它。请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”（将指定的无数据值分配给输出波段）声明它，或用 scarp:buildfactorstack 重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>A network of parts needs a U-Net or trees.</source>
+        <extracomment>model/networks/parts.py</extracomment>
+        <translation>由多个部分组成的网络需要 U-Net 或树。</translation>
+    </message>
+    <message>
+        <source>A network of this width and depth has {n1} parameters; the maximum is {n2}. Make WIDTH or DEPTH smaller.</source>
+        <extracomment>model/networks/__init__.py</extracomment>
+        <translation>此宽度和深度的网络有 {n1} 个参数；最多为 {n2}。请将 WIDTH 或 DEPTH 改小。</translation>
+    </message>
+    <message>
+        <source>A network of type {1} takes exactly the parameters {2}.</source>
+        <extracomment>model/networks/__init__.py</extracomment>
+        <translation>类型为 {1} 的网络只接受参数 {2}，不多也不少。</translation>
+    </message>
+    <message>
+        <source>A random split reaches it by: {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A rule of the terrain counts as {n1} landslides beside the labels ({2}).</source>
+        <extracomment>model/training/terrain_rule.py</extracomment>
+        <translation>地形规则相当于标签之外的 {n1} 处滑坡（{2}）。</translation>
+    </message>
+    <message>
+        <source>A worker cannot read {1}: {2}. Is the folder on storage that all machines share?</source>
+        <extracomment>model/cluster/shared_storage.py</extracomment>
+        <translation>工作进程无法读取 {1}：{2}。该文件夹是否位于所有机器共享的存储上？</translation>
+    </message>
+    <message>
+        <source>A worker could not write {1}: {2}. Check that the shared storage has room and that the workers may write there.</source>
+        <extracomment>model/cluster/shared_storage.py</extracomment>
+        <translation>工作进程无法写入 {1}：{2}。请检查共享存储是否有空间，以及工作进程是否有权写入。</translation>
+    </message>
+    <message>
+        <source>A worker reported the file {1} as written, but it is not visible from here. Is the folder of the output on storage that all machines share?</source>
+        <extracomment>model/cluster/shared_storage.py</extracomment>
+        <translation>工作进程报告已写出文件 {1}，但从本机看不到它。输出所在的文件夹是否位于所有机器共享的存储上？</translation>
+    </message>
+    <message>
+        <source>A worker wrote the map of a fold to {1}, but it cannot be read from here. Is the folder of the output on storage that all machines share?</source>
+        <extracomment>model/jobs/fold_runner.py</extracomment>
+        <translation>一个工作进程将一折的图写入 {1}，但从这里无法读取。输出文件夹是否位于所有机器共享的存储上？</translation>
+    </message>
+    <message>
+        <source>A worker wrote tile {1} to {2}, but it cannot be read from here. Is the folder of the output on storage that all machines share?</source>
+        <extracomment>model/prediction/distributed.py</extracomment>
+        <translation>一个工作进程将分块 {1} 写入 {2}，但从这里无法读取。输出文件夹是否位于所有机器共享的存储上？</translation>
+    </message>
+    <message>
+        <source>A zone says where landslides are more likely than elsewhere. It does not say when, how large they are or how far they reach, and land in a low zone is not safe land. For a single building or road a survey of the site decides.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>分区说明何处比别处更可能发生滑坡。它不说明何时发生、规模多大、能到达多远，低分区的土地也不是安全的土地。对于单栋建筑或单条道路，应以现场勘查为准。</translation>
+    </message>
+    <message>
+        <source>ALPHA is {n1}, but must lie between 0 and 1. A percentage must be divided by 100 first.</source>
+        <extracomment>model/safety/settings.py</extracomment>
+        <translation>ALPHA 为 {n1}，但必须介于 0 与 1 之间。百分比须先除以 100。</translation>
+    </message>
+    <message>
+        <source>AREA_FIELD is not used: PRESET is paper.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>不使用 AREA_FIELD：PRESET 为 paper。</translation>
+    </message>
+    <message>
+        <source>AREA_FIELD is not used: RADII is given.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>不使用 AREA_FIELD：给出了 RADII。</translation>
+    </message>
+    <message>
+        <source>AREA_FIELD is not used: polygons show their own size.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>不使用 AREA_FIELD：面已表示其自身大小。</translation>
+    </message>
+    <message>
+        <source>ASPECT_VARIANCE {n1}</source>
+        <extracomment>model/jobs/build_slope_units.py</extracomment>
+        <translation>ASPECT_VARIANCE {n1}</translation>
+    </message>
+    <message>
+        <source>AUC against stable land</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>与稳定区相对照的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC alone</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC by area of the unit, with 95 % intervals: squares, and these units.</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>按单元面积给出的 AUC，附 95 % 区间：各种方格，以及这些单元。</translation>
+    </message>
+    <message>
+        <source>AUC by cell</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>按像元的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC by cell {1}. There is none by unit: {n2} of {n3} units have landslides, and it takes units with and without.</source>
+        <extracomment>model/aggregation/unit_validation.py</extracomment>
+        <translation>按像元计算的 AUC 为 {1}。没有按单元计算的 AUC：{n3} 个单元中有 {n2} 个有滑坡，而计算它既需要有滑坡的单元，也需要没有滑坡的单元。</translation>
+    </message>
+    <message>
+        <source>AUC by region, not better than chance: {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC by region; dashed: the whole map.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC by unit</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>按单元的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC by unit {1}: {n2} of {n3} units have landslides; units have {4} on average. AUC by cell {5}, on the same land.</source>
+        <extracomment>model/aggregation/unit_validation.py</extracomment>
+        <translation>按单元计算的 AUC 为 {1}：{n3} 个单元中有 {n2} 个有滑坡；单元平均面积为 {4}。同一土地上按像元计算的 AUC 为 {5}。</translation>
+    </message>
+    <message>
+        <source>AUC of each area by folds, its landslides against its own other mapped land. Each fold holds out blocks of all areas, so the model knew other land of the area; what it is worth in an area that it does not know, &quot;Cross-validate&quot; tells, which leaves out one area after the other. The AUC above is the mean of the areas.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>按折得到的各地区 AUC，其滑坡与该地区编录范围内的其余土地相对照。每一折留出所有地区的一些区块，因此模型认识该地区的其他土地；它在不认识的地区有多好，由“交叉验证”给出，该算法逐一留出各个地区。上面的 AUC 为各地区的平均值。</translation>
+    </message>
+    <message>
+        <source>AUC of each map</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>各图的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC of later landslides</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>后来滑坡的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC of slope alone</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>仅用坡度的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC of the fit</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>拟合的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC of the map</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>图的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC of the model less that of slope: {n1} ({2}).</source>
+        <extracomment>model/report/area_validation.py, model/report/cross_validation.py</extracomment>
+        <translation>模型的 AUC 减去坡度的 AUC：{n1}（{2}）。</translation>
+    </message>
+    <message>
+        <source>AUC of the same map against different other land, with 95 % intervals. The dotted line is chance</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC of {1}.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1} 的 AUC。</translation>
+    </message>
+    <message>
+        <source>AUC on land not seen</source>
+        <extracomment>model/report/comparison.py, model/report/validation.py</extracomment>
+        <translation>未见过的土地上的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC on land not seen in training: {n1}{2}.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>训练中未见过的土地上的 AUC：{n1}{2}。</translation>
+    </message>
+    <message>
+        <source>AUC on land not seen {n1}{2}. Table:</source>
+        <extracomment>model/report/map_sheet.py</extracomment>
+        <translation>未见过的土地上的 AUC 为 {n1}{2}。表格：</translation>
+    </message>
+    <message>
+        <source>AUC on the land left out</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>留出土地上的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC out of fold</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>折外 AUC</translation>
+    </message>
+    <message>
+        <source>AUC over {n1} regions.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{n1} 个区域的 AUC。</translation>
+    </message>
+    <message>
+        <source>AUC to expect by dissimilarity, on land of the variety of the training land: from folds, regions, clusters of the factor space and sides of the land that were held out. Dotted: end of the area of applicability. The line ends where no held-out land is left.{1}</source>
+        <extracomment>model/report/applicability.py</extracomment>
+        <translation>在与训练土地多样程度相当的土地上，按相异度可预期的 AUC：由留出的折、区域、因子空间的聚类和土地的各侧得到。点线：适用区的界限。曲线止于不再有留出土地之处。{1}</translation>
+    </message>
+    <message>
+        <source>AUC to expect here</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>此处可预期的 AUC</translation>
+    </message>
+    <message>
+        <source>AUC {1}</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {1} against all other land.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {1} against land of the same slope.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {1} against land of the same slope. The map has memory, so this is no test.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {1} against land within {n2} m of a landslide.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {1} against land within {n2} m of a landslide. The map has memory, so this is no test.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {1} of {n2} landslides {3} from the training.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {1} out of fold.</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>折外 AUC 为 {1}。</translation>
+    </message>
+    <message>
+        <source>AUC {1}. Largest drops in AUC: {2}.</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>AUC {1}。AUC 下降最多的因子：{2}。</translation>
+    </message>
+    <message>
+        <source>AUC {n1}</source>
+        <extracomment>model/jobs/cross_fitted.py, model/report/validation.py</extracomment>
+        <translation>AUC {n1}</translation>
+    </message>
+    <message>
+        <source>AUC {n1} against {n2} of slope alone: {3}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {n1} against {n2} of slope alone: {3}. The map has memory, so this is no test.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC {n1}: {2}; if landslides were independent (DeLong) {3}.{4}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>AUC {n1}：{2}；假如各滑坡相互独立（DeLong），则为 {3}。{4}</translation>
+    </message>
+    <message>
+        <source>AUC {n1}{2} against all other land, recall {n3} and kappa {n4} at a threshold of {n5}, from {n6} landslides in {n7} independent blocks.</source>
+        <extracomment>model/validation/measures.py</extracomment>
+        <translation>与其余全部土地相对照的 AUC 为 {n1}{2}，阈值为 {n5} 时召回率为 {n3}，kappa 系数为 {n4}，依据 {n7} 个独立区块中的 {n6} 处滑坡。</translation>
+    </message>
+    <message>
+        <source>AUC, a fit</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>AUC，拟合</translation>
+    </message>
+    <message>
+        <source>AUC, blocks</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC, near land</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC, random folds</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>AUC, same slope</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Accuracy</source>
+        <extracomment>model/report/training.py, model/report/validation.py</extracomment>
+        <translation>准确率</translation>
+    </message>
+    <message>
+        <source>Add landslides, or map a larger area; else look at the intervals of every number.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请增加滑坡，或编录更大的范围；否则请注意每个数值的区间。</translation>
+    </message>
+    <message>
+        <source>Add the layer under EXTRA_CONTINUOUS, or classify it first.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请把该图层添加到 EXTRA_CONTINUOUS，或先对其分类。</translation>
+    </message>
+    <message>
+        <source>Add their inputs when you build the stack, if you have them; training works without.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>如果有这些数据，请在构建因子栈时添加；没有也可以训练。</translation>
+    </message>
+    <message>
+        <source>Against all other land the AUC is {n1}, against land of the same slope {2}: {3} of the skill (AUC less 0.5) is left. Land of up to {n4}°, where 5 % of the landslides lie, gives {5} of it.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Against land that the labels call stable the AUC is {n1}. That flatters the model: it leaves out the land beside landslides, which is the hardest to tell from them. Quote the first number.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>与标签认定的稳定区相对照，AUC 为 {n1}。这会使模型的结果虚高：它略去了滑坡旁边的土地，而这些土地最难与滑坡区分。请引用第一个数值。</translation>
+    </message>
+    <message>
+        <source>Against maps that cost nothing</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Against stable land</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>与稳定区相对照</translation>
+    </message>
+    <message>
+        <source>Against stable points at least {n1} m away from every landslide the AUC is {n2}{3}. That flatters the map: it leaves out the land next to landslides, which is the hardest to tell from them. Quote the first number.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>与距每个滑坡至少 {n1} m 的稳定点相对照，AUC 为 {n2}{3}。这会使图的结果虚高：它略去了滑坡旁边的土地，而这些土地最难与滑坡区分。请引用第一个数值。</translation>
+    </message>
+    <message>
+        <source>Against stable points {n1}; by the luck of the draw alone {2}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>与稳定点相对照为 {n1}；仅由抽取的偶然性引起的变动为 {2}。</translation>
+    </message>
+    <message>
+        <source>Against the given stable points the AUC is {n1}{2}. It depends on how they were chosen: points far from landslides, or on flat land, flatter the map.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>与给定的稳定点相对照，AUC 为 {n1}{2}。它取决于稳定点的选法：远离滑坡或位于平地的点会使图的结果虚高。</translation>
+    </message>
+    <message>
+        <source>Agreement of map and points beyond chance.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图与点超出偶然的一致程度。</translation>
+    </message>
+    <message>
+        <source>Agreement of map and points beyond chance: 0 is none, 1 is full.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图与点超出偶然的一致程度：0 为完全没有，1 为完全一致。</translation>
+    </message>
+    <message>
+        <source>Ahead of the next</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>领先第二名</translation>
+    </message>
+    <message>
+        <source>All assessed cells are in one class, &quot;{1}&quot;: {2}.</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>所有作了评价的像元都属于同一等级 &quot;{1}&quot;：{2}。</translation>
+    </message>
+    <message>
+        <source>All cells lie within the range and the classes of the training data.</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>所有像元都在训练数据的取值范围和类别之内。</translation>
+    </message>
+    <message>
+        <source>All cells of the land for test, at their true share of landslide cells. Left: groups of cells with about the same sum of probabilities; on the dotted line probabilities are right. Right: precision, the share of landslide cells among those above a threshold, against recall; dotted: chance.</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>用于测试的土地的全部像元，滑坡像元按真实占比。左图：概率之和大致相同的各组像元；位于点线上时概率正确。右图：精确率（高于阈值的像元中滑坡像元的占比）与召回率的关系；点线：随机水平。</translation>
+    </message>
+    <message>
+        <source>All from labelled cells of training blocks only.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>全部只取自训练区块的有标签像元。</translation>
+    </message>
+    <message>
+        <source>All from labelled cells of training windows only.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>全部只取自训练窗口的有标签像元。</translation>
+    </message>
+    <message>
+        <source>All labelled cells; the model learns from a sample of them.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>全部有标签像元；模型从其中的样本学习。</translation>
+    </message>
+    <message>
+        <source>All land</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>全部土地</translation>
+    </message>
+    <message>
+        <source>All land trained the model, so there is none for test. Set SUBSET to all, and</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>全部土地都参与了模型的训练，因此没有可供测试的土地。请将 SUBSET 设为 all，并</translation>
+    </message>
+    <message>
+        <source>All landslides lie near those of the training.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>All landslides trained the model of this map, so the AUC by unit and by cell show a fit, not a test. Give the raster that &quot;Train PCUM&quot; writes as OUTPUT_OUT_OF_FOLD as SUSCEPTIBILITY for a test.</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>所有滑坡都用于训练此图的模型，因此按单元和按像元的 AUC 表示的是拟合，而不是测试。若要测试，请将“训练 PCUM”以 OUTPUT_OUT_OF_FOLD 写出的栅格作为 SUSCEPTIBILITY 给出。</translation>
+    </message>
+    <message>
+        <source>All landslides trained the model of {1}: the map shows a fit, not a test, and is not to be compared with maps that have not seen these landslides. Compare the out-of-fold map in its place: &quot;Train PCUM&quot; writes it as OUTPUT_OUT_OF_FOLD, and &quot;Cross-validate&quot; makes one of any kind of model.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>全部滑坡都参与了 {1} 的模型的训练：该图显示的是拟合，而不是检验，不可与没有见过这些滑坡的图比较。请改用折外预测图比较：“训练 PCUM”将其写为 OUTPUT_OUT_OF_FOLD，“交叉验证”可为任何一类模型制作折外预测图。</translation>
+    </message>
+    <message>
+        <source>All landslides trained the model, so the numbers of its map show a fit, not a test.{1} To judge each place by a model that has not seen it, run &quot;Train PCUM&quot; with OUTPUT_OUT_OF_FOLD, and give that raster here as OUT_OF_FOLD.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>所有滑坡都用于训练模型，因此其图的数值表示的是拟合，而不是测试。{1} 若要让每一处都由没有见过它的模型来评价，请运行“训练 PCUM”并给出 OUTPUT_OUT_OF_FOLD，再将该栅格在此作为 OUT_OF_FOLD 给出。</translation>
+    </message>
+    <message>
+        <source>All landslides, against other land of each kind. Rings are distances to the nearest landslide. The land of the same slope or elevation is compared with landslides of the same twentieth.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>All lie after SPLIT_DATE {1}; choose another date.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>全部在 SPLIT_DATE {1} 之后；请选择其他日期。</translation>
+    </message>
+    <message>
+        <source>All lie before SPLIT_DATE {1}; choose another date.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>全部在 SPLIT_DATE {1} 之前；请选择其他日期。</translation>
+    </message>
+    <message>
+        <source>All of the map</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>整幅图</translation>
+    </message>
+    <message>
+        <source>All on the same land. Intervals resample blocks {1} wide, {n2} with landslides.</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>全部针对同一片土地。区间由对宽 {1} 的区块重抽样得到，其中 {n2} 个含有滑坡。</translation>
+    </message>
+    <message>
+        <source>All other land</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>All units are in the layer and the table.</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>全部单元见图层和表格。</translation>
+    </message>
+    <message>
+        <source>All workers are gone. Waiting for new ones, up to {n1} minutes.</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>所有工作进程都已消失。正在等待新的工作进程，最多 {n1} 分钟。</translation>
+    </message>
+    <message>
+        <source>An AUC of {n1}</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>An earlier run of this prediction was stopped; checking that its inputs were the same.</source>
+        <extracomment>model/prediction/tile_cache.py</extracomment>
+        <translation>此预测先前有一次运行中断；正在检查其输入是否相同。</translation>
+    </message>
+    <message>
+        <source>An epoch takes about {1}, so {2} epochs take up to {3}.</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>一轮约需 {1}，因此 {2} 轮最多需要 {3}。</translation>
+    </message>
+    <message>
+        <source>An order that has next to nothing in common.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>次序几乎毫无共同之处。</translation>
+    </message>
+    <message>
+        <source>An order that is partly the same.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>次序部分相同。</translation>
+    </message>
+    <message>
+        <source>And {1} caution; see below.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>And {1} cautions; see below.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Annual mean temperature</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>年平均气温</translation>
+    </message>
+    <message>
+        <source>Annual precipitation</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>年降水量</translation>
+    </message>
+    <message>
+        <source>Applicability: {n1} prototypes stand for {n2} training cells, none farther than {n3} of their mean distance from its own. Land with a dissimilarity index of up to {n4} lies in the area of applicability</source>
+        <extracomment>model/applicability/index.py</extracomment>
+        <translation>适用性：{n1} 个原型代表 {n2} 个训练像元，任一像元与其原型的距离都不超过平均距离的 {n3} 倍。相异性指数不超过 {n4} 的土地位于适用区之内</translation>
+    </message>
+    <message>
+        <source>Area</source>
+        <extracomment>model/report/area_validation.py, model/report/audit.py, model/report/training.py</extracomment>
+        <translation>地区</translation>
+    </message>
+    <message>
+        <source>Area (km²)</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>面积（km²）</translation>
+    </message>
+    <message>
+        <source>Area by area</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>各地区逐一列出</translation>
+    </message>
+    <message>
+        <source>Area in km² and share of the ground, by zone of {1} (rows) and of {2} (columns).</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>面积（km²）及其占土地面积的比例，按 {1} 的分区（行）和 {2} 的分区（列）。</translation>
+    </message>
+    <message>
+        <source>Area under the ROC curve, landslides against all other land by area, with its 95 % interval</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>ROC 曲线下面积，滑坡与其余全部土地按面积相对照，附 95 % 区间</translation>
+    </message>
+    <message>
+        <source>Area under the precision–recall curve (chance: the share of landslide cells)</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>精确率–召回率曲线下面积（随机水平：滑坡像元占比）</translation>
+    </message>
+    <message>
+        <source>Area with data, km²</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>有数据的面积（km²）</translation>
+    </message>
+    <message>
+        <source>Area {1}: {2}{n3} stable cells.</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>地区 {1}：{2}{n3} 个稳定像元。</translation>
+    </message>
+    <message>
+        <source>Area, km²</source>
+        <extracomment>model/report/comparison.py, model/report/new_area.py, model/report/overview.py …</extracomment>
+        <translation>面积（km²）</translation>
+    </message>
+    <message>
+        <source>Areas</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>地区</translation>
+    </message>
+    <message>
+        <source>Areas not seen: {1} {2}</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>未见过的地区：{1} {2}</translation>
+    </message>
+    <message>
+        <source>As expected</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>符合预期</translation>
+    </message>
+    <message>
+        <source>Aspect codes are 1 to 9 (flat, N, NE, … NW), not degrees.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>坡向代码为 1 到 9（平坦、N、NE、… NW），不是度数。</translation>
+    </message>
+    <message>
+        <source>Aspect in degrees must be classified into 1 to 9.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>以度为单位的坡向必须先划分为 1 到 9 的类别。</translation>
+    </message>
+    <message>
+        <source>Assessment</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>评价</translation>
+    </message>
+    <message>
+        <source>Associated factors</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>相互关联的因子</translation>
+    </message>
+    <message>
+        <source>At a threshold of {n1}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>阈值为 {n1} 时</translation>
+    </message>
+    <message>
+        <source>At the same cells and in the same resamples: {1}.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>At the threshold, by region</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>阈值处的指标，按区域</translation>
+    </message>
+    <message>
+        <source>At the true share of landslide cells</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>按滑坡像元的真实占比</translation>
+    </message>
+    <message>
+        <source>Audit of a susceptibility map</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Automatic: {1}.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>自动选择：{1}。</translation>
+    </message>
+    <message>
+        <source>BATCH is {1}, which leaves a batch of one window, too few for a ResNet. Make BATCH 3 or more, or use more windows.</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>BATCH 为 {1}，会剩下只有一个窗口的一批，对 ResNet 来说太少。请将 BATCH 设为 3 或更大，或使用更多窗口。</translation>
+    </message>
+    <message>
+        <source>BLOCK has no value yet</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>BLOCK 尚无值</translation>
+    </message>
+    <message>
+        <source>BLOCK is automatic: {1}.</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>BLOCK 为自动：{1}。</translation>
+    </message>
+    <message>
+        <source>BLOCK is automatic: {n1} m; {n2} blocks have labels.</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>BLOCK 自动确定：{n1} m；{n2} 个区块有标签。</translation>
+    </message>
+    <message>
+        <source>BLOCK is {n1} m, smaller than WINDOW ({n2} m), so no window would fit into a block. Make BLOCK at least twice WINDOW, {n3} m.</source>
+        <extracomment>model/windows/collection.py</extracomment>
+        <translation>BLOCK 为 {n1} m，小于 WINDOW（{n2} m），因此区块中放不下任何窗口。请将 BLOCK 设为至少两倍 WINDOW，即 {n3} m。</translation>
+    </message>
+    <message>
+        <source>BLOCK is {n1} m, which cuts the area into {n2} blocks. Set it to one or two kilometres.</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>BLOCK 为 {n1} m，会把该区域划分为 {n2} 个区块。请将其设为一至两公里。</translation>
+    </message>
+    <message>
+        <source>BP neural network</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>BP 神经网络</translation>
+    </message>
+    <message>
+        <source>BREAKS has {n1} entries, but a map has at most {2} zones. Leave some of them out.</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>BREAKS 有 {n1} 项，但一幅图最多有 {2} 个分区。请去掉其中一些。</translation>
+    </message>
+    <message>
+        <source>BREAKS is {1}, but each break must be greater than the one before.</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>BREAKS 为 {1}，但每个分界值都必须大于前一个。</translation>
+    </message>
+    <message>
+        <source>BREAKS_FROM is given, and so is BREAKS. Leave one of them out; METHOD breaks goes with BREAKS_FROM.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>同时给出了 BREAKS_FROM 和 BREAKS。请去掉其中一个；与 BREAKS_FROM 配合的是 METHOD breaks。</translation>
+    </message>
+    <message>
+        <source>BREAKS_FROM is given, and so is METHOD {1}. Leave one of them out; METHOD breaks goes with BREAKS_FROM.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>同时给出了 BREAKS_FROM 和 METHOD {1}。请去掉其中一个；与 BREAKS_FROM 配合的是 METHOD breaks。</translation>
+    </message>
+    <message>
+        <source>BREAKS_FROM is {1}, but breaks are read from a zone raster (.tif), its run record ({2}), or its zone table (.csv or .json).</source>
+        <extracomment>model/zones/raster.py</extracomment>
+        <translation>BREAKS_FROM 为 {1}，但分界值须从分区栅格（.tif）、其运行记录（{2}）或其分区表（.csv 或 .json）读取。</translation>
+    </message>
+    <message>
+        <source>BREAKS_FROM: the file {1} does not exist. Check the path.</source>
+        <extracomment>model/zones/raster.py</extracomment>
+        <translation>BREAKS_FROM：文件 {1} 不存在。请检查路径。</translation>
+    </message>
+    <message>
+        <source>BREAKS_FROM: {1} cannot be read: {2}. Choose the file as Scarp wrote it.</source>
+        <extracomment>model/zones/raster.py</extracomment>
+        <translation>BREAKS_FROM：{1} 无法读取：{2}。请选择由 Scarp 写出、未经改动的文件。</translation>
+    </message>
+    <message>
+        <source>BREAKS_FROM: {1} holds no breaks of scarp:classifyzones. Choose a zone raster that it made, the run record beside it ({2}.tif{3}), or its zone table.</source>
+        <extracomment>model/zones/raster.py</extracomment>
+        <translation>BREAKS_FROM：{1} 不含 scarp:classifyzones 的分界值。请选择由它生成的分区栅格、旁边的运行记录（{2}.tif{3}）或其分区表。</translation>
+    </message>
+    <message>
+        <source>BUFFER is automatic: {n1} m.</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>BUFFER 为自动：{n1} m。</translation>
+    </message>
+    <message>
+        <source>Band {1}</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>波段 {1}</translation>
+    </message>
+    <message>
+        <source>Band {1} ({2}) of the factor stack {3} has the unknown kind &quot;{4}&quot;; it should be {5} or {6}.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>因子栈 {3} 的波段 {1}（{2}）的类型 &quot;{4}&quot; 未知；应为 {5} 或 {6}。</translation>
+    </message>
+    <message>
+        <source>Band {1} has no name, so no model can find it.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>波段 {1} 没有名称，因此任何模型都找不到它。</translation>
+    </message>
+    <message>
+        <source>Band {1} has the same name &quot;{2}&quot; as an earlier band; a model would use only one.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>波段 {1} 与前面的一个波段同名 &quot;{2}&quot;；模型只会使用其中一个。</translation>
+    </message>
+    <message>
+        <source>Bands</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>波段</translation>
+    </message>
+    <message>
+        <source>Bands of the factor stack with another spelling of a factor&apos;s name are read: {1}.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>因子栈中名称写法与因子不同的波段按以下方式读取：{1}。</translation>
+    </message>
+    <message>
+        <source>Bands {1}</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>波段 {1}</translation>
+    </message>
+    <message>
+        <source>Baseline</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Baselines that cost nothing</source>
+        <extracomment>model/report/area_validation.py, model/report/cross_validation.py</extracomment>
+        <translation>无需任何代价的基线</translation>
+    </message>
+    <message>
+        <source>Behind the best</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>落后最佳者</translation>
+    </message>
+    <message>
+        <source>Beside rules of a textbook</source>
+        <extracomment>model/report/new_area.py, model/report/validation.py</extracomment>
+        <translation>与教科书规则对照</translation>
+    </message>
+    <message>
+        <source>Beside {1} there is no run record {2}{3}, which says from which model and factors it was made. Copy it there, or make the map again with &quot;Predict susceptibility&quot;.</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>{1} 旁没有运行记录 {2}{3}，它说明该图由哪个模型和哪些因子得到。请将其复制到那里，或用“预测易发性”重新制图。</translation>
+    </message>
+    <message>
+        <source>Best epoch</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>最佳轮次</translation>
+    </message>
+    <message>
+        <source>Best threshold</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>最佳阈值</translation>
+    </message>
+    <message>
+        <source>Better than the factors allow</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Beyond {1}</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Block</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>区块</translation>
+    </message>
+    <message>
+        <source>Blocks</source>
+        <extracomment>model/report/cross_validation.py, in holes and tables</extracomment>
+        <translation>区块</translation>
+    </message>
+    <message>
+        <source>Blocks of land were held out, a fold at a time</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>土地按区块留出，每次一折</translation>
+    </message>
+    <message>
+        <source>Blocks of land were held out, a fold at a time, and predicted by a model that was trained on the rest only.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>土地按区块留出，每次一折，并由只用其余部分训练的模型预测。</translation>
+    </message>
+    <message>
+        <source>Blocks: independent blocks of land that hold the landslides. Intervals resample these blocks. The one in the column If independent (DeLong) takes single landslides for independent and is too narrow.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>区块：含有滑坡的独立区块。区间由对这些区块重抽样得到。“假如独立”一列的区间（DeLong）把单个滑坡视为相互独立，因而过窄。</translation>
+    </message>
+    <message>
+        <source>Blocks: independent blocks of land that hold the landslides. Intervals resample these blocks. The one in the column If independent (DeLong) takes single landslides for independent and is too narrow. Whole map: all cells ranked together, although the models of different folds may differ in level.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>区块：含有滑坡的独立区块。区间由对这些区块重抽样得到。“假如独立”一列的区间（DeLong）把单个滑坡视为相互独立，因而过窄。整幅图：全部像元一起排序，尽管各折的模型可能高低不一。</translation>
+    </message>
+    <message>
+        <source>Blue, left or lower scale: mean susceptibility of the blocks when every cell has that value, with its 95 % interval (dark) and the range of the middle 80 % of the cells (light). Vermilion, right or upper scale: landslide cells among the labelled cells that do have it. Below, or behind a class: share of the area. Where the two differ, the factor is associated with others that have the effect.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>蓝色，左侧或下方刻度：每个像元都取该值时各区块的平均易发性，附 95 % 区间（深色）和中间 80 % 像元的范围（浅色）。朱红色，右侧或上方刻度：确实取该值的有标签像元中滑坡像元的占比。下方，或类别之后：面积占比。两者不同之处，说明该因子与真正起作用的其他因子相关联。</translation>
+    </message>
+    <message>
+        <source>Both K and a row &quot;{1}&quot; of K_TABLE are given, and both are for land without another coefficient. Keep one of them.</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>同时给出了 K 和 K_TABLE 的 &quot;{1}&quot; 行，而两者都用于没有其他系数的土地。请只保留其中一个。</translation>
+    </message>
+    <message>
+        <source>Breaks</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>分界值</translation>
+    </message>
+    <message>
+        <source>Breaks at {1}.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>分界值为 {1}。</translation>
+    </message>
+    <message>
+        <source>Brier score</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>Brier 评分</translation>
+    </message>
+    <message>
+        <source>Brier score of the same share everywhere</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>处处取同一占比时的 Brier 评分</translation>
+    </message>
+    <message>
+        <source>Brier score on the land for test (0 is perfect)</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>用于测试的土地上的 Brier 评分（0 为完美）</translation>
+    </message>
+    <message>
+        <source>Brier score {n1} (mean squared error, 0 is best), expected calibration error {n2} (mean distance from the diagonal). At the true share of landslide cells on the map, {3} of the area, the average precision is {n4} (a map without skill has {n5}) and the Brier score {n6}. {7} The share of landslides among the test points was chosen and not observed, so the diagonal of these points is not that of the land; at the true share a landslide counts as one cell here.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>Brier 评分 {n1}（均方误差，0 为最佳），预期校准误差 {n2}（与对角线的平均距离）。按图上滑坡像元的真实占比（面积的 {3}），平均精确率为 {n4}（无技巧的图为 {n5}），Brier 评分为 {n6}。{7} 测试点中的滑坡占比是选定的而非观测的，因此这些点的对角线不是土地的对角线；按真实占比时，此处一个滑坡计为一个像元。</translation>
+    </message>
+    <message>
+        <source>Brier skill score (1 perfect, 0 as good as the same share everywhere)</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>Brier 技巧评分（1 为完美，0 与处处取同一占比相当）</translation>
+    </message>
+    <message>
+        <source>Buffers</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>缓冲区</translation>
+    </message>
+    <message>
+        <source>Buffers (landslides): {1}.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>缓冲区（滑坡）：{1}。</translation>
+    </message>
+    <message>
+        <source>Build the factor from a layer with a class field, or from a raster with class names.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请用带有类别字段的图层或带有类别名称的栅格构建该因子。</translation>
+    </message>
+    <message>
+        <source>Build the stack from a finer DEM, for example of 30 m.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请用更细的 DEM（例如 30 m）构建因子栈。</translation>
+    </message>
+    <message>
+        <source>By</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>统计对象</translation>
+    </message>
+    <message>
+        <source>By folds, each cell by a model that did not see it</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>按折，每个像元由没有见过它的模型评价</translation>
+    </message>
+    <message>
+        <source>By region</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Bytes</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>字节</translation>
+    </message>
+    <message>
+        <source>C is {n1}, because landslide and stable cells share no block to choose it by.</source>
+        <extracomment>model/classical/sklearn_models.py</extracomment>
+        <translation>C 为 {n1}，因为滑坡像元与稳定像元没有共同的区块，无从选择它。</translation>
+    </message>
+    <message>
+        <source>C is {n1}, because there are too few blocks to choose it by.</source>
+        <extracomment>model/classical/sklearn_models.py</extracomment>
+        <translation>C 为 {n1}，因为区块过少，无从选择它。</translation>
+    </message>
+    <message>
+        <source>C is {n1}, the best of {n2} values over {n3} folds of blocks.</source>
+        <extracomment>model/classical/sklearn_models.py</extracomment>
+        <translation>C 为 {n1}，是 {n2} 个值中在 {n3} 折区块上最好的。</translation>
+    </message>
+    <message>
+        <source>CLIMATE is given, but none of ALPHA_FIELD, BETA_FIELD and RAINY_DAYS_FIELD</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>给出了 CLIMATE，但没有给出 ALPHA_FIELD、BETA_FIELD 和 RAINY_DAYS_FIELD 中的任何一个</translation>
+    </message>
+    <message>
+        <source>CRS {1} against {2}</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>CRS 为 {1}，另一个为 {2}</translation>
+    </message>
+    <message>
+        <source>Calibrated logit = slope × logit + offset: slope</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>校准后的对数几率 = 斜率 × 对数几率 + 截距：斜率</translation>
+    </message>
+    <message>
+        <source>Calibrated: the logit times {n1}, plus {n2}. Landslide cells are {n3} % of the mapped land for training and validation. Brier score out of fold {n4}, {n5} without calibration, {n6} for the same share everywhere.</source>
+        <extracomment>model/jobs/calibrate.py</extracomment>
+        <translation>已校准：logit 乘以 {n1}，再加 {n2}。在用于训练和验证的编录范围内，滑坡像元占 {n3} %。折外 Brier 评分为 {n4}，不校准时为 {n5}，各处取相同占比时为 {n6}。</translation>
+    </message>
+    <message>
+        <source>Calibration: training without fold {1} of {2}.</source>
+        <extracomment>model/jobs/calibrate.py</extracomment>
+        <translation>校准：正在进行不含第 {1}/{2} 折的训练。</translation>
+    </message>
+    <message>
+        <source>Cancelled. No output was written.</source>
+        <extracomment>model/errors.py</extracomment>
+        <translation>已取消。没有写出任何输出。</translation>
+    </message>
+    <message>
+        <source>Carving mountains and valleys.</source>
+        <extracomment>model/demo/generate.py</extracomment>
+        <translation>正在塑造山岭和河谷。</translation>
+    </message>
+    <message>
+        <source>Categorical factors</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>类别因子</translation>
+    </message>
+    <message>
+        <source>Categorical factors: all cells</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>类别因子：全部像元</translation>
+    </message>
+    <message>
+        <source>Categorical factors: landslide cells (orange) against all (grey)</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>类别因子：滑坡像元（橙色）与全部像元（灰色）相对照</translation>
+    </message>
+    <message>
+        <source>Cells</source>
+        <extracomment>model/report/factor_checks.py, model/report/probability.py</extracomment>
+        <translation>像元</translation>
+    </message>
+    <message>
+        <source>Cells are {n1} m wide, too coarse to show the shape of a slope.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>像元宽 {n1} m，过粗，无法表现斜坡的形态。</translation>
+    </message>
+    <message>
+        <source>Cells hold an infinite number, as a division by zero gives; they are left out here.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>有像元的值为无穷大，例如由除以零产生；此处将其略去。</translation>
+    </message>
+    <message>
+        <source>Cells hold {1}, far from all others: it looks like an undeclared nodata value.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>有像元的值为 {1}，与其余像元相差悬殊：看来是没有声明的无数据值。</translation>
+    </message>
+    <message>
+        <source>Cells hold {1}: 1 is landslide, 0 stable, 255 unknown.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>有像元含有 {1}：1 为滑坡，0 为稳定，255 为未知。</translation>
+    </message>
+    <message>
+        <source>Cells lack data in this factor only; they are lost to training and to the map.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>有像元仅在此因子上缺少数据；训练和制图都无法使用它们。</translation>
+    </message>
+    <message>
+        <source>Cells lie outside {1}: the model extrapolates there.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>有像元超出 {1}：模型在那里属于外推。</translation>
+    </message>
+    <message>
+        <source>Cells lost when the stack was built</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>构建因子栈时损失的像元</translation>
+    </message>
+    <message>
+        <source>Cells of a landslide outside its own fold, and land within BUFFER of held-out land, are used by no model.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>滑坡位于其自身折以外的像元，以及留出土地周围 BUFFER 以内的土地，不被任何模型使用。</translation>
+    </message>
+    <message>
+        <source>Cells of another subset inside a window are hidden from it.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>窗口内属于其他子集的像元对该窗口隐藏。</translation>
+    </message>
+    <message>
+        <source>Cells used</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>使用的像元</translation>
+    </message>
+    <message>
+        <source>Cells with equal values cannot be split between zones: {1}.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>值相等的像元无法拆分到不同分区：{1}。</translation>
+    </message>
+    <message>
+        <source>Cells, m</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>像元大小（m）</translation>
+    </message>
+    <message>
+        <source>Cells: {1}, {2}; {n3} stable cells per landslide cell.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>像元：{1}，{2}；每个滑坡像元对应 {n3} 个稳定像元。</translation>
+    </message>
+    <message>
+        <source>Chance that a landslide has a higher susceptibility than a place without one, anywhere on the map: 0.5 is a coin toss, 1 is perfect.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>滑坡的易发性高于图上任意一处没有滑坡的地方的机会：0.5 相当于抛硬币，1 为完美。</translation>
+    </message>
+    <message>
+        <source>Check of the factor stack</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>因子栈检查</translation>
+    </message>
+    <message>
+        <source>Check that DEM, AREA and the other inputs overlap, and rebuild the stack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请检查 DEM、AREA 与其他输入是否重叠，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Check that its input overlaps the DEM, or leave the factor out.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请检查其输入与 DEM 是否重叠，或舍去该因子。</translation>
+    </message>
+    <message>
+        <source>Check that the disk has room and that the file is not open elsewhere.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>请检查磁盘是否有空间，以及文件是否在别处打开。</translation>
+    </message>
+    <message>
+        <source>Check that the disk has room, or choose another place for the output.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>请检查磁盘是否有空间，或为输出选择其他位置。</translation>
+    </message>
+    <message>
+        <source>Check that the inputs overlap each other.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请检查各输入是否相互重叠。</translation>
+    </message>
+    <message>
+        <source>Check that the landslide layer overlaps the stack.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请检查滑坡图层与因子栈是否重叠。</translation>
+    </message>
+    <message>
+        <source>Check that the source {1} and declares its nodata value, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请检查源数据是否 {1}，并且声明了其无数据值，然后重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Check the landslides.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>请检查滑坡。</translation>
+    </message>
+    <message>
+        <source>Choice of the model</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>模型的选择</translation>
+    </message>
+    <message>
+        <source>Choose one way to hold landslides back: REGIONS, MORE_STACKS, SPLIT_FIELD, or DATE_FIELD with SPLIT_DATE. Leave the others empty.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>请只选择一种留出滑坡的方式：REGIONS、MORE_STACKS、SPLIT_FIELD，或 DATE_FIELD 与 SPLIT_DATE。其余请留空。</translation>
+    </message>
+    <message>
+        <source>Choose the field that names the class.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>请选择表示类别名称的字段。</translation>
+    </message>
+    <message>
+        <source>Choose the labels of an area with landslides.</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>请选择有滑坡的区域的标签。</translation>
+    </message>
+    <message>
+        <source>Choose the unit with {1}.</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>请用 {1} 选择单位。</translation>
+    </message>
+    <message>
+        <source>Choosing among slopes of the same steepness</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Chosen among {1}: {2},</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>在 {1} 中选定：{2}，</translation>
+    </message>
+    <message>
+        <source>Chosen among {n1} settings: {2}.</source>
+        <extracomment>model/jobs/build_slope_units.py</extracomment>
+        <translation>从 {n1} 组设置中选定：{2}。</translation>
+    </message>
+    <message>
+        <source>Circular variance of the aspect in units: {n1}.{2}</source>
+        <extracomment>model/jobs/build_slope_units.py</extracomment>
+        <translation>单元内坡向的圆方差：{n1}。{2}</translation>
+    </message>
+    <message>
+        <source>Claim</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Class</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>类别</translation>
+    </message>
+    <message>
+        <source>Class codes of {1} differ between the stack and the model {2}</source>
+        <extracomment>model/prediction/ensemble.py</extracomment>
+        <translation>因子栈与模型 {2} 的 {1} 类别编码不同</translation>
+    </message>
+    <message>
+        <source>Class codes of {1} differ between the stack and the model {2}; they are matched by label.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>因子栈与模型 {2} 的 {1} 类别编码不同；它们按标签匹配。</translation>
+    </message>
+    <message>
+        <source>Class or range</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>类别或范围</translation>
+    </message>
+    <message>
+        <source>Classes</source>
+        <extracomment>model/report/factor_checks.py, model/report/training.py</extracomment>
+        <translation>类别</translation>
+    </message>
+    <message>
+        <source>Classes &quot;{1}&quot; take polygons or a raster: give one of the two.</source>
+        <extracomment>model/factors/settings.py</extracomment>
+        <translation>类别 &quot;{1}&quot; 可用面或栅格给出：请只给出其中一种。</translation>
+    </message>
+    <message>
+        <source>Classes of the factor &quot;{1}&quot; in TARGET that STACK does not have</source>
+        <extracomment>model/training/target.py</extracomment>
+        <translation>TARGET 中因子 &quot;{1}&quot; 有 STACK 所没有的类别</translation>
+    </message>
+    <message>
+        <source>Classes of the table without any cell: {1}. A model trained here cannot know them.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>类别表中没有任何像元的类别：{1}。在此训练的模型无法了解它们。</translation>
+    </message>
+    <message>
+        <source>Classes of {1} in the stack that the model {2} does not know: {3}.</source>
+        <extracomment>model/prediction/ensemble.py</extracomment>
+        <translation>因子栈中 {1} 有模型 {2} 不认识的类别：{3}。</translation>
+    </message>
+    <message>
+        <source>Classes under {1} cells</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>少于 {1} 个像元的类别</translation>
+    </message>
+    <message>
+        <source>Classes with fewer than {1} cells: {2}. What a model learns of them is chance.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>像元少于 {1} 个的类别：{2}。模型从中学到的只是偶然。</translation>
+    </message>
+    <message>
+        <source>Classes without a landslide cell: {1}.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>没有滑坡像元的类别：{1}。</translation>
+    </message>
+    <message>
+        <source>Classes without any labelled cell: {1}</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>没有任何带标签像元的类别：{1}</translation>
+    </message>
+    <message>
+        <source>Clearly needed</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>明显需要</translation>
+    </message>
+    <message>
+        <source>Cluster: {1} with {2} threads{3}.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>集群：{1}，{2} 个线程{3}。</translation>
+    </message>
+    <message>
+        <source>Codes that are not in the class table: {1}.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>类别表中没有的代码：{1}。</translation>
+    </message>
+    <message>
+        <source>Coefficient</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>系数</translation>
+    </message>
+    <message>
+        <source>Coefficients</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>系数</translation>
+    </message>
+    <message>
+        <source>Comparing the training land with itself, to tell later where the model may be trusted.</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>正在将训练土地与其自身比较，以便日后判断模型在何处可信。</translation>
+    </message>
+    <message>
+        <source>Comparison of maps of relative landslide susceptibility</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>滑坡相对易发性图的比较</translation>
+    </message>
+    <message>
+        <source>Computed on</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>计算设备</translation>
+    </message>
+    <message>
+        <source>Computing {n1} factors on {n2} × {n3} cells.</source>
+        <extracomment>model/jobs/build_factor_stack.py</extracomment>
+        <translation>正在 {n2} × {n3} 个像元上计算 {n1} 个因子。</translation>
+    </message>
+    <message>
+        <source>Confusion matrix at a threshold of {n1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>阈值为 {n1} 时的混淆矩阵</translation>
+    </message>
+    <message>
+        <source>Continuous factors</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>连续因子</translation>
+    </message>
+    <message>
+        <source>Continuous factors have {1} bins of equal area.</source>
+        <extracomment>model/classical/bivariate.py</extracomment>
+        <translation>连续型因子有 {1} 个面积相等的分级。</translation>
+    </message>
+    <message>
+        <source>Continuous factors: all cells</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>连续因子：全部像元</translation>
+    </message>
+    <message>
+        <source>Continuous factors: landslide cells (orange) against all (grey)</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>连续因子：滑坡像元（橙色）与全部像元（灰色）相对照</translation>
+    </message>
+    <message>
+        <source>Contrast</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>对比度</translation>
+    </message>
+    <message>
+        <source>Contributing area</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>汇水面积</translation>
+    </message>
+    <message>
+        <source>Contribution</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>贡献</translation>
+    </message>
+    <message>
+        <source>Convert the layer and rebuild the stack: models expect {1}.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请换算该图层并重新构建因子栈：模型要求为 {1}。</translation>
+    </message>
+    <message>
+        <source>Convert to mm a year with the Raster calculator, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请用栅格计算器换算为每年的毫米数（mm），并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Correlated factors: {1}. To have few of them, keep {2}.</source>
+        <extracomment>model/jobs/check_factors.py</extracomment>
+        <translation>相关的因子：{1}。若要减少相关因子，请保留 {2}。</translation>
+    </message>
+    <message>
+        <source>Correlation of factors</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>因子的相关性</translation>
+    </message>
+    <message>
+        <source>Could be chance</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>可能出于偶然</translation>
+    </message>
+    <message>
+        <source>Counting {n1} × {n2} cells of {n3} factors.</source>
+        <extracomment>model/jobs/check_factors.py</extracomment>
+        <translation>正在统计 {n3} 个因子的 {n1} × {n2} 个像元。</translation>
+    </message>
+    <message>
+        <source>Counts of the first draw, the one in the point layer.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>第一次抽取的计数，即点图层中的那一次。</translation>
+    </message>
+    <message>
+        <source>Cramér&apos;s V</source>
+        <extracomment>model/checks/association.py, model/report/explanation.py</extracomment>
+        <translation>Cramér&apos;s V</translation>
+    </message>
+    <message>
+        <source>Cramér&apos;s V of the categorical factors: 0 independent, 1 one determines the other. White on colour: beyond {1}.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>类别因子的 Cramér&apos;s V：0 表示相互独立，1 表示一个决定另一个。彩底白字：超过 {1}。</translation>
+    </message>
+    <message>
+        <source>Cross validation: {1}</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>交叉验证：{1}</translation>
+    </message>
+    <message>
+        <source>Curvature</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>曲率</translation>
+    </message>
+    <message>
+        <source>Curves</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>曲线</translation>
+    </message>
+    <message>
+        <source>Curves of the factors fitted with {n1} pairs of penalties; best out of fold: {2}.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>因子曲线以 {n1} 组惩罚系数拟合；折外最佳的为：{2}。</translation>
+    </message>
+    <message>
+        <source>Curves: partial dependence (Friedman 2001) in {1} of the blocks. A value set everywhere can be one that the surroundings never have, above all for associated factors.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>曲线：部分依赖（Friedman 2001），取自 {1} 个区块。处处取同一值时，该值可能是周边从不出现的，相互关联的因子尤其如此。</translation>
+    </message>
+    <message>
+        <source>DEM {1}</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>DEM {1}</translation>
+    </message>
+    <message>
+        <source>DEPTH is 0, but a U-Net on windows needs at least 1. Leave DEPTH empty.</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>DEPTH 为 0，但在窗口上训练的 U-Net 至少需要 1。请将 DEPTH 留空。</translation>
+    </message>
+    <message>
+        <source>DEVICE is mps, but torch finds no Apple GPU here. Choose auto or cpu.</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>DEVICE 为 mps，但 torch 在此没有找到苹果 GPU。请选择 auto 或 cpu。</translation>
+    </message>
+    <message>
+        <source>DEVICE is {1}, but there are {2} CUDA GPUs here, numbered from 0. Choose cuda:{3} or less, or auto.</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>DEVICE 为 {1}，但此处有 {2} 个 CUDA GPU，从 0 起编号。请选择 cuda:{3} 或更小的编号，或 auto。</translation>
+    </message>
+    <message>
+        <source>DEVICE is {1}, but torch finds no CUDA GPU here: there is none, its driver is missing, or this torch was built without CUDA. Choose auto or cpu.</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>DEVICE 为 {1}，但 torch 在此没有找到 CUDA GPU：没有该硬件、缺少驱动程序，或此 torch 构建时不含 CUDA。请选择 auto 或 cpu。</translation>
+    </message>
+    <message>
+        <source>DISTANCE has no value yet</source>
+        <extracomment>model/validation/settings.py</extracomment>
+        <translation>DISTANCE 尚无值</translation>
+    </message>
+    <message>
+        <source>DISTANCE is automatic: {n1} m, about ten cells.</source>
+        <extracomment>model/jobs/audit_map.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>DISTANCE is automatic: {n1} m, {2}.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>DISTANCE 自动取 {n1} m，即 {2}。</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <extracomment>model/report/map_sheet.py</extracomment>
+        <translation>数据</translation>
+    </message>
+    <message>
+        <source>Data sources</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>数据来源</translation>
+    </message>
+    <message>
+        <source>Declare 255 as nodata in place of {1}: {2}.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请把 255 声明为无数据，以代替 {1}：{2}。</translation>
+    </message>
+    <message>
+        <source>Declare it (Raster &gt; Conversion &gt; Translate, Assign a nodata value), and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请声明该值（“栅格 &gt; 转换 &gt; 转换 (格式转换)”，将指定的无数据值分配给输出波段），并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Declare the number as nodata if it stands for no data.</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>如果该数值表示没有数据，请将其声明为无数据。</translation>
+    </message>
+    <message>
+        <source>Densities go up to {n1} km/km²; lines so dense do not exist</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>密度高达 {n1} km/km²；不存在如此密集的线</translation>
+    </message>
+    <message>
+        <source>Densities over the cells with a label. Where the line runs above the grey, landslides are more common than on average; where the two agree, the factor alone says nothing about landslides.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>有标签像元的密度。曲线高于灰色之处，滑坡比平均更常见；两者一致之处，该因子单独不能说明滑坡的任何情况。</translation>
+    </message>
+    <message>
+        <source>Densities. With a label raster (LABELS), the landslide cells are drawn as well.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>密度。给出标签栅格（LABELS）时，同时绘出滑坡像元。</translation>
+    </message>
+    <message>
+        <source>Density of landslides in each zone over that of the map, with 95 % intervals.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Deposits, landforms, climate and roads.</source>
+        <extracomment>model/demo/generate.py</extracomment>
+        <translation>堆积物、地貌、气候和道路。</translation>
+    </message>
+    <message>
+        <source>Depth</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>深度</translation>
+    </message>
+    <message>
+        <source>Difference</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>差异</translation>
+    </message>
+    <message>
+        <source>Difference of ranks</source>
+        <extracomment>model/report/comparison.py, model/report/new_area.py</extracomment>
+        <translation>排序之差</translation>
+    </message>
+    <message>
+        <source>Difference of susceptibility</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>易发性之差</translation>
+    </message>
+    <message>
+        <source>Disputed land</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>有分歧的土地</translation>
+    </message>
+    <message>
+        <source>Dissimilarity index</source>
+        <extracomment>model/report/applicability.py</extracomment>
+        <translation>相异性指数</translation>
+    </message>
+    <message>
+        <source>Divide by 10 with the Raster calculator, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请用栅格计算器除以 10，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Divide by 1000, or let scarp:buildfactorstack compute the density.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请除以 1000，或由 scarp:buildfactorstack 计算密度。</translation>
+    </message>
+    <message>
+        <source>Divide by −100, or let scarp:buildfactorstack compute it.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请除以 −100，或由 scarp:buildfactorstack 计算。</translation>
+    </message>
+    <message>
+        <source>Do not decide anything by this map.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>请勿依据此图作任何决定。</translation>
+    </message>
+    <message>
+        <source>Do the maps agree?</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>各图是否一致？</translation>
+    </message>
+    <message>
+        <source>Do they order the land alike?</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>它们对土地的排序是否一致？</translation>
+    </message>
+    <message>
+        <source>Doing better than a slope map</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Dominant factor</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>主导因子</translation>
+    </message>
+    <message>
+        <source>Dominant factor: Shapley values against {1} baselines whose values are spread evenly over those of the area; they sum to the logit of the cell minus the mean logit of the baselines (after Štrumbelj and Kononenko 2014).</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>主导因子：相对于 {1} 个基准组合的 Shapley 值，这些组合的取值均匀分布于该地区的取值；其总和等于像元的对数几率减去基准组合的平均对数几率（依据 Štrumbelj 和 Kononenko 2014）。</translation>
+    </message>
+    <message>
+        <source>Dominant in</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>主导面积占比</translation>
+    </message>
+    <message>
+        <source>Dominant in: share of the area. Raises there: share of those cells in which it raises the susceptibility; in the others it lowers it. Mean contribution: of its absolute value, over all cells.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>主导面积占比：占该地区面积的比例。其中升高占比：在这些像元中，该因子使易发性升高的占比；在其余像元中使之降低。平均贡献：对全部像元取贡献绝对值的平均。</translation>
+    </message>
+    <message>
+        <source>Drop in AUC</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>AUC 下降</translation>
+    </message>
+    <message>
+        <source>Drop in AUC (95 % interval)</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>AUC 下降（95 % 区间）</translation>
+    </message>
+    <message>
+        <source>Drop in AUC when a factor is permuted among blocks, with its 95 % interval. Grey: associated factors, permuted together.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>将一个因子在区块之间置换后 AUC 的下降，附 95 % 区间。灰色：相互关联的因子，一起置换。</translation>
+    </message>
+    <message>
+        <source>Drop in AUC when it is permuted: {1}.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>置换后 AUC 的下降：{1}。</translation>
+    </message>
+    <message>
+        <source>Drop in AUC when the factor is permuted</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>置换该因子后 AUC 的下降</translation>
+    </message>
+    <message>
+        <source>Drop in the AUC of the test blocks when the values of one factor are permuted among the cells. It is small for a factor that others can replace.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>将一个因子的值在像元之间置换后测试区块 AUC 的下降。对于可由其他因子代替的因子，下降很小。</translation>
+    </message>
+    <message>
+        <source>ENSEMBLE has no effect on a training on windows. Use PRESET=recommended without WINDOW etc.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>ENSEMBLE 对在窗口上的训练不起作用。请使用 PRESET=recommended，不给出 WINDOW 等。</translation>
+    </message>
+    <message>
+        <source>Each area was left out once: the model, and everything that is chosen (penalties, hyperparameters, steps), comes from the other areas. Landslides of the first area are those of LANDSLIDES; of the others those of their labels, one cell each. They are ranked among the other mapped land of their own area.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>每个地区逐一留出一次：模型以及选定的一切（惩罚、超参数、步数）都来自其他地区。第一个地区的滑坡取自 LANDSLIDES；其他地区的滑坡取自其标签，每个取一个像元。滑坡与其所在地区编录范围内的其余土地一起排序。</translation>
+    </message>
+    <message>
+        <source>Each cut by the same shares of the land, so equal colours mean equal ranks and not equal values.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>各图按相同的土地占比划分，因此颜色相同表示排序相同，而非数值相同。</translation>
+    </message>
+    <message>
+        <source>Each epoch is one pass over the training windows. The dotted line marks the epoch with the lowest validation loss, whose weights the model has. Training metrics are measured with dropout, so they can be worse than validation metrics.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>每一轮次将训练窗口遍历一遍。点线标出验证损失最低的轮次，模型采用该轮次的权重。训练指标在启用 dropout 时测得，因此可能比验证指标差。</translation>
+    </message>
+    <message>
+        <source>Each factor alone, in its better direction; classes by their landslides in other blocks. Rank correlation with the distance to the nearest landslide. A factor that follows this distance, or tells landslides nearly perfectly, was made from them.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Each region was left out once</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>每个区域留出一次</translation>
+    </message>
+    <message>
+        <source>Each region was left out once, and predicted by a model that was trained on the rest only.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>每个区域留出一次，并由只用其余部分训练的模型预测。</translation>
+    </message>
+    <message>
+        <source>Eastness</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>东向度</translation>
+    </message>
+    <message>
+        <source>Elevation</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>高程</translation>
+    </message>
+    <message>
+        <source>Elevation alone, in the better direction</source>
+        <extracomment>model/jobs/audit_map.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Epoch</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>轮次</translation>
+    </message>
+    <message>
+        <source>Epoch {1} of at most {2}: loss {n3}, validation {n4}, recall {n5} %; {6}; {n7} s per epoch, {8}.</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>第 {1} 轮（最多 {2} 轮）：损失 {n3}，验证 {n4}，召回率 {n5} %；{6}；每轮 {n7} s，{8}。</translation>
+    </message>
+    <message>
+        <source>Errors</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>错误</translation>
+    </message>
+    <message>
+        <source>Every cell has the class &quot;{1}&quot;</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>所有像元的类别都是 &quot;{1}&quot;</translation>
+    </message>
+    <message>
+        <source>Every cell holds {1}: nothing can be learned from it</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>所有像元的值都是 {1}：从中学不到任何东西</translation>
+    </message>
+    <message>
+        <source>Every cell in the units holds a landslide, so there is no other land to compare with.</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>各单元中的每个像元都有滑坡，因此没有其余土地可供对照。</translation>
+    </message>
+    <message>
+        <source>Every cell is counted. Errors and warnings: bands without a name, CRS or data; infinite and impossible values; signs of another unit (kelvin, tenths of a degree, percent, metres); undeclared nodata values; constant and nearly constant bands; cells far from all others; class codes that are not whole or not in the class table; classes with fewer than {1} cells; labels on another grid or with other values than 0, 1 and 255.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>统计了每一个像元。错误和警告：没有名称、CRS 或数据的波段；无穷大和不可能的值；采用其他单位的迹象（开尔文、十分之一度、百分比、米）；未声明的无数据值；恒定和近乎恒定的波段；远离其余全部像元的像元；不是整数或不在类别表中的类别代码；少于 {1} 个像元的类别；格网不同或含有 0、1 和 255 以外数值的标签。</translation>
+    </message>
+    <message>
+        <source>Every cell of a landslide polygon counts, so large landslides weigh more. Cells of one landslide resemble each other: intervals named DeLong are too narrow here, those named blocks resample whole landslides and are right.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>滑坡面的每个像元都计入，因此大滑坡的权重较大。同一滑坡的像元彼此相似：名为 DeLong 的区间在此过窄，名为 blocks 的区间对整个滑坡重抽样，是正确的。</translation>
+    </message>
+    <message>
+        <source>Every cell of the map holds a landslide, so there is no other land to compare with.</source>
+        <extracomment>model/audit/ground.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Every cell of {1} holds a landslide, so there is no other land to compare them with. Give a map of a larger area, or an inventory of single landslides.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{1} 的每个像元都有滑坡，因此没有其余土地可与之对照。请给出范围更大的图，或由单个滑坡组成的编录。</translation>
+    </message>
+    <message>
+        <source>Every place is judged by a model that has not seen it.</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>每一处都由没有见过它的模型来评价。</translation>
+    </message>
+    <message>
+        <source>Everything is compared on cells of {n1} m, those of {2}; of the other maps the nearest cell is read. Area and landslides are counted within the ground of that map. Of a map in several rasters the first one with data counts.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>全部在 {n1} m 的像元上比较，即 {2} 的像元；其他图读取最近的像元。面积和滑坡在该图的土地范围内统计。由多幅栅格组成的图，取第一幅有数据的栅格。</translation>
+    </message>
+    <message>
+        <source>Everything that is chosen (early stopping, hyperparameters, class weights) is chosen inside the training land of each {1}: the folds are nested. {2}</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>选定的一切（早停、超参数、类别权重）都在各 {1} 的训练土地之内选定：折是嵌套的。{2}</translation>
+    </message>
+    <message>
+        <source>Expected</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>预期</translation>
+    </message>
+    <message>
+        <source>Expected AUC</source>
+        <extracomment>model/report/applicability.py</extracomment>
+        <translation>预期 AUC</translation>
+    </message>
+    <message>
+        <source>Exposed: what lies in {1}, of all in the region.</source>
+        <extracomment>model/report/exposure.py</extracomment>
+        <translation>承灾体：位于 {1} 内的数量，以及区域内的总数。</translation>
+    </message>
+    <message>
+        <source>Exposure by zone</source>
+        <extracomment>model/report/exposure.py</extracomment>
+        <translation>按分区统计承灾体</translation>
+    </message>
+    <message>
+        <source>F1 score</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>F1 分数</translation>
+    </message>
+    <message>
+        <source>FOLDS is automatic: {1}; {2} blocks hold landslides.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>FOLDS 为自动：{1}；{2} 个区块含有滑坡。</translation>
+    </message>
+    <message>
+        <source>FOLDS={1} would do.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>可以使用 FOLDS={1}。</translation>
+    </message>
+    <message>
+        <source>FS_CRITICAL is automatic: {n1}, {2}.</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>FS_CRITICAL 为自动：{n1}，{2}。</translation>
+    </message>
+    <message>
+        <source>FS_WATCH is {n1}, but must not be below FS_CRITICAL ({n2}), and must be below 1, which is no rain at all. 0.5556 sets a watch from four fifths of the threshold on.</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation>FS_WATCH 为 {n1}，但不得低于 FS_CRITICAL（{n2}），且必须小于 1，即须有降雨。0.5556 表示从阈值的五分之四起发出关注。</translation>
+    </message>
+    <message>
+        <source>FS_WATCH {n1}</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>FS_WATCH {n1}</translation>
+    </message>
+    <message>
+        <source>Factor</source>
+        <extracomment>model/report/applicability.py, model/report/audit.py, model/report/explanation.py …</extracomment>
+        <translation>因子</translation>
+    </message>
+    <message>
+        <source>Factor of safety</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>稳定系数</translation>
+    </message>
+    <message>
+        <source>Factor of safety {n1} to {n2}; {n3} of the land is below 1. Mean probability of failure {n4}.</source>
+        <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
+        <translation>稳定系数为 {n1} 至 {n2}；{n3} 的土地低于 1。平均失稳概率为 {n4}。</translation>
+    </message>
+    <message>
+        <source>Factor to keep</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>应保留的因子</translation>
+    </message>
+    <message>
+        <source>Factor without data</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>没有数据的因子</translation>
+    </message>
+    <message>
+        <source>Factors</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>因子</translation>
+    </message>
+    <message>
+        <source>Factors and applicability</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Factors of {1} that {2} lacks are not used: {3}.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>{1} 有而 {2} 没有的因子不予使用：{3}。</translation>
+    </message>
+    <message>
+        <source>Factors that make the difference</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>造成差异的因子</translation>
+    </message>
+    <message>
+        <source>Factors that make the difference are told for a single model only.</source>
+        <extracomment>model/jobs/new_area_page.py</extracomment>
+        <translation>只有单个模型才给出造成差异的因子。</translation>
+    </message>
+    <message>
+        <source>Factors that make the difference are told for models of single cells only.</source>
+        <extracomment>model/jobs/new_area_page.py</extracomment>
+        <translation>只有逐像元的模型才给出造成差异的因子。</translation>
+    </message>
+    <message>
+        <source>Factors whose interval of the drop lies above 0.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>下降的区间高于 0 的因子。</translation>
+    </message>
+    <message>
+        <source>Factors with a known effect that the map agrees with.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>作用已知且图与之相符的因子。</translation>
+    </message>
+    <message>
+        <source>Factors: those that raise the model&apos;s log odds most where the model is high, or lower them most where it is low, on average and against the typical values of this map (Shapley values).</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>因子：在模型值高之处使模型的对数几率升高最多的因子，或在模型值低之处使之降低最多的因子，取平均值，并与本图的典型值相比（Shapley 值）。</translation>
+    </message>
+    <message>
+        <source>False alarms</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>误报</translation>
+    </message>
+    <message>
+        <source>False alarms, share of stable points</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>误报，占稳定点的比例</translation>
+    </message>
+    <message>
+        <source>Far outliers, {1}{2}, while {3}.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>有远离其余数据的离群值，{1}{2}，而 {3}。</translation>
+    </message>
+    <message>
+        <source>Fault density</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>断层密度</translation>
+    </message>
+    <message>
+        <source>Few independent landslides</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fewer than {1} landslides lie in these regions, so there are no numbers for them: {2}.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>以下区域内的滑坡少于 {1} 个，因此没有数值：{2}。</translation>
+    </message>
+    <message>
+        <source>Figure</source>
+        <extracomment>model/report/document.py</extracomment>
+        <translation>图</translation>
+    </message>
+    <message>
+        <source>File or layer</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>文件或图层</translation>
+    </message>
+    <message>
+        <source>Fill the gaps of its source, or leave the factor out if the cells matter more.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请填补其数据源的空缺；如果这些像元更重要，请舍去该因子。</translation>
+    </message>
+    <message>
+        <source>Fill the gaps of the factors there; the table of factors tells which have some.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请填补那里各因子的空缺；因子表说明哪些因子有空缺。</translation>
+    </message>
+    <message>
+        <source>Fill the gaps of {1}.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请填补 {1} 的空缺。</translation>
+    </message>
+    <message>
+        <source>Finding</source>
+        <extracomment>model/report/audit.py, model/report/factor_checks.py</extracomment>
+        <translation>检查结果</translation>
+    </message>
+    <message>
+        <source>Findings</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation>检查结果</translation>
+    </message>
+    <message>
+        <source>Findings and how to fix them</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>检查结果及改正办法</translation>
+    </message>
+    <message>
+        <source>Fine-tuning the model {1}, as far as spatial folds show that it pays.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>正在微调模型 {1}，以空间折表明有益的程度为限。</translation>
+    </message>
+    <message>
+        <source>Fine-tuning the model {1}, as far as spatial folds show that it pays. Its boosted trees and U-Net are left out.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>正在微调模型 {1}，以空间折表明有益的程度为限。其提升树和 U-Net 不予采用。</translation>
+    </message>
+    <message>
+        <source>Fine-tuning the model {1}, with a learning rate of {n2}.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>正在微调模型 {1}，学习率为 {n2}。</translation>
+    </message>
+    <message>
+        <source>Fine-tuning the model {1}, with a learning rate of {n2}. It was trained on windows, and so is this one (PRESET=windows).</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>正在微调模型 {1}，学习率为 {n2}。它是在窗口上训练的，因此此模型也是（PRESET=windows）。</translation>
+    </message>
+    <message>
+        <source>First minus second. p is the probability of a difference this large between maps that are equally good; under {n1} it is called significant. Tested over {n2} independent blocks of land, resampled alike for all maps.{3} &quot;If independent&quot;: DeLong&apos;s test, as if landslides were independent of each other, which is too sure. The intervals are for each pair alone. The tests of regions and windows are in the table of numbers.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>前者减后者。p 是同样好的两幅图之间出现这么大差异的概率；低于 {n1} 称为显著。检验基于 {n2} 个独立区块，对所有图作相同的重抽样。{3}“假如独立”：DeLong 检验，如同各滑坡相互独立，因而过于肯定。区间只针对各对图单独而言。区域和窗口的检验见数值表。</translation>
+    </message>
+    <message>
+        <source>Fit or test</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>拟合还是检验</translation>
+    </message>
+    <message>
+        <source>Five folds each; blocks are whole. The map is fixed, so what is fitted on top of it is validated.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fix the source raster (Raster calculator), and rebuild the stack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请修正源栅格（栅格计算器），并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Flat</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Flat is land of up to {n1}°, on which 5 % of the landslides lie: any slope map leaves it out.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Flaws found</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fold</source>
+        <extracomment>model/report/cross_validation.py, model/report/training.py</extracomment>
+        <translation>折</translation>
+    </message>
+    <message>
+        <source>Fold {1}</source>
+        <extracomment>model/jobs/fold_runner.py</extracomment>
+        <translation>第 {1} 折</translation>
+    </message>
+    <message>
+        <source>Fold {1} is done.</source>
+        <extracomment>model/jobs/fold_runner.py</extracomment>
+        <translation>第 {1} 折已完成。</translation>
+    </message>
+    <message>
+        <source>For a map of it, set OUTPUT_LEADING.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>如需其分布图，请设置 OUTPUT_LEADING。</translation>
+    </message>
+    <message>
+        <source>Found: {1}.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>发现：{1}。</translation>
+    </message>
+    <message>
+        <source>Frequency ratio</source>
+        <extracomment>model/report/charts.py, model/report/factor_checks.py, model/report/training.py …</extracomment>
+        <translation>频率比</translation>
+    </message>
+    <message>
+        <source>Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. {1} {2} The area is known and the landslides are a sample, hence the interval (from resampled blocks of land).</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>频率比 = 滑坡占比 ÷ 面积占比；1 表示滑坡数与随机分布时相同。{1} {2} 面积是已知的，而滑坡是一个样本，因此附有区间（由对区块重抽样得到）。</translation>
+    </message>
+    <message>
+        <source>Frequency ratio, and in brackets the share of the landslides. The ratio is that share over the share of the ground: 1 is as many landslides as by chance. It should rise from zone to zone.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>频率比，括号内为滑坡占比。频率比即滑坡占比除以土地面积占比：1 表示滑坡数与随机分布时相同。它应当逐区升高。</translation>
+    </message>
+    <message>
+        <source>From {1}</source>
+        <extracomment>model/report/area_validation.py, model/report/cross_validation.py</extracomment>
+        <translation>来自 {1}</translation>
+    </message>
+    <message>
+        <source>From {1} to {2} {3}</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>从 {1} 到 {2} {3}</translation>
+    </message>
+    <message>
+        <source>From {1}; model {2}</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>来自 {1}；模型 {2}</translation>
+    </message>
+    <message>
+        <source>Give DEM or STACK to tell flat land, the easiest negatives, from the rest.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give DEM, or a STACK with slope, to compare the map with slope alone.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give LANDSLIDES_TRAINING to compare landslides that made the map with those that did not.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give REGIONS to see whether the map holds everywhere.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give STACK to look for factors that give landslides away and for land that is unlike theirs.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give TOPOGRAPHY, or a factor stack with classes as REFERENCE.</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>请给出 TOPOGRAPHY，或以带有类别的因子栈作为 REFERENCE。</translation>
+    </message>
+    <message>
+        <source>Give each class its own label in the source layer, and rebuild the stack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请在源图层中为每个类别给出各自的标签，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Give these codes a label in the source, or set them to nodata, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请在源数据中为这些代码给出标签，或将其设为无数据，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Gradient boosting beside it adds {1} AUC out of fold ({2}; mean of the logits).</source>
+        <extracomment>model/classical/boosted_pcum.py</extracomment>
+        <translation>与它并用的梯度提升使折外 AUC 提高 {1}（{2}；取 logit 的平均值）。</translation>
+    </message>
+    <message>
+        <source>Gradient boosting beside it makes it no better out of fold and is left out.</source>
+        <extracomment>model/classical/boosted_pcum.py</extracomment>
+        <translation>与它并用的梯度提升没有使折外结果更好，已舍去。</translation>
+    </message>
+    <message>
+        <source>Gradient boosting on the factors of STACK: not the map</source>
+        <extracomment>model/audit/splits.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Grid</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>格网</translation>
+    </message>
+    <message>
+        <source>Group</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>组</translation>
+    </message>
+    <message>
+        <source>Groups of correlated factors</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>相关因子组</translation>
+    </message>
+    <message>
+        <source>Half of the cells are steeper than {n1} degrees</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>一半的像元坡度大于 {n1} 度</translation>
+    </message>
+    <message>
+        <source>Half of the landslides have less than {n1} in the field &quot;{2}&quot;</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>半数滑坡在字段 &quot;{2}&quot; 中的值小于 {n1}</translation>
+    </message>
+    <message>
+        <source>Half of the test landslides lie within {n1} m of one of the training, {2} within {n3} m, {4} in its cell or the next. By distance, other land at the same distance from the training is compared.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Half of them lie within {n1} m of one, {2} within {n3} m. A map that only knew where the landslides of the training are would have an AUC of {4}. So it is with a random split.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Harmonic mean of precision and recall.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>精确率与召回率的调和平均值。</translation>
+    </message>
+    <message>
+        <source>Height above drainage</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>距河道的高差</translation>
+    </message>
+    <message>
+        <source>Here</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>此处</translation>
+    </message>
+    <message>
+        <source>Here a random split gives an AUC of {n1} to a map that knows nothing but where the other landslides are; by blocks it has {n2}. An AUC from a random split that is not well above {n3} shows nothing in this area.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>High: in the top {1} of the land; low: in the bottom {2}. Two orders that have nothing to do with each other dispute {3} in each row. Slope in {4}. {5}</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>高：位于土地中最高的 {1}；低：位于最低的 {2}。两种毫不相干的次序，每一行中会有 {3} 的土地存在分歧。坡度单位为 {4}。{5}</translation>
+    </message>
+    <message>
+        <source>High: in the top {1} of the land; low: in the bottom {2}. Two orders that have nothing to do with each other dispute {3} in each row. {4}</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>高：位于土地中最高的 {1}；低：位于最低的 {2}。两种毫不相干的次序，每一行中会有 {3} 的土地存在分歧。{4}</translation>
+    </message>
+    <message>
+        <source>Highest</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Highest AUC</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>最高 AUC</translation>
+    </message>
+    <message>
+        <source>Hit rate: the threshold catches {1} of {n2} past landslides, by {3}</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>命中率：阈值捕捉到 {n2} 处历史滑坡中的 {1}，依据为 {3}</translation>
+    </message>
+    <message>
+        <source>How far to trust it: {1}.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>可信程度：{1}。</translation>
+    </message>
+    <message>
+        <source>How good the map is here, &quot;Validate with points&quot; answers, with landslides or the out-of-fold map of the training. This page only compares it with rules that know no landslides.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>图在此处有多好，由“用点数据验证”来回答，使用滑坡或训练的折外预测图。本页只将它与不依据滑坡的规则作比较。</translation>
+    </message>
+    <message>
+        <source>How the numbers were computed</source>
+        <extracomment>model/report/comparison.py, model/report/validation.py</extracomment>
+        <translation>数值的计算方法</translation>
+    </message>
+    <message>
+        <source>How the result depends on the unit</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>结果如何取决于单元</translation>
+    </message>
+    <message>
+        <source>How this was computed</source>
+        <extracomment>model/report/area_validation.py, model/report/audit.py, model/report/cross_validation.py</extracomment>
+        <translation>计算方法</translation>
+    </message>
+    <message>
+        <source>How to fix it</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>改正办法</translation>
+    </message>
+    <message>
+        <source>How well the map separates landslides from other land</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图在多大程度上将滑坡与其余土地区分开</translation>
+    </message>
+    <message>
+        <source>How well unseen landslides are found</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>未见过的滑坡找到多少</translation>
+    </message>
+    <message>
+        <source>If a map holds what is known of the land, landslides lie anywhere on land of equal value. Around them {1} of the land within {n2} m is less susceptible, around other land of the same value {3}: {4}, where 0 is no memory.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>If a map holds what is known of the land, landslides that the map was made from lie anywhere on land of equal value. Around them {1} of the land within {n2} m is less susceptible, around other land of the same value {3}: {4}, where 0 is no memory.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>If independent</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>假如独立</translation>
+    </message>
+    <message>
+        <source>If it was made from those that it is judged by here, all numbers show a fit, not a test. Give the ones that it was made from as LANDSLIDES_TRAINING, and others as LANDSLIDES.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>If so, divide by 10 with the Raster calculator, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>如果是这样，请用栅格计算器除以 10，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>If so, set the encoding of the source layer (Layer Properties &gt; Source), and rebuild the stack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>如果是这样，请设置源图层的编码（“图层属性 &gt; 源”），并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>If the land is not that dry, convert to mm a year with the Raster calculator, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>如果当地并不那么干旱，请用栅格计算器换算为每年的毫米数（mm），并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>If the land is not that flat, let scarp:buildfactorstack compute the slope in degrees.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>如果当地并不那么平坦，请由 scarp:buildfactorstack 计算以度为单位的坡度。</translation>
+    </message>
+    <message>
+        <source>If the model {1} (START_FROM) was trained on this land</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>如果模型 {1}（START_FROM）曾在这片土地上训练</translation>
+    </message>
+    <message>
+        <source>If they are classes, add the layer under EXTRA_CATEGORICAL.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>如果它们是类别，请把该图层添加到 EXTRA_CATEGORICAL。</translation>
+    </message>
+    <message>
+        <source>If they are days, choose each day as a raster of its own, the others as MORE_RAIN.</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>如果它们是各日的降雨，请将每一日作为单独的栅格选择，其余各日作为 MORE_RAIN。</translation>
+    </message>
+    <message>
+        <source>If they mean the same, give them one spelling in the source layer, and rebuild the stack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>如果它们含义相同，请在源图层中统一写法，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Importance</source>
+        <extracomment>model/report/applicability.py</extracomment>
+        <translation>重要性</translation>
+    </message>
+    <message>
+        <source>Importance of the factors</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>各因子的重要性</translation>
+    </message>
+    <message>
+        <source>Importance of the factors to the model</source>
+        <extracomment>model/report/applicability.py</extracomment>
+        <translation>各因子对模型的重要性</translation>
+    </message>
+    <message>
+        <source>Importance: {1} times one factor is permuted among whole blocks, with its texture and with its surroundings at the place that it comes from, so that the network sees real land (after Breiman 2001). Where the other place has no data, the nearest value is used. Intervals: percentiles over the permutations and over resampled blocks (block bootstrap).</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>重要性：将一个因子在整个区块之间置换 {1} 次，连同其纹理以及来源处的周边一并移动，使网络看到的是真实的土地（依据 Breiman 2001）。来源处没有数据时，取最近的值。区间：对各次置换和重抽样的区块取百分位数（区块自助法）。</translation>
+    </message>
+    <message>
+        <source>Impossible values: {1}; {2}.{3}</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>不可能的值：{1}；{2}。{3}</translation>
+    </message>
+    <message>
+        <source>In an occupied cell</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>位于已占用的像元</translation>
+    </message>
+    <message>
+        <source>In no area do landslides lie in two blocks, but one is needed to train and one to validate on. Make BLOCK smaller, or use more landslides.</source>
+        <extracomment>model/windows/area_cells.py</extracomment>
+        <translation>没有一个地区的滑坡位于两个区块中，但训练需要一个，验证也需要一个。请减小 BLOCK，或使用更多滑坡。</translation>
+    </message>
+    <message>
+        <source>In short</source>
+        <extracomment>model/report/area_validation.py, model/report/cross_validation.py, model/report/new_area.py …</extracomment>
+        <translation>要点</translation>
+    </message>
+    <message>
+        <source>In the CRS of the DEM one metre on the ground measures {n1} m here, and slopes, densities and all distances are off by as much. Warp the DEM to the UTM zone of the area first.</source>
+        <extracomment>model/jobs/build_factor_stack.py</extracomment>
+        <translation>在 DEM 的坐标参考系中，此处地面上的一米量得 {n1} m，坡度、密度和所有距离都有同样的偏差。请先将 DEM 重投影到该地区的 UTM 带。</translation>
+    </message>
+    <message>
+        <source>In the factor stack {1} the factor {2} holds {3}. A model must not learn from it or be applied to it. Declare it with Raster &gt; Conversion &gt; Translate (assign a specified nodata value), or build the stack again with scarp:buildfactorstack.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>在因子栈 {1} 中，因子 {2} 含有 {3}。模型不得从中学习，也不得应用于它。请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”（将指定的无数据值分配给输出波段）声明它，或用 scarp:buildfactorstack 重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>In the layer</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图层中的数目</translation>
+    </message>
+    <message>
+        <source>In the same zone</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>处于同一分区</translation>
+    </message>
+    <message>
+        <source>In the test windows alone: {1}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>仅在测试窗口内：{1}</translation>
+    </message>
+    <message>
+        <source>In the test windows, which the model did not learn from:</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>在模型没有学习过的测试窗口中：</translation>
+    </message>
+    <message>
+        <source>In the test windows, which the model did not learn from: at a susceptibility of {n1} the map finds {n2} of {n3} {4} and gives a false alarm at {n5} of {n6} stable points.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>在模型没有学习过的测试窗口中：易发性阈值取 {n1} 时，易发性图发现 {n3} 个 {4} 中的 {n2} 个，并在 {n6} 个稳定点中误报 {n5} 个。</translation>
+    </message>
+    <message>
+        <source>In the test windows, which the model did not learn from: at a susceptibility of {n1} the out-of-fold map finds {n2} of {n3} {4} and gives a false alarm at {n5} of {n6} stable points.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>在模型没有学习过的测试窗口中：易发性阈值取 {n1} 时，折外预测图发现 {n3} 个 {4} 中的 {n2} 个，并在 {n6} 个稳定点中误报 {n5} 个。</translation>
+    </message>
+    <message>
+        <source>In the {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>位于 {1}</translation>
+    </message>
+    <message>
+        <source>In the {1} raster {2} several values stand for no data: {3}. Replace them by one (Raster analysis &gt; Reclassify by table), and declare that as nodata.</source>
+        <extracomment>model/inputs/undeclared_nodata.py</extracomment>
+        <translation>在 {1} 栅格 {2} 中，有多个值表示没有数据：{3}。请将它们替换为同一个值（栅格分析 &gt; 按表格重分类），并将该值声明为无数据。</translation>
+    </message>
+    <message>
+        <source>In trials (docs/benchmarks.md, Transfer) maps of models had a lower AUC than slope alone in 12 of 22 transfers to other mountains, and in 2 of 22 with PHYSICS=stability and the new land as TARGET. It was higher on all of 6 halves of an area whose other half had trained the model.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>在试验中（docs/benchmarks.md, Transfer），迁移到其他山区的 22 次中，有 12 次模型的图的 AUC 低于仅用坡度；采用 PHYSICS=stability 并以新土地作为 TARGET 时为 22 次中的 2 次。若以同一地区的另一半训练模型，则在全部 6 个半区上 AUC 都更高。</translation>
+    </message>
+    <message>
+        <source>In {1} lie {2}.</source>
+        <extracomment>model/report/exposure.py</extracomment>
+        <translation>{1} 内有 {2}。</translation>
+    </message>
+    <message>
+        <source>Increase of log loss (95 % interval)</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>对数损失的增加（95 % 区间）</translation>
+    </message>
+    <message>
+        <source>Independent blocks</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>独立区块</translation>
+    </message>
+    <message>
+        <source>Infinite slope: {1}.</source>
+        <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
+        <translation>无限边坡：{1}。</translation>
+    </message>
+    <message>
+        <source>Input</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>输入</translation>
+    </message>
+    <message>
+        <source>Inputs have changed since the run: {1}.</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>自该次运行以来，输入有改动：{1}。</translation>
+    </message>
+    <message>
+        <source>Inputs, versions, threads and device are the same, so this should not happen. A GPU may round differently from run to run.</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>输入、版本、线程数和设备都相同，因此不应出现这种情况。GPU 各次运行的舍入可能不同。</translation>
+    </message>
+    <message>
+        <source>Intervals named 95 % come from {n1} repeats. In each, blocks of land are drawn with replacement, landslides and other land together (block bootstrap); the interval is that of Student&apos;s t over the effective number of blocks. {2}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>名为 95 % 的区间由 {n1} 次重复得到。每次有放回地抽取区块，滑坡与其余土地一起抽取（区块自助法）；区间取以有效区块数计算的学生 t 分布的区间。{2}</translation>
+    </message>
+    <message>
+        <source>Intervals named 95 % come from {n1} repeats. In each, blocks of land are drawn with replacement, landslides and other land together and the stable points drawn anew (block bootstrap); the interval is that of Student&apos;s t over the effective number of blocks. {2}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>名为 95 % 的区间由 {n1} 次重复得到。每次有放回地抽取区块，滑坡与其余土地一起抽取，稳定点重新抽取（区块自助法）；区间取以有效区块数计算的学生 t 分布的区间。{2}</translation>
+    </message>
+    <message>
+        <source>Intervals resample blocks of land within each area {n1} times; the mean counts each area once. Its interval is for these areas. How much a further area may differ, their spread shows.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>区间由在每个地区内对区块重抽样 {n1} 次得到；平均值中每个地区计一次。其区间只针对这些地区。另一地区可能相差多少，由它们的离散程度可见。</translation>
+    </message>
+    <message>
+        <source>Intervals resample blocks of land {1} wide, {n2} of which hold landslides, because landslides near each other resemble each other. All numbers share the resamples, so differences are paired.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Intervals resample {1} and count as independent.</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>区间由对 {1} 重抽样得到，并视其相互独立。</translation>
+    </message>
+    <message>
+        <source>Is it in {1}?</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>单位是否为 {1}？</translation>
+    </message>
+    <message>
+        <source>Is the field &quot;{1}&quot; in {2}, as its name says?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>字段 &quot;{1}&quot; 的单位是否如其名称所示为 {2}？</translation>
+    </message>
+    <message>
+        <source>It can be had against: {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It cannot be told apart from {1}, and is simpler.</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>它与 {1} 无法区分高下，而且更简单。</translation>
+    </message>
+    <message>
+        <source>It correlates most with {1} (|r| = {2}).</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>与它相关性最强的是 {1}（|r| = {2}）。</translation>
+    </message>
+    <message>
+        <source>It is better than the others beyond chance.</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>它优于其他各类模型，且超出偶然。</translation>
+    </message>
+    <message>
+        <source>It looks like a map of values, not of zones. Make it with scarp:classifyzones.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>它看起来是数值图，而不是分区图。请用 scarp:classifyzones 制作。</translation>
+    </message>
+    <message>
+        <source>It looks like bytes from 0 to 255. Divide it by 255</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>看起来是 0 到 255 的字节值。请将其除以 255</translation>
+    </message>
+    <message>
+        <source>It looks like numbers from 0 to 65,535. Divide it by 65,535</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>看起来是 0 到 65,535 的数。请将其除以 65,535</translation>
+    </message>
+    <message>
+        <source>It looks like percent. Divide it by 100</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>看起来是百分数。请将其除以 100</translation>
+    </message>
+    <message>
+        <source>It looks like ten-thousandths. Divide it by 10,000</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>看起来是万分数。请将其除以 10,000</translation>
+    </message>
+    <message>
+        <source>It looks like thousandths. Divide it by 1,000</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>看起来是千分数。请将其除以 1,000</translation>
+    </message>
+    <message>
+        <source>It looks like zones or classes. Choose the susceptibility map that they were made from. {1}</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>看起来是分区或类别。请选择生成它们所用的易发性图。{1}</translation>
+    </message>
+    <message>
+        <source>It may hold log-odds (logits). Turn them into 1 / (1 + exp(-x)) with the raster calculator.</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>它可能是对数几率（logit）。请用栅格计算器将其换算为 1 / (1 + exp(-x))。</translation>
+    </message>
+    <message>
+        <source>It should be {1} or {2}. Rebuild the stack with scarp:buildfactorstack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>应为 {1} 或 {2}。请用 scarp:buildfactorstack 重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>It stands for (Pearson&apos;s r)</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>它所代表的因子（Pearson r）</translation>
+    </message>
+    <message>
+        <source>It tells landslides from other land alone, or follows the distance to the nearest landslide: {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It was trained on windows, and so is this one (PRESET=windows).</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>它是在窗口上训练的，因此此模型也是（PRESET=windows）。</translation>
+    </message>
+    <message>
+        <source>Its boosted trees and U-Net are left out.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>其提升树和 U-Net 不予采用。</translation>
+    </message>
+    <message>
+        <source>Its own order is that of slope.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>它自身的次序就是坡度的次序。</translation>
+    </message>
+    <message>
+        <source>Its share</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>其占比</translation>
+    </message>
+    <message>
+        <source>Its variance inflation factor is {1}: the other continuous factors determine it almost.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>其方差膨胀因子为 {1}：它几乎由其他连续因子决定。</translation>
+    </message>
+    <message>
+        <source>Its variance inflation factor is {1}: the other continuous factors determine it exactly.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>其方差膨胀因子为 {1}：它完全由其他连续因子决定。</translation>
+    </message>
+    <message>
+        <source>Job {n1} of {n2} ({3})</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>第 {n1} 个任务，共 {n2} 个（{3}）</translation>
+    </message>
+    <message>
+        <source>Judged at</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>K is 0, but it is 1 divided by the rain of the threshold in mm. Set 0.0129 for 77.5 mm, for example.</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation>K 为 0，但它等于 1 除以阈值雨量（mm）。例如，77.5 mm 对应 0.0129。</translation>
+    </message>
+    <message>
+        <source>K or K_TABLE</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>K 或 K_TABLE</translation>
+    </message>
+    <message>
+        <source>KIND is &quot;{1}&quot;, which does not learn from single cells. Choose one of: {2}.</source>
+        <extracomment>model/classical/fit.py</extracomment>
+        <translation>KIND 为 &quot;{1}&quot;，它不是从单个像元学习的。请选择以下之一：{2}。</translation>
+    </message>
+    <message>
+        <source>KIND is &quot;{1}&quot;, which is no network. Choose one of: {2}.</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>KIND 为 &quot;{1}&quot;，它不是网络。请选择以下之一：{2}。</translation>
+    </message>
+    <message>
+        <source>KIND is &quot;{1}&quot;. Choose one of: {2}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>KIND 为 &quot;{1}&quot;。请选择以下之一：{2}。</translation>
+    </message>
+    <message>
+        <source>KIND={1} learns from windows of a single area, so MORE_STACKS cannot be used with it. Choose one of: {2}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>KIND={1} 从单个地区的窗口学习，因此不能与 MORE_STACKS 一起使用。请选择以下之一：{2}。</translation>
+    </message>
+    <message>
+        <source>KNOTS is 1, but a curve needs at least two knots. Choose 0 for no curves.</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>KNOTS 为 1，但一条曲线至少需要两个节点。若不要曲线，请选择 0。</translation>
+    </message>
+    <message>
+        <source>K_TABLE gives {1} for &quot;{2}&quot;, but k is a number above 0 in 1/mm. Write 1 divided by the critical rainfall in mm, such as 0.0129.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>K_TABLE 对 &quot;{2}&quot; 给出 {1}，但 k 应为大于 0 的数，单位 1/mm。请写 1 除以临界雨量（mm）的值，如 0.0129。</translation>
+    </message>
+    <message>
+        <source>K_TABLE has a row &quot;{1}&quot;, but the landform classes are: {2}. Name a class as it is written there, or use the row &quot;all&quot;.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>K_TABLE 有一行 &quot;{1}&quot;，但地貌类别为：{2}。请按其中的写法给出类别名称，或使用 &quot;all&quot; 行。</translation>
+    </message>
+    <message>
+        <source>K_TABLE, row &quot;all&quot;</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>K_TABLE，行 &quot;all&quot;</translation>
+    </message>
+    <message>
+        <source>Kappa</source>
+        <extracomment>model/report/comparison.py, model/report/validation.py</extracomment>
+        <translation>kappa 系数</translation>
+    </message>
+    <message>
+        <source>Kappa, accuracy, precision and F1 depend on the ratio of landslides to stable points, {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>kappa、准确率、精确率和 F1 取决于滑坡与稳定点之比，{1}</translation>
+    </message>
+    <message>
+        <source>Keep one of them.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请只保留其中一个。</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>类型</translation>
+    </message>
+    <message>
+        <source>Kinds side by side</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>各类模型对照表</translation>
+    </message>
+    <message>
+        <source>Known landslides</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>已知滑坡</translation>
+    </message>
+    <message>
+        <source>LABELS has labels in {1} block of {2} × {3} cells of the area only, but at least {4} are needed. Set BLOCK to a smaller distance, or choose a larger area.</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>LABELS 只在该区域的 {1} 个区块（{2} × {3} 个像元）中有标签，但至少需要 {4} 个。请将 BLOCK 设为更小的距离，或选择更大的区域。</translation>
+    </message>
+    <message>
+        <source>LABELS has labels in {1} blocks of {2} × {3} cells of the area only, but at least {4} are needed. Set BLOCK to a smaller distance, or choose a larger area.</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>LABELS 只在该区域的 {1} 个区块（{2} × {3} 个像元）中有标签，但至少需要 {4} 个。请将 BLOCK 设为更小的距离，或选择更大的区域。</translation>
+    </message>
+    <message>
+        <source>LABELS {1} has no {2} cell in the area, so nothing can be evaluated. {3}</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>LABELS {1} 在该区域没有 {2} 像元，因此无法评价。{3}</translation>
+    </message>
+    <message>
+        <source>LANDSLIDES or K_TABLE</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>LANDSLIDES 或 K_TABLE</translation>
+    </message>
+    <message>
+        <source>Label a more varied area, or use the map there with care.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请在更多样的范围内设置标签，或谨慎使用那里的易发性图。</translation>
+    </message>
+    <message>
+        <source>Labels</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>标签</translation>
+    </message>
+    <message>
+        <source>Labels need stable cells (0) too; make them with Build landslide labels.</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>标签还需要稳定像元（0）；请用“构建滑坡标签”制作。</translation>
+    </message>
+    <message>
+        <source>Labels that differ only in case, blanks or Unicode form: {1}.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>仅大小写、空格或 Unicode 形式不同的标签：{1}。</translation>
+    </message>
+    <message>
+        <source>Labels that look as if they were read in a wrong encoding: {1}.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>看来以错误的编码读取的标签：{1}。</translation>
+    </message>
+    <message>
+        <source>Labels that stand for no value: {1}. A model would learn them as a class.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>表示没有值的标签：{1}。模型会把它们当作一个类别来学习。</translation>
+    </message>
+    <message>
+        <source>Labels with characters that could not be read: {1}. Classes may be mixed up.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>含有无法读取的字符的标签：{1}。类别可能混淆。</translation>
+    </message>
+    <message>
+        <source>Land</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>土地</translation>
+    </message>
+    <message>
+        <source>Land at the same elevation</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land beyond {1} from every landslide</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land like it may be met elsewhere.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>在别处可能遇到与之类似的土地。</translation>
+    </message>
+    <message>
+        <source>Land not seen in training (test windows): {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>训练中未见过的土地（测试窗口）：{1}</translation>
+    </message>
+    <message>
+        <source>Land not seen in training: highest AUC in the test windows, of {1}.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>训练中未见过的土地：测试窗口内的最高 AUC，属于 {1}。</translation>
+    </message>
+    <message>
+        <source>Land not seen in training: {1} {2} {3}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>训练中未见过的土地：{1} {2} {3}</translation>
+    </message>
+    <message>
+        <source>Land not seen: {1} {2}</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>未见过的土地：{1} {2}</translation>
+    </message>
+    <message>
+        <source>Land of the same slope</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land of up to {n1}°</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land steeper than {n1}°</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land that is unlike that of the landslides</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land within {1} of a landslide</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land without labels</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>没有标签的土地</translation>
+    </message>
+    <message>
+        <source>Landform</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>地貌</translation>
+    </message>
+    <message>
+        <source>Landslide cells</source>
+        <extracomment>model/report/factor_checks.py, model/report/probability.py, model/report/training.py</extracomment>
+        <translation>滑坡像元</translation>
+    </message>
+    <message>
+        <source>Landslide cells (1)</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>滑坡像元（1）</translation>
+    </message>
+    <message>
+        <source>Landslide cells by class</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>各类别的滑坡像元</translation>
+    </message>
+    <message>
+        <source>Landslide cells in the mapped land for test</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>编录范围内用于测试的土地中的滑坡像元</translation>
+    </message>
+    <message>
+        <source>Landslide cells in the mapped land for training and validation</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>编录范围内用于训练和验证的土地中的滑坡像元</translation>
+    </message>
+    <message>
+        <source>Landslide cells lie in {n1} region of the layer &quot;{2}&quot; given as REGIONS. To leave one region out, at least two need landslides. Give smaller regions, or leave REGIONS empty.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>作为 REGIONS 给出的图层 &quot;{2}&quot; 中，只有 {n1} 个区域有滑坡像元。若要留出一个区域，至少需要两个有滑坡的区域。请给出更小的区域，或将 REGIONS 留空。</translation>
+    </message>
+    <message>
+        <source>Landslide cells lie where some factor has no data; they are lost to training.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>有滑坡像元位于某个因子没有数据之处；训练无法使用它们。</translation>
+    </message>
+    <message>
+        <source>Landslide cells with data</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>有数据的滑坡像元</translation>
+    </message>
+    <message>
+        <source>Landslide share, %</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>滑坡占比（%）</translation>
+    </message>
+    <message>
+        <source>Landslide {1}, {n2}</source>
+        <extracomment>model/report/map_sheet.py</extracomment>
+        <translation>滑坡（{1}），{n2}</translation>
+    </message>
+    <message>
+        <source>Landslides</source>
+        <extracomment>model/report/aggregation.py, model/report/audit.py, model/report/comparison.py …</extracomment>
+        <translation>滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides among the {1}</source>
+        <extracomment>model/report/charts.py</extracomment>
+        <translation>{1} 中的滑坡占比</translation>
+    </message>
+    <message>
+        <source>Landslides and stable points are cells of the common grid where all maps have data, so no map gains or loses by points that another one lacks. Ties, as in a map of few classes, count half in the AUC.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>滑坡和稳定点是共同格网中各图都有数据的像元，因此没有哪幅图会因另一幅图缺少的点而得益或受损。数值相同时（如类别很少的图），在 AUC 中各计一半。</translation>
+    </message>
+    <message>
+        <source>Landslides are {1} of the labelled cells in the lower third of that range, {2} in the upper.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>在该范围的下三分之一，滑坡占有标签像元的 {1}，在上三分之一占 {2}。</translation>
+    </message>
+    <message>
+        <source>Landslides by zone</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>各分区的滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides found</source>
+        <extracomment>model/report/area_validation.py, model/report/comparison.py, model/report/cross_validation.py …</extracomment>
+        <translation>找到的滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides found in each area</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>各地区找到的滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides in the zones of each map</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>各图各分区的滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides lie in one block only, but spatial folds need at least two. Make BLOCK smaller, or use more landslides.</source>
+        <extracomment>model/windows/folded_cells.py</extracomment>
+        <translation>滑坡只位于一个区块中，但按空间分折至少需要两个。请减小 BLOCK，或使用更多滑坡。</translation>
+    </message>
+    <message>
+        <source>Landslides lie in {1} only, but each of the {n2} subsets needs at least one. Make BLOCK smaller, use more landslides, or use SPLIT=random.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>滑坡仅位于 {1} 中，但 {n2} 个子集各需至少一个。请减小 BLOCK，使用更多滑坡，或使用 SPLIT=random。</translation>
+    </message>
+    <message>
+        <source>Landslides lie in {1} only, too few for {2} folds with a block to train and one to validate on outside each. {3}Make BLOCK smaller, or use more landslides.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>滑坡仅位于 {1} 中，不足以分为 {2} 折，使每折之外都有一个区块用于训练、一个用于验证。{3}请减小 BLOCK，或使用更多滑坡。</translation>
+    </message>
+    <message>
+        <source>Landslides lie on local peaks of the map: {1} of the land within {n2} m is less susceptible, against {3} around other land of the same value ({4}).</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslides of &quot;{1}&quot; left out: {2}.</source>
+        <extracomment>model/audit/ground.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslides of a region against its other land. Lowest zone and highest: their density of landslides over that of the region. Unlike: share of its land outside the area of applicability, with STACK.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslides of the test</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslides of the training</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation>训练所用的滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides resemble each other over long distances</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslides resemble each other over {n1} m, so the intervals are too narrow.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslides resemble each other up to {n1} m (range of spatial autocorrelation).</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>滑坡在 {n1} m 以内彼此相似（空间自相关变程）。</translation>
+    </message>
+    <message>
+        <source>Landslides with equal values cannot be split between zones: {1}.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>值相等的滑坡无法拆分到不同分区：{1}。</translation>
+    </message>
+    <message>
+        <source>Landslides without</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>无数据处的滑坡</translation>
+    </message>
+    <message>
+        <source>Largely another order.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>次序大多不同。</translation>
+    </message>
+    <message>
+        <source>Later landslides on the same land: AUC {1}</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>同一土地上较晚的滑坡：AUC {1}</translation>
+    </message>
+    <message>
+        <source>Leading water over the land.</source>
+        <extracomment>model/slope_units/build.py</extracomment>
+        <translation>正在推算地面上的水流路径。</translation>
+    </message>
+    <message>
+        <source>Leaks</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Leave RADII and RING empty, use smaller ones, or a larger mapped area.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请将 RADII 和 RING 留空，或取较小的值，或扩大编录范围。</translation>
+    </message>
+    <message>
+        <source>Leave RADII empty, or use smaller ones, in keeping with the true size of the landslides.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请将 RADII 留空，或取较小的值，使其与滑坡的真实大小相符。</translation>
+    </message>
+    <message>
+        <source>Leave it out, or check its source and radius.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请舍去它，或检查其来源和半径。</translation>
+    </message>
+    <message>
+        <source>Leave it out, or the factors that correlate with it.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请舍去它，或舍去与它相关的因子。</translation>
+    </message>
+    <message>
+        <source>Leave it out, or use a source with more detail.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请舍去它，或使用更详细的数据源。</translation>
+    </message>
+    <message>
+        <source>Leave one of the two out, or keep both and do not interpret either alone.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请舍去两者之一；或者两者都保留，但不要单独解释其中任何一个。</translation>
+    </message>
+    <message>
+        <source>Leave one of the two out.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请舍去两者之一。</translation>
+    </message>
+    <message>
+        <source>Leave the factor out, or add a neighbouring area that has more classes.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请舍去该因子，或加入类别更多的相邻地区。</translation>
+    </message>
+    <message>
+        <source>Leave the factor out, or check its source.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请舍去该因子，或检查其来源。</translation>
+    </message>
+    <message>
+        <source>Left: log loss out of fold by steps of the network, for each share of it that is added. Chosen: {1}. Right: the best share of each step; a training loss far below that out of fold shows that the network learns what does not hold elsewhere.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>左图：对应网络的各步，在加入其不同份额时的折外对数损失。选定：{1}。右图：各步的最佳份额；训练损失远低于折外损失，说明网络学到的内容在别处不成立。</translation>
+    </message>
+    <message>
+        <source>Left: log loss with the physics term out of fold by steps of the network, for each share of it that is added. Chosen: {1}. Right: the best share of each step; a training loss far below that out of fold shows that the network learns what does not hold elsewhere.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>左图：对应网络的各步，在加入其不同份额时含物理约束项的折外对数损失。选定：{1}。右图：各步的最佳份额；训练损失远低于折外损失，说明网络学到的内容在别处不成立。</translation>
+    </message>
+    <message>
+        <source>Let scarp:buildfactorstack compute the {1}.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请由 scarp:buildfactorstack 计算 {1}。</translation>
+    </message>
+    <message>
+        <source>Level</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Limits</source>
+        <extracomment>model/report/map_sheet.py, model/report/page.py</extracomment>
+        <translation>使用限制</translation>
+    </message>
+    <message>
+        <source>Lithology</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>岩性</translation>
+    </message>
+    <message>
+        <source>Local relief</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>地形起伏度</translation>
+    </message>
+    <message>
+        <source>Location and subset of the blocks. Filled ones hold landslide cells.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>各区块的位置和子集。填充的含有滑坡像元。</translation>
+    </message>
+    <message>
+        <source>Location and subset of the windows. Filled ones hold landslide cells.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>各窗口的位置和子集。填充的含有滑坡像元。</translation>
+    </message>
+    <message>
+        <source>Log loss on the land for test</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>用于测试的土地上的对数损失</translation>
+    </message>
+    <message>
+        <source>Log loss on the land left out</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>留出土地上的对数损失</translation>
+    </message>
+    <message>
+        <source>Log loss out of fold</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>折外对数损失</translation>
+    </message>
+    <message>
+        <source>Logo</source>
+        <extracomment>model/report/document.py</extracomment>
+        <translation>徽标</translation>
+    </message>
+    <message>
+        <source>Look at these cells on the map: pits, voids and seams of the DEM, or a wrong value in the source.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请在地图上查看这些像元：可能是 DEM 的凹坑、空洞和接缝，或源数据中的错误值。</translation>
+    </message>
+    <message>
+        <source>Loss</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>损失</translation>
+    </message>
+    <message>
+        <source>Loss out of fold by share</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>按份额的折外损失</translation>
+    </message>
+    <message>
+        <source>Loss, best share</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>损失，最佳份额</translation>
+    </message>
+    <message>
+        <source>Lowest zone</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>MAX_AREA is {n1} m², less than twice MIN_AREA ({n2} m²), so units could not be split. Raise MAX_AREA or lower MIN_AREA.</source>
+        <extracomment>model/slope_units/settings.py</extracomment>
+        <translation>MAX_AREA 为 {n1} m²，小于 MIN_AREA（{n2} m²）的两倍，因此无法分割单元。请增大 MAX_AREA 或减小 MIN_AREA。</translation>
+    </message>
+    <message>
+        <source>METHOD is breaks, but BREAKS is empty. Give the upper bounds of all zones but the last, for example 0.2, 0.4, 0.6, 0.8 for five zones.</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>METHOD 为 breaks，但 BREAKS 为空。请给出除最后一个分区外各分区的上限，例如五个分区用 0.2, 0.4, 0.6, 0.8。</translation>
+    </message>
+    <message>
+        <source>METHOD is landslide_share, but LANDSLIDES is empty. Choose the landslide inventory.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>METHOD 为 landslide_share，但 LANDSLIDES 留空。请选择滑坡编录。</translation>
+    </message>
+    <message>
+        <source>METHOD {1}</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>METHOD {1}</translation>
+    </message>
+    <message>
+        <source>METHOD=infinite_slope needs the slope. Give a factor stack with a band slope as REFERENCE, or the slope in degrees as SLOPE, or the elevations as DEM.</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>METHOD=infinite_slope 需要坡度。请以含有波段 slope 的因子栈作为 REFERENCE，或以度为单位的坡度作为 SLOPE，或以高程作为 DEM。</translation>
+    </message>
+    <message>
+        <source>MIN_AREA {n1} m²</source>
+        <extracomment>model/jobs/build_slope_units.py</extracomment>
+        <translation>MIN_AREA {n1} m²</translation>
+    </message>
+    <message>
+        <source>MODEL is empty. Give at least one trained model.</source>
+        <extracomment>model/jobs/predict_susceptibility.py, model/prediction/ensemble.py</extracomment>
+        <translation>MODEL 留空。请至少给出一个训练好的模型。</translation>
+    </message>
+    <message>
+        <source>MONOTONE binds how the model answers to a factor, but the model {1} of START_FROM was trained without it. Choose MONOTONE=none, or a model that was trained with the same MONOTONE.</source>
+        <extracomment>model/training/monotone.py</extracomment>
+        <translation>MONOTONE 限定模型对因子的响应方式，但 START_FROM 的模型 {1} 训练时没有使用它。请选择 MONOTONE=none，或选择以相同 MONOTONE 训练的模型。</translation>
+    </message>
+    <message>
+        <source>MONOTONE is {1}, but the factor stack has no factor {2}. It has: {3}. Build the stack with the {4}, or choose another MONOTONE.</source>
+        <extracomment>model/training/monotone.py</extracomment>
+        <translation>MONOTONE 为 {1}，但因子栈没有因子 {2}。它有：{3}。请构建含 {4} 的因子栈，或选择其他 MONOTONE。</translation>
+    </message>
+    <message>
+        <source>MONOTONE needs numbers, but the factor &quot;{1}&quot; of the stack has classes.</source>
+        <extracomment>model/training/monotone.py</extracomment>
+        <translation>MONOTONE 需要数值，但因子栈的因子 &quot;{1}&quot; 为类别。</translation>
+    </message>
+    <message>
+        <source>MONOTONE_ANGLE is in degrees, but the factor &quot;{1}&quot; of the stack is in {2}. Build the stack with the slope in degrees.</source>
+        <extracomment>model/training/monotone.py</extracomment>
+        <translation>MONOTONE_ANGLE 以度为单位，但因子栈的因子 &quot;{1}&quot; 以 {2} 为单位。请用以度为单位的坡度构建因子栈。</translation>
+    </message>
+    <message>
+        <source>MORE_STACKS needs a training by cross-fitting: one on windows learns from a single area. Choose PRESET=recommended and leave WINDOW, EPOCHS and the other settings of windows empty, or give STACK alone.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>MORE_STACKS 需要用交叉拟合训练：在窗口上训练只从单个地区学习。请选择 PRESET=recommended，并将 WINDOW、EPOCHS 及其他窗口设置留空，或只给出 STACK。</translation>
+    </message>
+    <message>
+        <source>Made with Scarp {1} on {2}. {3}</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>由 Scarp {1} 于 {2} 制作。{3}</translation>
+    </message>
+    <message>
+        <source>Made with {1}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>制作软件：{1}。</translation>
+    </message>
+    <message>
+        <source>Make it north-up with Raster &gt; Projections &gt; Warp (reproject).</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>请用“栅格 &gt; 投影 &gt; 变形 (重投影)”使其正北朝上。</translation>
+    </message>
+    <message>
+        <source>Make it with scarp:classifyzones.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>请用 scarp:classifyzones 制作。</translation>
+    </message>
+    <message>
+        <source>Make the labels with scarp:buildbufferedlabels and this stack as REFERENCE.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请用 scarp:buildbufferedlabels 制作标签，并以此因子栈作为 REFERENCE。</translation>
+    </message>
+    <message>
+        <source>Make the labels with scarp:buildbufferedlabels.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请用 scarp:buildbufferedlabels 制作标签。</translation>
+    </message>
+    <message>
+        <source>Many cells of &quot;{1}&quot; have the same value, so its zones do not have the shares asked for but {2} of the area, from the least susceptible on. Read the agreement of its zones with that in mind.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>&quot;{1}&quot; 有许多像元的值相同，因此其分区所占的面积不是要求的比例，而是 {2}（从最不易发的开始）。看其分区的一致程度时请考虑这一点。</translation>
+    </message>
+    <message>
+        <source>Map</source>
+        <extracomment>model/report/area_validation.py, model/report/comparison.py, model/report/cross_validation.py …</extracomment>
+        <translation>图</translation>
+    </message>
+    <message>
+        <source>Map ahead by</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图的领先幅度</translation>
+    </message>
+    <message>
+        <source>Map landslides in these classes too, or mask them with AREA.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>请在这些类别中也编录滑坡，或用 AREA 将其掩去。</translation>
+    </message>
+    <message>
+        <source>Map less baseline</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Map of the model</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>模型的图</translation>
+    </message>
+    <message>
+        <source>Map: {1}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>图：{1}</translation>
+    </message>
+    <message>
+        <source>Map: {1}. Landslides: {2}. {3}{4}.</source>
+        <extracomment>model/report/map_sheet.py</extracomment>
+        <translation>图：{1}。滑坡：{2}。{3}{4}。</translation>
+    </message>
+    <message>
+        <source>Map: {1}. Model: {2}.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>图：{1}。模型：{2}。</translation>
+    </message>
+    <message>
+        <source>Map: {1}. Models: {2}.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>图：{1}。模型：{2}。</translation>
+    </message>
+    <message>
+        <source>Map: {1}.{2} Landslides: {3}. {4}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图：{1}。{2} 滑坡：{3}。{4}。</translation>
+    </message>
+    <message>
+        <source>Maps</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>图</translation>
+    </message>
+    <message>
+        <source>Maps: {1}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>图：{1}</translation>
+    </message>
+    <message>
+        <source>Maximum</source>
+        <extracomment>model/report/aggregation.py, model/report/factor_checks.py</extracomment>
+        <translation>最大值</translation>
+    </message>
+    <message>
+        <source>Mean</source>
+        <extracomment>model/report/aggregation.py, model/report/area_validation.py, model/report/cross_validation.py …</extracomment>
+        <translation>平均值</translation>
+    </message>
+    <message>
+        <source>Mean AUC over the areas</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>各地区的平均 AUC</translation>
+    </message>
+    <message>
+        <source>Mean AUC over the {1}s</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>各 {1} 的平均 AUC</translation>
+    </message>
+    <message>
+        <source>Mean area</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>平均面积</translation>
+    </message>
+    <message>
+        <source>Mean area (km²)</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>平均面积（km²）</translation>
+    </message>
+    <message>
+        <source>Mean contribution (logit)</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>平均贡献（对数几率）</translation>
+    </message>
+    <message>
+        <source>Mean curvature</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>平均曲率</translation>
+    </message>
+    <message>
+        <source>Mean difference</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>平均差</translation>
+    </message>
+    <message>
+        <source>Mean distance</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>平均绝对差</translation>
+    </message>
+    <message>
+        <source>Mean of the regions</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>各区域的平均值</translation>
+    </message>
+    <message>
+        <source>Mean probability</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>平均概率</translation>
+    </message>
+    <message>
+        <source>Mean slope</source>
+        <extracomment>model/factors/definitions.py, model/report/new_area.py</extracomment>
+        <translation>平均坡度</translation>
+    </message>
+    <message>
+        <source>Mean susceptibility</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>平均易发性</translation>
+    </message>
+    <message>
+        <source>Meaning</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>含义</translation>
+    </message>
+    <message>
+        <source>Means over the draws.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>为各次抽取的平均值。</translation>
+    </message>
+    <message>
+        <source>Means over the draws. Kappa, accuracy, precision and F1 depend on the ratio of landslides to stable points, {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>为各次抽取的平均值。kappa、准确率、精确率和 F1 取决于滑坡与稳定点之比，{1}</translation>
+    </message>
+    <message>
+        <source>Means over the draws; from the threshold on a point is classified as landslide. These numbers depend on the height of the values: a map of the same order with lower values has a lower recall and the same AUC.{1}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>为各次抽取的平均值；达到阈值的点归为滑坡。这些数值取决于值的高低：次序相同而数值较低的图，召回率较低，AUC 相同。{1}</translation>
+    </message>
+    <message>
+        <source>Means over the parts of the land, or the areas, that were left out one by one; λ is the weight of all land without labels as a multiple of the labelled land.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>逐一留出土地的各部分或各地区所得的平均值；λ 是没有标签的全部土地的权重，以有标签土地的倍数计。</translation>
+    </message>
+    <message>
+        <source>Measure</source>
+        <extracomment>model/report/probability.py, model/report/validation.py</extracomment>
+        <translation>指标</translation>
+    </message>
+    <message>
+        <source>Median</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>中位数</translation>
+    </message>
+    <message>
+        <source>Memory of the landslides</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Merge them with a similar class, or set them to nodata.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请将它们与相近的类别合并，或设为无数据。</translation>
+    </message>
+    <message>
+        <source>Method</source>
+        <extracomment>model/report/explanation.py, model/safety/stability_settings.py</extracomment>
+        <translation>方法</translation>
+    </message>
+    <message>
+        <source>Minimum</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>最小值</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <extracomment>model/report/area_validation.py, model/report/cross_validation.py, model/report/new_area.py</extracomment>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Model kind</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>模型类型</translation>
+    </message>
+    <message>
+        <source>Model less baseline</source>
+        <extracomment>model/report/area_validation.py, model/report/cross_validation.py</extracomment>
+        <translation>模型减基线</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Moran&apos;s I of neighbouring units is {n1}.</source>
+        <extracomment>model/jobs/build_slope_units.py</extracomment>
+        <translation>相邻单元的莫兰指数（Moran&apos;s I）为 {n1}。</translation>
+    </message>
+    <message>
+        <source>More than half of the labelled cells are landslide; the buffers are probably too wide.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>有标签的像元中一半以上是滑坡；缓冲范围很可能过宽。</translation>
+    </message>
+    <message>
+        <source>Most common class</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>最常见的类别</translation>
+    </message>
+    <message>
+        <source>Most important factor</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>最重要的因子</translation>
+    </message>
+    <message>
+        <source>Most of the skill is from easy negatives</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Most of these regions lies outside the area of applicability: {1}. No number of this audit holds there.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Most susceptible units</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>最易发的单元</translation>
+    </message>
+    <message>
+        <source>Much the same order of the cells.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>像元的次序大致相同。</translation>
+    </message>
+    <message>
+        <source>Multiply by 1000, or let scarp:buildfactorstack compute the density.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请乘以 1000，或由 scarp:buildfactorstack 计算密度。</translation>
+    </message>
+    <message>
+        <source>NAMES has {n1} name for {n2} maps. Give one name a map, in their order, or leave NAMES empty.</source>
+        <extracomment>model/comparison/settings.py</extracomment>
+        <translation>NAMES 有 {n1} 个名称，而图有 {n2} 幅。请按顺序为每幅图给出一个名称，或将 NAMES 留空。</translation>
+    </message>
+    <message>
+        <source>NAMES has {n1} names for {n2} maps. Give one name a map, in their order, or leave NAMES empty.</source>
+        <extracomment>model/comparison/settings.py</extracomment>
+        <translation>NAMES 有 {n1} 个名称，而图有 {n2} 幅。请按顺序为每幅图给出一个名称，或将 NAMES 留空。</translation>
+    </message>
+    <message>
+        <source>NAMES leaves map {1} without a name. Give one name a map, or leave NAMES empty.</source>
+        <extracomment>model/comparison/settings.py</extracomment>
+        <translation>NAMES 没有给出图 {1} 的名称。请为每幅图给出一个名称，或将 NAMES 留空。</translation>
+    </message>
+    <message>
+        <source>NAMES lists &quot;{1}&quot; twice or more, which makes the rasters of that name pieces of one map, but {n2} of &quot;{3}&quot; lies on the ground of those before it. Give each map of the same ground a name of its own.</source>
+        <extracomment>model/comparison/mosaic.py</extracomment>
+        <translation>NAMES 中 &quot;{1}&quot; 出现了两次或更多，这使同名的栅格成为同一幅图的各个部分，但 &quot;{3}&quot; 有 {n2} 位于它之前各部分的范围内。请为覆盖同一地区的每幅图给出各自的名称。</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <extracomment>model/zones/raster.py</extracomment>
+        <translation>名称</translation>
+    </message>
+    <message>
+        <source>Name classes as they are written there: {1}.</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>请按照其中的写法给出类别名称：{1}。</translation>
+    </message>
+    <message>
+        <source>Nearness to the landslides of the other folds alone: no map</source>
+        <extracomment>model/audit/splits.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nearness to the training alone, at the test</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Needs no training. {1}</source>
+        <extracomment>model/report/area_validation.py, model/report/cross_validation.py</extracomment>
+        <translation>无需训练。{1}</translation>
+    </message>
+    <message>
+        <source>Neither DEM nor STACK given.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Network</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>网络</translation>
+    </message>
+    <message>
+        <source>New classes of the factor &quot;{1}&quot; that the model {2} did not have: {3}.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 有模型 {2} 原来没有的新类别：{3}。</translation>
+    </message>
+    <message>
+        <source>Nine in ten cells lie between {n1} and {n2} 1/m, about a hundred times what terrain has: ArcGIS gives profile curvature times 100, with the opposite sign.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>十分之九的像元介于 {n1} 与 {n2} 1/m 之间，约为实际地形的一百倍：ArcGIS 给出的剖面曲率乘了 100，且符号相反。</translation>
+    </message>
+    <message>
+        <source>No AUC on land not seen in training is known.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>训练中未见过的土地上的 AUC 未知。</translation>
+    </message>
+    <message>
+        <source>No SAFETY_FACTOR was given, so the model is trained without the physics constraint.</source>
+        <extracomment>model/jobs/physics.py</extracomment>
+        <translation>没有给出 SAFETY_FACTOR，因此模型不使用物理约束进行训练。</translation>
+    </message>
+    <message>
+        <source>No applicability index is available in {1}, so nothing is said of how much this land is like that of</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>{1} 没有适用性指数，因此无法说明这片土地有多接近</translation>
+    </message>
+    <message>
+        <source>No applicability index: no factor matters to the model, or no fold holds training cells out.</source>
+        <extracomment>model/applicability/index.py</extracomment>
+        <translation>没有适用性指数：没有任何因子对模型起作用，或没有任何一折留出训练像元。</translation>
+    </message>
+    <message>
+        <source>No cell centre lies in the polygons given as AREA. Check the area, or use smaller cells.</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>没有像元中心位于作为 AREA 给出的面内。请检查该区域，或使用更小的像元。</translation>
+    </message>
+    <message>
+        <source>No cell given as STABLE can be used: all are landslide, outside AREA, or without data in the reference raster. Give other stable land, or leave STABLE empty.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>作为 STABLE 给出的像元都不能使用：它们均为滑坡、在 AREA 之外，或在参考栅格中没有数据。请给出其他稳定区，或将 STABLE 留空。</translation>
+    </message>
+    <message>
+        <source>No cell got a landslide label: every landslide lies outside AREA or where the reference raster has no data. Check that AREA and the reference show the mapped area.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>没有像元得到滑坡标签：所有滑坡都在 AREA 之外，或位于参考栅格没有数据处。请检查 AREA 和参考栅格是否表示编录范围。</translation>
+    </message>
+    <message>
+        <source>No cell has a factor of safety below 1, so as a constraint in training it has no effect. The order of the cells may still be of use.</source>
+        <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
+        <translation>没有像元的稳定系数低于 1，因此作为训练中的约束不起作用。像元的排序仍可能有用。</translation>
+    </message>
+    <message>
+        <source>No cell has a factor of safety: REFERENCE, slope, soil and water have no cell with data in common. Look at them in QGIS for the one without.</source>
+        <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
+        <translation>没有像元得到稳定系数：REFERENCE、坡度、土体和水没有共同有数据的像元。请在 QGIS 中查看，找出没有数据的那一项。</translation>
+    </message>
+    <message>
+        <source>No cell has a rain index below {1}, so the constraint has no effect in training</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>没有像元的降雨指数低于 {1}，因此该约束在训练中不起作用</translation>
+    </message>
+    <message>
+        <source>No cell has a rain index: REFERENCE, PRECIPITATION and TOPOGRAPHY have no cell with data in common. Look at them in QGIS for the one without.{1}</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>没有任何像元有降雨指数：REFERENCE、PRECIPITATION 和 TOPOGRAPHY 没有都有数据的共同像元。请在 QGIS 中查看缺少数据的是哪一个。{1}</translation>
+    </message>
+    <message>
+        <source>No cell has a value or class that the training did not have.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>没有像元具有训练中未出现的数值或类别。</translation>
+    </message>
+    <message>
+        <source>No cell has data in all factors, so {1} would be empty. Of {n2} cells with elevation, these have no data: {3}. Check the extent of these layers, or leave one out.</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>没有任何像元在所有因子上都有数据，因此 {1} 会是空的。在 {n2} 个有高程的像元中，以下没有数据：{3}。请检查这些图层的范围，或舍去其中一个。</translation>
+    </message>
+    <message>
+        <source>No cell has data in all factors: where one has data, another has none.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>没有任何像元在所有因子上都有数据：一个因子有数据之处，另一个因子没有数据。</translation>
+    </message>
+    <message>
+        <source>No cell has data in all of the model&apos;s factors: {1}. Look at the stack in QGIS for the one without data.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>没有像元具有模型所需的全部因子数据：{1}。请在 QGIS 中查看因子栈，找出没有数据的因子。</translation>
+    </message>
+    <message>
+        <source>No cell has data in both &quot;{1}&quot; and &quot;{2}&quot;, so there is no difference to draw.</source>
+        <extracomment>model/comparison/agreement.py</extracomment>
+        <translation>没有任何像元在 &quot;{1}&quot; 和 &quot;{2}&quot; 中都有数据，因此没有差值可画。</translation>
+    </message>
+    <message>
+        <source>No cell is labelled landslide (1){1}.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>没有像元的标签为滑坡（1）{1}。</translation>
+    </message>
+    <message>
+        <source>No cell lies in these zones: {1}. The breaks are {2}.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>以下分区没有像元：{1}。分界值为 {2}。</translation>
+    </message>
+    <message>
+        <source>No cell of AREA has data in all of the model&apos;s factors: {1}. Look at the stack in QGIS for the one without data.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>AREA 中没有像元具有模型所需的全部因子数据：{1}。请在 QGIS 中查看因子栈，找出没有数据的因子。</translation>
+    </message>
+    <message>
+        <source>No cell of the area has data in all factors of the model.</source>
+        <extracomment>model/explanation/dominant_factor.py</extracomment>
+        <translation>该区域没有任何像元在模型的所有因子上都有数据。</translation>
+    </message>
+    <message>
+        <source>No cell of the factor stack has data in all factors of the model.</source>
+        <extracomment>model/explanation/cell.py</extracomment>
+        <translation>因子栈中没有任何像元在模型的所有因子上都有数据。</translation>
+    </message>
+    <message>
+        <source>No cell of the susceptibility map has both rain and a coefficient k. Look at RAIN and TOPOGRAPHY in QGIS for the one without data there.{1}</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>易发性图中没有像元同时具有雨量和系数 k。请在 QGIS 中查看 RAIN 和 TOPOGRAPHY，找出在那里没有数据的一项。{1}</translation>
+    </message>
+    <message>
+        <source>No cell of {1} has data in every factor. Check its extent and the layers behind it.</source>
+        <extracomment>model/windows/unlabelled_cells.py</extracomment>
+        <translation>{1} 没有在每个因子中都有数据的像元。请检查其范围及其所依据的图层。</translation>
+    </message>
+    <message>
+        <source>No cell of {1} is farther than {n2} m from every landslide, so no stable point can be drawn. Make DISTANCE smaller.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{1} 中没有像元与每个滑坡的距离都大于 {n2} m，因此无法抽取稳定点。请减小 DISTANCE。</translation>
+    </message>
+    <message>
+        <source>No cell with data is labelled stable (0){1}.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>没有一个有数据的像元标签为稳定（0）{1}。</translation>
+    </message>
+    <message>
+        <source>No data</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>无数据</translation>
+    </message>
+    <message>
+        <source>No feature of &quot;{1}&quot; given as STABLE lies inside the reference raster. Check its CRS, or leave STABLE empty to have all mapped land away from landslides count as stable.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>作为 STABLE 给出的 &quot;{1}&quot; 没有要素位于参考栅格之内。请检查其坐标参考系，或将 STABLE 留空，使编录范围内远离滑坡的所有土地都作为稳定区。</translation>
+    </message>
+    <message>
+        <source>No flaw was found. That is no proof that there is none.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No interval accounts for landslides that were never mapped, or mapped only near roads.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>任何区间都没有考虑从未编录的滑坡，或只在道路附近编录的情况。</translation>
+    </message>
+    <message>
+        <source>No interval: an interval needs {1} landslides.</source>
+        <extracomment>model/training/left_out_areas.py</extracomment>
+        <translation>没有区间：区间需要 {1} 处滑坡。</translation>
+    </message>
+    <message>
+        <source>No labelled cell has data in all factors of the model. Check that stack and labels cover the same area.</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>没有一个有标签的像元在模型的所有因子上都有数据。请检查因子栈与标签是否覆盖同一区域。</translation>
+    </message>
+    <message>
+        <source>No landslide cells are counted here.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>此处不统计滑坡像元。</translation>
+    </message>
+    <message>
+        <source>No landslide is known to be held out; see LANDSLIDES_TRAINING.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No landslide of &quot;{1}&quot; lies in a unit with susceptibility. Check the CRS of the layers and that they show the same area.</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>&quot;{1}&quot; 的滑坡都不在有易发性的单元内。请检查各图层的坐标参考系，以及它们是否表示同一地区。</translation>
+    </message>
+    <message>
+        <source>No landslide of &quot;{1}&quot; lies on a cell with susceptibility, so the map cannot be cut by their shares. Check the CRS of both and that they show the same area.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>&quot;{1}&quot; 的滑坡都不在有易发性的像元上，因此无法按滑坡占比划分此图。请检查两者的坐标参考系，以及它们是否表示同一地区。</translation>
+    </message>
+    <message>
+        <source>No landslide of LANDSLIDES lies in these folds, so they do not count: {1}. Make FOLDS or BLOCK smaller.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>LANDSLIDES 中没有滑坡位于以下各折，因此它们不计入：{1}。请将 FOLDS 或 BLOCK 改小。</translation>
+    </message>
+    <message>
+        <source>No landslide of the layer &quot;{1}&quot; lies on the factor stack. Check the CRS of both, or choose the inventory of this area.</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>图层 &quot;{1}&quot; 中没有滑坡位于因子栈上。请检查两者的 CRS，或选择本地区的滑坡编录。</translation>
+    </message>
+    <message>
+        <source>No landslide of this land was used, so nothing on this page is a test of the map. With landslides of this land, &quot;Validate with points&quot; tests it, and with some twenty of them a model can be trained on it.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>没有使用这片土地上的任何滑坡，因此本页的任何内容都不是对图的检验。有了这片土地上的滑坡，可用“用点数据验证”检验它；约有二十个时，还可用其训练模型。</translation>
+    </message>
+    <message>
+        <source>No landslide tells how good the map is on this new land. In trials (docs/benchmarks.md, Transfer) maps of models had a lower AUC than slope alone in 12 of 22 transfers to other mountains, and in 2 of 22 with PHYSICS=stability and the new land as TARGET. It was higher on all of 6 halves of an area whose other half had trained the model.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>没有滑坡能说明此图在这片新土地上有多好。在试验中（docs/benchmarks.md, Transfer），迁移到其他山区的 22 次中，有 12 次模型的图的 AUC 低于仅用坡度；采用 PHYSICS=stability 并以新土地作为 TARGET 时为 22 次中的 2 次。若以同一地区的另一半训练模型，则在全部 6 个半区上 AUC 都更高。</translation>
+    </message>
+    <message>
+        <source>No landslide tells how good the map is on this new land. The map ranks the land against its slope. In trials (docs/benchmarks.md, Transfer) maps of models had a lower AUC than slope alone in 12 of 22 transfers to other mountains, and in 2 of 22 with PHYSICS=stability and the new land as TARGET. It was higher on all of 6 halves of an area whose other half had trained the model.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>没有滑坡能说明此图在这片新土地上有多好。此图对土地的排序与坡度相反。在试验中（docs/benchmarks.md, Transfer），迁移到其他山区的 22 次中，有 12 次模型的图的 AUC 低于仅用坡度；采用 PHYSICS=stability 并以新土地作为 TARGET 时为 22 次中的 2 次。若以同一地区的另一半训练模型，则在全部 6 个半区上 AUC 都更高。</translation>
+    </message>
+    <message>
+        <source>No landslide was held out</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No landslide, or no other land, lies where the map has a value, so it cannot be evaluated.</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>图有值之处没有滑坡，或没有其余土地，因此无法评价。</translation>
+    </message>
+    <message>
+        <source>No line of the {1} comes within {n2} m of the study grid</source>
+        <extracomment>model/factors/lines.py</extracomment>
+        <translation>{1} 没有任何线距研究格网在 {n2} m 以内</translation>
+    </message>
+    <message>
+        <source>No output was written. Check that the scheduler runs, then run this step again.</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>没有写出任何输出。请检查调度器是否在运行，然后重新运行此步骤。</translation>
+    </message>
+    <message>
+        <source>No polygon of the layer &quot;{1}&quot; given as AREA overlaps the raster</source>
+        <extracomment>model/factors/polygons.py</extracomment>
+        <translation>作为 AREA 给出的图层 &quot;{1}&quot; 没有任何面与栅格重叠</translation>
+    </message>
+    <message>
+        <source>No polygon of the layer &quot;{1}&quot; given as CLIMATE overlaps the reference raster</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>作为 CLIMATE 给出的图层 &quot;{1}&quot; 没有任何面与参考栅格重叠</translation>
+    </message>
+    <message>
+        <source>No polygon of the layer &quot;{1}&quot; given as REGIONS overlaps the map. Check the CRS of both, or leave REGIONS empty.</source>
+        <extracomment>model/exposure/count.py</extracomment>
+        <translation>作为 REGIONS 给出的图层 &quot;{1}&quot; 没有任何面与图重叠。请检查两者的 CRS，或将 REGIONS 留空。</translation>
+    </message>
+    <message>
+        <source>No polygon of the layer &quot;{1}&quot; given as REGIONS overlaps the susceptibility map. Check the CRS of both, or leave REGIONS empty.</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>作为 REGIONS 给出的图层 &quot;{1}&quot; 没有面与易发性图重叠。请检查两者的坐标参考系，或将 REGIONS 留空。</translation>
+    </message>
+    <message>
+        <source>No polygon of the {1} overlaps the study grid</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 没有任何面与研究格网重叠</translation>
+    </message>
+    <message>
+        <source>No problems found: all checks passed.{1}</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>没有发现问题：全部检查通过。{1}</translation>
+    </message>
+    <message>
+        <source>No problems found: all checks passed.{1} Whether training can start also depends on the labels: give LABELS too.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>没有发现问题：全部检查通过。{1}能否开始训练还取决于标签：请同时给出 LABELS。</translation>
+    </message>
+    <message>
+        <source>No raster of MORE_LABELS lies on the grid of the stack {1}. Build its labels with the stack as REFERENCE, or leave the stack out of MORE_STACKS.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>MORE_LABELS 中没有栅格位于因子栈 {1} 的格网上。请以该因子栈作为 REFERENCE 构建其标签，或从 MORE_STACKS 中去掉该因子栈。</translation>
+    </message>
+    <message>
+        <source>No reason against it is known.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>没有已知的不利理由。</translation>
+    </message>
+    <message>
+        <source>No stable cell is left, so no model can be trained on these labels. Leave RADII and RING empty or use smaller ones, or give a larger AREA.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>没有剩下稳定像元，因此无法用这些标签训练模型。请将 RADII 和 RING 留空或改小，或给出更大的 AREA。</translation>
+    </message>
+    <message>
+        <source>No test accounts for landslides that were never mapped, or mapped only near roads.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>任何检验都没有考虑从未编录的滑坡，或只在道路附近编录的情况。</translation>
+    </message>
+    <message>
+        <source>No test is possible with {n1} independent block; it takes {2}.</source>
+        <extracomment>model/validation/settings.py</extracomment>
+        <translation>{n1} 个独立区块无法进行检验；需要 {2} 个。</translation>
+    </message>
+    <message>
+        <source>No test is possible with {n1} independent blocks; it takes {2}.</source>
+        <extracomment>model/validation/settings.py</extracomment>
+        <translation>{n1} 个独立区块无法进行检验；需要 {2} 个。</translation>
+    </message>
+    <message>
+        <source>No training cell has a safety factor or rain index below {n1}</source>
+        <extracomment>model/jobs/physics.py</extracomment>
+        <translation>没有训练像元的安全系数或降雨指数低于 {n1}</translation>
+    </message>
+    <message>
+        <source>No two factors have an association of {n1} or more, so the importance of each can be read by itself.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>没有哪两个因子的关联达到 {n1}，因此各因子的重要性可以单独解读。</translation>
+    </message>
+    <message>
+        <source>No unit of &quot;{1}&quot; has a cell with susceptibility. Check the CRS of both and that they show the same area.</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>&quot;{1}&quot; 的单元都没有含易发性的像元。请检查两者的坐标参考系，以及它们是否表示同一地区。</translation>
+    </message>
+    <message>
+        <source>No window layer was given, so Scarp cannot tell which landslides the model was trained on. If these are the training landslides, the numbers show a fit, not a test.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>没有给出窗口图层，因此 Scarp 无法判断模型用哪些滑坡训练。如果这些就是训练所用的滑坡，则数值表示的是拟合，而不是测试。</translation>
+    </message>
+    <message>
+        <source>No window layer was given, so Scarp cannot tell which landslides the models were trained on. A map looks better on its own training landslides: the comparison is only fair if none of the maps has seen these landslides, as out-of-fold maps have not, or all of them have.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>没有给出窗口图层，因此 Scarp 无法判断模型用哪些滑坡训练。图在自己的训练滑坡上显得更好：只有所有的图都没有见过这些滑坡（如折外预测图），或者都见过时，比较才是公平的。</translation>
+    </message>
+    <message>
+        <source>None of the factors has a known effect to compare with.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>没有哪个因子具有可供比较的已知作用。</translation>
+    </message>
+    <message>
+        <source>None of the given stable points lies in {1}, so there are no numbers for it.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>给定的稳定点没有一个位于 {1}，因此没有其数值。</translation>
+    </message>
+    <message>
+        <source>None of the {1} lies on the factor stack in a cell where no earlier one lies.</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>{1} 中，没有一个位于因子栈上尚未被先前滑坡占用的像元中。</translation>
+    </message>
+    <message>
+        <source>None of the {n1} features of &quot;{2}&quot; given as STABLE can be used: they lie off the map, on cells without data, or on landslides. Check its CRS, or leave STABLE empty to have stable points drawn at random.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>作为 STABLE 给出的 &quot;{2}&quot; 的 {n1} 个要素都无法使用：它们位于图外、没有数据的像元上或滑坡上。请检查其 CRS，或将 STABLE 留空以随机抽取稳定点。</translation>
+    </message>
+    <message>
+        <source>None of the {n1} landslides of &quot;{2}&quot; given as {3} lies on the map: {n4} outside the raster, {n5} on cells without data. Check the CRS of both layers and that they show the same area.</source>
+        <extracomment>model/audit/ground.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>None of the {n1} landslides of &quot;{2}&quot; lies inside the reference raster</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>&quot;{2}&quot; 的 {n1} 处滑坡都不在参考栅格之内</translation>
+    </message>
+    <message>
+        <source>None of the {n1} landslides of &quot;{2}&quot; lies on a cell with rainfall. Check the CRS of both and that they show the same area.</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>&quot;{2}&quot; 的 {n1} 处滑坡都不在有降雨的像元上。请检查两者的 CRS，以及它们是否显示同一地区。</translation>
+    </message>
+    <message>
+        <source>None of the {n1} landslides of &quot;{2}&quot; lies on the map: all are outside the raster. Check the CRS of both layers and that they show the same area.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>&quot;{2}&quot; 的 {n1} 个滑坡没有一个位于图上：全部在栅格之外。请检查两个图层的 CRS，以及它们是否显示同一地区。</translation>
+    </message>
+    <message>
+        <source>None of the {n1} landslides of &quot;{2}&quot; lies on the map: {n3} outside the raster, {n4} on cells without data. Check the CRS of both layers and that they show the same area.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>&quot;{2}&quot; 的 {n1} 个滑坡没有一个位于图上：{n3} 个在栅格之外，{n4} 个位于没有数据的像元上。请检查两个图层的 CRS，以及它们是否显示同一地区。</translation>
+    </message>
+    <message>
+        <source>None of this was measured here.</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>这些值都不是在此地实测的。</translation>
+    </message>
+    <message>
+        <source>None of this was measured here. The stack has neither contributing_area nor wetness_index, so nothing tells where water gathers, and the rule orders the cells as slope does, up to about 60 degrees. Build the stack with flow in TERRAIN, or give SAFETY_FACTOR, for a second rule.</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>这些值都不是在此地实测的。因子栈既没有 contributing_area 也没有 wetness_index，因此无从得知水在何处汇集，在约 60 度以内该规则对像元的排序与坡度相同。若要得到第二条规则，请用 TERRAIN 中的 flow 构建因子栈，或给出 SAFETY_FACTOR。</translation>
+    </message>
+    <message>
+        <source>Northness</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>北向度</translation>
+    </message>
+    <message>
+        <source>Not assessed: {1}.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>未作评价：{1}。</translation>
+    </message>
+    <message>
+        <source>Not for {1}, whose values are not from 0 to 1.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>不适用于 {1}，其数值不在 0 到 1 之间。</translation>
+    </message>
+    <message>
+        <source>Not shown to be better than chance</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Not shown to be better than slope</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Notes</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>提示</translation>
+    </message>
+    <message>
+        <source>Nothing can be told of {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nothing can be validated by folds with {1} landslides; it takes {2}.</source>
+        <extracomment>model/audit/splits.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nothing could be compared: the outputs of the earlier run are gone, or are reports only.</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>没有可以比较的内容：先前运行的输出已不存在，或者只有报告。</translation>
+    </message>
+    <message>
+        <source>Nothing of {1} lies on the map. Check the CRS of the layers and of the zones.</source>
+        <extracomment>model/exposure/count.py</extracomment>
+        <translation>{1} 没有任何要素位于图上。请检查各图层和分区的 CRS。</translation>
+    </message>
+    <message>
+        <source>Nothing says which landslides made the map</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nothing, if that is true of the ground and not a gap in the inventory.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>如果实地情况确实如此，而不是编录有遗漏，则无需处理。</translation>
+    </message>
+    <message>
+        <source>Nothing, if the band names, units and class codes are right.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>如果波段名称、单位和类别代码都正确，则无需处理。</translation>
+    </message>
+    <message>
+        <source>Nothing, if the table is shared with other areas on purpose.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>如果该表是有意与其他地区共用的，则无需处理。</translation>
+    </message>
+    <message>
+        <source>Nothing, if the unit is intended: models accept any unit. It must be the same wherever the model is used, so state it in the name of the layer.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>如果这正是想要的单位，则无需处理：模型接受任何单位。但凡使用该模型，单位都必须相同，因此请在图层名称中注明。</translation>
+    </message>
+    <message>
+        <source>Number</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>数量</translation>
+    </message>
+    <message>
+        <source>Number the zones from 1 on (Raster analysis &gt; Reclassify by table), or leave ZONES empty. Make it with scarp:classifyzones.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>请将分区从 1 起编号（栅格分析 &gt; 按表格重分类），或将 ZONES 留空。请用 scarp:classifyzones 制作。</translation>
+    </message>
+    <message>
+        <source>OUTPUT_DIFFERENCE is the first map minus the second, but there is one map only. Leave OUTPUT_DIFFERENCE empty.</source>
+        <extracomment>model/jobs/compare_models.py</extracomment>
+        <translation>OUTPUT_DIFFERENCE 为第一幅图减去第二幅图，但只有一幅图。请将 OUTPUT_DIFFERENCE 留空。</translation>
+    </message>
+    <message>
+        <source>OUTPUT_DISAGREEMENT cannot be made. {1} Leave it empty.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>无法生成 OUTPUT_DISAGREEMENT。{1} 请将其留空。</translation>
+    </message>
+    <message>
+        <source>OUTPUT_DISSIMILARITY needs the applicability index of the model, and {1} has none: it was trained by an earlier version, on windows or as another kind of model. Train it with PRESET=recommended, or leave OUTPUT_DISSIMILARITY empty.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>OUTPUT_DISSIMILARITY 需要模型的适用性指数，而 {1} 没有：它是用较早的版本、在窗口上或作为其他类型的模型训练的。请用 PRESET=recommended 训练它，或将 OUTPUT_DISSIMILARITY 留空。</translation>
+    </message>
+    <message>
+        <source>OUTPUT_MORE would replace {1}, which Scarp did not write: there is no run record beside it. Choose another folder.</source>
+        <extracomment>model/jobs/cross_validate_areas.py</extracomment>
+        <translation>OUTPUT_MORE 会替换 {1}，而它不是 Scarp 写出的：旁边没有运行记录。请选择其他文件夹。</translation>
+    </message>
+    <message>
+        <source>OUTPUT_MORE {1}</source>
+        <extracomment>model/jobs/cross_validate_areas.py</extracomment>
+        <translation>OUTPUT_MORE {1}</translation>
+    </message>
+    <message>
+        <source>OUTPUT_OUT_OF_FOLD is left out: a training on windows has no folds, but land for test that the model did not see. Validate there, with OUTPUT_WINDOWS, or train with PRESET=recommended.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>不生成 OUTPUT_OUT_OF_FOLD：在窗口上训练没有折，但有模型没有见过的测试土地。请用 OUTPUT_WINDOWS 在那里验证，或用 PRESET=recommended 训练。</translation>
+    </message>
+    <message>
+        <source>OUTPUT_UNCERTAINTY is the standard deviation over several maps. Set SAMPLES to 2 or more, or give several models.</source>
+        <extracomment>model/prediction/fold_spread.py</extracomment>
+        <translation>OUTPUT_UNCERTAINTY 为多幅图之间的标准差。请将 SAMPLES 设为 2 或更大，或给出多个模型。</translation>
+    </message>
+    <message>
+        <source>OUT_OF_FOLD is given, but the map {1} {2}. Give a map that the model of {3} alone made.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>给出了 OUT_OF_FOLD，但图 {1} {2}。请给出仅由 {3} 的模型得到的图。</translation>
+    </message>
+    <message>
+        <source>OUT_OF_FOLD tells what was not seen.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>OUT_OF_FOLD 说明哪些土地没有见过。</translation>
+    </message>
+    <message>
+        <source>Of 100 known landslides, {n1} lie in these two zones.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>每 100 个已知滑坡中，有 {n1} 个位于这两个分区。</translation>
+    </message>
+    <message>
+        <source>Of 100 known landslides, {n1} lie in this zone.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>每 100 个已知滑坡中，有 {n1} 个位于该分区。</translation>
+    </message>
+    <message>
+        <source>Of linear terms and classes</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>线性项和类别的</translation>
+    </message>
+    <message>
+        <source>Of the area {1}.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>所示为地区 {1}。</translation>
+    </message>
+    <message>
+        <source>Of the curves</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>曲线的</translation>
+    </message>
+    <message>
+        <source>Of the landslides</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Of the logit, for one standard deviation of a continuous factor or for being of a class.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>对于对数几率，连续因子增加一个标准差，或属于某一类别。</translation>
+    </message>
+    <message>
+        <source>Of the map {1} lies in the area of applicability of the model.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>图的 {1} 位于模型的适用区内。</translation>
+    </message>
+    <message>
+        <source>Of the unstable TARGET {n1} % is called safe.</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>不稳定的 TARGET 中有 {n1} % 被判为安全。</translation>
+    </message>
+    <message>
+        <source>Of the unstable land without labels {n1} % is called safe.</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>没有标签的不稳定土地中有 {n1} % 被判为安全。</translation>
+    </message>
+    <message>
+        <source>Of the {n1} cells with elevation in the study area; a cell can lack several factors, and is then lost to all.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>指研究区内有高程的 {n1} 个像元；一个像元可能缺少多个因子，缺少任一因子即不能使用。</translation>
+    </message>
+    <message>
+        <source>Of the {n1} {2} of &quot;{3}&quot;, {n4} count.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>&quot;{3}&quot; 的 {n1} 个 {2} 中，{n4} 个计入。</translation>
+    </message>
+    <message>
+        <source>Of {n1} km² that the map shows, {2} are the most prone to landslides.{3}</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>图中所示的 {n1} km² 中，{2} 最易发生滑坡。{3}</translation>
+    </message>
+    <message>
+        <source>Of {n1} landslides, {n2} lie off the map, {n3} where a map has no data, and {n4} in a cell that another one stands for; {n5} cells are used, {n6} of them in the part that is evaluated. {7}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{n1} 个滑坡中，{n2} 个在图外，{n3} 个位于某幅图没有数据之处，{n4} 个位于已由另一个滑坡代表的像元中；使用 {n5} 个像元，其中 {n6} 个位于所评价的部分。{7}</translation>
+    </message>
+    <message>
+        <source>Off the map</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图外</translation>
+    </message>
+    <message>
+        <source>Offset</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>截距</translation>
+    </message>
+    <message>
+        <source>On areas not seen: mean AUC {n1}{2}</source>
+        <extracomment>model/jobs/cross_validate_areas.py</extracomment>
+        <translation>在未见过的地区：平均 AUC {n1}{2}</translation>
+    </message>
+    <message>
+        <source>On land not seen: mean AUC over the folds {1}, {2}</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>在未见过的土地上：各折的平均 AUC 为 {1}，{2}</translation>
+    </message>
+    <message>
+        <source>On land that it did not see the calibrated model is no better than the same probability everywhere. Do not use its probabilities.</source>
+        <extracomment>model/jobs/calibrate.py</extracomment>
+        <translation>在未见过的土地上，校准后的模型并不优于各处取相同概率。请勿使用其概率。</translation>
+    </message>
+    <message>
+        <source>On regions that were held out the expected AUC was {n1} off (root mean square).</source>
+        <extracomment>model/report/applicability.py</extracomment>
+        <translation>在留出的区域上，预期 AUC 的误差为 {n1}（均方根）。</translation>
+    </message>
+    <message>
+        <source>On the labels of {n1} blocks: {2}.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>根据 {n1} 个区块的标签：{2}。</translation>
+    </message>
+    <message>
+        <source>On the test land</source>
+        <extracomment>model/jobs/trained_on.py</extracomment>
+        <translation>在测试土地上</translation>
+    </message>
+    <message>
+        <source>On {1} of the map no AUC can be expected: no land like it was held out in training.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>在图的 {1} 上无法预期 AUC：训练中没有留出与之相似的土地。</translation>
+    </message>
+    <message>
+        <source>On {1}.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>在 {1}。</translation>
+    </message>
+    <message>
+        <source>One determines the other ({1} = {2}): the same layer twice, or one computed</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>其中一个决定另一个（{1} = {2}）：同一图层出现了两次，或者一个</translation>
+    </message>
+    <message>
+        <source>One model was trained on the earlier landslides and tested on the later ones of the same land. It has seen the land itself, so this is a test in time, not of land not seen.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>用较早的滑坡训练了一个模型，并在同一土地上用较晚的滑坡测试。它见过这片土地本身，因此这是时间上的测试，而不是对未见过土地的测试。</translation>
+    </message>
+    <message>
+        <source>One of them has one value everywhere.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>其中一个处处为同一值。</translation>
+    </message>
+    <message>
+        <source>One record is of {1}, the other of {2}. Choose two of the same algorithm.</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>一个记录属于 {1}，另一个属于 {2}。请选择同一算法的两个记录。</translation>
+    </message>
+    <message>
+        <source>Only the {1} windows</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>仅限 {1} 窗口</translation>
+    </message>
+    <message>
+        <source>Only the {n1} cells of &quot;{2}&quot; are stable examples. The share of landslides among the labels is then that of the examples, not of the land: read values of a map trained on them as a ranking.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>只有 &quot;{2}&quot; 的 {n1} 个像元是稳定样本。因此标签中滑坡的占比是样本的占比，而不是土地的占比：用它们训练得到的图，其值应作为排序来解读。</translation>
+    </message>
+    <message>
+        <source>Only {1} independent blocks of land hold the landslides of the test; with fewer than {2} its interval is no test.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>只有 {1} 个独立区块含有用于检验的滑坡；少于 {2} 个时，其区间不能作为检验。</translation>
+    </message>
+    <message>
+        <source>Only {1} independent blocks of land hold the landslides, too few for a test.</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>只有 {1} 个独立区块含有滑坡，过少，无法检验。</translation>
+    </message>
+    <message>
+        <source>Only {1} landslides count, so all numbers are rough; look at the intervals.</source>
+        <extracomment>model/comparison/paired_tests.py, model/jobs/validate_with_points.py</extracomment>
+        <translation>只有 {1} 处滑坡计入，因此所有数值都很粗略；请注意区间。</translation>
+    </message>
+    <message>
+        <source>Only {1} of the map lies in the area of applicability: its land is unlike that of the training.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>图只有 {1} 位于适用区内：其土地与训练土地不相似。</translation>
+    </message>
+    <message>
+        <source>Only {n1} blocks have labels, {2} of them landslides, so the intervals are rough. A smaller BLOCK gives more.</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>只有 {n1} 个区块有标签，其中 {2} 个有滑坡，因此区间较粗略。减小 BLOCK 可得到更多区块。</translation>
+    </message>
+    <message>
+        <source>Only {n1} cells have data in all factors, so few that a model and its test are rough.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>只有 {n1} 个像元在所有因子上都有数据，数量过少，模型及其检验都很粗略。</translation>
+    </message>
+    <message>
+        <source>Only {n1} cells of {2} are farther than {n3} m from every landslide: there are fewer stable points than landslides ({n4}).</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{2} 中只有 {n1} 个像元与每个滑坡的距离都大于 {n3} m：稳定点少于滑坡（{n4} 个）。</translation>
+    </message>
+    <message>
+        <source>Only {n1} different values in {n2} cells</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{n2} 个像元中只有 {n1} 个不同的值</translation>
+    </message>
+    <message>
+        <source>Only {n1} landslides lie on cells with rainfall; a percentile needs {2}</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>只有 {n1} 处滑坡位于有降雨的像元上；计算百分位数需要 {2} 处</translation>
+    </message>
+    <message>
+        <source>Only {n1} of the cells are farther than {n2} m from every landslide. Stable points from so small a part say little about the map; make DISTANCE smaller.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>只有 {n1} 的像元与每个滑坡的距离都大于 {n2} m。取自这么小一部分的稳定点说明不了图的多少问题；请减小 DISTANCE。</translation>
+    </message>
+    <message>
+        <source>Only {n1} of the units are {2} landslides, so the AUC by unit means little.</source>
+        <extracomment>model/aggregation/unit_validation.py</extracomment>
+        <translation>{2} 滑坡的单元只有 {n1} 个，因此按单元计算的 AUC 意义不大。</translation>
+    </message>
+    <message>
+        <source>Or choose the map that &quot;Predict susceptibility&quot; wrote.</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>或者选择“预测易发性”写出的图。</translation>
+    </message>
+    <message>
+        <source>Order of places</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>地点的排序</translation>
+    </message>
+    <message>
+        <source>Order of places: whether landslides lie on land that the map calls more susceptible than other land; too few to tell: fewer than 15 independent blocks of land with landslides.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>地点的排序：滑坡是否位于图认为比其余土地更易发的土地上；数量太少，无法判断：含有滑坡的独立区块少于 15 个。</translation>
+    </message>
+    <message>
+        <source>Ordered by the landslides of other blocks of land, the zones gain {1} in AUC.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Other land</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Other land is as susceptible as landslides are only beside them: it lies {n1} m from a landslide (median), landslides {n2} m from each other. In {3} of the comparisons it is the nearer one {4}; without memory that is at most half.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Other land of the area, share</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>该地区的其余土地，占比</translation>
+    </message>
+    <message>
+        <source>Other land of the same value is nearer to a landslide than landslides are to each other in {1} of the comparisons ({2}), where at most half is no memory. Median distances: {n3} m and {n4} m.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Other land, share of its area</source>
+        <extracomment>model/report/comparison.py, model/report/cross_validation.py, model/report/validation.py</extracomment>
+        <translation>其余土地，面积占比</translation>
+    </message>
+    <message>
+        <source>Out of fold</source>
+        <extracomment>model/jobs/cross_fitted.py, model/jobs/train_best_model.py</extracomment>
+        <translation>折外</translation>
+    </message>
+    <message>
+        <source>Out of fold in {1}: {2}{3}; {n4} landslides.</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>{1} 的折外结果：{2}{3}；{n4} 处滑坡。</translation>
+    </message>
+    <message>
+        <source>Out of fold, slope alone is better than the model in {1}. A model of several areas follows those with the most landslides. For a good map there, train on that area alone, or fine-tune this model there (START_FROM).</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>按折外结果，在 {1} 仅用坡度优于模型。由多个地区训练的模型偏向滑坡最多的地区。若要在那里得到好的图，请只用该地区训练，或在那里对此模型进行微调（START_FROM）。</translation>
+    </message>
+    <message>
+        <source>Out of fold, the model {1} has an AUC of {n2} against stable land</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>在折外，模型 {1} 与稳定区相对照的 AUC 为 {n2}</translation>
+    </message>
+    <message>
+        <source>Out of fold, the training states an AUC of {n1}{2}.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>训练给出的折外 AUC 为 {n1}{2}。</translation>
+    </message>
+    <message>
+        <source>Out of fold, {1} against stable land</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>在折外与稳定区相对照，{1}</translation>
+    </message>
+    <message>
+        <source>Out-of-fold map: {1}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>折外预测图：{1}。</translation>
+    </message>
+    <message>
+        <source>Outside the training data</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>超出训练数据</translation>
+    </message>
+    <message>
+        <source>Over the cells with a label. Frequency ratio: second share over the first.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>基于有标签的像元。频率比：第二个占比除以第一个占比。</translation>
+    </message>
+    <message>
+        <source>Over {n1} km², cell by cell and by area. Kappa is agreement beyond chance; weighted kappa counts a disagreement by the square of the distance in zones. Rank correlation is Spearman&apos;s. Mean difference (first minus second) and mean distance are of the values, where both run from 0 to 1. Two maps can have the same AUC and agree little: then it matters which one is used.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>基于 {n1} km²，逐像元并按面积。kappa 是超出偶然的一致程度；加权 kappa 按相差分区数的平方计算不一致。秩相关为 Spearman 秩相关。平均差（前者减后者）和平均绝对差针对数值，限于两者都在 0 到 1 之间时。两幅图可以 AUC 相同而很不一致：这时采用哪一幅就很重要。</translation>
+    </message>
+    <message>
+        <source>PERCENTILE is {n1}, so the threshold misses about that share of the landslides</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>PERCENTILE 为 {n1}，因此阈值会漏掉大约这一比例的滑坡</translation>
+    </message>
+    <message>
+        <source>PHYSICS is {1}, but no SAFETY_FACTOR was given, so the model is trained without the physics constraint, as a plain U-Net with these weights. Build a rain index first, or choose PHYSICS=none.</source>
+        <extracomment>model/jobs/physics.py</extracomment>
+        <translation>PHYSICS 为 {1}，但没有给出 SAFETY_FACTOR，因此模型不使用物理约束，作为采用这些权重的普通 U-Net 进行训练。请先计算降雨指数，或选择 PHYSICS=none。</translation>
+    </message>
+    <message>
+        <source>PHYSICS=stability has no effect: there is no land without labels. Give the factor stack of the land whose map is wanted as TARGET, or choose PHYSICS=none.</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>PHYSICS=stability 不起作用：没有缺少标签的土地。请将要制图土地的因子栈作为 TARGET 给出，或选择 PHYSICS=none。</translation>
+    </message>
+    <message>
+        <source>PHYSICS=stability needs a factor of safety, but SAFETY_FACTOR is empty and the factor stack has no slope to compute it from. Build the stack with the slope, or give SAFETY_FACTOR.</source>
+        <extracomment>model/safety/usual_soil.py</extracomment>
+        <translation>PHYSICS=stability 需要稳定系数，但 SAFETY_FACTOR 留空，因子栈中也没有可用来计算它的坡度。请构建含坡度的因子栈，或给出 SAFETY_FACTOR。</translation>
+    </message>
+    <message>
+        <source>PHYSICS=stability needs a factor of safety, but {1} is a rain index. Build one with METHOD=infinite_slope of &quot;Build safety factor&quot;, or leave {2} empty: then it is computed from the slope.</source>
+        <extracomment>model/safety/kinds.py</extracomment>
+        <translation>PHYSICS=stability 需要稳定系数，但 {1} 是降雨指数。请用“计算安全系数”的 METHOD=infinite_slope 计算稳定系数，或将 {2} 留空：此时由坡度计算。</translation>
+    </message>
+    <message>
+        <source>PHYSICS=stability needs a factor of safety, but {1} is none ({2}). Build one with METHOD=infinite_slope of &quot;Build safety factor&quot;, or leave {3} empty: then it is computed from the slope.</source>
+        <extracomment>model/safety/kinds.py</extracomment>
+        <translation>PHYSICS=stability 需要稳定系数，但 {1} 不是稳定系数（{2}）。请用“计算安全系数”的 METHOD=infinite_slope 计算稳定系数，或将 {3} 留空：此时由坡度计算。</translation>
+    </message>
+    <message>
+        <source>PRECISION is fp16, which is for CUDA GPUs only. Choose auto, fp32 or bf16.</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>PRECISION 为 fp16，它只适用于 CUDA GPU。请选择 auto、fp32 或 bf16。</translation>
+    </message>
+    <message>
+        <source>PRECISION is {1}, which is not reliable on Apple GPUs. Choose auto or fp32.</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>PRECISION 为 {1}，它在苹果 GPU 上不可靠。请选择 auto 或 fp32。</translation>
+    </message>
+    <message>
+        <source>PRESET is &quot;{1}&quot;. Choose one of: {2}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>PRESET 为 &quot;{1}&quot;。请选择以下之一：{2}。</translation>
+    </message>
+    <message>
+        <source>PRESET is paper</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>PRESET 为 paper</translation>
+    </message>
+    <message>
+        <source>PROBABILITY cannot be combined with START_FROM: the given model may have seen the land that would be held out. Train without START_FROM, or turn PROBABILITY off.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>PROBABILITY 不能与 START_FROM 一起使用：给出的模型可能见过将要留出的土地。请不用 START_FROM 训练，或关闭 PROBABILITY。</translation>
+    </message>
+    <message>
+        <source>PROBABILITY needs SPLIT=spatial_blocks.</source>
+        <extracomment>model/jobs/trained_on.py</extracomment>
+        <translation>PROBABILITY 需要 SPLIT=spatial_blocks。</translation>
+    </message>
+    <message>
+        <source>PROBABILITY needs blocks of land that no model saw, but SPLIT is random (as in PRESET=paper). Choose SPLIT=spatial_blocks, or turn PROBABILITY off.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>PROBABILITY 需要没有任何模型见过的区块，但 SPLIT 为 random（如 PRESET=paper 那样）。请选择 SPLIT=spatial_blocks，或关闭 PROBABILITY。</translation>
+    </message>
+    <message>
+        <source>PROBABILITY: more models are trained, each without a fold of the blocks.</source>
+        <extracomment>model/jobs/calibrate.py</extracomment>
+        <translation>PROBABILITY：将训练更多模型，每个都不含区块的其中一折。</translation>
+    </message>
+    <message>
+        <source>P_LOW is {n1}, but must not be above P_HIGH ({n2}).</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation>P_LOW 为 {n1}，但不得高于 P_HIGH（{n2}）。</translation>
+    </message>
+    <message>
+        <source>P_LOW {n1}, P_HIGH {n2}, FS_CRITICAL {n3}{4}</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>P_LOW {n1}，P_HIGH {n2}，FS_CRITICAL {n3}{4}</translation>
+    </message>
+    <message>
+        <source>Pair</source>
+        <extracomment>model/report/comparison.py, model/report/new_area.py</extracomment>
+        <translation>图对</translation>
+    </message>
+    <message>
+        <source>Pairs and groups are flagged from |r| or V over {1}, single factors outside of groups from a variance inflation factor over {n2}. These limits are customary, not laws: a network can use correlated factors, but their separate effects cannot be distinguished.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>|r| 或 V 超过 {1} 的因子对和因子组予以标出，组外的单个因子在方差膨胀因子超过 {n2} 时标出。这些界限是惯例而非定律：网络可以使用相关的因子，但无法区分它们各自的作用。</translation>
+    </message>
+    <message>
+        <source>Part of the ground</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>评价范围</translation>
+    </message>
+    <message>
+        <source>Part of the land</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Part of the map</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图的部分</translation>
+    </message>
+    <message>
+        <source>Parts of the model</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>模型的组成部分</translation>
+    </message>
+    <message>
+        <source>Pearson&apos;s r</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>Pearson&apos;s r</translation>
+    </message>
+    <message>
+        <source>Pearson&apos;s r of the continuous factors over the usable cells. White on colour: beyond ±{1}.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>连续因子在可用像元上的 Pearson r。彩底白字：超过 ±{1}。</translation>
+    </message>
+    <message>
+        <source>Penalties</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>惩罚</translation>
+    </message>
+    <message>
+        <source>Percentile {n1}: {2}.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>百分位数 {n1}：{2}。</translation>
+    </message>
+    <message>
+        <source>Permutation importance</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>置换重要性</translation>
+    </message>
+    <message>
+        <source>Pieces of the map &quot;{1}&quot; overlap on {n2} km²; there the one that comes first in the list counts.</source>
+        <extracomment>model/comparison/mosaic.py</extracomment>
+        <translation>图 &quot;{1}&quot; 的各个部分重叠 {n2} km²；重叠之处以列表中靠前者为准。</translation>
+    </message>
+    <message>
+        <source>Plausibility</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>合理性</translation>
+    </message>
+    <message>
+        <source>Points that were used</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>所用的点</translation>
+    </message>
+    <message>
+        <source>Possible causes: {1}.</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>可能的原因：{1}。</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <extracomment>model/report/probability.py, model/report/validation.py</extracomment>
+        <translation>精确率</translation>
+    </message>
+    <message>
+        <source>Precision and calibration</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>精确率与校准</translation>
+    </message>
+    <message>
+        <source>Precision over recall. The dashed line is a map without skill, {1}: the share of landslides among the points.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>精确率随召回率的变化。虚线为无技巧的图，{1}：各点中的滑坡占比。</translation>
+    </message>
+    <message>
+        <source>Predicting each cell by the model of the fold that holds it out{1}.</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>正在用留出各像元所在折的模型预测各像元{1}。</translation>
+    </message>
+    <message>
+        <source>Predicting {n1} × {n2} cells in {3}, {4}.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>正在预测 {n1} × {n2} 个像元：{3}，{4}。</translation>
+    </message>
+    <message>
+        <source>Prediction-rate curve of the out-of-fold map: share of the landslides on the most susceptible land, the landslides&apos; own cells included. The dashed diagonal is chance. Band 95 %, from resampled blocks of land.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>折外预测图的预测率曲线：最易发土地上的滑坡占比，包括滑坡自身的像元。虚线对角线表示随机水平。带状区为 95 %，由对区块重抽样得到。</translation>
+    </message>
+    <message>
+        <source>Probability</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>概率</translation>
+    </message>
+    <message>
+        <source>Profile curvature</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>剖面曲率</translation>
+    </message>
+    <message>
+        <source>Purpose</source>
+        <extracomment>model/report/map_sheet.py, model/report/page.py</extracomment>
+        <translation>用途</translation>
+    </message>
+    <message>
+        <source>RADII gives {1} metres for &quot;{2}&quot;. A radius is a number from 0 up.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>RADII 给 &quot;{2}&quot; 的值为 {1} 米。半径应为不小于 0 的数。</translation>
+    </message>
+    <message>
+        <source>RADII is empty. Give at least one row, for example &quot;unrecorded, 300&quot;.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>RADII 为空。请至少给出一行，例如 &quot;unrecorded, 300&quot;。</translation>
+    </message>
+    <message>
+        <source>RADII is given</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>给出了 RADII</translation>
+    </message>
+    <message>
+        <source>RADII lists &quot;{1}&quot; twice, under two spellings. Keep one of the rows.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>RADII 以两种写法两次列出 &quot;{1}&quot;。请保留其中一行。</translation>
+    </message>
+    <message>
+        <source>RAIN is nowhere above {n1} mm. Is it in metres? Then multiply it by 1,000 first.</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>RAIN 处处不超过 {n1} mm。它是否以米为单位？如果是，请先乘以 1,000。</translation>
+    </message>
+    <message>
+        <source>RAIN is up to {n1} mm, which is rare in seven days. Is it the rain of a month or a year, or in tenths of a millimetre?</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>RAIN 最高达 {n1} mm，七天内如此罕见。它是否为一个月或一年的雨量，或以十分之一毫米为单位？</translation>
+    </message>
+    <message>
+        <source>RAINY_DAYS is {n1}: with fewer than 7 rainy days</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>RAINY_DAYS 为 {n1}：有雨的天数少于 7 天时</translation>
+    </message>
+    <message>
+        <source>REGIONS has {n1} regions, but at most {2} can be folds.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>REGIONS 有 {n1} 个区域，但最多只能有 {2} 个作为折。</translation>
+    </message>
+    <message>
+        <source>REPEATS was reduced from {n1} to {n2}: more draws of {n3} points would not fit in memory.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>REPEATS 由 {n1} 减为 {n2}：内存容纳不下更多次 {n3} 个点的抽取。</translation>
+    </message>
+    <message>
+        <source>RING is {n1} m, which is not beyond the radius of {n2} landslides: they get no ring</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>RING 为 {n1} m，没有超出 {n2} 处滑坡的半径：它们没有环带</translation>
+    </message>
+    <message>
+        <source>ROC curve against all other mapped land by area, buffers included: a lower threshold finds more landslides and marks more land. The nearer to the upper left corner, the better; the dashed diagonal is chance. It is the success-rate curve of landslides that the model learned from and the prediction-rate curve of others, but for the landslides&apos; own cells; with these, the area under it is {n1}. Band 95 %, from resampled blocks of land.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>与编录范围内其余全部土地按面积相对照的 ROC 曲线，包括缓冲带：阈值越低，找到的滑坡越多，标出的土地也越多。越靠近左上角越好；虚线对角线表示随机水平。对于模型学习过的滑坡，它是成功率曲线，对于其他滑坡则是预测率曲线，只是不含滑坡自身的像元；计入这些像元时，曲线下面积为 {n1}。带状区为 95 %，由对区块重抽样得到。</translation>
+    </message>
+    <message>
+        <source>ROC curve against all other mapped land.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>与编录范围内其余全部土地相对照的 ROC 曲线。</translation>
+    </message>
+    <message>
+        <source>ROC curves</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>ROC 曲线</translation>
+    </message>
+    <message>
+        <source>ROC curves against all other mapped land of the area that was left out. The dashed diagonal is chance.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>与留出地区编录范围内其余全部土地相对照的 ROC 曲线。虚线对角线表示随机水平。</translation>
+    </message>
+    <message>
+        <source>Radii</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>半径</translation>
+    </message>
+    <message>
+        <source>Radii (landslides): {1}.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>半径（滑坡）：{1}。</translation>
+    </message>
+    <message>
+        <source>Raises there</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>其中升高占比</translation>
+    </message>
+    <message>
+        <source>Random less blocks</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Random split and blocks of land</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Range of spatial autocorrelation of the landslides&apos; ranks {n1} m (variogram); blocks of {n2} m, of which {3} hold landslides, were drawn with replacement {n4} times. All numbers share the draws, so differences are paired.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>滑坡排序的空间自相关变程为 {n1} m（变差函数）；有放回地抽取 {n2} m 的区块 {n4} 次，其中 {3} 个区块含有滑坡。所有数值采用相同的抽取，因此差异是配对的。</translation>
+    </message>
+    <message>
+        <source>Ranges of {1}: {2} draws, the same in every cell and run (Sobol&apos;s sequence); every value within a range is equally likely. OUTPUT is exp of the mean of log Fs.</source>
+        <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
+        <translation>{1} 的范围：抽样 {2} 次，各像元、各次运行相同（Sobol 序列）；范围内每个值的可能性相等。OUTPUT 为 log Fs 的平均值再取 exp。</translation>
+    </message>
+    <message>
+        <source>Rank correlation</source>
+        <extracomment>model/report/comparison.py, model/report/new_area.py</extracomment>
+        <translation>秩相关</translation>
+    </message>
+    <message>
+        <source>Rank correlation of the map with rules of a textbook, in {1}: {2}.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>在 {1} 中，此图与教科书规则的秩相关：{2}。</translation>
+    </message>
+    <message>
+        <source>Rank correlation of the map with {1}; 1 is the same order of all cells, 0 none in common.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>图与 {1} 的秩相关；1 表示全部像元的次序相同，0 表示毫无共同之处。</translation>
+    </message>
+    <message>
+        <source>Rank correlation with {1}</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>与 {1} 的秩相关</translation>
+    </message>
+    <message>
+        <source>Rank on the map of the model minus rank by {1}. Orange: higher on the map; purple: higher by the rule.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>模型的图上的排序减去按 {1} 的排序。橙色：图上较高；紫色：按规则较高。</translation>
+    </message>
+    <message>
+        <source>Ranking</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Ranking the land of this inventory</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Ranking the land of {1}</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Ranks and zones are by area, on the common ground, and tied cells share the mean of their ranks.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>排序和分区按面积计算，限于共同的土地范围，数值相同的像元取其排序的平均值。</translation>
+    </message>
+    <message>
+        <source>Ranks are by area: the share of the land with a lower value. They compare orders, not values, and none of the orders is known to be right here.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>排序按面积计算：数值较低的土地占比。比较的是次序而非数值，此处没有哪种次序已知是正确的。</translation>
+    </message>
+    <message>
+        <source>Raster &gt; Conversion &gt; Translate, assign a specified nodata value</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>“栅格 &gt; 转换 &gt; 转换 (格式转换)”，将指定的无数据值分配给输出波段</translation>
+    </message>
+    <message>
+        <source>Rasters</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>栅格数</translation>
+    </message>
+    <message>
+        <source>Rather the opposite order.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>次序大致相反。</translation>
+    </message>
+    <message>
+        <source>Ratio</source>
+        <extracomment>model/report/audit.py, model/report/validation.py</extracomment>
+        <translation>频率比</translation>
+    </message>
+    <message>
+        <source>Ratio: share of the landslides divided by share of the area; 1 is as many landslides as by chance. {1}</source>
+        <extracomment>model/report/map_sheet.py</extracomment>
+        <translation>频率比：滑坡占比除以面积占比；1 表示滑坡数与随机分布时相同。{1}</translation>
+    </message>
+    <message>
+        <source>Read the warnings first.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>请先阅读警告。</translation>
+    </message>
+    <message>
+        <source>Read this first</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>请先阅读此处</translation>
+    </message>
+    <message>
+        <source>Reading the {1} raster {2} failed: {3}</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>读取 {1} 栅格 {2} 失败：{3}</translation>
+    </message>
+    <message>
+        <source>Reasons</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>理由</translation>
+    </message>
+    <message>
+        <source>Rebuild the stack from the original raster; scarp:buildfactorstack interpolates it.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请用原始栅格重新构建因子栈；scarp:buildfactorstack 会对其插值。</translation>
+    </message>
+    <message>
+        <source>Rebuild the stack with scarp:buildfactorstack, which takes the nearest class.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请用 scarp:buildfactorstack 重新构建因子栈，它取最近的类别。</translation>
+    </message>
+    <message>
+        <source>Rebuild the stack with scarp:buildfactorstack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请用 scarp:buildfactorstack 重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Recall</source>
+        <extracomment>model/report/probability.py, model/report/training.py, model/report/validation.py</extracomment>
+        <translation>召回率</translation>
+    </message>
+    <message>
+        <source>Recall, share of landslides found</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>召回率，找到的滑坡占比</translation>
+    </message>
+    <message>
+        <source>Reclassify it (Raster analysis &gt; Reclassify by table). Make it with scarp:classifyzones.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>请对其重分类（栅格分析 &gt; 按表格重分类）。请用 scarp:classifyzones 制作。</translation>
+    </message>
+    <message>
+        <source>Reclassify them (Raster analysis &gt; Reclassify by table)</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>请将其重分类（栅格分析 &gt; 按表格重分类）</translation>
+    </message>
+    <message>
+        <source>Region</source>
+        <extracomment>model/report/audit.py, model/report/comparison.py, model/report/exposure.py …</extracomment>
+        <translation>区域</translation>
+    </message>
+    <message>
+        <source>Region by region</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>各区域逐一列出</translation>
+    </message>
+    <message>
+        <source>Regions with too few landslides</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Relative landslide susceptibility by region</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>各区域的滑坡相对易发性</translation>
+    </message>
+    <message>
+        <source>Relative susceptibility</source>
+        <extracomment>model/report/charts.py</extracomment>
+        <translation>相对易发性</translation>
+    </message>
+    <message>
+        <source>Reliability</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>可靠性</translation>
+    </message>
+    <message>
+        <source>Reliability, precision and recall</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>可靠性、精确率与召回率</translation>
+    </message>
+    <message>
+        <source>Relief from {1}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>晕渲来自 {1}。</translation>
+    </message>
+    <message>
+        <source>Rename one of the layers and rebuild the stack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请为其中一个图层改名，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Repeats</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>重复次数</translation>
+    </message>
+    <message>
+        <source>Repeats made</source>
+        <extracomment>model/jobs/compare_models.py, model/jobs/validate_with_points.py</extracomment>
+        <translation>完成的重复次数</translation>
+    </message>
+    <message>
+        <source>Rescale it to 0 to 1 with the raster calculator. {1}</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>请用栅格计算器将其缩放到 0 至 1。{1}</translation>
+    </message>
+    <message>
+        <source>Response of the map</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>图的响应</translation>
+    </message>
+    <message>
+        <source>Response to each factor</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>对各因子的响应</translation>
+    </message>
+    <message>
+        <source>Resuming after epoch {1} from the checkpoint {2}.</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>从检查点 {2} 继续，接第 {1} 轮之后。</translation>
+    </message>
+    <message>
+        <source>Resuming after step {1} of the network from the checkpoint.</source>
+        <extracomment>model/training/pointwise_fit.py</extracomment>
+        <translation>从检查点继续，接网络第 {1} 步之后。</translation>
+    </message>
+    <message>
+        <source>Ring {1}</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>River density</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>河网密度</translation>
+    </message>
+    <message>
+        <source>Rivers undercut the adjacent slopes.</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>河流淘蚀邻近的斜坡。</translation>
+    </message>
+    <message>
+        <source>Roads and other lines are cut exactly at the borders of zones, and so are areas. A building or other polygon counts once, in the zone of its largest part. Metres are those on the ground. Zones are those of the map itself.</source>
+        <extracomment>model/report/exposure.py</extracomment>
+        <translation>道路和其他线在分区边界处精确截断，面积也是如此。建筑物或其他面只计一次，计入其最大部分所在的分区。长度以地面上的米计。分区为图自身的分区。</translation>
+    </message>
+    <message>
+        <source>Roads cut into the foot of slopes.</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>道路切削坡脚。</translation>
+    </message>
+    <message>
+        <source>Rock is fractured along faults.</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>断层沿线岩石破碎。</translation>
+    </message>
+    <message>
+        <source>Roughness</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>粗糙度</translation>
+    </message>
+    <message>
+        <source>Routing the flow of water over the whole DEM.</source>
+        <extracomment>model/factors/flow.py</extracomment>
+        <translation>正在推算整幅 DEM 上的水流路径。</translation>
+    </message>
+    <message>
+        <source>Rule</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>规则</translation>
+    </message>
+    <message>
+        <source>Rules that need no landslides, judged at the same cells and in the same resamples as the map. {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>不需要滑坡的规则，与图在相同的像元上、以相同的重抽样评价。{1}</translation>
+    </message>
+    <message>
+        <source>Run record</source>
+        <extracomment>model/report/explanation.py, model/report/validation.py</extracomment>
+        <translation>运行记录</translation>
+    </message>
+    <message>
+        <source>SAFETY_FACTOR has no data where the map has. Give the factor of safety of this area.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>在图有数据之处，SAFETY_FACTOR 没有数据。请给出本地区的稳定系数。</translation>
+    </message>
+    <message>
+        <source>SAFETY_FACTOR is empty; the factor of safety is computed from {1}.</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>SAFETY_FACTOR 留空；稳定系数由 {1} 计算。</translation>
+    </message>
+    <message>
+        <source>SAFETY_FACTOR: the raster {1} holds no thresholds. Give a rain index of &quot;Build safety factor&quot; of this version of Scarp, or K or K_TABLE instead.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>SAFETY_FACTOR：栅格 {1} 不含阈值。请给出此版本 Scarp 的“计算安全系数”得到的降雨指数，或改用 K 或 K_TABLE。</translation>
+    </message>
+    <message>
+        <source>SAFETY_FACTOR: the raster {1} is a factor of safety of a slope, which has no rain threshold. Give a rain index, or K or K_TABLE instead.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>SAFETY_FACTOR：栅格 {1} 是斜坡的稳定系数，没有降雨阈值。请给出降雨指数，或改用 K 或 K_TABLE。</translation>
+    </message>
+    <message>
+        <source>SAMPLES asks for dropout samples, but no model was trained with DROPOUT above 0, so all samples of a model are the same.</source>
+        <extracomment>model/prediction/ensemble.py</extracomment>
+        <translation>SAMPLES 要求随机失活（Dropout）抽样，但没有模型以大于 0 的 DROPOUT 训练，因此同一模型的所有抽样都相同。</translation>
+    </message>
+    <message>
+        <source>SCHEDULER is {1}, but the Python that runs Scarp has no package distributed ({2}). Install it (python3 -m pip install distributed), or leave SCHEDULER empty to compute on this computer.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>SCHEDULER 为 {1}，但运行 Scarp 的 Python 没有软件包 distributed（{2}）。请安装它（python3 -m pip install distributed），或将 SCHEDULER 留空，只用本机计算。</translation>
+    </message>
+    <message>
+        <source>SCHEDULER {1}</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>SCHEDULER {1}</translation>
+    </message>
+    <message>
+        <source>SD: standard deviation. 5 % and 95 %: percentiles. VIF: variance inflation factor; over {n1}, the other continuous factors almost determine this one.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>SD：标准差。5 % 和 95 %：百分位数。VIF：方差膨胀因子；超过 {n1} 时，其他连续因子几乎决定了该因子。</translation>
+    </message>
+    <message>
+        <source>SHARES has {n1} entries, but a map has 2 to {2} zones. Give one share for each zone.</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>SHARES 有 {n1} 项，但一幅图有 2 到 {2} 个分区。请为每个分区给出一个占比。</translation>
+    </message>
+    <message>
+        <source>SHARES puts {n1} of the landslides into the least susceptible zone and {n2} into the most susceptible one. With landslide_share the shares are of the landslides, and usually rise, for example 1, 4, 15, 30, 50.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>SHARES 将 {n1} 的滑坡划入最不易发的分区，将 {n2} 划入最易发的分区。采用 landslide_share 时，各份额是滑坡的占比，通常逐级增大，例如 1, 4, 15, 30, 50。</translation>
+    </message>
+    <message>
+        <source>SHARES sums to {n1}, but it is the percent per zone and must sum to 100, none below 0. Example: 30, 20, 20, 20, 10 from the least to the most susceptible.</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>SHARES 之和为 {n1}，但它是各分区的百分比，总和必须为 100，且都不低于 0。例如从最不易发到最易发：30, 20, 20, 20, 10。</translation>
+    </message>
+    <message>
+        <source>SPLIT is random, as published: training and test cells are neighbours, so the metrics are better than they would be in another area. Use SPLIT=spatial_blocks for an unbiased estimate.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>SPLIT 为随机划分，与论文一致：训练像元与测试像元相邻，因此指标优于在其他地区的结果。若要得到无偏估计，请使用 SPLIT=spatial_blocks。</translation>
+    </message>
+    <message>
+        <source>SPLIT_DATE is &quot;{1}&quot;. Give a year or a date such as 2005-06-30.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>SPLIT_DATE 为 &quot;{1}&quot;。请给出年份，或 2005-06-30 这样的日期。</translation>
+    </message>
+    <message>
+        <source>START_FROM is a model of cross-fitting ({1}), which is fine-tuned by cross-fitting. Leave PRESET, and settings of a training on windows such as WINDOW and EPOCHS, empty, or choose another model.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>START_FROM 是交叉拟合的模型（{1}），须用交叉拟合进行微调。请将 PRESET 以及 WINDOW、EPOCHS 等在窗口上训练的设置留空，或选择其他模型。</translation>
+    </message>
+    <message>
+        <source>START_FROM is a model of kind {1} ({2}), but only {3} can be fine-tuned. Choose another model, or leave START_FROM empty.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>START_FROM 的模型类型为 {1}（{2}），但只有 {3} 可以微调。请选择其他模型，或将 START_FROM 留空。</translation>
+    </message>
+    <message>
+        <source>SUBSET is {1}, but WINDOWS is empty. Give the window layer that scarp:trainpcum wrote, or set SUBSET to all.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>SUBSET 为 {1}，但 WINDOWS 为空。请给出 scarp:trainpcum 写出的窗口图层，或将 SUBSET 设为 all。</translation>
+    </message>
+    <message>
+        <source>SUSCEPTIBILITY has {1} map, but a comparison takes {2} to {3}. Rasters that lie beside each other, the regions of one model say, count as one map when NAMES gives them the same name; there may be {4} of them. Give more maps; a single one is evaluated by scarp:validatewithpoints.</source>
+        <extracomment>model/comparison/settings.py</extracomment>
+        <translation>SUSCEPTIBILITY 有 {1} 幅图，但比较需要 {2} 至 {3} 幅。彼此相邻的栅格（例如同一模型的各个区域），如果 NAMES 给它们相同的名称，则算作一幅图；这样的栅格可以有 {4} 个。请给出更多的图；单独一幅图用 scarp:validatewithpoints 评价。</translation>
+    </message>
+    <message>
+        <source>SUSCEPTIBILITY has {1} maps, but a comparison takes {2} to {3}. Rasters that lie beside each other, the regions of one model say, count as one map when NAMES gives them the same name; there may be {4} of them. Give more maps; a single one is evaluated by scarp:validatewithpoints.</source>
+        <extracomment>model/comparison/settings.py</extracomment>
+        <translation>SUSCEPTIBILITY 有 {1} 幅图，但比较需要 {2} 至 {3} 幅。彼此相邻的栅格（例如同一模型的各个区域），如果 NAMES 给它们相同的名称，则算作一幅图；这样的栅格可以有 {4} 个。请给出更多的图；单独一幅图用 scarp:validatewithpoints 评价。</translation>
+    </message>
+    <message>
+        <source>Safety factor alone</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>仅用安全系数</translation>
+    </message>
+    <message>
+        <source>Same or next</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>相同或相邻分区</translation>
+    </message>
+    <message>
+        <source>Same zone</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>相同分区</translation>
+    </message>
+    <message>
+        <source>Sample: the labelled cells of {n1} of {n2} blocks of {n3} m, {n4} landslide and {n5} stable cells{6}.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>样本：{n2} 个 {n3} m 区块中 {n1} 个区块的有标签像元，含 {n4} 个滑坡像元和 {n5} 个稳定像元{6}。</translation>
+    </message>
+    <message>
+        <source>Save it as a GeoTIFF in the CRS that it was surveyed in (Export &gt; Save As).</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>请以其测量时所用的 CRS 另存为 GeoTIFF（“导出 &gt; 另存为”）。</translation>
+    </message>
+    <message>
+        <source>Scarp {1}, {2}.</source>
+        <extracomment>model/report/map_sheet.py</extracomment>
+        <translation>Scarp {1}，{2}。</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>随机种子</translation>
+    </message>
+    <message>
+        <source>Seismic intensity</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>地震烈度</translation>
+    </message>
+    <message>
+        <source>Set SUBSET to all, or train with larger windows or another SEED.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>请将 SUBSET 设为 all，或以更大的窗口或其他 SEED 训练。</translation>
+    </message>
+    <message>
+        <source>Set aside: {1}.</source>
+        <extracomment>model/windows/ownership.py</extracomment>
+        <translation>搁置不用：{1}。</translation>
+    </message>
+    <message>
+        <source>Set aside: {1}; they are unknown in training.</source>
+        <extracomment>model/jobs/cross_validate_fold.py</extracomment>
+        <translation>不予使用：{1}；它们在训练中为未知。</translation>
+    </message>
+    <message>
+        <source>Set it for the layer in QGIS (Layer &gt; Set CRS of Layer) and choose that layer; or save the raster as a GeoTIFF with its CRS (Export &gt; Save As).</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>请在 QGIS 中为该图层设置（“图层 &gt; 设置图层CRS”），并选择该图层；或将栅格连同其 CRS 另存为 GeoTIFF（“导出 &gt; 另存为”）。</translation>
+    </message>
+    <message>
+        <source>Set the encoding of the source layer (Layer Properties &gt; Source), and rebuild the stack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请设置源图层的编码（“图层属性 &gt; 源”），并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Set them to nodata in the source layer, and rebuild the stack.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请在源图层中将它们设为无数据，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <extracomment>model/report/aggregation.py, model/report/area_validation.py, model/report/audit.py …</extracomment>
+        <translation>设置</translation>
+    </message>
+    <message>
+        <source>Settings of this run</source>
+        <extracomment>model/report/comparison.py, model/report/new_area.py, model/report/validation.py</extracomment>
+        <translation>本次运行的设置</translation>
+    </message>
+    <message>
+        <source>Settings that {1} does not use had no effect.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>{1} 不使用的设置没有作用。</translation>
+    </message>
+    <message>
+        <source>Settings: {1}.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>设置：{1}。</translation>
+    </message>
+    <message>
+        <source>Seven-day rainfall {n1} to {n2} mm</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>七天雨量为 {n1} 至 {n2} mm</translation>
+    </message>
+    <message>
+        <source>Several bands or factors differ only in case, blanks, _ or -: {1}.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>有几个波段或因子仅大小写、空格、_ 或 - 不同：{1}。</translation>
+    </message>
+    <message>
+        <source>Several codes share a label: {1}. Another area could not be matched by label.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>多个代码共用一个标签：{1}。无法按标签与其他地区匹配。</translation>
+    </message>
+    <message>
+        <source>Severity</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>严重程度</translation>
+    </message>
+    <message>
+        <source>Shaking loosens slopes.</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>地震动使斜坡松动。</translation>
+    </message>
+    <message>
+        <source>Share</source>
+        <extracomment>model/report/audit.py, model/report/factor_checks.py, model/report/new_area.py …</extracomment>
+        <translation>占比</translation>
+    </message>
+    <message>
+        <source>Share above</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>高于阈值的占比</translation>
+    </message>
+    <message>
+        <source>Share of all points classified correctly.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>分类正确的点占全部点的比例。</translation>
+    </message>
+    <message>
+        <source>Share of area</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>面积占比</translation>
+    </message>
+    <message>
+        <source>Share of each zone in the area.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>各分区在该地区的占比。</translation>
+    </message>
+    <message>
+        <source>Share of each zone in what is exposed: number of points, length of lines, area of polygons.</source>
+        <extracomment>model/report/exposure.py</extracomment>
+        <translation>各分区在承灾体中的占比：点的数目、线的长度、面的面积。</translation>
+    </message>
+    <message>
+        <source>Share of it</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Share of it that is added</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>加入的份额</translation>
+    </message>
+    <message>
+        <source>Share of landslide cells</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>滑坡像元占比</translation>
+    </message>
+    <message>
+        <source>Share of landslide cells among the land at or above a threshold. The dashed line is a map without skill, {1}: the share of landslide cells in the mapped area.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>达到或高于阈值的土地中滑坡像元的占比。虚线为无技巧的图，{1}：编录范围内的滑坡像元占比。</translation>
+    </message>
+    <message>
+        <source>Share of landslide cells by susceptibility, by area. A useful map rises; the dashed diagonal is for maps of probabilities.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>按易发性给出的滑坡像元占比，按面积计算。有用的图会上升；虚线对角线适用于概率图。</translation>
+    </message>
+    <message>
+        <source>Share of landslide cells in a class ÷ its share of the area; above 1 landslides are over-represented.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>某一类别中的滑坡像元占比 ÷ 该类别的面积占比；大于 1 表示滑坡偏多。</translation>
+    </message>
+    <message>
+        <source>Share of landslides</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>滑坡占比</translation>
+    </message>
+    <message>
+        <source>Share of landslides among the points classified as landslide.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>归为滑坡的点中滑坡的占比。</translation>
+    </message>
+    <message>
+        <source>Share of landslides by susceptibility. On the diagonal the number could be read as a probability among these points.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>按易发性给出的滑坡占比。位于对角线上时，该数值在这些点中可以看作概率。</translation>
+    </message>
+    <message>
+        <source>Share of the landslides on cells with a susceptibility of {n1} or more.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>位于易发性不低于 {n1} 的像元上的滑坡占比。</translation>
+    </message>
+    <message>
+        <source>Share of the landslides that were found.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>找到的滑坡占全部滑坡的比例。</translation>
+    </message>
+    <message>
+        <source>Share of the map</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>占图的比例</translation>
+    </message>
+    <message>
+        <source>Share of the mapped area</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>编录范围的面积占比</translation>
+    </message>
+    <message>
+        <source>Share of the skill</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Share of the stable points classified as stable.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>归为稳定的点占稳定点的比例。</translation>
+    </message>
+    <message>
+        <source>Share, %</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>占比（%）</translation>
+    </message>
+    <message>
+        <source>Shares or probabilities are no labels. Reclassify them to 0 and 1, {1}.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>占比或概率不是标签。请将其重分类为 0 和 1，{1}。</translation>
+    </message>
+    <message>
+        <source>Shares over the cells with a label. The number is the frequency ratio: share of the landslide cells over share of the cells, above 1 where landslides are more common than on average.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>有标签像元中的占比。数字为频率比：滑坡像元占比除以像元占比，大于 1 之处滑坡比平均更常见。</translation>
+    </message>
+    <message>
+        <source>Shear stress grows with slope. Above about 35 degrees there is bare rock without loose material, so nothing more is expected there.</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>剪应力随坡度增大。约 35 度以上为没有松散物质的裸岩，因此在那里不再有进一步的预期。</translation>
+    </message>
+    <message>
+        <source>Significant</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>显著</translation>
+    </message>
+    <message>
+        <source>Significant, or chance?</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>显著，还是偶然？</translation>
+    </message>
+    <message>
+        <source>Slope</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>坡度</translation>
+    </message>
+    <message>
+        <source>Slope alone</source>
+        <extracomment>model/comparison/textbook_baselines.py, model/jobs/audit_map.py, model/report/area_validation.py …</extracomment>
+        <translation>仅用坡度</translation>
+    </message>
+    <message>
+        <source>Slope alone has an AUC of {1}; the map has {2} more on the same cells.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Slope alone is better</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Slope alone ranks the landslides of these areas better than the model: {1}.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>在以下地区，仅用坡度对滑坡的排序优于模型：{1}。</translation>
+    </message>
+    <message>
+        <source>Slope aspect</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>坡向</translation>
+    </message>
+    <message>
+        <source>Slope gradient</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>坡度</translation>
+    </message>
+    <message>
+        <source>Slope in {1}.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>坡度单位为 {1}。</translation>
+    </message>
+    <message>
+        <source>Slope is the band {1} of the stack: the steeper, the more susceptible.</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>坡度为因子栈的波段 {1}：越陡越易发。</translation>
+    </message>
+    <message>
+        <source>Slope stability on TARGET makes it no better {1} and is left out (AUC there {n2}</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>TARGET 上的边坡稳定性规则 {1} 没有带来改善，不予采用 (该处 AUC {n2}</translation>
+    </message>
+    <message>
+        <source>Slope stability on TARGET, with λ = {n1}</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>TARGET 上的边坡稳定性规则，λ = {n1}</translation>
+    </message>
+    <message>
+        <source>Slope stability on land without labels makes it no better {1} and is left out (AUC there {n2}</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>没有标签的土地上的边坡稳定性规则 {1} 没有带来改善，不予采用 (该处 AUC {n2}</translation>
+    </message>
+    <message>
+        <source>Slope stability on land without labels, with λ = {n1}</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>没有标签的土地上的边坡稳定性规则，λ = {n1}</translation>
+    </message>
+    <message>
+        <source>Slopes go up to {n1}: the values look like percent, not degrees.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>坡度高达 {n1}：这些值看来是百分比，而不是度。</translation>
+    </message>
+    <message>
+        <source>Small patches are held out in place of blocks, so test cells lie beside training cells. Its mean AUC is {n1}, {n2} more ({3}, paired, from {4} independent blocks). That difference is the optimism of a random split; do not quote its AUC for land not seen.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>留出的是小块而不是区块，因此测试像元紧邻训练像元。其平均 AUC 为 {n1}，高出 {n2}（{3}，配对，由 {4} 个独立区块得到）。这一差异就是随机划分的乐观偏差；请勿将其 AUC 作为未见过的土地上的结果引用。</translation>
+    </message>
+    <message>
+        <source>So the observations are as expected and the map is not: {1} may account for its effect.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>可见观测符合预期，而图不符合预期：其作用可能由 {1} 承担。</translation>
+    </message>
+    <message>
+        <source>So the observations here are not as expected either.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>可见此处的观测也不符合预期。</translation>
+    </message>
+    <message>
+        <source>So there is nothing to compare the map with.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>因此没有可与该图比较的对象。</translation>
+    </message>
+    <message>
+        <source>Some of the models are calibrated and some are not: {1}. Their mean would be neither a probability nor a relative susceptibility. Use models that were all trained with PROBABILITY, or all without.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>有些模型经过校准，有些没有：{1}。它们的平均既不是概率，也不是相对易发性。请使用全部以 PROBABILITY 训练的模型，或全部没有这样训练的模型。</translation>
+    </message>
+    <message>
+        <source>Spearman&apos;s rank correlation in {n1} cells: {2}. 1 is the same order of all cells, 0 none, −1 the opposite.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>{n1} 个像元的 Spearman 秩相关：{2}。1 表示全部像元的次序相同，0 表示毫无共同之处，−1 表示相反。</translation>
+    </message>
+    <message>
+        <source>Spearman&apos;s ρ</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>Spearman ρ</translation>
+    </message>
+    <message>
+        <source>Specificity</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>特异度</translation>
+    </message>
+    <message>
+        <source>Stable cells</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>稳定像元</translation>
+    </message>
+    <message>
+        <source>Stable cells (0)</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>稳定像元（0）</translation>
+    </message>
+    <message>
+        <source>Stable cells per landslide cell</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>每个滑坡像元对应的稳定像元数</translation>
+    </message>
+    <message>
+        <source>Stable cells with data</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>有数据的稳定像元</translation>
+    </message>
+    <message>
+        <source>Stable points</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>稳定点</translation>
+    </message>
+    <message>
+        <source>Stable points are the {n1} that were given. Precision, accuracy, F1 and kappa depend on how many there are beside the landslides; recall does not. The AUC needs no stable points.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>稳定点为给定的 {n1} 个。精确率、准确率、F1 和 kappa 取决于稳定点与滑坡的数量对比；召回率则不然。AUC 不需要稳定点。</translation>
+    </message>
+    <message>
+        <source>Stable points were drawn at random, {n1} at a time and {n2} times over, at least {n3} m away from every landslide, where all maps have data.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>稳定点随机抽取，每次 {n1} 个，共 {n2} 次，与每个滑坡至少相距 {n3} m，且位于各图都有数据之处。</translation>
+    </message>
+    <message>
+        <source>Stable points were drawn at random, {n1} at a time and {n2} times over, from all cells of the tested part of the map that are at least {n3} m away from every landslide; larger cells have a larger chance. Recall, kappa and the other measures at the threshold need them. The farther from landslides, the easier that test: compare these measures only between runs with the same distance. The AUC needs no stable points.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>稳定点从图上受检验部分中与每个滑坡至少相距 {n3} m 的全部像元中随机抽取，每次 {n1} 个，共 {n2} 次；像元越大，被抽中的机会越大。召回率、kappa 和阈值处的其他指标需要稳定点。离滑坡越远，该检验越容易：请只在距离相同的各次运行之间比较这些指标。AUC 不需要稳定点。</translation>
+    </message>
+    <message>
+        <source>Stable points were given.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>稳定点由用户给定。</translation>
+    </message>
+    <message>
+        <source>Standard deviation</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>标准差</translation>
+    </message>
+    <message>
+        <source>Standard deviation over the training land of what a factor changes of the logit, with which distances are weighed. Associated factors share it.</source>
+        <extracomment>model/report/applicability.py</extracomment>
+        <translation>一个因子使对数几率变化多少，取其在训练土地上的标准差，用作计算距离的权重。相互关联的因子分担这一数值。</translation>
+    </message>
+    <message>
+        <source>Start again with the same inputs and an output in the same folder to resume, or delete the folder.</source>
+        <extracomment>model/prediction/tile_cache.py</extracomment>
+        <translation>若要继续，请用相同的输入和位于同一文件夹的输出重新开始；否则请删除该文件夹。</translation>
+    </message>
+    <message>
+        <source>Start the training again</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>请重新开始训练</translation>
+    </message>
+    <message>
+        <source>Start workers on each machine, with Scarp under the name scarp in a folder of PYTHONPATH: dask worker {1} --nthreads 1 --nworkers N. Scarp&apos;s docs/cluster.md shows how.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>请在每台机器上启动工作进程，并使 Scarp 以 scarp 为名位于 PYTHONPATH 的某个文件夹中：dask worker {1} --nthreads 1 --nworkers N。做法见 Scarp 的 docs/cluster.md。</translation>
+    </message>
+    <message>
+        <source>Steep, beyond {1}</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Steep, within {1}</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Steeper is more susceptible; a lower safety factor is more susceptible. Nothing is fitted. Judged at the same cells as the model, and the difference is paired.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>坡度越陡越易发；安全系数越低越易发。没有任何拟合。在与模型相同的像元上评价，差异为配对差异。</translation>
+    </message>
+    <message>
+        <source>Steeper is more susceptible; a lower safety factor is more susceptible. Nothing is fitted. Judged at the same cells as the model, and the difference is paired: both are judged in the same resamples.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>坡度越陡越易发；安全系数越低越易发。没有任何拟合。在与模型相同的像元上评价，差异为配对差异：两者在相同的重抽样中评价。</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>步数</translation>
+    </message>
+    <message>
+        <source>Steps of the network</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>网络的步数</translation>
+    </message>
+    <message>
+        <source>Stopped after epoch {1}, {2} epochs without improvement; {3}.</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>在第 {1} 轮后停止，连续 {2} 轮没有改善；{3}。</translation>
+    </message>
+    <message>
+        <source>Subset</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>子集</translation>
+    </message>
+    <message>
+        <source>Subtract 273.15 or divide by 10, whichever is right, with the Raster calculator, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请用栅格计算器减去 273.15 或除以 10（以正确者为准），并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Subtract 273.15 with the Raster calculator, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>请用栅格计算器减去 273.15，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>Supported: the 95 % interval is on the right side of chance, or of the other map; weakly, if the AUC is below 0.6 all the same. Not supported: it is not, though there are landslides enough for a test. Cannot be told: too few of them, or an input is missing.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Susceptibility</source>
+        <extracomment>model/report/maps.py</extracomment>
+        <translation>易发性</translation>
+    </message>
+    <message>
+        <source>Susceptibility by unit</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>各单元的易发性</translation>
+    </message>
+    <message>
+        <source>Susceptibility from {n1} to {n2}.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>易发性为 {n1} 至 {n2}。</translation>
+    </message>
+    <message>
+        <source>Susceptibility map of a new area</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>新地区的易发性图</translation>
+    </message>
+    <message>
+        <source>Susceptibility map of the training area</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>训练地区的易发性图</translation>
+    </message>
+    <message>
+        <source>Susceptibility ranks places; it is not the probability of a landslide.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>易发性用于给各处排序；它不是滑坡概率。</translation>
+    </message>
+    <message>
+        <source>Susceptibility {1}{2}. {3}</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>易发性 {1}{2}。{3}</translation>
+    </message>
+    <message>
+        <source>Synthetic study area of {1} × {2} cells, {n3} km², seed {4}.</source>
+        <extracomment>model/demo/generate.py</extracomment>
+        <translation>合成研究区，{1} × {2} 个像元，{n3} km²，随机种子 {4}。</translation>
+    </message>
+    <message>
+        <source>TARGET ({1})</source>
+        <extracomment>model/training/target.py</extracomment>
+        <translation>TARGET（{1}）</translation>
+    </message>
+    <message>
+        <source>TARGET is land whose map is wanted, and PHYSICS=stability learns from it, but PHYSICS is {1}. Choose PHYSICS=stability, or leave TARGET empty.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>TARGET 是要制图的土地，PHYSICS=stability 会从中学习，但 PHYSICS 为 {1}。请选择 PHYSICS=stability，或将 TARGET 留空。</translation>
+    </message>
+    <message>
+        <source>TARGET_SAFETY_FACTOR is empty, so the factor of safety of TARGET is computed with the usual soil, unlike that of SAFETY_FACTOR. Only its order within each area counts; better give both, or neither.</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>TARGET_SAFETY_FACTOR 留空，因此 TARGET 的稳定系数按通常的土体计算，与 SAFETY_FACTOR 的不同。只有它在各地区内的次序起作用；最好两者都给出，或都不给出。</translation>
+    </message>
+    <message>
+        <source>TARGET_SAFETY_FACTOR is that of TARGET, which is empty. Give TARGET too, or neither.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>TARGET_SAFETY_FACTOR 是 TARGET 的稳定系数，而后者留空。请同时给出 TARGET，或两者都不给出。</translation>
+    </message>
+    <message>
+        <source>TERRAIN has flow</source>
+        <extracomment>model/factors/flow.py</extracomment>
+        <translation>TERRAIN 含 flow</translation>
+    </message>
+    <message>
+        <source>Take the map as a hint, and have it checked before anything is decided by it.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>请将此图当作提示，在据此作任何决定之前请人核查。</translation>
+    </message>
+    <message>
+        <source>Tangential curvature</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>切向曲率</translation>
+    </message>
+    <message>
+        <source>Telling landslides from the land beside them</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Telling where further landslides will be</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Temperature spans {n1} degrees, as over 7 km of elevation</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>气温跨度达 {n1} 度，相当于 7 km 的高差</translation>
+    </message>
+    <message>
+        <source>Terrain factors in windows of {1} are left out: they would reach more than {n2} cells. Resample the DEM to cells of 1 m or more for them.</source>
+        <extracomment>model/factors/terrain_windows.py</extracomment>
+        <translation>{1} 窗口的地形因子已舍去：其范围会超过 {n2} 个像元。如需这些因子，请将 DEM 重采样为 1 m 或更大的像元。</translation>
+    </message>
+    <message>
+        <source>Test</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>测试</translation>
+    </message>
+    <message>
+        <source>Test metrics are not available: the test blocks lack landslide cells or stable cells.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>没有测试指标：测试区块缺少滑坡像元或稳定像元。</translation>
+    </message>
+    <message>
+        <source>Test {1}s</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>测试 {1}</translation>
+    </message>
+    <message>
+        <source>Test, {1} from the training</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The AUC against all other land is the mean of these by area, so the shares of the skill (AUC less 0.5) add up.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The AUC against all other land is {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The AUC against all other land takes every cell of the map. All other numbers take a sample of it, seeded by SEED, with more cells within {n1} m of landslides, each weighing as the land that it stands for.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The AUC compares landslides with every cell of the common ground that holds none, by area. Each repeat draws blocks of land with replacement, the same for all maps; the difference is tested with Student&apos;s t over the effective number of blocks. Stable points serve the measures at the threshold only.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>AUC 将滑坡与共同土地范围内没有滑坡的全部像元按面积相对照。每次重复有放回地抽取区块，对所有图都相同；差异以有效区块数按学生 t 分布检验。稳定点只用于阈值处的指标。</translation>
+    </message>
+    <message>
+        <source>The AUC falls from {n1} on training land to {n2} on land not seen.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>AUC 由训练土地上的 {n1} 降到未见过的土地上的 {n2}。</translation>
+    </message>
+    <message>
+        <source>The AUC is {1}: landslides lie on land that the map calls safer than most. If its highest values or classes are the safest, set INVERTED.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The AUC is {n1} at landslides of the training and {n2} at the others ({3}).</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The AUC is {n1}, below 0.5: landslides lie on less susceptible cells than other land does. Is the map inverted, or of another area?</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>AUC 为 {n1}，低于 0.5：滑坡所在的像元比其余土地更不易发。此图是否颠倒，或属于其他地区？</translation>
+    </message>
+    <message>
+        <source>The AUC of &quot;{1}&quot; is {n2}, below 0.5: landslides lie on lower values than other land does. Is the map inverted, so that low values mean more susceptible?</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>&quot;{1}&quot; 的 AUC 为 {n2}，低于 0.5：滑坡所处的值低于其余土地。该图是否反了，即值越低表示越易发？</translation>
+    </message>
+    <message>
+        <source>The AUC of &quot;{1}&quot; is {n2}.</source>
+        <extracomment>model/jobs/compare_models.py</extracomment>
+        <translation>&quot;{1}&quot; 的 AUC 为 {n2}。</translation>
+    </message>
+    <message>
+        <source>The AUC of the best of several kinds is slightly too good, since chance helped to choose it and the folds that chose it also test it.</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>多类模型中最佳者的 AUC 略微偏高，因为选中它有偶然的成分，而且选择它的各折也用来检验它。</translation>
+    </message>
+    <message>
+        <source>The AUC of the best of several kinds is slightly too good, since chance helped to choose it and the folds that chose it also test it. Choosing by all folds but one, and testing on that one, gives {1}.</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>多类模型中最佳者的 AUC 略微偏高，因为选中它有偶然的成分，而且选择它的各折也用来检验它。用除一折以外的各折选择，并在该折上检验，得到 {1}。</translation>
+    </message>
+    <message>
+        <source>The AUC of {1} is {n2}{3} higher than that of {4},</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1} 的 AUC 比 {4} 高 {n2}{3}，</translation>
+    </message>
+    <message>
+        <source>The AUC on land not seen in training is {n1}</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>训练中未见过的土地上的 AUC 为 {n1}</translation>
+    </message>
+    <message>
+        <source>The AUC to expect on the land of this map is {n1}.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>在此图的土地上可预期的 AUC 为 {n1}。</translation>
+    </message>
+    <message>
+        <source>The DEM goes from {n1} to {n2} m, and the mean slope is {n3} degrees. Are its elevations in kilometres? Then choose that unit with DEM_UNIT.</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>DEM 的取值为 {n1} 至 {n2} m，平均坡度为 {n3} 度。其高程的单位是否为千米？如果是，请用 DEM_UNIT 选择该单位。</translation>
+    </message>
+    <message>
+        <source>The DEM goes up to {n1} m, higher than any land. Are its elevations in feet or in decimetres? Then slopes come out too steep: choose their unit with DEM_UNIT.</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>DEM 的最大值达 {n1} m，高于任何陆地。其高程的单位是否为英尺或分米？如果是，坡度会偏陡：请用 DEM_UNIT 选择其单位。</translation>
+    </message>
+    <message>
+        <source>The DEM has no cell with data. Choose another DEM.</source>
+        <extracomment>model/slope_units/build.py</extracomment>
+        <translation>DEM 没有任何有数据的像元。请选择其他 DEM。</translation>
+    </message>
+    <message>
+        <source>The DEM has no data in the study area. Check the DEM and the area.</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>DEM 在研究区没有数据。请检查 DEM 和研究区。</translation>
+    </message>
+    <message>
+        <source>The DEM has {n1} × {n2} cells</source>
+        <extracomment>model/factors/flow.py</extracomment>
+        <translation>DEM 有 {n1} × {n2} 个像元</translation>
+    </message>
+    <message>
+        <source>The DEM has {n1} × {n2} cells. Water flows over all of them, so slope units need about {n3} GB of memory{4}. Close other programs, take a coarser DEM, or divide it along a large river.</source>
+        <extracomment>model/slope_units/build.py</extracomment>
+        <translation>DEM 有 {n1} × {n2} 个像元。水流经过所有像元，因此划分斜坡单元约需 {n3} GB 内存{4}。请关闭其他程序，使用更粗的 DEM，或沿大河将其分开。</translation>
+    </message>
+    <message>
+        <source>The DEM holds elevations down to {n1} m, which are nodata that was not declared: the cells there and beside them have wrong slopes. Set the nodata value of the DEM (Raster &gt; Conversion &gt; Translate, &quot;Assign a specified NoData value&quot;), and build the stack again.</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>DEM 含有低至 {n1} m 的高程，它们是没有声明的无数据：那里及其旁边像元的坡度有误。请设置 DEM 的无数据值（“栅格 &gt; 转换 &gt; 转换 (格式转换)”，“将指定的无数据值分配给输出波段”），并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>The DEM {1} does not cover the map, so there is no relief under the maps of the report. Give the DEM of this area, or leave DEM empty.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>DEM {1} 没有覆盖此图，因此报告的地图下没有晕渲。请给出此地区的 DEM，或将 DEM 留空。</translation>
+    </message>
+    <message>
+        <source>The DEM {1} has {2} × {3} cells</source>
+        <extracomment>model/factors/terrain.py</extracomment>
+        <translation>DEM {1} 有 {2} × {3} 个像元</translation>
+    </message>
+    <message>
+        <source>The GPU cannot be used: {1}. Restart the computer or reinstall the card&apos;s driver, or choose DEVICE=cpu.</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>无法使用 GPU：{1}。请重新启动计算机或重新安装显卡驱动程序，或选择 DEVICE=cpu。</translation>
+    </message>
+    <message>
+        <source>The GPU failed during the training: {1}. Its driver was restarted, the computer slept, or the card is faulty. {2}, after a restart of QGIS, or with DEVICE=cpu.</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>GPU 在训练过程中失败：{1}。可能是其驱动程序重新启动、计算机曾进入睡眠，或显卡有故障。{2}，须先重新启动 QGIS，或采用 DEVICE=cpu。</translation>
+    </message>
+    <message>
+        <source>The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW smaller, close other programs that use it, or use DEVICE=cpu.</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>GPU 内存不足以容纳这一批。请将 BATCH、WIDTH 或 WINDOW 改小，关闭使用 GPU 的其他程序，或采用 DEVICE=cpu。</translation>
+    </message>
+    <message>
+        <source>The additive part is the mean of the fits with these penalties. A penalty of 10,000 makes the curves straight lines.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>可加部分是采用这些惩罚的各次拟合的平均值。惩罚为 10,000 时曲线成为直线。</translation>
+    </message>
+    <message>
+        <source>The area {1} lacks the factor {2}. A model of several areas needs the same factors in all of them. {3}</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>地区 {1} 缺少因子 {2}。由多个地区训练的模型要求所有地区具有相同的因子。{3}</translation>
+    </message>
+    <message>
+        <source>The areas have cells of different sizes: {1}. Slope, curvature and roughness depend on it, so the same value means other land. Build all stacks from DEMs of one cell size.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>各地区的像元大小不同：{1}。坡度、曲率和粗糙度都与其有关，因此同一数值表示的土地不同。请用像元大小一致的 DEM 构建所有因子栈。</translation>
+    </message>
+    <message>
+        <source>The areas {1} and {2} overlap: {n3} % of the cells of {4} are labelled in both. This land counts twice, and a fold may be tested on land that it learned from, so its AUC may be too good. Cut one of the areas.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>地区 {1} 和 {2} 重叠：{4} 的像元中有 {n3} % 在两者中都有标签。这部分土地会被计算两次，且某一折可能在其学习过的土地上测试，因此其 AUC 可能偏高。请裁剪其中一个地区。</translation>
+    </message>
+    <message>
+        <source>The audit sees the map and the inventory, not the work behind them. A landslide that was never mapped counts as other land; an inventory that was mapped from roads favours maps that know the roads.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The band has no class table, so codes have no meaning outside this stack and a second area cannot be matched by label.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>该波段没有类别表，因此代码在此因子栈以外没有意义，也无法按标签与其他地区匹配。</translation>
+    </message>
+    <message>
+        <source>The band holds no data at all, so no cell of the stack can be used with it.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>该波段完全没有数据，因此有它在，因子栈的任何像元都无法使用。</translation>
+    </message>
+    <message>
+        <source>The band is called &quot;{1}&quot;; it is read as {2}.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>该波段名为 &quot;{1}&quot;；作为 {2} 读取。</translation>
+    </message>
+    <message>
+        <source>The band is stored as {1}, but {2} is {3}.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>该波段存储为 {1}，但 {2} 是 {3}。</translation>
+    </message>
+    <message>
+        <source>The band states the kind &quot;{1}&quot;; it is read as {2} here.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>该波段注明的类型为 &quot;{1}&quot;；此处作为 {2} 读取。</translation>
+    </message>
+    <message>
+        <source>The band states the unit &quot;{1}&quot;; {2} should be in {3}.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>该波段注明的单位为 &quot;{1}&quot;；{2} 的单位应为 {3}。</translation>
+    </message>
+    <message>
+        <source>The best epoch was {1}{2}: the training made the model hardly better.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>最佳轮次为 {1}{2}：训练几乎没有改善模型。</translation>
+    </message>
+    <message>
+        <source>The blocks and their folds. All train the model. Filled ones hold landslide cells.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>区块及其所属的折。全部参与模型的训练。填充的含有滑坡像元。</translation>
+    </message>
+    <message>
+        <source>The categorical factor &quot;{1}&quot; has more than {2} classes. Merge classes, or give it as a continuous factor.</source>
+        <extracomment>model/encoding.py</extracomment>
+        <translation>类别型因子 &quot;{1}&quot; 的类别多于 {2} 个。请合并类别，或将其作为连续型因子给出。</translation>
+    </message>
+    <message>
+        <source>The categorical factor &quot;{1}&quot; has the value {n2}, which is no class code. Give it as a continuous factor.</source>
+        <extracomment>model/encoding.py</extracomment>
+        <translation>类别型因子 &quot;{1}&quot; 含有值 {n2}，它不是类别代码。请将其作为连续型因子给出。</translation>
+    </message>
+    <message>
+        <source>The cells of TARGET are {n1} m, those of STACK {n2} m. Slope and curvature depend on that. Build both stacks with the same cell size.</source>
+        <extracomment>model/training/target.py</extracomment>
+        <translation>TARGET 的像元为 {n1} m，STACK 的为 {n2} m。坡度和曲率与此有关。请用相同的像元大小构建两个因子栈。</translation>
+    </message>
+    <message>
+        <source>The cells of the stack are {n1} m, but the model {2} of START_FROM was trained on cells of {n3} m. Its patterns are measured in cells, so it may help little. Build the stack with the model&apos;s cell size.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>因子栈的像元为 {n1} m，但 START_FROM 的模型 {2} 是用 {n3} m 的像元训练的。其模式以像元度量，因此可能帮助不大。请按模型的像元大小构建因子栈。</translation>
+    </message>
+    <message>
+        <source>The cells of the stack are {n1} m, but the model {2} was trained on cells of {n3} m. The network counts in cells, so the map may be wrong. Build the stack at the model&apos;s cell size, or train a model on this one.</source>
+        <extracomment>model/prediction/ensemble.py</extracomment>
+        <translation>因子栈的像元为 {n1} m，但模型 {2} 是用 {n3} m 的像元训练的。网络以像元计数，因此图可能有误。请按模型的像元大小构建因子栈，或用此因子栈训练模型。</translation>
+    </message>
+    <message>
+        <source>The checkpoint {1} belongs to a run with other data or settings, so this run cannot resume from it. Choose another CHECKPOINT file, delete this one, or give the same data and settings.</source>
+        <extracomment>model/training/checkpoint.py</extracomment>
+        <translation>检查点 {1} 属于数据或设置不同的运行，因此此次运行不能由其继续。请选择其他 CHECKPOINT 文件，删除此文件，或给出相同的数据和设置。</translation>
+    </message>
+    <message>
+        <source>The checkpoint {1} cannot be used: {2}. Choose another file as CHECKPOINT; one that does not exist yet is created.</source>
+        <extracomment>model/training/checkpoint.py</extracomment>
+        <translation>无法使用检查点 {1}：{2}。请选择其他文件作为 CHECKPOINT；尚不存在的文件会被创建。</translation>
+    </message>
+    <message>
+        <source>The class names of the {1} raster {2} are not in the encoding UTF-8 and cannot be read. The numbers of the classes are used instead.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 栅格 {2} 的类别名称不是 UTF-8 编码，无法读取。改用类别编号。</translation>
+    </message>
+    <message>
+        <source>The class table cannot be read.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>无法读取类别表。</translation>
+    </message>
+    <message>
+        <source>The class table of {1} in {2} cannot be read: {3}. Build the stack again with scarp:buildfactorstack.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>无法读取 {2} 中 {1} 的类别表：{3}。请用 scarp:buildfactorstack 重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>The cluster has had no workers for {n1} minutes. Start workers, then run this step again.</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>集群已有 {n1} 分钟没有工作进程。请启动工作进程，然后重新运行此步骤。</translation>
+    </message>
+    <message>
+        <source>The connection to the scheduler was lost ({1}). No output was written. Check that the scheduler runs, then run this step again.</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>与调度器的连接已断开（{1}）。没有写出任何输出。请检查调度器是否在运行，然后重新运行此步骤。</translation>
+    </message>
+    <message>
+        <source>The connection to the scheduler was lost, or somebody cancelled the jobs. No output was written. Check that the scheduler runs, then run this step again.</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>与调度器的连接已断开，或有人取消了任务。没有写出任何输出。请检查调度器是否在运行，然后重新运行此步骤。</translation>
+    </message>
+    <message>
+        <source>The connection to {1} was lost: {2}.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>与 {1} 的连接已断开：{2}。</translation>
+    </message>
+    <message>
+        <source>The contributing area is not given and follows from elevations</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>没有给出汇水面积，需由高程推算</translation>
+    </message>
+    <message>
+        <source>The core has no job &quot;{1}&quot;. Install Scarp again: its files do not match.</source>
+        <extracomment>model/jobs/__init__.py</extracomment>
+        <translation>核心中没有任务 &quot;{1}&quot;。请重新安装 Scarp：其文件互不匹配。</translation>
+    </message>
+    <message>
+        <source>The curve is not monotonic, so look at it.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>该曲线不是单调的，请查看曲线。</translation>
+    </message>
+    <message>
+        <source>The density does not rise by more than chance from {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The density of landslides does not rise by more than chance between {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The density of landslides falls from {1} by more than chance.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The density of landslides falls from {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The density of landslides rises from each zone to the next by more than chance.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The dock Training cannot follow this training, because its history cannot be written ({1}). The training itself goes on, and the model will hold its curves.</source>
+        <extracomment>model/history/writing.py</extracomment>
+        <translation>“训练”面板无法跟踪此次训练，因为无法写入其训练历史（{1}）。训练本身继续进行，模型中会有其曲线。</translation>
+    </message>
+    <message>
+        <source>The dominant factor of a cell is the one that adds or takes most compared with typical land of the area (Shapley values of the logit), here over {1}. It shows what distinguishes a place from the rest of this area, so a factor that is the same everywhere dominates nowhere.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>像元的主导因子是与该地区的典型土地相比使对数几率增减最多的因子（对数几率的 Shapley 值），此处基于 {1}。它表明一处与该地区其余部分的区别所在，因此处处相同的因子在任何地方都不占主导。</translation>
+    </message>
+    <message>
+        <source>The entry</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>该条目</translation>
+    </message>
+    <message>
+        <source>The extra factor &quot;{1}&quot; is called {2} in the stack, because {3} is the name of another factor. Rename the layer if it is another quantity; leave it out if it is the same.</source>
+        <extracomment>model/factors/sources.py</extracomment>
+        <translation>附加因子 &quot;{1}&quot; 在因子栈中名为 {2}，因为 {3} 是另一个因子的名称。如果它是不同的量，请为图层改名；如果相同，请舍去它。</translation>
+    </message>
+    <message>
+        <source>The factor &quot;{1}&quot; has classes that the model {2} never saw: {3}. It was trained with ENCODING=codes, which has no place for new classes, so they count as no class at all.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 有模型 {2} 从未见过的类别：{3}。该模型以 ENCODING=codes 训练，没有容纳新类别的位置，因此这些类别不算作任何类别。</translation>
+    </message>
+    <message>
+        <source>The factor &quot;{1}&quot; is constant in all cells, so the model cannot use it.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 在所有像元中为常数，因此模型无法使用它。</translation>
+    </message>
+    <message>
+        <source>The factor &quot;{1}&quot; is constant in all training cells, so the model cannot use it.</source>
+        <extracomment>model/classical/fit.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 在所有训练像元上恒定不变，因此模型无法使用它。</translation>
+    </message>
+    <message>
+        <source>The factor &quot;{1}&quot; is constant in all training windows, so the model cannot use it.</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 在所有训练窗口中为常数，因此模型无法使用它。</translation>
+    </message>
+    <message>
+        <source>The factor &quot;{1}&quot; is in {2} in {3} but in {4} in {5}. Build all stacks of a model in the same units.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 在 {3} 中以 {2} 为单位，而在 {5} 中以 {4} 为单位。同一模型的所有因子栈请以相同的单位构建。</translation>
+    </message>
+    <message>
+        <source>The factor &quot;{1}&quot; is {2} in {3} but {4} in {5}. Build all stacks of a model with the same inputs.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 在 {3} 中为 {2}，而在 {5} 中为 {4}。同一模型的所有因子栈请用相同的输入构建。</translation>
+    </message>
+    <message>
+        <source>The factor &quot;{1}&quot; would have more than {2} classes with those of the model {3}. Merge classes.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 连同模型 {3} 的类别将超过 {2} 类。请合并类别。</translation>
+    </message>
+    <message>
+        <source>The factor had no data in cells of the study area; they are lost to all factors, training and the map.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>该因子在研究区的一些像元上没有数据；所有因子、训练和制图都失去这些像元。</translation>
+    </message>
+    <message>
+        <source>The factor of safety is that of an infinite slope with the usual soil everywhere: {1}; {2}. {3}</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>稳定系数按无限边坡计算，各处取通常的土体：{1}；{2}。{3}</translation>
+    </message>
+    <message>
+        <source>The factor stack has no {1}, which the model {2} of START_FROM needs. It has: {3}. Build the stack with the inputs for the missing factors, or leave START_FROM empty.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>因子栈没有 {1}，而 START_FROM 的模型 {2} 需要它。它有：{3}。请用所缺因子的输入构建因子栈，或将 START_FROM 留空。</translation>
+    </message>
+    <message>
+        <source>The factor stack has the grid of the one that the model {1} was trained on, but has been made again or changed since. If that is not on purpose, train the model again on this stack.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>此因子栈与模型 {1} 训练所用的因子栈格网相同，但此后已重新构建或有改动。如果并非有意，请用此因子栈重新训练模型。</translation>
+    </message>
+    <message>
+        <source>The factor stack of the map is gone ({1}), so there are no factors.</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>此图的因子栈已不存在（{1}），因此没有因子。</translation>
+    </message>
+    <message>
+        <source>The factor stack of the map is gone ({1}).</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>此图的因子栈已不存在（{1}）。</translation>
+    </message>
+    <message>
+        <source>The factor stack {1} has more than one band named {2}. Build it again with scarp:buildfactorstack.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>因子栈 {1} 有不止一个名为 {2} 的波段。请用 scarp:buildfactorstack 重新构建。</translation>
+    </message>
+    <message>
+        <source>The factor stack {1} has no {2}. It has: {3}. {4}Build the stack with the inputs for the missing factors, or set the descriptions of its bands, in the Python console of QGIS for example with gdal.Open(path, gdal.GA_Update).GetRasterBand(1).SetDescription(&apos;slope&apos;), or train a model on the factors there are.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>因子栈 {1} 没有 {2}。它有：{3}。{4}请用所缺因子的输入构建因子栈；或设置其波段的描述，例如在 QGIS 的 Python 控制台中用 gdal.Open(path, gdal.GA_Update).GetRasterBand(1).SetDescription(&apos;slope&apos;)；或用现有的因子训练模型。</translation>
+    </message>
+    <message>
+        <source>The factor stack {1} is not a file, so workers of a cluster cannot open it. Save it as a GeoTIFF on storage that all machines share, or leave SCHEDULER empty.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>因子栈 {1} 不是文件，因此集群的工作进程无法打开它。请将其保存为 GeoTIFF，放在所有机器共享的存储上，或将 SCHEDULER 留空。</translation>
+    </message>
+    <message>
+        <source>The factor stacks {1} and {2} have the same grid, so labels cannot be matched to them, and the land would count twice. Give each area once.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>因子栈 {1} 和 {2} 的格网相同，因此无法为其匹配标签，土地也会被计算两次。每个地区请只给出一次。</translation>
+    </message>
+    <message>
+        <source>The factor {1} of the factor stack {2} holds class codes that its own class table does not name, so they cannot be matched to those of the other areas by label. Build the stack again with scarp:buildfactorstack.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>因子栈 {2} 的因子 {1} 含有其自身类别表中没有名称的类别编码，因此无法按标签与其他地区的类别匹配。请用 scarp:buildfactorstack 重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>The factor {1} of {2} has no class table, so its codes are taken for the same classes in all areas. Check that they are.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>{2} 的因子 {1} 没有类别表，因此假定其编码在所有地区表示相同的类别。请检查是否如此。</translation>
+    </message>
+    <message>
+        <source>The factors cannot be weighed: {1}</source>
+        <extracomment>model/jobs/explain_cell.py</extracomment>
+        <translation>无法衡量各因子的作用：{1}</translation>
+    </message>
+    <message>
+        <source>The factors differ in where they have data; cells that lack one are lost.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>各因子有数据的范围不同；缺少任一因子的像元无法使用。</translation>
+    </message>
+    <message>
+        <source>The field &quot;subset&quot; of the layer &quot;{1}&quot; given as WINDOWS has &quot;{2}&quot; in feature {3}. It must be train, validation or test.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>作为 WINDOWS 给出的图层 &quot;{1}&quot; 的字段 &quot;subset&quot; 在第 {3} 个要素中为 &quot;{2}&quot;。它必须为 train、validation 或 test。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; has negative areas, {n2} in {n3} landslides. AREA_FIELD takes m². Leave the field empty where no area is known.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>字段 &quot;{1}&quot; 含有负的面积，{n3} 处滑坡中有 {n2} 处。AREA_FIELD 的单位为 m²。不知道面积之处，请将该字段留空。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; holds the codes {2}, and RADII does not say how many metres each is. Codes have no common order: 1 is the largest landslide in some inventories and the smallest in others. Add a row for each to RADII, for example &quot;{3}, 300&quot;.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>字段 &quot;{1}&quot; 含有编码 {2}，而 RADII 没有说明每个编码是多少米。编码没有通用的顺序：1 在有些编录中表示最大的滑坡，在另一些中表示最小的。请为每个编码在 RADII 中添加一行，例如 &quot;{3}, 300&quot;。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; holds the codes {2}, whose meaning is not known: landslides with a code count as those without a size. AREA_FIELD or a row of RADII for each code says how large they are.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>字段 &quot;{1}&quot; 含有代码 {2}，其含义不明：带有代码的滑坡按没有大小处理。请用 AREA_FIELD，或在 RADII 中为每个代码给出一行，说明其大小。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; looks like a date rather than a size: {2}. Choose the field with the size in words or codes, or leave SCALE_FIELD empty.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>字段 &quot;{1}&quot; 看起来是日期，而不是大小：{2}。请选择以文字或代码表示大小的字段，或将 SCALE_FIELD 留空。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; looks like a measure rather than a size class: it holds {n2} different numbers that RADII does not list ({3}). Choose the field with the size in words or codes, or leave SCALE_FIELD empty. A field with the area in m² can be given as AREA_FIELD.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>字段 &quot;{1}&quot; 看起来是量测值，而不是大小类别：它含有 {n2} 个 RADII 中没有列出的不同数值（{3}）。请选择以文字或代码表示大小的字段，或将 SCALE_FIELD 留空。以 m² 为单位的面积字段可以作为 AREA_FIELD 给出。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the layer &quot;{2}&quot;</source>
+        <extracomment>model/inputs/vectors.py, model/safety/rasters.py, model/safety/thresholds.py</extracomment>
+        <translation>图层 &quot;{2}&quot; 的字段 &quot;{1}&quot;</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the layer &quot;{2}&quot; ({3}) holds {4}. They are left out.</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>图层 &quot;{2}&quot;（{3}）的字段 &quot;{1}&quot; 含有 {4}。它们不予采用。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the layer &quot;{2}&quot; has &quot;{3}&quot; in feature {4}. It must be a year or a date such as 2005-06-30, or empty.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>图层 &quot;{2}&quot; 的字段 &quot;{1}&quot; 在第 {4} 个要素中为 &quot;{3}&quot;。它必须为年份，或 2005-06-30 这样的日期，或为空。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the layer &quot;{2}&quot; has &quot;{3}&quot; in feature {4}. It must be train or test, or empty.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>图层 &quot;{2}&quot; 的字段 &quot;{1}&quot; 在第 {4} 个要素中为 &quot;{3}&quot;。它必须为 train 或 test，或为空。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the layer &quot;{2}&quot; has {n3} different values, but kinds are at most {4}. Choose a field with few values, such as the use of a building, or none.</source>
+        <extracomment>model/exposure/count.py</extracomment>
+        <translation>图层 &quot;{2}&quot; 的字段 &quot;{1}&quot; 有 {n3} 个不同的值，但种类最多为 {4} 个。请选择值较少的字段，例如建筑物的用途，或不选字段。</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the layer &quot;{2}&quot; leaves no landslide for the test.{3}</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>图层 &quot;{2}&quot; 的字段 &quot;{1}&quot; 没有留下用于测试的滑坡。{3}</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the layer &quot;{2}&quot; leaves no landslide for training.{3}</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>图层 &quot;{2}&quot; 的字段 &quot;{1}&quot; 没有留下用于训练的滑坡。{3}</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the {2}</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{2} 的字段 &quot;{1}&quot;</translation>
+    </message>
+    <message>
+        <source>The field &quot;{1}&quot; of the {2} is empty in every polygon on the study grid</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{2} 的字段 &quot;{1}&quot; 在研究格网上的所有面中都为空</translation>
+    </message>
+    <message>
+        <source>The file of document details {1} cannot be read: {2}. Write it with &quot;Save as…&quot; of Plugins &gt; Scarp &gt; Document details….</source>
+        <extracomment>model/report/settings.py</extracomment>
+        <translation>文档信息文件 {1} 无法读取：{2}。请用“插件 &gt; Scarp &gt; 文档信息…”中的“另存为…”写出该文件。</translation>
+    </message>
+    <message>
+        <source>The file of document details {1} does not exist. Choose another, or leave it empty.</source>
+        <extracomment>model/report/settings.py</extracomment>
+        <translation>文档信息文件 {1} 不存在。请选择其他文件，或留空。</translation>
+    </message>
+    <message>
+        <source>The file of document details {1} has &quot;{2}&quot;, which is none of {3}.</source>
+        <extracomment>model/report/settings.py</extracomment>
+        <translation>文档信息文件 {1} 含有 &quot;{2}&quot;，不属于 {3} 中的任何一项。</translation>
+    </message>
+    <message>
+        <source>The file of document details {1} must be a JSON object of texts, named {2}.</source>
+        <extracomment>model/report/settings.py</extracomment>
+        <translation>文档信息文件 {1} 必须是由文本组成的 JSON 对象，名称为 {2}。</translation>
+    </message>
+    <message>
+        <source>The file {1} does not exist.</source>
+        <extracomment>model/history/reading.py</extracomment>
+        <translation>文件 {1} 不存在。</translation>
+    </message>
+    <message>
+        <source>The file {1} is no history of a training. Choose a .jsonl file written by Scarp, or a model file.</source>
+        <extracomment>model/history/reading.py</extracomment>
+        <translation>文件 {1} 不是训练历史。请选择由 Scarp 写出的 .jsonl 文件，或模型文件。</translation>
+    </message>
+    <message>
+        <source>The file {1} on the shared storage is not what was written there. Check the storage, and that nobody else writes to the folder of the output.</source>
+        <extracomment>model/cluster/shared_storage.py</extracomment>
+        <translation>共享存储上的文件 {1} 与当初写入的不同。请检查存储，并确认没有其他程序写入输出所在的文件夹。</translation>
+    </message>
+    <message>
+        <source>The file {1} that a worker wrote cannot be read: {2}. Check the shared storage.</source>
+        <extracomment>model/cluster/shared_storage.py</extracomment>
+        <translation>无法读取工作进程写出的文件 {1}：{2}。请检查共享存储。</translation>
+    </message>
+    <message>
+        <source>The first {1} of {2} pairs are shown; the table of numbers has all.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>显示 {2} 对中的前 {1} 对；数值表列出全部。</translation>
+    </message>
+    <message>
+        <source>The first {1} of {n2} regions are drawn; the table has all.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图中只画出 {n2} 个区域中的前 {1} 个；表中列出全部。</translation>
+    </message>
+    <message>
+        <source>The first {n1} of {n2} parts are drawn.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>绘出 {n2} 个部分中的前 {n1} 个。</translation>
+    </message>
+    <message>
+        <source>The first {n1} of {n2} regions; the table has all.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>列出 {n2} 个区域中的前 {n1} 个；表格列出全部。</translation>
+    </message>
+    <message>
+        <source>The folder {1} cannot be written ({2}).</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>无法写入文件夹 {1}（{2}）。</translation>
+    </message>
+    <message>
+        <source>The folder {1} cannot be written ({2}). Choose another place for the output.</source>
+        <extracomment>model/cluster/shared_storage.py, model/outputs/atomic.py</extracomment>
+        <translation>无法写入文件夹 {1}（{2}）。请为输出选择其他位置。</translation>
+    </message>
+    <message>
+        <source>The folder {1} for the output {2} does not exist. Create it, or choose another place for the output.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>输出 {2} 的文件夹 {1} 不存在。请创建该文件夹，或为输出选择其他位置。</translation>
+    </message>
+    <message>
+        <source>The folds hold no landslide cell, or no stable one. Use a smaller BUFFER, or another BLOCK.</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>各折中没有滑坡像元，或没有稳定像元。请使用更小的 BUFFER，或其他 BLOCK。</translation>
+    </message>
+    <message>
+        <source>The frequency ratio should rise from zone to zone, but it does not from {1}.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>频率比应逐区升高，但从 {1} 并未升高。</translation>
+    </message>
+    <message>
+        <source>The groups of the figure.</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>图中的各组。</translation>
+    </message>
+    <message>
+        <source>The highest AUC is {n1}, of &quot;{2}&quot;.</source>
+        <extracomment>model/jobs/compare_models.py</extracomment>
+        <translation>最高的 AUC 为 {n1}，属于 &quot;{2}&quot;。</translation>
+    </message>
+    <message>
+        <source>The highest AUC, {1}, is that of {2}, but they cannot be told apart (difference {3}), and {4} is simpler.</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>AUC 最高的是 {2}，为 {1}，但两者无法区分高下（差值 {3}），而 {4} 更简单。</translation>
+    </message>
+    <message>
+        <source>The history in the model {1} is damaged.</source>
+        <extracomment>model/history/reading.py</extracomment>
+        <translation>模型 {1} 中的训练历史已损坏。</translation>
+    </message>
+    <message>
+        <source>The hit rate of the threshold is unknown, because LANDSLIDES is empty: nobody knows how many past landslides it would have caught.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>阈值的命中率未知，因为 LANDSLIDES 留空：无从知道它能捕捉到多少历史滑坡。</translation>
+    </message>
+    <message>
+        <source>The hit rate of the threshold is unknown: nobody knows how many past landslides it would have caught, so land below it is not called safe. Give a rain index that &quot;Build safety factor&quot; made with LANDSLIDES as SAFETY_FACTOR, or HIT_RATE.</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>阈值的命中率未知：无从知道它能捕捉到多少历史滑坡，因此低于它的土地不称为安全。请将“计算安全系数”用 LANDSLIDES 得到的降雨指数作为 SAFETY_FACTOR 给出，或给出 HIT_RATE。</translation>
+    </message>
+    <message>
+        <source>The label raster does not say how wide its ring is, so its unknown cells do not count in the test. Build it again with &quot;Build landslide labels&quot; if it has a ring.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>标签栅格没有注明其环带的宽度，因此其未知像元不计入测试。如果有环带，请用“构建滑坡标签”重新构建。</translation>
+    </message>
+    <message>
+        <source>The label raster {1} gives no {2} cell to learn from</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>标签栅格 {1} 没有可供学习的 {2} 像元</translation>
+    </message>
+    <message>
+        <source>The label raster {1} holds {2}. Labels are 1 (landslide), 0 (stable) and 255 (unknown). {3}</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>标签栅格 {1} 含有 {2}。标签应为 1（滑坡）、0（稳定）和 255（未知）。{3}</translation>
+    </message>
+    <message>
+        <source>The labels are not those that the model {1} was trained on. If they are of other landslides, the AUC is a test; if they were only made again, it shows the fit.</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>这些标签不是模型 {1} 训练所用的标签。如果它们来自其他滑坡，此 AUC 是测试；如果只是重新制作的，它表示的是拟合。</translation>
+    </message>
+    <message>
+        <source>The labels are used as they are given. Where the model was trained on them, the map looks better and its factors more important than in areas it has not seen; for an unbiased evaluation choose labels of another area, or an AREA that was not used for training.</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>标签按给出的使用。如果模型是用它们训练的，则图看起来比在未见过的地区更好，因子也显得更重要；若要得到无偏的评价，请选择其他地区的标签，或没有用于训练的 AREA。</translation>
+    </message>
+    <message>
+        <source>The labels that {1} was trained on are not known or gone, so its landslides cannot be shown. They are named in {2}{3}.</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>{1} 训练所用的标签不明或已不存在，因此无法显示其滑坡。标签名称见 {2}{3}。</translation>
+    </message>
+    <message>
+        <source>The landslide layer &quot;{1}&quot; has no feature. Choose the layer of the inventory.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>滑坡图层 &quot;{1}&quot; 没有要素。请选择编录的图层。</translation>
+    </message>
+    <message>
+        <source>The landslides are polygons and RADII has its default: the polygons are used without a buffer</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>滑坡为面，且 RADII 为默认值：面不加缓冲区使用</translation>
+    </message>
+    <message>
+        <source>The landslides lie in {1} independent blocks, too few to be held out by blocks.</source>
+        <extracomment>model/audit/splits.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The landslides lie in {n1} cell of the map only; a validation needs them in at least {2}, and is rough below {3}. Give a larger inventory as LANDSLIDES.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>滑坡仅位于图的 {n1} 个像元中；验证至少需要滑坡位于 {2} 个像元中，少于 {3} 个时结果较粗略。请给出更大的滑坡编录作为 LANDSLIDES。</translation>
+    </message>
+    <message>
+        <source>The landslides lie in {n1} cell of the map only; an audit needs them in at least {2}, and says little below 30. Give a larger inventory as LANDSLIDES.</source>
+        <extracomment>model/audit/ground.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The largest density is {n1} km/km²</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>最大密度为 {n1} km/km²</translation>
+    </message>
+    <message>
+        <source>The largest radius of RADII</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>RADII 的最大半径</translation>
+    </message>
+    <message>
+        <source>The largest slope is {n1}: the values may be radians, or a tangent.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>最大坡度为 {n1}：这些值可能是弧度，或正切值。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; ({2})</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>图层 &quot;{1}&quot;（{2}）</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; ({2}) has stations with a value at {3}; at least 3 are needed to interpolate. Add stations, or give a raster.</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>图层 &quot;{1}&quot;（{2}）只在 {3} 有带值的站点；插值至少需要 3 处。请增加站点，或给出栅格。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as AREA has no polygon</source>
+        <extracomment>model/factors/polygons.py</extracomment>
+        <translation>作为 AREA 给出的图层 &quot;{1}&quot; 没有面</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as LANDSLIDES has no feature. Choose the layer of the inventory.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>作为 LANDSLIDES 给出的图层 &quot;{1}&quot; 没有要素。请选择滑坡编录的图层。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as REGIONS has no polygon. Draw the regions, or leave REGIONS empty.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>作为 REGIONS 给出的图层 &quot;{1}&quot; 没有面。请绘制区域，或将 REGIONS 留空。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as STABLE has no feature. Leave STABLE empty to have stable points drawn at random.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>作为 STABLE 给出的图层 &quot;{1}&quot; 没有要素。请将 STABLE 留空以随机抽取稳定点。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as UNITS has no polygon. Choose the layer of the units.</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>作为 UNITS 给出的图层 &quot;{1}&quot; 没有面。请选择单元图层。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as WINDOWS has no window. Give the windows that scarp:trainpcum wrote, or leave WINDOWS empty.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>作为 WINDOWS 给出的图层 &quot;{1}&quot; 没有窗口。请给出 scarp:trainpcum 写出的窗口，或将 WINDOWS 留空。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as {2} has no feature. Choose an inventory.</source>
+        <extracomment>model/audit/ground.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; has no field &quot;{2}&quot;. Choose one of its fields: {3}.</source>
+        <extracomment>model/inputs/vectors.py</extracomment>
+        <translation>图层 &quot;{1}&quot; 没有字段 &quot;{2}&quot;。请选择其字段之一：{3}。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; has nothing to count. Choose another, or leave it out.</source>
+        <extracomment>model/exposure/count.py</extracomment>
+        <translation>图层 &quot;{1}&quot; 没有可统计的内容。请选择其他图层，或舍去它。</translation>
+    </message>
+    <message>
+        <source>The logo {1} cannot be read as a picture ({2}), so the documents have none. Choose a PNG or JPEG file in Plugins &gt; Scarp &gt; Document details….</source>
+        <extracomment>model/report/files.py</extracomment>
+        <translation>徽标 {1} 无法作为图片读取（{2}），因此文档中没有徽标。请在“插件 &gt; Scarp &gt; 文档信息…”中选择 PNG 或 JPEG 文件。</translation>
+    </message>
+    <message>
+        <source>The loss became infinite in epoch {1}: a factor holds impossible values, or LEARNING_RATE is too high. Run Check factors, or lower LEARNING_RATE.</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>损失在第 {1} 轮变为无穷大：某个因子含有不可能的值，或 LEARNING_RATE 过高。请运行“检查因子”，或降低 LEARNING_RATE。</translation>
+    </message>
+    <message>
+        <source>The map</source>
+        <extracomment>model/report/audit.py, model/report/comparison.py</extracomment>
+        <translation>易发性图</translation>
+    </message>
+    <message>
+        <source>The map &quot;{1}&quot; has data on {n2} km² of the {n3} km² that the largest map has here. Only ground that all maps have is compared.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>图 &quot;{1}&quot; 在 {n2} km² 上有数据，而此处最大的图为 {n3} km²。只比较所有图都有的范围。</translation>
+    </message>
+    <message>
+        <source>The map &quot;{1}&quot; has the value {n2} everywhere, so it ranks nothing.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>图 &quot;{1}&quot; 各处的值都是 {n2}，因此没有排出任何次序。</translation>
+    </message>
+    <message>
+        <source>The map &quot;{1}&quot; has {2} values; these are taken for its zones, which have {3} of the area, from the least susceptible on.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>图 &quot;{1}&quot; 有 {2} 个值；以这些值为其分区，各占面积的 {3}（从最不易发的开始）。</translation>
+    </message>
+    <message>
+        <source>The map &quot;{1}&quot; holds {2} without declaring it as nodata; these cells count as no data.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>图 &quot;{1}&quot; 含有 {2}，但没有将其声明为无数据；这些像元按没有数据处理。</translation>
+    </message>
+    <message>
+        <source>The map &quot;{1}&quot; of SUSCEPTIBILITY has no cell with data on the ground of the others. Choose another map, or make it again.</source>
+        <extracomment>model/jobs/compare_models.py</extracomment>
+        <translation>SUSCEPTIBILITY 的图 &quot;{1}&quot; 在其他图的范围内没有有数据的像元。请选择其他图，或重新制作。</translation>
+    </message>
+    <message>
+        <source>The map &quot;{1}&quot; of SUSCEPTIBILITY has no common ground with the others. Choose maps of one area, and check that each has the right CRS.</source>
+        <extracomment>model/comparison/mosaic.py</extracomment>
+        <translation>SUSCEPTIBILITY 的图 &quot;{1}&quot; 与其他图没有共同的范围。请选择同一地区的图，并检查各图的 CRS 是否正确。</translation>
+    </message>
+    <message>
+        <source>The map and that nearness</source>
+        <extracomment>model/audit/splits.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map and the landslides</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>易发性图与滑坡</translation>
+    </message>
+    <message>
+        <source>The map fails in a region</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map follows the places of its own landslides, so its AUC is a memory.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map from which {1} was made is gone: {2}.</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>生成 {1} 所用的图已不存在：{2}。</translation>
+    </message>
+    <message>
+        <source>The map has an AUC of {n1}. Gradient boosting on the factors of STACK reaches {n2} with neighbours of each landslide among its examples. The map knows more than these factors, or it has seen the landslides.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map has learned its landslides by heart</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map has memory, so this is no test.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map in plain words</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>图的通俗说明</translation>
+    </message>
+    <message>
+        <source>The map is flat: nine tenths of its values lie between {n1} and {n2}.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>图是平淡的：十分之九的值位于 {n1} 与 {n2} 之间。</translation>
+    </message>
+    <message>
+        <source>The map is the mean of {n1} models, and the training windows are those of one. A test window of one model may be a training window of another, and the numbers of the test windows are then optimistic.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>此图是 {n1} 个模型的平均，而训练窗口只属于其中一个。一个模型的测试窗口可能是另一个模型的训练窗口，因此测试窗口的数值偏乐观。</translation>
+    </message>
+    <message>
+        <source>The map is the mean of {n1} models. Factors and training land are those of {2}; there is no interval.</source>
+        <extracomment>model/jobs/explain_cell.py</extracomment>
+        <translation>此图是 {n1} 个模型的平均。因子和训练土地取自 {2}；没有区间。</translation>
+    </message>
+    <message>
+        <source>The map is the one to use; whether a landslide is found is told by the values out of fold.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>应使用的是该图本身；滑坡能否被发现则由折外值说明。</translation>
+    </message>
+    <message>
+        <source>The map itself, whose model all landslides trained, has an AUC of {n1} on the same places: a fit, not a test.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>该图自身的模型由全部滑坡训练，在相同的地点 AUC 为 {n1}：这是拟合，不是检验。</translation>
+    </message>
+    <message>
+        <source>The map ranks the land against its slope.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>此图对土地的排序与坡度相反。</translation>
+    </message>
+    <message>
+        <source>The map ranks the land against its slope. In trials (docs/benchmarks.md, Transfer) maps of models had a lower AUC than slope alone in 12 of 22 transfers to other mountains, and in 2 of 22 with PHYSICS=stability and the new land as TARGET. It was higher on all of 6 halves of an area whose other half had trained the model.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>此图对土地的排序与坡度相反。在试验中（docs/benchmarks.md, Transfer），迁移到其他山区的 22 次中，有 12 次模型的图的 AUC 低于仅用坡度；采用 PHYSICS=stability 并以新土地作为 TARGET 时为 22 次中的 2 次。若以同一地区的另一半训练模型，则在全部 6 个半区上 AUC 都更高。</translation>
+    </message>
+    <message>
+        <source>The map ranks the land against its slope. Only landslides of this land tell whether it is right.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>此图对土地的排序与坡度相反。只有这片土地上的滑坡才能说明它是否正确。</translation>
+    </message>
+    <message>
+        <source>The map rises the wrong way</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map states that all landslides trained its model, so all numbers show a fit, not a test. Give its out-of-fold map as SUSCEPTIBILITY for a test.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The map {1} holds calibrated shares of landslide cells, which are small. Limits for a relative susceptibility, such as THRESHOLD=0.5, P_LOW and P_HIGH, do not suit it: choose them by the share of landslide cells, which the report of the training has.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>图 {1} 的值是校准后的滑坡像元占比，数值较小。用于相对易发性的界限，如 THRESHOLD=0.5、P_LOW 和 P_HIGH，不适合它：请按滑坡像元占比选择这些界限，该占比见训练报告。</translation>
+    </message>
+    <message>
+        <source>The maps and the points</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>图和点</translation>
+    </message>
+    <message>
+        <source>The maps side by side</source>
+        <extracomment>model/report/comparison.py, model/report/new_area.py</extracomment>
+        <translation>各图并列</translation>
+    </message>
+    <message>
+        <source>The mean slope is {n1} degrees, steeper than any mountains. Are the elevations of the DEM in another unit than metres, or are its coordinates degrees though its CRS says metres?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>平均坡度为 {n1} 度，比任何山区都陡。DEM 的高程是否以米以外的单位表示，或者其坐标为度而坐标参考系却注明为米？</translation>
+    </message>
+    <message>
+        <source>The mean value is {n1}, and {n2} of the land are cells with a landslide of LANDSLIDES.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The median is {n1} mm a year, more than anywhere on Earth</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>中位数为每年 {n1} mm，高于地球上任何地方</translation>
+    </message>
+    <message>
+        <source>The memory is too small for the smallest tiles. Close other programs, or use a smaller model.</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>内存不足以容纳最小的分块。请关闭其他程序，或使用更小的模型。</translation>
+    </message>
+    <message>
+        <source>The memory of {1} is too small even for small tiles of this model</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>对此模型而言，即使用小分块，{1} 的内存也不够</translation>
+    </message>
+    <message>
+        <source>The model file does not say where the model was trained, so the land is taken for new.</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>模型文件没有说明模型在何处训练，因此将这片土地视为新土地。</translation>
+    </message>
+    <message>
+        <source>The model has no applicability index, so it is not known how unlike its training land this place is. Models of the recommended training have one.</source>
+        <extracomment>model/jobs/explain_cell.py</extracomment>
+        <translation>该模型没有适用性指数，因此不知道此处与其训练土地有多大差异。推荐训练方式的模型带有该指数。</translation>
+    </message>
+    <message>
+        <source>The model needs only one of several factors with the same information, so each alone seems less important than it is, and they share their importance in a way that another training may change. The grey bar shows what they are worth together; it can be less than one of them alone, because factors permuted together still fit each other.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>对于信息相同的几个因子，模型只需要其中一个，因此每个因子单独看来都不如实际重要；它们分担重要性，而分担的方式在重新训练后可能改变。灰色条形表示它们合起来的重要性；它可能小于其中某一个单独的重要性，因为一起置换的因子彼此仍然相符。</translation>
+    </message>
+    <message>
+        <source>The model of the map is gone ({1}), so factors cannot be weighed.</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>此图的模型已不存在（{1}），因此无法衡量各因子的作用。</translation>
+    </message>
+    <message>
+        <source>The model of the map is gone ({1}).</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>此图的模型已不存在（{1}）。</translation>
+    </message>
+    <message>
+        <source>The model predicts one value per {1} × {2} cells, so the map has cells of {3}.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>该模型对每 {1} × {2} 个像元预测一个值，因此图的像元为 {3}。</translation>
+    </message>
+    <message>
+        <source>The model was chosen on the same folds that test it, so these numbers are a little too good.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>模型是在用于测试的相同各折上选定的，因此这些数值略微偏高。</translation>
+    </message>
+    <message>
+        <source>The model {1} cannot be used: {2}. Choose a model file written by Scarp, or train it again.</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>无法使用模型 {1}：{2}。请选择由 Scarp 写出的模型文件，或重新训练。</translation>
+    </message>
+    <message>
+        <source>The model {1} does not exist. Check the path, or train one first.</source>
+        <extracomment>model/artifact.py, model/artifact_header.py</extracomment>
+        <translation>模型 {1} 不存在。请检查路径，或先训练一个模型。</translation>
+    </message>
+    <message>
+        <source>The model {1} does not use these factors of the stack, so they are ignored:</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>模型 {1} 不使用因子栈的以下因子，因此予以忽略：</translation>
+    </message>
+    <message>
+        <source>The model {1} was not trained in epochs, so it has no curves.</source>
+        <extracomment>model/history/reading.py</extracomment>
+        <translation>模型 {1} 不是分轮次训练的，因此没有曲线。</translation>
+    </message>
+    <message>
+        <source>The model {1} was written by a newer version of Scarp (format {2}, this version reads up to {3}). Update the plugin.</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>模型 {1} 由更新版本的 Scarp 写出（格式 {2}，本版本最高可读取格式 {3}）。请更新插件。</translation>
+    </message>
+    <message>
+        <source>The models of MODEL predict patches whose borders coincide only every {n1} cells. Predict with each of them by itself.</source>
+        <extracomment>model/prediction/pipeline.py</extracomment>
+        <translation>MODEL 的各模型按小块预测，其边界每隔 {n1} 个像元才重合一次。请分别用每个模型预测。</translation>
+    </message>
+    <message>
+        <source>The modifiable areal unit problem: by squares instead of these units the AUC is {1}. With the size of the unit alone it moves by {n2}, so numbers by units of other sizes or shapes cannot be compared. State the kind and the mean area of the units with every number.</source>
+        <extracomment>model/aggregation/unit_validation.py</extracomment>
+        <translation>可变面元问题：以方格代替这些单元时，AUC 为 {1}。仅因单元大小不同，AUC 就变动 {n2}，因此大小或形状不同的单元之间，数值不能相互比较。给出任何数值时，请同时说明单元的种类和平均面积。</translation>
+    </message>
+    <message>
+        <source>The network has {1} channels, so {2} of them cannot have bins.</source>
+        <extracomment>model/networks/per_cell.py</extracomment>
+        <translation>网络有 {1} 个通道，因此其中不可能有 {2} 个带分箱。</translation>
+    </message>
+    <message>
+        <source>The network has {1} channels, so {2} of them cannot have curves.</source>
+        <extracomment>model/networks/pointwise.py, model/networks/unet.py</extracomment>
+        <translation>网络有 {1} 个通道，因此其中不可能有 {2} 个带曲线。</translation>
+    </message>
+    <message>
+        <source>The network has {1} channels, so {2} of them cannot have splines.</source>
+        <extracomment>model/networks/per_cell.py</extracomment>
+        <translation>网络有 {1} 个通道，因此其中不可能有 {2} 个带样条。</translation>
+    </message>
+    <message>
+        <source>The network has {1} trees, but only {2} nodes.</source>
+        <extracomment>model/networks/trees.py</extracomment>
+        <translation>网络有 {1} 棵树，却只有 {2} 个节点。</translation>
+    </message>
+    <message>
+        <source>The network type &quot;{1}&quot; is not known; known are: {2}.</source>
+        <extracomment>model/networks/__init__.py</extracomment>
+        <translation>网络类型 &quot;{1}&quot; 未知；已知的有：{2}。</translation>
+    </message>
+    <message>
+        <source>The network&apos;s {1} is {2}, but must lie between {3} and {4}.</source>
+        <extracomment>model/networks/__init__.py</extracomment>
+        <translation>网络的 {1} 为 {2}，但必须在 {3} 和 {4} 之间。</translation>
+    </message>
+    <message>
+        <source>The number of independent blocks of land behind the AUC is unknown.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>AUC 所依据的独立区块数未知。</translation>
+    </message>
+    <message>
+        <source>The numbers are for the training windows: they show a fit, not a test.</source>
+        <extracomment>model/comparison/paired_tests.py, model/jobs/validate_with_points.py</extracomment>
+        <translation>这些数值针对训练窗口：显示的是拟合，而不是检验。</translation>
+    </message>
+    <message>
+        <source>The numbers of the test windows stand beside those of all; trust those.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>测试窗口的数值与全部窗口的数值并列；请以前者为准。</translation>
+    </message>
+    <message>
+        <source>The order of the zones is not that of their landslides.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The other cards: {1}, which the models may have learned from.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>其他卡片：{1}，模型可能从中学习过。</translation>
+    </message>
+    <message>
+        <source>The output {1} cannot have this name ({2}). Choose a shorter or a plainer one.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>输出 {1} 不能使用此名称（{2}）。请选择更短或更简单的名称。</translation>
+    </message>
+    <message>
+        <source>The output {1} cannot have this name: Windows keeps it for a device, or drops its last character. Choose another one.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>输出 {1} 不能使用此名称：Windows 将其保留给设备，或会去掉其最后一个字符。请选择其他名称。</translation>
+    </message>
+    <message>
+        <source>The output {1} cannot have this name: it needs paths of up to {2} characters, and Windows allows {3}. Choose a shorter name or a folder nearer to the root of its drive.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>输出 {1} 不能使用此名称：它需要长达 {2} 个字符的路径，而 Windows 只允许 {3} 个。请选择更短的名称，或更靠近驱动器根目录的文件夹。</translation>
+    </message>
+    <message>
+        <source>The piece &quot;{1}&quot; of the map &quot;{2}&quot; cannot be brought into the CRS of its piece &quot;{3}&quot;. Check that each has the right CRS.</source>
+        <extracomment>model/comparison/mosaic.py</extracomment>
+        <translation>图 &quot;{2}&quot; 的部分 &quot;{1}&quot; 无法转换到其部分 &quot;{3}&quot; 的 CRS。请检查各部分的 CRS 是否正确。</translation>
+    </message>
+    <message>
+        <source>The place lies outside the factor stack.</source>
+        <extracomment>model/jobs/explain_cell.py</extracomment>
+        <translation>此处位于因子栈之外。</translation>
+    </message>
+    <message>
+        <source>The polygons &quot;{1}&quot; need a field that names the class. Choose it in the parameter beside the layer.</source>
+        <extracomment>model/factors/settings.py</extracomment>
+        <translation>面 &quot;{1}&quot; 需要表示类别名称的字段。请在图层旁的参数中选择。</translation>
+    </message>
+    <message>
+        <source>The radius of the density of {1} is {n2} m, but must be above 0.</source>
+        <extracomment>model/factors/density.py</extracomment>
+        <translation>{1} 密度的半径为 {n2} m，但必须大于 0。</translation>
+    </message>
+    <message>
+        <source>The radius of the density of {1}, {n2} m, is less than half a cell ({n3} m), so most lines would be missed. Is it in degrees or in kilometres? Give a larger one, in metres.</source>
+        <extracomment>model/factors/density.py</extracomment>
+        <translation>{1} 密度的半径 {n2} m 小于半个像元（{n3} m），因此会漏掉大多数线。其单位是度或千米吗？请给出更大的半径，以米为单位。</translation>
+    </message>
+    <message>
+        <source>The raster was not written by scarp:buildfactorstack. Factors are identified by the band names, and units cannot be checked.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>该栅格不是由 scarp:buildfactorstack 写出的。因子按波段名称识别，单位无法检查。</translation>
+    </message>
+    <message>
+        <source>The ratio rises from zone to zone, as it should</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>频率比逐个分区升高，理应如此</translation>
+    </message>
+    <message>
+        <source>The ratio should rise from zone to zone, but does not {1}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>频率比应逐区升高，但{1}没有升高。</translation>
+    </message>
+    <message>
+        <source>The regions hold training land too: their numbers are a fit, that of the test windows a test.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>各区域也含有训练土地：其数值是拟合，测试窗口的数值才是检验。</translation>
+    </message>
+    <message>
+        <source>The response of the map to {1} is against expectation; see &quot;Plausibility&quot;.</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>此图对 {1} 的响应与预期相反；见“合理性”。</translation>
+    </message>
+    <message>
+        <source>The result could not be passed to QGIS through {1}: {2}. Make room on the disk of temporary files. The files that the run has written are complete and stay.</source>
+        <extracomment>model/worker/server.py</extracomment>
+        <translation>结果无法通过 {1} 传给 QGIS：{2}。请在存放临时文件的磁盘上腾出空间。运行已写出的文件是完整的，予以保留。</translation>
+    </message>
+    <message>
+        <source>The run gives something else: {1}. {2}</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>此次运行的结果不同：{1}。{2}</translation>
+    </message>
+    <message>
+        <source>The run record beside this file (.run.json) holds inputs, settings and versions.</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>此文件旁的运行记录（.run.json）含有输入、设置和版本。</translation>
+    </message>
+    <message>
+        <source>The run record {1} cannot be read: {2}. Choose it as Scarp wrote it.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>无法读取运行记录 {1}：{2}。请选择 Scarp 写出的原样记录。</translation>
+    </message>
+    <message>
+        <source>The run record {1} does not say with which parameters {2} was called: it is of an older version of Scarp, or of a run outside QGIS. Run the algorithm again to get a full record.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>运行记录 {1} 没有说明以哪些参数调用 {2}：它来自旧版 Scarp，或来自 QGIS 之外的运行。请重新运行该算法，以得到完整的记录。</translation>
+    </message>
+    <message>
+        <source>The run record {1}{2} cannot be read: {3}. Make the map again.</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>无法读取运行记录 {1}{2}：{3}。请重新制图。</translation>
+    </message>
+    <message>
+        <source>The run was reproduced: all {1} outputs and numbers that can be compared are identical.</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>此次运行已重现：可以比较的 {1} 项输出和数值全部相同。</translation>
+    </message>
+    <message>
+        <source>The safety factor</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>安全系数</translation>
+    </message>
+    <message>
+        <source>The safety factor has no data in any training {1}. Check that it covers the area of the labels.</source>
+        <extracomment>model/jobs/physics.py</extracomment>
+        <translation>安全系数在任何训练 {1} 中都没有数据。请检查它是否覆盖标签的范围。</translation>
+    </message>
+    <message>
+        <source>The safety factor or rain index is below {n1} in {n2} % of the training cells.</source>
+        <extracomment>model/jobs/physics.py</extracomment>
+        <translation>在 {n2} % 的训练像元中，安全系数或降雨指数低于 {n1}。</translation>
+    </message>
+    <message>
+        <source>The safety factor runs from {n1} to {n2}, but the rain index of &quot;Build safety factor&quot; lies between 0 and 1, and FS_CRITICAL is {n3}. If it comes from slope stability, where 1 is critical, set FS_CRITICAL to 1; if it is in percent, divide it by 100.</source>
+        <extracomment>model/jobs/physics.py</extracomment>
+        <translation>安全系数的范围为 {n1} 至 {n2}，但“计算安全系数”得到的降雨指数介于 0 与 1 之间，而 FS_CRITICAL 为 {n3}。如果它来自以 1 为临界值的边坡稳定性计算，请将 FS_CRITICAL 设为 1；如果它以百分数表示，请除以 100。</translation>
+    </message>
+    <message>
+        <source>The safety factors of the areas are of different kinds: {1}. Build all of them in the same way.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>各地区的安全系数种类不同：{1}。请用同一种方法计算全部安全系数。</translation>
+    </message>
+    <message>
+        <source>The same against stable points, as in the paper. They lie away from landslides, so this curve flatters the map.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>同样的曲线，但与稳定点相对照，与论文一致。稳定点远离滑坡，因此这条曲线使图的表现偏高。</translation>
+    </message>
+    <message>
+        <source>The same beyond {n1} m</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The same on land without labels, or on TARGET: share of land with a factor of safety below</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>没有标签的土地或 TARGET 上的同一指标：稳定系数低于</translation>
+    </message>
+    <message>
+        <source>The same with a random split</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>随机划分下的同样结果</translation>
+    </message>
+    <message>
+        <source>The same within {n1} m of a landslide</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The scheduler at {1} has no workers. {2}</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>位于 {1} 的调度器没有工作进程。{2}</translation>
+    </message>
+    <message>
+        <source>The seven-day rainfall is nowhere above {n1} mm. Is PRECIPITATION in metres, in inches or for a month, or ALPHA too small? PRECIPITATION is in mm a year.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>各处的七天雨量都不超过 {n1} mm。PRECIPITATION 的单位是米或英寸吗，或只是一个月的值吗？还是 ALPHA 过小？PRECIPITATION 应为每年的毫米数（mm）。</translation>
+    </message>
+    <message>
+        <source>The seven-day rainfall is up to {n1} mm, more than nearly anywhere. Is PRECIPITATION in tenths of a millimetre, or RAINY_DAYS too small? PRECIPITATION is in mm a year.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>七天雨量最高达 {n1} mm，几乎超过任何地方。PRECIPITATION 是否以十分之一毫米为单位，或 RAINY_DAYS 过小？PRECIPITATION 应为每年的毫米数（mm）。</translation>
+    </message>
+    <message>
+        <source>The share of a network is {n1}, but must lie between 0 and 1.</source>
+        <extracomment>model/networks/pointwise.py</extracomment>
+        <translation>网络的占比为 {n1}，但必须在 0 和 1 之间。</translation>
+    </message>
+    <message>
+        <source>The simplest first. All learned from the same cells and were judged on the same land, each block by models that did not see it. The intervals are from resampled blocks of land, paired for the differences. Two kinds cannot be told apart where the interval of their difference holds 0. The fit is the AUC on the land that the model was trained on, and no test.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>最简单的排在最前。全部从相同的像元学习，并在相同的土地上评价，每个区块都由没有见过它的模型评价。区间由对区块重抽样得到，差异为配对差异。两类模型之差的区间含 0 时，无法区分优劣。拟合是模型训练所用土地上的 AUC，不是检验。</translation>
+    </message>
+    <message>
+        <source>The skill is from land far from landslides</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The slope method &quot;{1}&quot; is unknown. Choose one of: {2}.</source>
+        <extracomment>model/factors/terrain.py</extracomment>
+        <translation>坡度算法 &quot;{1}&quot; 未知。请选择以下之一：{2}。</translation>
+    </message>
+    <message>
+        <source>The slope units could not be written to {1}: {2}. Check the disk.</source>
+        <extracomment>model/slope_units/polygons.py</extracomment>
+        <translation>无法将斜坡单元写入 {1}：{2}。请检查磁盘。</translation>
+    </message>
+    <message>
+        <source>The stack has no band slope, so there is no comparison with slope alone.</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>因子栈没有波段 slope，因此没有与仅用坡度的比较。</translation>
+    </message>
+    <message>
+        <source>The stack has no band slope; this one comes nearest.</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>因子栈没有波段 slope；此波段与之最接近。</translation>
+    </message>
+    <message>
+        <source>The stack has the grid of the one that the model was trained on, with other values.</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>该因子栈的格网与模型训练所用的因子栈相同，但数值不同。</translation>
+    </message>
+    <message>
+        <source>The stack holds no data at all.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>因子栈完全没有数据。</translation>
+    </message>
+    <message>
+        <source>The stack is ready for training.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>因子栈可以用于训练。</translation>
+    </message>
+    <message>
+        <source>The stack is the one that the model was trained on.</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>该因子栈就是模型训练所用的因子栈。</translation>
+    </message>
+    <message>
+        <source>The stack lies {1} from the one that the model was trained on: the land is new to the model.</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>该因子栈与模型训练所用的因子栈相距 {1}：这片土地对模型而言是新的。</translation>
+    </message>
+    <message>
+        <source>The stated AUC is not reproduced</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The stated AUC of {n1} is outside the interval of this audit, {2}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The susceptibility raster has no cell with data. Choose another map, or make it again.</source>
+        <extracomment>model/statistics.py, model/zones/natural_breaks.py, model/zones/raster.py</extracomment>
+        <translation>易发性栅格没有任何有数据的像元。请选择其他图，或重新制作。</translation>
+    </message>
+    <message>
+        <source>The susceptibility raster has only {n1} clearly different value, too few for {2} natural classes. Choose another METHOD.</source>
+        <extracomment>model/zones/natural_breaks.py</extracomment>
+        <translation>易发性栅格只有 {n1} 个明显不同的值，不足以划分 {2} 个自然间断类别。请选择其他 METHOD。</translation>
+    </message>
+    <message>
+        <source>The susceptibility raster has only {n1} clearly different values, too few for {2} natural classes. Choose another METHOD.</source>
+        <extracomment>model/zones/natural_breaks.py</extracomment>
+        <translation>易发性栅格只有 {n1} 个明显不同的值，不足以划分 {2} 个自然间断类别。请选择其他 METHOD。</translation>
+    </message>
+    <message>
+        <source>The susceptibility raster {1} holds {2}, not within 0 to 1 in {3} of the cells. The zones follow its order, but breaks of other maps do not fit it. {4}</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>易发性栅格 {1} 含有 {2}，其中 {3} 的像元不在 0 到 1 之间。分区按其排序划分，但其他图的分界值不适用于它。{4}</translation>
+    </message>
+    <message>
+        <source>The susceptibility raster {1} holds {2}; {3}. {4}</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>易发性栅格 {1} 含有 {2}；{3}。{4}</translation>
+    </message>
+    <message>
+        <source>The susceptibility raster {1} holds {n2} in all of its cells, so there is nothing to audit. Give the map itself, not a mask of its area.</source>
+        <extracomment>model/audit/audited_map.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The table {1} cannot be read: {2}. Make it again.</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>无法读取表格 {1}：{2}。请重新生成。</translation>
+    </message>
+    <message>
+        <source>The test</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>检验结果</translation>
+    </message>
+    <message>
+        <source>The test landslides are neighbours of those of the training</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The threshold catches {1} of the past landslides and puts {2} of the land under warning: by its rain, landslides cannot be told from other land.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>阈值捕捉到 {1} 的历史滑坡，并使 {2} 的土地处于警戒状态：仅凭其降雨，无法将滑坡与其余土地区分开。</translation>
+    </message>
+    <message>
+        <source>The threshold caught {n1} % of past landslides</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>阈值捕捉到 {n1} % 的历史滑坡</translation>
+    </message>
+    <message>
+        <source>The thresholds come from climatological weeks (annual rain times constants), but are compared with a real week: two different quantities. Thresholds from real weeks need the rain before each landslide: EVENT_RAIN_FIELD of &quot;Build safety factor&quot;.</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>阈值来自气候平均的各周（年雨量乘以常数），却与真实的一周比较：这是两个不同的量。要由真实的各周得到阈值，需要每处滑坡之前的雨量：“计算安全系数”的 EVENT_RAIN_FIELD。</translation>
+    </message>
+    <message>
+        <source>The thresholds of SAFETY_FACTOR are by terrain class: {1}. Give these classes as TOPOGRAPHY, or one threshold as K.</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>SAFETY_FACTOR 的阈值按地形类别给出：{1}。请将这些类别作为 TOPOGRAPHY 给出，或将单一阈值作为 K 给出。</translation>
+    </message>
+    <message>
+        <source>The training ended without a result.</source>
+        <extracomment>model/history/writing.py</extracomment>
+        <translation>训练没有给出结果就结束了。</translation>
+    </message>
+    <message>
+        <source>The training resumes from {1} when it is started again with the same settings</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>以相同的设置重新开始时，训练将从 {1} 继续</translation>
+    </message>
+    <message>
+        <source>The training windows are not those of the model that made the map, so a landslide in a test window may be one that the model was trained on. Choose the windows of the same training.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>训练窗口不是制图模型的窗口，因此测试窗口中的滑坡可能曾用于训练该模型。请选择同一次训练的窗口。</translation>
+    </message>
+    <message>
+        <source>The training windows count for all maps. A map that was trained on other ground may have seen landslides of the test windows.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>训练窗口对所有的图都计入。用其他土地训练的图可能见过测试窗口中的滑坡。</translation>
+    </message>
+    <message>
+        <source>The values look like kelvin (median {1}) or like tenths of a degree (median {2}).</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>这些值看来是开尔文（中位数 {1}），或十分之一度（中位数 {2}）。</translation>
+    </message>
+    <message>
+        <source>The values look like kelvin, not °C (median {n1}, which is {2}).</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>这些值看来是开尔文，而不是 °C（中位数 {n1}，即 {2}）。</translation>
+    </message>
+    <message>
+        <source>The values look like tenths of a degree or degrees Fahrenheit, not °C</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>这些值看来是十分之一度或华氏度，而不是 °C</translation>
+    </message>
+    <message>
+        <source>The values look like tenths of a degree, not °C</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>这些值看来是十分之一度，而不是 °C</translation>
+    </message>
+    <message>
+        <source>The values of &quot;{1}&quot; run from {n2} to {n3}, not within 0 to 1. Its order counts: AUC, ranks and zones. It has no numbers at a threshold, and maps of differences show ranks. High values must mean more susceptible.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>&quot;{1}&quot; 的值从 {n2} 到 {n3}，不在 0 到 1 之内。起作用的是其次序：AUC、排序和分区。它没有阈值处的数值，差值图显示的是排序。值越高必须表示越易发。</translation>
+    </message>
+    <message>
+        <source>The values of the two do not mean the same, so ranks are compared: the share of the ground that is less susceptible.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>两者的数值含义不同，因此比较排序：较不易发的土地面积占比。</translation>
+    </message>
+    <message>
+        <source>The variogram of the landslides shows no spatial autocorrelation.</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>滑坡的变差函数没有显示空间自相关。</translation>
+    </message>
+    <message>
+        <source>The wetness of METHOD=infinite_slope needs a contributing area. Give a factor stack with flow in TERRAIN as REFERENCE, or the elevations as DEM, or {1}.</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>METHOD=infinite_slope 的湿度需要汇水面积。请以 TERRAIN 中含 flow 的因子栈作为 REFERENCE，或以高程作为 DEM，或 {1}。</translation>
+    </message>
+    <message>
+        <source>The worker process got a message of unknown kind: &quot;{1}&quot;.</source>
+        <extracomment>model/worker/server.py</extracomment>
+        <translation>工作进程收到类型未知的消息：&quot;{1}&quot;。</translation>
+    </message>
+    <message>
+        <source>The worker {1} cannot check the storage: {2}.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>工作进程 {1} 无法检查存储：{2}。</translation>
+    </message>
+    <message>
+        <source>The worker {1} cannot import Scarp ({2}). {3}</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>工作进程 {1} 无法导入 Scarp（{2}）。{3}</translation>
+    </message>
+    <message>
+        <source>The worker {1} cannot run Scarp: {2}. Install what Scarp needs for its Python, in the versions of this computer.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>工作进程 {1} 无法运行 Scarp：{2}。请为其 Python 安装 Scarp 所需的组件，版本与本机相同。</translation>
+    </message>
+    <message>
+        <source>The worker {1} cannot write to the folder of the output, {2} ({3}). Choose an output on storage that all machines share, mounted at the same path and writable for the workers.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>工作进程 {1} 无法写入输出所在的文件夹 {2}（{3}）。请把输出放在所有机器共享、挂载路径相同且工作进程可写入的存储上。</translation>
+    </message>
+    <message>
+        <source>The worker {1} does not see {n2} of the input files as this computer does: {3}. Put the inputs on storage that all machines share, mounted at the same path.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>工作进程 {1} 看到的输入文件中，有 {n2} 个与本机不同：{3}。请把输入放在所有机器共享、挂载路径相同的存储上。</translation>
+    </message>
+    <message>
+        <source>The worker {1} runs Scarp {2}, but this computer runs {3}. Install the same version, then start the worker again.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>工作进程 {1} 运行的是 Scarp {2}，而本机运行的是 {3}。请安装相同的版本，然后重新启动工作进程。</translation>
+    </message>
+    <message>
+        <source>The zone breaks {n1} and {n2} are closer together than the difference of its ensemble members.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>分区的分界值 {n1} 与 {n2} 之差小于其集成成员之间的差异。</translation>
+    </message>
+    <message>
+        <source>The zone breaks {n1} and {n2} are closer together than the rounding of a map.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>分区的分界值 {n1} 与 {n2} 之差小于图的舍入误差。</translation>
+    </message>
+    <message>
+        <source>The zone of a unit is that of its mean, at the breaks of the cells, so zones of units have other areas.</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>单元的分区按其平均值划分，采用像元的分界值，因此以单元统计的各分区面积有所不同。</translation>
+    </message>
+    <message>
+        <source>The zone raster {1}</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>分区栅格 {1}</translation>
+    </message>
+    <message>
+        <source>The zone raster {1} does not state its breaks. The zones of the out-of-fold values are cut at the highest susceptibility that the map has in each zone.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>分区栅格 {1} 没有注明其分界值。折外值的分区按易发性图在各分区中的最高易发性划分。</translation>
+    </message>
+    <message>
+        <source>The zone raster {1} has no zone at all. Make it with scarp:classifyzones.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>分区栅格 {1} 没有任何分区。请用 scarp:classifyzones 制作。</translation>
+    </message>
+    <message>
+        <source>The zone raster {1} holds {2}. Zones are whole numbers from 1 (very low) to at most {3}, 0 for no data. {4}</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>分区栅格 {1} 含有 {2}。分区应为从 1（极低）到最多 {3} 的整数，0 为无数据。{4}</translation>
+    </message>
+    <message>
+        <source>The zones are in disorder</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The zones do not rise by more than chance</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The zones in their order have an AUC of {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The zones {1} were cut from another version of the map {2}. Classify the map again.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>分区 {1} 是由图 {2} 的另一版本划分的。请重新对该图分区。</translation>
+    </message>
+    <message>
+        <source>The {1} and the {2} are not on the same grid: {3}. Make the {4} with the {5} as its reference.</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>{1} 与 {2} 不在同一格网上：{3}。请以 {5} 为参考制作 {4}。</translation>
+    </message>
+    <message>
+        <source>The {1} has no class names for &quot;{2}&quot;, so its class codes are assumed to mean the same in both.</source>
+        <extracomment>model/prediction/ensemble.py, model/training/fine_tuning.py</extracomment>
+        <translation>{1} 没有 &quot;{2}&quot; 的类别名称，因此假定其类别编码在两者中含义相同。</translation>
+    </message>
+    <message>
+        <source>The {1} has no line with a length. Choose another layer or leave the {2} out.</source>
+        <extracomment>model/factors/lines.py</extracomment>
+        <translation>{1} 没有具有长度的线。请选择其他图层，或舍去 {2}。</translation>
+    </message>
+    <message>
+        <source>The {1} has no polygon. Choose another layer, or leave the factor out.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 没有面。请选择其他图层，或舍去该因子。</translation>
+    </message>
+    <message>
+        <source>The {1} is the raster given as SAFETY_FACTOR: the lower, the more susceptible.</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>{1} 取自作为 SAFETY_FACTOR 给出的栅格：越低越易发。</translation>
+    </message>
+    <message>
+        <source>The {1} lie in one cell of the factor stack, so nothing can be evaluated with them. Give a larger inventory as LANDSLIDES.</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>{1} 位于因子栈的同一个像元中，因此无法用其作任何评价。请给出更大的滑坡编录作为 LANDSLIDES。</translation>
+    </message>
+    <message>
+        <source>The {1} lie in {n2} cells only; below {3} the AUC is rough, and that of single folds says little.</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>{1} 仅位于 {n2} 个像元中；少于 {3} 个时 AUC 较粗略，单折的 AUC 说明不了多少问题。</translation>
+    </message>
+    <message>
+        <source>The {1} lies outside the study grid. Check its CRS, or choose another layer.</source>
+        <extracomment>model/factors/lines.py</extracomment>
+        <translation>{1} 位于研究格网之外。请检查其 CRS，或选择其他图层。</translation>
+    </message>
+    <message>
+        <source>The {1} predicts one value per {2}.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1} 对每 {2} 预测一个值。</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2}</source>
+        <extracomment>model/factors/categorical.py, model/factors/source_rasters.py, model/grid.py …</extracomment>
+        <translation>{1} 栅格 {2}</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} cannot be opened: {3}. Is it a raster, and whole?</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>无法打开 {1} 栅格 {2}：{3}。它是栅格吗，文件是否完整？</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} does not exist. Check the path.</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>{1} 栅格 {2} 不存在。请检查路径。</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} does not overlap the study grid</source>
+        <extracomment>model/factors/source_rasters.py</extracomment>
+        <translation>{1} 栅格 {2} 与研究格网没有重叠</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} has no band {3}, only {4}.</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>{1} 栅格 {2} 没有波段 {3}，只有 {4}。</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} has no bands. Is it a raster, and whole?</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>{1} 栅格 {2} 没有波段。它是栅格吗，文件是否完整？</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} has {n3} bands; Scarp reads rasters of up to {n4}. If it is not damaged, extract the bands that you need with Raster &gt; Conversion &gt; Translate.</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>{1} 栅格 {2} 有 {n3} 个波段；Scarp 最多读取 {n4} 个波段的栅格。如果文件没有损坏，请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”提取所需的波段。</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} holds several variables ({3}) and no raster of its own. Add the one you need to the project as a layer (Layer &gt; Add Layer &gt; Add Raster Layer), and choose that layer.</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>{1} 栅格 {2} 包含多个变量（{3}），自身没有栅格。请将所需的一个作为图层添加到工程（图层 &gt; 添加图层 &gt; 添加栅格图层），然后选择该图层。</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} holds signed bytes (Int8), which the GDAL of this QGIS reads wrongly. Save it as Int16 first: Raster &gt; Conversion &gt; Translate, output data type Int16.</source>
+        <extracomment>model/factors/source_rasters.py</extracomment>
+        <translation>{1} 栅格 {2} 含有带符号字节（Int8），此 QGIS 的 GDAL 会读错。请先将其另存为 Int16：“栅格 &gt; 转换 &gt; 转换 (格式转换)”，输出数据类型 Int16。</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} holds {3}. They are taken as no data. If they are real values, add something to all values of the raster first.</source>
+        <extracomment>model/inputs/undeclared_nodata.py</extracomment>
+        <translation>{1} 栅格 {2} 含有 {3}。它们按没有数据处理。如果它们是真实的值，请先给该栅格的所有值加上一个数。</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} holds {n3} in {4} ({n5} cells of the part that was read), not declared as nodata. {6}</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>{1} 栅格 {2} 在 {4} 中含有 {n3}（所读部分中有 {n5} 个像元），未声明为无数据。{6}</translation>
+    </message>
+    <message>
+        <source>The {1} raster {2} {3}. {4}</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>{1} 栅格 {2} {3}。{4}</translation>
+    </message>
+    <message>
+        <source>The {1} unit &quot;{2}&quot; is unknown. Choose one of: {3}.</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>{1} 的单位 &quot;{2}&quot; 未知。请选择以下之一：{3}。</translation>
+    </message>
+    <message>
+        <source>The {1} windows hold no patch of {2} × {3} cells {4}. Use a larger area, other label radii, a smaller BLOCK, another SEED, or another KIND.</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>{1} 窗口中没有 {4} 的 {2} × {3} 像元小块。请使用更大的范围、其他标签半径、更小的 BLOCK、其他 SEED 或其他 KIND。</translation>
+    </message>
+    <message>
+        <source>The {1} windows hold no {2} cell ({n3} of {n4} windows are for {5}). Use more landslides or a larger area, a smaller WINDOW, BLOCK or BUFFER, another SEED, or SPLIT=random.</source>
+        <extracomment>model/windows/collection.py</extracomment>
+        <translation>{1} 窗口中没有 {2} 像元（{n4} 个窗口中有 {n3} 个用于 {5}）。请使用更多滑坡或更大的地区、较小的 WINDOW、BLOCK 或 BUFFER、其他 SEED，或 SPLIT=random。</translation>
+    </message>
+    <message>
+        <source>The {1} {2} has no data at any landslide on the map. Check its CRS, or choose the raster of this area.</source>
+        <extracomment>model/audit/beside.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The {1} {2} of {3} lies on the grid of STACK. Give it as LABELS, and in {4} only those of the areas in MORE_STACKS.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>{3} 的 {1} {2} 位于 STACK 的格网上。请将其作为 LABELS 给出，在 {4} 中只给出 MORE_STACKS 各地区的。</translation>
+    </message>
+    <message>
+        <source>The {1} {2} of {3} lies on the grid of STACK. Give it as SAFETY_FACTOR, and in {4} only those of the areas in MORE_STACKS.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>{3} 的 {1} {2} 位于 STACK 的格网上。请将其作为 SAFETY_FACTOR 给出，在 {4} 中只给出 MORE_STACKS 各地区的。</translation>
+    </message>
+    <message>
+        <source>The {1} {2} of {3} lies on the grid of no stack in MORE_STACKS. Build it with the stack of its area as reference, or add that stack to MORE_STACKS.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>{3} 的 {1} {2} 不在 MORE_STACKS 中任何因子栈的格网上。请以其所在地区的因子栈为参考来构建，或将该因子栈加入 MORE_STACKS。</translation>
+    </message>
+    <message>
+        <source>The {1} {2} was made from {3} ({4}), which has changed since. Make the {5} again, unless you want the older state.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>{1} {2} 由 {3}（{4}）得到，后者此后有改动。除非需要旧的状态，否则请重新生成 {5}。</translation>
+    </message>
+    <message>
+        <source>The {1}s {2} and {3} lie on the same grid, that of {4}. Give one for each area.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>{1} {2} 和 {3} 位于同一格网上，即 {4} 的格网。每个地区请给出一个。</translation>
+    </message>
+    <message>
+        <source>The {n1} blocks with data in all factors of the model hold {n2} landslide and {n3} stable cells, but both are needed. Check that stack and labels cover the same area, and set BLOCK to a smaller distance.</source>
+        <extracomment>model/explanation/sample.py</extracomment>
+        <translation>在模型的所有因子上都有数据的 {n1} 个区块含有 {n2} 个滑坡像元和 {n3} 个稳定像元，但两者缺一不可。请检查因子栈与标签是否覆盖同一区域，并将 BLOCK 设为更小的距离。</translation>
+    </message>
+    <message>
+        <source>The {n1} landslides of the test windows alone give an AUC of {n2}, against {n3} for all.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>仅测试窗口中的 {n1} 处滑坡得到的 AUC 为 {n2}，全部滑坡为 {n3}。</translation>
+    </message>
+    <message>
+        <source>The {n1} landslides with data lie so close together that only {2} hold any, but {3} are needed to learn from some and to test on others. Use an inventory with more landslides, or of a larger area.</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>{n1} 处有数据的滑坡相距太近，只有 {2} 含有滑坡，而需要 {3} 个，以便用一部分学习、用另一部分测试。请使用滑坡更多或范围更大的编录。</translation>
+    </message>
+    <message>
+        <source>The {n1} landslides with data lie so close together that only {2} holds any, but {3} are needed to learn from some and to test on others. Use an inventory with more landslides, or of a larger area.</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>{n1} 处有数据的滑坡相距太近，只有 {2} 含有滑坡，而需要 {3} 个，以便用一部分学习、用另一部分测试。请使用滑坡更多或范围更大的编录。</translation>
+    </message>
+    <message>
+        <source>The {n1} {2} of &quot;{3}&quot; have {n4} cells that count.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>&quot;{3}&quot; 的 {n1} 个 {2} 共有 {n4} 个计入的像元。</translation>
+    </message>
+    <message>
+        <source>The {n1}th percentile of the rain at {n2} landslides is 0 mm</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{n2} 处滑坡的雨量的第 {n1} 百分位数为 0 mm</translation>
+    </message>
+    <message>
+        <source>Their mean is taken, in which those with a low loss out of fold count more.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>取它们的平均，其中折外损失低者权重更大。</translation>
+    </message>
+    <message>
+        <source>There is no Dask scheduler to be reached at SCHEDULER {1} ({2}). Check the address, that the scheduler runs (dask scheduler prints its address) and that no firewall blocks it; or leave SCHEDULER empty to compute on this computer.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>在 SCHEDULER {1} 处无法连接到 Dask 调度器（{2}）。请检查地址、调度器是否在运行（dask scheduler 会显示其地址）以及是否被防火墙阻挡；或将 SCHEDULER 留空，只用本机计算。</translation>
+    </message>
+    <message>
+        <source>There is no cell from which stable points could be drawn.</source>
+        <extracomment>model/validation/sampling.py</extracomment>
+        <translation>没有可抽取稳定点的像元。</translation>
+    </message>
+    <message>
+        <source>There is no cell where all maps have data, so nothing can be compared. Leave out the map that covers other ground, or check the CRS of each.</source>
+        <extracomment>model/comparison/agreement.py</extracomment>
+        <translation>没有任何像元在所有图中都有数据，因此无法比较。请舍去覆盖其他地区的图，或检查各图的 CRS。</translation>
+    </message>
+    <message>
+        <source>There is no interval: the model has none. Models of the recommended training have one, unless the area is too small.</source>
+        <extracomment>model/jobs/explain_cell.py</extracomment>
+        <translation>没有区间：该模型不带区间。推荐训练方式的模型带有区间，除非地区太小。</translation>
+    </message>
+    <message>
+        <source>There is no run record {1}. Choose the {2} file beside an output of Scarp.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>没有运行记录 {1}。请选择 Scarp 某个输出旁的 {2} 文件。</translation>
+    </message>
+    <message>
+        <source>There is no safety factor for {1}: there the physics constraint is silent.</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>{1} 没有安全系数：物理约束在那里不起作用。</translation>
+    </message>
+    <message>
+        <source>There is no source for the coefficient k. Give LANDSLIDES (at least {1} inside the rainfall raster), or TOPOGRAPHY with the landform, or K_TABLE with the row &quot;all&quot;, for example &quot;all, 0.0129&quot;, the value of the paper for mountains in southeastern Tibet.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>系数 k 没有来源。请给出 LANDSLIDES（降雨栅格范围内至少 {1} 处），或带有地貌的 TOPOGRAPHY，或带有 &quot;all&quot; 行的 K_TABLE，例如 &quot;all, 0.0129&quot;，即论文对藏东南山地的取值。</translation>
+    </message>
+    <message>
+        <source>There is no threshold to compare the rain with. Set K, which is 1 divided by the rain in mm that triggers landslides in your area, or SAFETY_FACTOR, or TOPOGRAPHY with the landform. The paper has K = 0.0129 for mountains in southeastern Tibet (77.5 mm in seven days).</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>没有可与降雨比较的阈值。请设置 K，即 1 除以您所在地区触发滑坡的雨量（mm），或 SAFETY_FACTOR，或带有地貌的 TOPOGRAPHY。论文对藏东南山地取 K = 0.0129（七日 77.5 mm）。</translation>
+    </message>
+    <message>
+        <source>There is no training cell with data in all factors.</source>
+        <extracomment>model/encoding.py</extracomment>
+        <translation>没有在所有因子上都有数据的训练像元。</translation>
+    </message>
+    <message>
+        <source>There is no training setting {1}. There are: {2}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>没有训练设置 {1}。现有的设置：{2}。</translation>
+    </message>
+    <message>
+        <source>There is no {1} cell in the training blocks. Use more landslides or a larger area, a smaller BLOCK or BUFFER, or another SEED.</source>
+        <extracomment>model/windows/cells.py</extracomment>
+        <translation>训练区块中没有 {1} 像元。请使用更多滑坡或更大的地区、较小的 BLOCK 或 BUFFER，或其他 SEED。</translation>
+    </message>
+    <message>
+        <source>There is no {1} cell with data in all factors {2}, so nothing can be calibrated. Use more landslides or a smaller BLOCK, or turn PROBABILITY off.</source>
+        <extracomment>model/validation/probability.py</extracomment>
+        <translation>{2} 没有在全部因子中都有数据的 {1} 像元，因此无法校准。请使用更多滑坡或较小的 BLOCK，或关闭 PROBABILITY。</translation>
+    </message>
+    <message>
+        <source>These classes have fewer than {1} landslides with rainfall</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>以下类别有降雨数据的滑坡少于 {1} 处</translation>
+    </message>
+    <message>
+        <source>These classes of the factor &quot;{1}&quot; occur in validation or test windows but not in training windows, so the model treats them as no class at all: {2}.</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>因子 &quot;{1}&quot; 的以下类别出现在验证或测试窗口中，但没有出现在训练窗口中，因此模型不将其作为任何类别：{2}。</translation>
+    </message>
+    <message>
+        <source>These have their default, a usual value that was not measured in this area: {1}. The order of the cells may still be of use; the land below 1 is not known before they are measured.</source>
+        <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
+        <translation>以下各项采用默认值，即未在此地区测量的通常值：{1}。像元的排序仍可能有用；在测量之前，无法知道哪些土地低于 1。</translation>
+    </message>
+    <message>
+        <source>These landform classes have no coefficient k: {1}</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>以下地貌类别没有系数 k：{1}</translation>
+    </message>
+    <message>
+        <source>These landslides trained the map, so the order looks better than it is on new land.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>这些滑坡参与了图的训练，因此排序看起来比在新土地上更好。</translation>
+    </message>
+    <message>
+        <source>These regions have no cell of the map: {1}.</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>以下区域没有图的像元：{1}。</translation>
+    </message>
+    <message>
+        <source>These regions have no landslides, so all models learn from them: {1}.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>以下区域没有滑坡，因此所有模型都从中学习：{1}。</translation>
+    </message>
+    <message>
+        <source>They are taken as no data. If they are real values, add something to all values of the raster first.</source>
+        <extracomment>model/inputs/undeclared_nodata.py</extracomment>
+        <translation>它们按没有数据处理。如果它们是真实的值，请先给该栅格的所有值加上一个数。</translation>
+    </message>
+    <message>
+        <source>They do over {n1} m: the map is better in some parts of the land than in others, or poor everywhere. Too few blocks of that width hold landslides, so intervals resample blocks of {n2} m. They are too narrow, and nothing is called supported.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>They get the {n1} m of &quot;{2}&quot;. Add rows to RADII if that is wrong.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>它们采用 &quot;{2}&quot; 的 {n1} m。如果不对，请在 RADII 中添加行。</translation>
+    </message>
+    <message>
+        <source>They make the standard deviation {n1} times that of the bulk of the cells, so that normalisation squeezes the bulk together.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>它们使标准差达到大部分像元标准差的 {n1} 倍，以致归一化把大部分像元挤压在一起。</translation>
+    </message>
+    <message>
+        <source>They share their importance, in a way that another training may change.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>它们分担重要性，而分担的方式在重新训练后可能改变。</translation>
+    </message>
+    <message>
+        <source>This audit has {1}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Threshold</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>阈值</translation>
+    </message>
+    <message>
+        <source>To have few factors, keep {1}: they stand for the others and are not beyond the limit themselves</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>如果希望因子少些，请保留 {1}：它们可代表其余因子，而且彼此之间没有超过限值</translation>
+    </message>
+    <message>
+        <source>Too few cells have a value on the map and in the rules to compare them.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>在图和规则中都有值的像元太少，无法比较。</translation>
+    </message>
+    <message>
+        <source>Too few cells have data on the map and in the rules.</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>在图上和规则中都有数据的像元太少。</translation>
+    </message>
+    <message>
+        <source>Too few independent blocks for a test.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Top ratio</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>最高区频率比</translation>
+    </message>
+    <message>
+        <source>Topographic position</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>地形位置</translation>
+    </message>
+    <message>
+        <source>Topographic wetness index</source>
+        <extracomment>model/factors/definitions.py</extracomment>
+        <translation>地形湿度指数</translation>
+    </message>
+    <message>
+        <source>Trained on</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>训练范围</translation>
+    </message>
+    <message>
+        <source>Trained on {1} in {2}{3}.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>训练设备 {1}，精度 {2}{3}。</translation>
+    </message>
+    <message>
+        <source>Trained range or classes</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>训练的范围或类别</translation>
+    </message>
+    <message>
+        <source>Training</source>
+        <extracomment>model/report/training.py, in holes and tables</extracomment>
+        <translation>训练</translation>
+    </message>
+    <message>
+        <source>Training can start; read the warnings first.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>可以开始训练；请先阅读警告。</translation>
+    </message>
+    <message>
+        <source>Training can use {1} landslides only: a model learns little from them, and its test is rough.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>训练只能使用 {1} 处滑坡：模型从中学到的很少，其检验也很粗略。</translation>
+    </message>
+    <message>
+        <source>Training cannot start. {1}.</source>
+        <extracomment>model/jobs/check_factors.py</extracomment>
+        <translation>无法开始训练。{1}。</translation>
+    </message>
+    <message>
+        <source>Training was stopped by hand after {1} of at most {2} epochs. The model has the weights of epoch {3}, the best so far.</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>训练在最多 {2} 轮中的第 {1} 轮后被手动停止。模型采用第 {3} 轮的权重，即迄今最佳。</translation>
+    </message>
+    <message>
+        <source>Training was stopped by hand, so fewer U-Nets and steps of them were tried.</source>
+        <extracomment>model/training/unet_fit.py</extracomment>
+        <translation>训练被手动停止，因此试用的 U-Net 及其步数较少。</translation>
+    </message>
+    <message>
+        <source>Training was stopped by hand, so fewer penalties of the curves or steps of the network were tried. The model has what was best out of fold up to step {1} of the network.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>训练被手动停止，因此试用的曲线惩罚系数或网络步数较少。模型采用截至网络第 {1} 步的折外最佳结果。</translation>
+    </message>
+    <message>
+        <source>Training: {1}</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>训练：{1}</translation>
+    </message>
+    <message>
+        <source>True landslide probability and the inventory drawn from it.</source>
+        <extracomment>model/demo/generate.py</extracomment>
+        <translation>真实的滑坡概率，以及据此抽取的滑坡编录。</translation>
+    </message>
+    <message>
+        <source>Turn it into a north-up raster with Raster &gt; Projections &gt; Warp (reproject).</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>请用“栅格 &gt; 投影 &gt; 变形 (重投影)”将其变为正北朝上的栅格。</translation>
+    </message>
+    <message>
+        <source>Unit</source>
+        <extracomment>model/report/aggregation.py, model/report/training.py</extracomment>
+        <translation>单元/单位</translation>
+    </message>
+    <message>
+        <source>Units</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>单元</translation>
+    </message>
+    <message>
+        <source>Units by zone</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>各分区的单元</translation>
+    </message>
+    <message>
+        <source>Units with data</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>有数据的单元</translation>
+    </message>
+    <message>
+        <source>Units with data.</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>有数据的单元。</translation>
+    </message>
+    <message>
+        <source>Unknown (255)</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>未知（255）</translation>
+    </message>
+    <message>
+        <source>Unlike</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Usable cells</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>可用像元</translation>
+    </message>
+    <message>
+        <source>Use a larger area.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请使用更大的区域。</translation>
+    </message>
+    <message>
+        <source>Use a source that covers the area, or leave the factor out if the cells matter more.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>请使用覆盖该区域的数据源；如果这些像元更重要，请舍去该因子。</translation>
+    </message>
+    <message>
+        <source>Use smaller label radii, or a larger area.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>请使用较小的标签半径，或更大的地区。</translation>
+    </message>
+    <message>
+        <source>Validation</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>验证</translation>
+    </message>
+    <message>
+        <source>Validation of a map of {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{1} 图的验证</translation>
+    </message>
+    <message>
+        <source>Validation on areas left out: {1}</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>在留出地区上的验证：{1}</translation>
+    </message>
+    <message>
+        <source>Value</source>
+        <extracomment>model/report/probability.py, model/report/validation.py, model/zones/raster.py</extracomment>
+        <translation>值</translation>
+    </message>
+    <message>
+        <source>Values</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>数值</translation>
+    </message>
+    <message>
+        <source>Values are the share of cells like this one that were landslide cells where the model was trained, with the label radii used there; no probability per year.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>数值表示在训练模型的地方与该像元同类的像元中滑坡像元的占比，标签半径为训练时所用；不是每年的概率。</translation>
+    </message>
+    <message>
+        <source>Values as probabilities of a landslide</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Values below 0 are no susceptibility. Declare them as nodata, or rescale the map with the raster calculator.</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>低于 0 的值不是易发性。请将其声明为无数据，或用栅格计算器缩放该图。</translation>
+    </message>
+    <message>
+        <source>Values of the map are the share of cells like this one that are landslide cells in the inventory; no probability per year. The logit of the model was calibrated with a straight line (Platt 1999) on land for training and validation, each block predicted by a model that did not see it. Recall and accuracy at 0.5 above are those before calibration.</source>
+        <extracomment>model/report/probability.py</extracomment>
+        <translation>图的数值是与该像元相似的像元中编录为滑坡像元的占比；不是年概率。模型的对数几率在用于训练和验证的土地上以直线校准（Platt 1999），每个区块都由没有见过它的模型预测。上面 0.5 处的召回率和准确率为校准之前的数值。</translation>
+    </message>
+    <message>
+        <source>Values that are not class codes: {1}; codes are whole numbers from 1.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>不是类别代码的值：{1}；代码是从 1 起的整数。</translation>
+    </message>
+    <message>
+        <source>Values that are not class codes: {1}; codes are whole numbers from 1. Aspect in degrees must be classified into 1 to 9.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>不是类别代码的值：{1}；代码是从 1 起的整数。以度为单位的坡向必须先划分为 1 到 9 的类别。</translation>
+    </message>
+    <message>
+        <source>Values that are not class codes: {1}; interpolation of classes gives such values.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>不是类别代码的值：{1}；类别经插值会产生这样的值。</translation>
+    </message>
+    <message>
+        <source>Values that are not class codes: {1}; interpolation of classes gives such values. Aspect in degrees must be classified into 1 to 9.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>不是类别代码的值：{1}；类别经插值会产生这样的值。以度为单位的坡向必须先划分为 1 到 9 的类别。</translation>
+    </message>
+    <message>
+        <source>Verdict</source>
+        <extracomment>model/report/audit.py, model/report/comparison.py, model/validation/verdict.py</extracomment>
+        <translation>结论</translation>
+    </message>
+    <message>
+        <source>Verdict on the model</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>对模型的结论</translation>
+    </message>
+    <message>
+        <source>Verdict: {1}.</source>
+        <extracomment>model/history/reading.py, model/validation/verdict.py</extracomment>
+        <translation>结论：{1}。</translation>
+    </message>
+    <message>
+        <source>Violation rate</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>违反率</translation>
+    </message>
+    <message>
+        <source>Violation rate, land without labels</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>违反率，没有标签的土地</translation>
+    </message>
+    <message>
+        <source>W+ − W−: above 0 there are more landslides in the class than elsewhere.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>W+ − W−：高于 0 表示该类别中的滑坡比别处多。</translation>
+    </message>
+    <message>
+        <source>WEIGHT_LANDSLIDE is automatic: {n1}, which balances landslide and stable cells.</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>WEIGHT_LANDSLIDE 为自动：{n1}，使滑坡像元与稳定像元均衡。</translation>
+    </message>
+    <message>
+        <source>WINDOW is automatic: {n1} m, which is {2} cells.</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>WINDOW 为自动：{n1} m，即 {2} 个像元。</translation>
+    </message>
+    <message>
+        <source>WINDOW is {n1} m, but the factor stack is only {n2} m across. Make WINDOW smaller.</source>
+        <extracomment>model/windows/collection.py</extracomment>
+        <translation>WINDOW 为 {n1} m，但因子栈的宽度只有 {n2} m。请减小 WINDOW。</translation>
+    </message>
+    <message>
+        <source>WINDOW is {n1} m, which is {2} cell of {n3} m. Make it at least {4} m.</source>
+        <extracomment>model/windows/collection.py</extracomment>
+        <translation>WINDOW 为 {n1} m，相当于 {2} 个 {n3} m 的像元。请将其设为至少 {4} m。</translation>
+    </message>
+    <message>
+        <source>WINDOW is {n1} m, which is {2} cells of {n3} m. Make it at least {4} m.</source>
+        <extracomment>model/windows/collection.py</extracomment>
+        <translation>WINDOW 为 {n1} m，相当于 {2} 个 {n3} m 的像元。请将其设为至少 {4} m。</translation>
+    </message>
+    <message>
+        <source>WINDOW is {n1} m, which is {2} cells; windows of this size with {3} factors do not fit into memory. Make WINDOW smaller.</source>
+        <extracomment>model/windows/collection.py</extracomment>
+        <translation>WINDOW 为 {n1} m，相当于 {2} 个像元；内存容纳不下这种大小、含 {3} 个因子的窗口。请减小 WINDOW。</translation>
+    </message>
+    <message>
+        <source>Waiting for workers at {1} ...</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>正在等待 {1} 处的工作进程 ...</translation>
+    </message>
+    <message>
+        <source>Waiting for {1} took more than {n2} seconds. Check the address, the network, and the shared storage of the workers.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>等待 {1} 超过了 {n2} 秒。请检查地址、网络以及工作进程的共享存储。</translation>
+    </message>
+    <message>
+        <source>Warning stored in the map: {1}</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py, model/jobs/audit_map.py, model/jobs/classify_zones.py</extracomment>
+        <translation>图中存有的警告：{1}</translation>
+    </message>
+    <message>
+        <source>Warnings</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>警告</translation>
+    </message>
+    <message>
+        <source>Water in the ground reduces its strength.</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>岩土体中的水降低其强度。</translation>
+    </message>
+    <message>
+        <source>Weight in the mean</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>在平均值中的权重</translation>
+    </message>
+    <message>
+        <source>Weighted kappa</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>加权 kappa</translation>
+    </message>
+    <message>
+        <source>What a class adds to the logit.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>一个类别使对数几率增加多少。</translation>
+    </message>
+    <message>
+        <source>What drives the map</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>易发性图由什么决定</translation>
+    </message>
+    <message>
+        <source>What each factor adds to the logit{1}, over its trained range. Dotted: 0. All panels have the same vertical axis; the factor with the widest range, which matters most, comes first.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>各因子{1}使对数几率增加多少，限于其训练范围。点线：0。各图的纵轴相同；变幅最大、因而最重要的因子排在最前。</translation>
+    </message>
+    <message>
+        <source>What is checked</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>检查的内容</translation>
+    </message>
+    <message>
+        <source>What is fitted</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What no check can see: a layer of another year or place with plausible values, and landslides that nobody mapped.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>任何检查都无法发现的问题：数值看似合理但属于另一年份或另一地点的图层，以及无人编录的滑坡。</translation>
+    </message>
+    <message>
+        <source>What the AUC is owed to</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What the numbers say</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What the rules assume</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>规则的假定</translation>
+    </message>
+    <message>
+        <source>When not given: {1}</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>未给出时：{1}</translation>
+    </message>
+    <message>
+        <source>When the map &quot;{1}&quot; was made: {2}</source>
+        <extracomment>model/jobs/compare_models.py</extracomment>
+        <translation>制作图 &quot;{1}&quot; 时：{2}</translation>
+    </message>
+    <message>
+        <source>When the map was made: {1}</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>制图时：{1}</translation>
+    </message>
+    <message>
+        <source>When the out-of-fold map was made: {1}</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>制作折外预测图时：{1}</translation>
+    </message>
+    <message>
+        <source>Where recall plus specificity is largest (Youden 1950).</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>召回率与特异度之和最大之处（Youden 1950）。</translation>
+    </message>
+    <message>
+        <source>Where the folds lie</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>各折的位置</translation>
+    </message>
+    <message>
+        <source>Where the model may be trusted</source>
+        <extracomment>model/report/applicability.py</extracomment>
+        <translation>模型在何处可以信任</translation>
+    </message>
+    <message>
+        <source>Where they differ</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>差异所在</translation>
+    </message>
+    <message>
+        <source>Where they disagree</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>分歧所在</translation>
+    </message>
+    <message>
+        <source>Whether training can start also depends on the labels: give LABELS too.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>能否开始训练还取决于标签：请同时给出 LABELS。</translation>
+    </message>
+    <message>
+        <source>Which claims the numbers support</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Which period it is for, no inventory of one time tells.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Whole map</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>整幅图</translation>
+    </message>
+    <message>
+        <source>Why</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Window</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>窗口</translation>
+    </message>
+    <message>
+        <source>Windows</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>窗口</translation>
+    </message>
+    <message>
+        <source>With a random split the mean AUC is {n1}, {2}</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>随机划分时平均 AUC 为 {n1}，{2}</translation>
+    </message>
+    <message>
+        <source>With distance</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>With fewer than 20 repeats no interval is taken from them; set REPEATS to 200.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>重复次数少于 20 时不由其得到区间；请将 REPEATS 设为 200。</translation>
+    </message>
+    <message>
+        <source>With fewer than {1} repeats there is no interval and no test. Set REPEATS to 200.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>重复次数少于 {1} 时，没有区间，也没有检验。请将 REPEATS 设为 200。</translation>
+    </message>
+    <message>
+        <source>With landslides</source>
+        <extracomment>model/report/aggregation.py, model/report/training.py</extracomment>
+        <translation>含滑坡</translation>
+    </message>
+    <message>
+        <source>With the physics term</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>含物理约束项</translation>
+    </message>
+    <message>
+        <source>With {n1} pairs, one of them may look different by chance alone, so the p-values are corrected after Holm for all pairs.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>共有 {n1} 对，其中某一对可能仅因偶然而显得不同，因此对全部各对的 p 值按 Holm 法校正。</translation>
+    </message>
+    <message>
+        <source>Within {1}</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Within {n1} m of landslides the AUC is {2}. Give DEM to tell whether the rest is more than slope.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Without a value</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>没有值</translation>
+    </message>
+    <message>
+        <source>Without data here: {1}.</source>
+        <extracomment>model/jobs/explain_cell.py</extracomment>
+        <translation>此处没有数据：{1}。</translation>
+    </message>
+    <message>
+        <source>Without one of {1} areas at a time, of {n2} landslides each, the landslide density there of low, medium and high susceptibility lies within a factor of {n3} of what the curves expect; this holds {n4} % of them, and is the interval of OUTPUT_UNCERTAINTY.</source>
+        <extracomment>model/training/left_out_areas.py</extracomment>
+        <translation>将土地分为 {1} 个各含 {n2} 处滑坡的地区逐一留出，其低、中、高易发性土地上的滑坡密度与曲线预期值相差在 {n3} 倍以内；{n4} % 的地区如此，此即 OUTPUT_UNCERTAINTY 的区间。</translation>
+    </message>
+    <message>
+        <source>Without {1} landslides lie in fewer than two blocks, but one is needed to train and one to validate on. Make BLOCK smaller, or hold back less.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>不含 {1} 时，滑坡所在的区块不足两个，而训练和验证各需一个。请将 BLOCK 改小，或少留出一些。</translation>
+    </message>
+    <message>
+        <source>Workers have {1} {2}, this computer has {3}; results may differ in the last digits.</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>各工作进程的 {1} 为 {2}，本机为 {3}；结果的末几位数字可能不同。</translation>
+    </message>
+    <message>
+        <source>Worst area</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>最差地区</translation>
+    </message>
+    <message>
+        <source>Worst region</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>最差区域</translation>
+    </message>
+    <message>
+        <source>Worst region: {1}.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>最差区域：{1}。</translation>
+    </message>
+    <message>
+        <source>Worst {1}</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>最差的 {1}</translation>
+    </message>
+    <message>
+        <source>Writing the report.</source>
+        <extracomment>model/jobs/check_factors.py</extracomment>
+        <translation>正在写报告。</translation>
+    </message>
+    <message>
+        <source>Writing the vector layers.</source>
+        <extracomment>model/jobs/create_demo_data.py</extracomment>
+        <translation>正在写矢量图层。</translation>
+    </message>
+    <message>
+        <source>Zone</source>
+        <extracomment>model/report/aggregation.py, model/report/audit.py, model/report/validation.py</extracomment>
+        <translation>分区</translation>
+    </message>
+    <message>
+        <source>Zone &quot;{1}&quot; as the land to look at first</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Zone {1}, km²</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>{1} 分区（km²）</translation>
+    </message>
+    <message>
+        <source>Zones</source>
+        <extracomment>model/jobs/audit_map.py, model/report/audit.py</extracomment>
+        <translation>分区</translation>
+    </message>
+    <message>
+        <source>Zones are those of predictions by models that had not seen the place.</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>分区取自没有见过该处的模型所作的预测。</translation>
+    </message>
+    <message>
+        <source>Zones are those of the given zone raster.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>分区取自给出的分区栅格。</translation>
+    </message>
+    <message>
+        <source>Zones are those of the values out of fold, at the breaks of the zones of the map: {1}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>分区由折外值按易发性图的分区分界值划分：{1}。</translation>
+    </message>
+    <message>
+        <source>Zones are {1}. The p is one-sided: the chance of such a rise from the zone below between zones of equal density; a dash where it does not rise, or no test is possible. AUC of the zones as they are ordered: {n2} ({3}).</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Zones as steps of rising susceptibility</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Zones fall</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Zones of each map, cut by share of the common ground, so that equal colours mean equal ranks and not equal values. A map of as many classes as there are zones keeps its own.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>各图的分区，按共同土地范围的面积占比划分，因此颜色相同表示排序相同，而非数值相同。类别数与分区数相同的图保留其自身的类别。</translation>
+    </message>
+    <message>
+        <source>Zones of susceptibility. A landslide counts as found where the susceptibility is {n1} or more.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>易发性分区。易发性不低于 {n1} 之处的滑坡算作被发现。</translation>
+    </message>
+    <message>
+        <source>Zones that cannot be told apart</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Zones were cut here by area, as no zone raster was given; breaks at {1}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>由于没有给出分区栅格，分区在此按面积划分；分界值为 {1}。</translation>
+    </message>
+    <message>
+        <source>Zones, weighed by the landslides of the other folds</source>
+        <extracomment>model/audit/splits.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a U-Net</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>U-Net</translation>
+    </message>
+    <message>
+        <source>a branch of its trees leads nowhere or in a circle</source>
+        <extracomment>model/networks/trees.py</extracomment>
+        <translation>其树的某个分支没有去向或形成环路</translation>
+    </message>
+    <message>
+        <source>a class of {1}</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>{1} 的某个类别</translation>
+    </message>
+    <message>
+        <source>a curvature beyond 10 1/m is a radius below 10 cm</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>超过 10 1/m 的曲率意味着半径小于 10 cm</translation>
+    </message>
+    <message>
+        <source>a density of lines is never negative</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>线密度绝不会为负</translation>
+    </message>
+    <message>
+        <source>a density or a distance is never negative</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>密度或距离绝不会为负</translation>
+    </message>
+    <message>
+        <source>a factor has no name</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>某个因子没有名称</translation>
+    </message>
+    <message>
+        <source>a factor lacks fields</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>某个因子缺少字段</translation>
+    </message>
+    <message>
+        <source>a factor&apos;s {1}</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>某个因子的 {1}</translation>
+    </message>
+    <message>
+        <source>a few seconds</source>
+        <extracomment>model/progress.py</extracomment>
+        <translation>几秒钟</translation>
+    </message>
+    <message>
+        <source>a finite number</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>一个有限的数</translation>
+    </message>
+    <message>
+        <source>a leaf&apos;s share is not between 0 and 1</source>
+        <extracomment>model/networks/trees.py</extracomment>
+        <translation>某个叶节点的占比不在 0 和 1 之间</translation>
+    </message>
+    <message>
+        <source>a mean AUC that is lower by {n1}</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>低 {n1} 的平均 AUC</translation>
+    </message>
+    <message>
+        <source>a number from {n1} to {n2}</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>一个从 {n1} 至 {n2} 的数</translation>
+    </message>
+    <message>
+        <source>a number from {n1} up</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>一个不小于 {n1} 的数</translation>
+    </message>
+    <message>
+        <source>a number or a range</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>一个数或一个范围</translation>
+    </message>
+    <message>
+        <source>a number or a range in {1}</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>一个以 {1} 为单位的数或范围</translation>
+    </message>
+    <message>
+        <source>a penalised logistic regression alone has</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>仅用带惩罚的逻辑回归时</translation>
+    </message>
+    <message>
+        <source>a rain index</source>
+        <extracomment>model/safety/kinds.py</extracomment>
+        <translation>降雨指数</translation>
+    </message>
+    <message>
+        <source>a row of the table &apos;{1}&apos; has {n2} cells for {n3} columns</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>表格 &apos;{1}&apos; 的一行有 {n2} 个单元格，而表格有 {n3} 列</translation>
+    </message>
+    <message>
+        <source>a soil half saturated</source>
+        <extracomment>model/safety/usual_soil.py</extracomment>
+        <translation>半饱和的土体</translation>
+    </message>
+    <message>
+        <source>a tree reads a channel that does not exist</source>
+        <extracomment>model/networks/trees.py</extracomment>
+        <translation>某棵树读取了不存在的通道</translation>
+    </message>
+    <message>
+        <source>a year or a date such as 2005-06-30</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>年份，或 2005-06-30 这样的日期</translation>
+    </message>
+    <message>
+        <source>about {n1} km²</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>约 {n1} km²</translation>
+    </message>
+    <message>
+        <source>above {n1}</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>高于 {n1}</translation>
+    </message>
+    <message>
+        <source>absent class</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>没有像元的类别</translation>
+    </message>
+    <message>
+        <source>additive model (GAM)</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>可加模型（GAM）</translation>
+    </message>
+    <message>
+        <source>against expectation</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>与预期相反</translation>
+    </message>
+    <message>
+        <source>against stable land alone</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>只与稳定区相对照</translation>
+    </message>
+    <message>
+        <source>all</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>all cells</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>全部像元</translation>
+    </message>
+    <message>
+        <source>all cells of the map that have data in all of them</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>图上在各项中都有数据的全部像元</translation>
+    </message>
+    <message>
+        <source>all landslides, since the class has only {1}</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>全部滑坡，因为该类别只有 {1} 处</translation>
+    </message>
+    <message>
+        <source>an array of {1}</source>
+        <extracomment>model/worker/protocol.py</extracomment>
+        <translation>类型为 {1} 的数组</translation>
+    </message>
+    <message>
+        <source>an unknown share</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>and</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>和</translation>
+    </message>
+    <message>
+        <source>and the stable points drawn anew</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>以及重新抽取的稳定点</translation>
+    </message>
+    <message>
+        <source>and {1} more</source>
+        <extracomment>model/prediction/tile_inference.py, model/report/new_area.py</extracomment>
+        <translation>及另外 {1} 个</translation>
+    </message>
+    <message>
+        <source>and {1} more factors</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>及另外 {1} 个因子</translation>
+    </message>
+    <message>
+        <source>and {1} more factors lack some</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>另有 {1} 个因子缺少部分数据</translation>
+    </message>
+    <message>
+        <source>and {n1} GB are free</source>
+        <extracomment>model/slope_units/build.py</extracomment>
+        <translation>而可用内存为 {n1} GB</translation>
+    </message>
+    <message>
+        <source>and {n1} more</source>
+        <extracomment>model/provenance/run_comparison.py, model/texts.py</extracomment>
+        <translation>及另外 {n1} 个</translation>
+    </message>
+    <message>
+        <source>and {n1} more values are no numbers</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>另有 {n1} 个值不是数字</translation>
+    </message>
+    <message>
+        <source>annual mean temperature</source>
+        <extracomment>model/jobs/create_demo_data.py</extracomment>
+        <translation>年平均气温</translation>
+    </message>
+    <message>
+        <source>annual mean temperature lies between −60 and 40 °C</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>年平均气温介于 −60 与 40 °C 之间</translation>
+    </message>
+    <message>
+        <source>annual precipitation</source>
+        <extracomment>model/jobs/create_demo_data.py</extracomment>
+        <translation>年降水量</translation>
+    </message>
+    <message>
+        <source>annual precipitation lies between 0 and 15,000 mm</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>年降水量介于 0 与 15,000 mm 之间</translation>
+    </message>
+    <message>
+        <source>another grid: {1} then, {2} now</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>格网不同：当时为 {1}，现在为 {2}</translation>
+    </message>
+    <message>
+        <source>another network: {1} then, {2} now, of other shapes</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>网络不同：当时为 {1}，现在为 {2}，形状不同</translation>
+    </message>
+    <message>
+        <source>are nodata; give LANDSLIDES or a row &quot;all&quot; in K_TABLE for a coefficient there</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>为无数据；请给出 LANDSLIDES，或在 K_TABLE 中给出 &quot;all&quot; 行，使那里有系数可用</translation>
+    </message>
+    <message>
+        <source>area</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>地区</translation>
+    </message>
+    <message>
+        <source>area of applicability</source>
+        <extracomment>model/prediction/map_outputs.py</extracomment>
+        <translation>适用区</translation>
+    </message>
+    <message>
+        <source>area rank on the map less that by {1}</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>图上的面积排序减去按 {1} 的面积排序</translation>
+    </message>
+    <message>
+        <source>area {1}</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>地区 {1}</translation>
+    </message>
+    <message>
+        <source>as expected</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>符合预期</translation>
+    </message>
+    <message>
+        <source>as far as the labels of the model reach that made {1}</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>生成 {1} 的模型的标签所及的距离</translation>
+    </message>
+    <message>
+        <source>as for a factor of safety</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>按稳定系数取值</translation>
+    </message>
+    <message>
+        <source>as for a rain index</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>按降雨指数取值</translation>
+    </message>
+    <message>
+        <source>as given</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>按给定值</translation>
+    </message>
+    <message>
+        <source>at a susceptibility of {n1} the map finds {n2} of {n3} {4} and gives a false alarm at {n5} of {n6} stable points.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>易发性阈值取 {n1} 时，易发性图发现 {n3} 个 {4} 中的 {n2} 个，并在 {n6} 个稳定点中误报 {n5} 个。</translation>
+    </message>
+    <message>
+        <source>at a susceptibility of {n1} the out-of-fold map finds {n2} of {n3} {4} and gives a false alarm at {n5} of {n6} stable points.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>易发性阈值取 {n1} 时，折外预测图发现 {n3} 个 {4} 中的 {n2} 个，并在 {n6} 个稳定点中误报 {n5} 个。</translation>
+    </message>
+    <message>
+        <source>auc stable</source>
+        <extracomment>model/validation/measures.py</extracomment>
+        <translation>与稳定区相对照的 AUC</translation>
+    </message>
+    <message>
+        <source>automatic</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>自动</translation>
+    </message>
+    <message>
+        <source>average precision</source>
+        <extracomment>model/validation/measures.py</extracomment>
+        <translation>平均精确率</translation>
+    </message>
+    <message>
+        <source>average precision {n1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>平均精确率 {n1}</translation>
+    </message>
+    <message>
+        <source>band {1}</source>
+        <extracomment>model/checks/stack_checks.py, model/inputs/bands.py, model/inputs/rasters.py …</extracomment>
+        <translation>波段 {1}</translation>
+    </message>
+    <message>
+        <source>band {1} ({2})</source>
+        <extracomment>model/inputs/bands.py</extracomment>
+        <translation>波段 {1}（{2}）</translation>
+    </message>
+    <message>
+        <source>band {1} of the stack</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>因子栈的波段 {1}</translation>
+    </message>
+    <message>
+        <source>because SAFETY_FACTOR is a factor of safety</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>因为 SAFETY_FACTOR 是稳定系数</translation>
+    </message>
+    <message>
+        <source>because test cells are neighbours of training cells. In new areas expect the AUC of the blocks.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>因为测试像元与训练像元相邻。在新地区，请以按区块划分的 AUC 为预期。</translation>
+    </message>
+    <message>
+        <source>because the unit of {1} is not stated</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>因为没有注明 {1} 的单位</translation>
+    </message>
+    <message>
+        <source>below threshold (threshold caught {n1} % of past landslides by climatological weeks)</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation>低于阈值（以气候平均的各周计，阈值命中以往滑坡的 {n1} %）</translation>
+    </message>
+    <message>
+        <source>below threshold (threshold caught {n1} % of past landslides)</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation>低于阈值（阈值命中以往滑坡的 {n1} %）</translation>
+    </message>
+    <message>
+        <source>below threshold, hit rate unknown</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation>低于阈值，命中率未知</translation>
+    </message>
+    <message>
+        <source>better than chance</source>
+        <extracomment>model/audit/regions.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>between {n1} and {n2} {3}</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>在 {n1} 与 {n2} {3} 之间</translation>
+    </message>
+    <message>
+        <source>beyond the radius of each landslide</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>超出每处滑坡的半径</translation>
+    </message>
+    <message>
+        <source>beyond {n1} m</source>
+        <extracomment>model/audit/closeness.py, model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>block</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>区块</translation>
+    </message>
+    <message>
+        <source>blocks</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>区块</translation>
+    </message>
+    <message>
+        <source>blocks of land {n1} m wide, {n2} of which hold landslides</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>宽 {n1} m 的区块，其中 {n2} 个含有滑坡</translation>
+    </message>
+    <message>
+        <source>blocks of {n1} m</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>边长 {n1} m 的区块</translation>
+    </message>
+    <message>
+        <source>blue white vermilion</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>蓝白朱红</translation>
+    </message>
+    <message>
+        <source>boosted trees</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>提升树</translation>
+    </message>
+    <message>
+        <source>bound of the {n1} % interval of the {2}</source>
+        <extracomment>model/prediction/uncertainty_layers.py</extracomment>
+        <translation>{2} 的 {n1} % 区间界限</translation>
+    </message>
+    <message>
+        <source>by climatological weeks</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation>以气候平均的各周计</translation>
+    </message>
+    <message>
+        <source>can&apos;t allocate memory</source>
+        <extracomment>model/memory.py</extracomment>
+        <translation>无法分配内存</translation>
+    </message>
+    <message>
+        <source>cannot allocate memory</source>
+        <extracomment>model/memory.py</extracomment>
+        <translation>无法分配内存</translation>
+    </message>
+    <message>
+        <source>cannot be told</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>categorical</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>类别</translation>
+    </message>
+    <message>
+        <source>cell of TARGET</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>TARGET 的像元</translation>
+    </message>
+    <message>
+        <source>cell size</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>像元大小</translation>
+    </message>
+    <message>
+        <source>cell size {n1} × {n2} against {n3} × {n4}</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>像元大小为 {n1} × {n2}，另一个为 {n3} × {n4}</translation>
+    </message>
+    <message>
+        <source>cells</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>像元</translation>
+    </message>
+    <message>
+        <source>cells and squares</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>像元和方格</translation>
+    </message>
+    <message>
+        <source>cells hold</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>个像元含有</translation>
+    </message>
+    <message>
+        <source>cells under warning (safety factor below {n1})</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>处于警戒状态的像元（安全系数低于 {n1}）</translation>
+    </message>
+    <message>
+        <source>cells, as a logarithm, or m²/m</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>像元数、对数值或 m²/m</translation>
+    </message>
+    <message>
+        <source>cells, one drawn at random from each square of {1} × {2}</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>从每个 {1} × {2} 的方格中随机抽取一个像元</translation>
+    </message>
+    <message>
+        <source>chance that a landslide has a higher susceptibility than other mapped land of its area.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>滑坡的易发性高于其所在地区编录范围内其余土地的机会。</translation>
+    </message>
+    <message>
+        <source>chance that a landslide has a higher susceptibility than other mapped land; 0.5 is a coin toss.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>滑坡的易发性高于编录范围内其余土地的机会；0.5 相当于抛硬币。</translation>
+    </message>
+    <message>
+        <source>changed since the run</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>自该次运行以来有改动</translation>
+    </message>
+    <message>
+        <source>chosen on the validation blocks</source>
+        <extracomment>model/classical/boosting.py</extracomment>
+        <translation>在验证区块上选定</translation>
+    </message>
+    <message>
+        <source>chosen {1} (AUC there {n2}, {3} {n4}</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>{1} 选定 (该处 AUC {n2}，{3} {n4}</translation>
+    </message>
+    <message>
+        <source>class code</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>类别代码</translation>
+    </message>
+    <message>
+        <source>class codes</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>类别代码</translation>
+    </message>
+    <message>
+        <source>class label</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>类别标签</translation>
+    </message>
+    <message>
+        <source>class table</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>类别表</translation>
+    </message>
+    <message>
+        <source>class {1}</source>
+        <extracomment>model/checks/band_statistics.py</extracomment>
+        <translation>类别 {1}</translation>
+    </message>
+    <message>
+        <source>class {n1}</source>
+        <extracomment>model/audit/audited_map.py, model/explanation/response.py</extracomment>
+        <translation>类别 {n1}</translation>
+    </message>
+    <message>
+        <source>climatological week: annual rain times constants, not a real week</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>气候平均的一周：年雨量乘以常数，不是真实的一周</translation>
+    </message>
+    <message>
+        <source>cm centimetre centimeter centimetres centimeters</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>cm centimetre centimeter centimetres centimeters</translation>
+    </message>
+    <message>
+        <source>cm centimetre centimeter cm/year</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>cm centimetre centimeter cm/year</translation>
+    </message>
+    <message>
+        <source>code {1}</source>
+        <extracomment>model/checks/band_statistics.py, model/classical/fit.py, model/training/fine_tuning.py …</extracomment>
+        <translation>代码 {1}</translation>
+    </message>
+    <message>
+        <source>codes are whole numbers from 1</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>代码是从 1 起的整数</translation>
+    </message>
+    <message>
+        <source>continuous</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>连续</translation>
+    </message>
+    <message>
+        <source>contributing area</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>汇水面积</translation>
+    </message>
+    <message>
+        <source>cuda unknown error</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>CUDA 未知错误</translation>
+    </message>
+    <message>
+        <source>curves of the factors alone have</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>仅用因子曲线时</translation>
+    </message>
+    <message>
+        <source>degrees</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>度</translation>
+    </message>
+    <message>
+        <source>device-side assert</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>设备端断言</translation>
+    </message>
+    <message>
+        <source>difference of ranks</source>
+        <extracomment>model/comparison/agreement.py</extracomment>
+        <translation>排序之差</translation>
+    </message>
+    <message>
+        <source>difference of ranks, first minus second</source>
+        <extracomment>model/comparison/agreement.py</extracomment>
+        <translation>排序之差，第一个减去第二个</translation>
+    </message>
+    <message>
+        <source>difference of susceptibility</source>
+        <extracomment>model/comparison/agreement.py</extracomment>
+        <translation>易发性之差</translation>
+    </message>
+    <message>
+        <source>difference of susceptibility, first minus second</source>
+        <extracomment>model/comparison/agreement.py</extracomment>
+        <translation>易发性之差，第一个减去第二个</translation>
+    </message>
+    <message>
+        <source>differs by {n1}</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>相差 {n1}</translation>
+    </message>
+    <message>
+        <source>differs in bytes; files of this kind are not compared further</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>字节不同；此类文件不作进一步比较</translation>
+    </message>
+    <message>
+        <source>differs; the earlier file is gone, so it is not known in what</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>不同；先前的文件已不存在，因此不知道差别何在</translation>
+    </message>
+    <message>
+        <source>dissimilarity index</source>
+        <extracomment>model/prediction/map_outputs.py</extracomment>
+        <translation>相异性指数</translation>
+    </message>
+    <message>
+        <source>dm decimetre decimeter decimetres decimeters</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>dm decimetre decimeter decimetres decimeters</translation>
+    </message>
+    <message>
+        <source>do not use</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>请勿使用</translation>
+    </message>
+    <message>
+        <source>does not say which model made it</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>没有注明由哪个模型得到</translation>
+    </message>
+    <message>
+        <source>dominant factor</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>主导因子</translation>
+    </message>
+    <message>
+        <source>down to {1}</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>低至 {1}</translation>
+    </message>
+    <message>
+        <source>down to {n1}</source>
+        <extracomment>model/prediction/tile_inference.py, model/report/new_area.py</extracomment>
+        <translation>最低 {n1}</translation>
+    </message>
+    <message>
+        <source>driver shutting down</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>驱动程序正在关闭</translation>
+    </message>
+    <message>
+        <source>each {1} times</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>每块计算 {1} 次</translation>
+    </message>
+    <message>
+        <source>error</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>错误</translation>
+    </message>
+    <message>
+        <source>every factor has</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>每个因子都</translation>
+    </message>
+    <message>
+        <source>every factor has no data</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>每个因子都没有数据</translation>
+    </message>
+    <message>
+        <source>expected AUC</source>
+        <extracomment>model/prediction/map_outputs.py</extracomment>
+        <translation>预期 AUC</translation>
+    </message>
+    <message>
+        <source>extra large</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>特大</translation>
+    </message>
+    <message>
+        <source>factor</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>因子</translation>
+    </message>
+    <message>
+        <source>factor of safety</source>
+        <extracomment>model/safety/kinds.py</extracomment>
+        <translation>稳定系数</translation>
+    </message>
+    <message>
+        <source>factor of safety of an infinite slope, strength over stress, below 1 where it fails; no rain index</source>
+        <extracomment>model/safety/kinds.py</extracomment>
+        <translation>无限边坡的稳定系数，即强度与应力之比，小于 1 之处失稳；不是降雨指数</translation>
+    </message>
+    <message>
+        <source>factor stack</source>
+        <extracomment>model/audit/beside.py, model/checks/stack_checks.py, model/comparison/textbook_baselines.py …</extracomment>
+        <translation>因子栈</translation>
+    </message>
+    <message>
+        <source>factor that adds or takes most, against typical land</source>
+        <extracomment>model/explanation/dominant_factor.py</extracomment>
+        <translation>与典型土地相比，增减最多的因子</translation>
+    </message>
+    <message>
+        <source>factors</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>因子</translation>
+    </message>
+    <message>
+        <source>factors outside the training data</source>
+        <extracomment>model/prediction/map_outputs.py</extracomment>
+        <translation>超出训练数据的因子</translation>
+    </message>
+    <message>
+        <source>fair</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>一般</translation>
+    </message>
+    <message>
+        <source>falls</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>下降</translation>
+    </message>
+    <message>
+        <source>feature {1} has &quot;{2}&quot; ({n3} such values)</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>要素 {1} 的值为 &quot;{2}&quot;（这样的值有 {n3} 个）</translation>
+    </message>
+    <message>
+        <source>feature {1} has &quot;{2}&quot;{3}</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>要素 {1} 的值为 &quot;{2}&quot;{3}</translation>
+    </message>
+    <message>
+        <source>features</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>要素</translation>
+    </message>
+    <message>
+        <source>few landslides</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>滑坡过少</translation>
+    </message>
+    <message>
+        <source>few values</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>值过少</translation>
+    </message>
+    <message>
+        <source>fields of its header are missing or unknown: {1}</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其文件头有缺失或未知的字段：{1}</translation>
+    </message>
+    <message>
+        <source>fine-tuned from</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>微调自</translation>
+    </message>
+    <message>
+        <source>fitting its curves to this area adds {1}</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>使其曲线适应此地区，增加 {1}</translation>
+    </message>
+    <message>
+        <source>flat</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>平坦</translation>
+    </message>
+    <message>
+        <source>fold</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>折</translation>
+    </message>
+    <message>
+        <source>fold {1}</source>
+        <extracomment>model/jobs/fold_runner.py, model/report/training.py, model/validation/out_of_fold.py …</extracomment>
+        <translation>第 {1} 折</translation>
+    </message>
+    <message>
+        <source>fold {1}/{2}</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>第 {1}/{2} 折</translation>
+    </message>
+    <message>
+        <source>for the test</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>用于测试</translation>
+    </message>
+    <message>
+        <source>for training</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>用于训练</translation>
+    </message>
+    <message>
+        <source>frequency ratio</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>频率比</translation>
+    </message>
+    <message>
+        <source>friction angle</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>内摩擦角</translation>
+    </message>
+    <message>
+        <source>from {1} to {2}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>从{1}到{2}</translation>
+    </message>
+    <message>
+        <source>from {n1} to {n2}</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>从 {n1} 至 {n2}</translation>
+    </message>
+    <message>
+        <source>give CONTRIBUTING_AREA in m², made for example with the flow accumulation of SAGA or GRASS, or SATURATION</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>给出以 m² 为单位的 CONTRIBUTING_AREA（例如用 SAGA 或 GRASS 的汇流累积计算得到），或 SATURATION</translation>
+    </message>
+    <message>
+        <source>goes from {n1} to {n2}</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>的范围为 {n1} 至 {n2}</translation>
+    </message>
+    <message>
+        <source>good</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>良好</translation>
+    </message>
+    <message>
+        <source>good to know</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>值得了解</translation>
+    </message>
+    <message>
+        <source>gradient boosting</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>梯度提升</translation>
+    </message>
+    <message>
+        <source>half of its depth ({1}) is saturated everywhere</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>各处土层深度的一半（{1}）饱和</translation>
+    </message>
+    <message>
+        <source>half of the blocks with landslides as far as there are, weighted back to the area</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>其中一半在可能的范围内取含有滑坡的区块，并加权还原到整个地区</translation>
+    </message>
+    <message>
+        <source>has a local coordinate reference system, which cannot be transformed into any other</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>采用局部坐标参考系，无法转换到任何其他坐标参考系</translation>
+    </message>
+    <message>
+        <source>has a row without a class: &quot;{1}&quot;</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>有一行没有类别：&quot;{1}&quot;</translation>
+    </message>
+    <message>
+        <source>has no coordinate reference system</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>没有坐标参考系</translation>
+    </message>
+    <message>
+        <source>has the right unit</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>单位正确</translation>
+    </message>
+    <message>
+        <source>have no value in the field &quot;{1}&quot; and are left out</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>在字段 &quot;{1}&quot; 中没有值，不予采用</translation>
+    </message>
+    <message>
+        <source>here one to one; on the map, stable ground is far more common.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>此处为一比一；而在图上，稳定的土地要多得多。</translation>
+    </message>
+    <message>
+        <source>here {n1} to {n2}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>此处为 {n1} 比 {n2}。</translation>
+    </message>
+    <message>
+        <source>high</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>高</translation>
+    </message>
+    <message>
+        <source>highest zone</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>最高分区</translation>
+    </message>
+    <message>
+        <source>hit</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>命中</translation>
+    </message>
+    <message>
+        <source>hit rate {1}, {2} of the land under warning</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>命中率 {1}，{2} 的土地处于警戒状态</translation>
+    </message>
+    <message>
+        <source>how well the model ranks landslide cells above all other mapped cells; 0.5 is chance, 1 is perfect.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>模型在多大程度上将滑坡像元排在编录范围内其余全部像元之上；0.5 为随机水平，1 为完美。</translation>
+    </message>
+    <message>
+        <source>identical to the byte</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>逐字节相同</translation>
+    </message>
+    <message>
+        <source>in K_TABLE a row for each, or one row &quot;all&quot; for all of them</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>在 K_TABLE 中为每个类别给出一行，或为全部类别给出一行 &quot;all&quot;</translation>
+    </message>
+    <message>
+        <source>in inch inches in/year inches/year</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>in inch inches in/year inches/year</translation>
+    </message>
+    <message>
+        <source>in the additive part</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>在可加部分中</translation>
+    </message>
+    <message>
+        <source>in the folds</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>在各折中</translation>
+    </message>
+    <message>
+        <source>in the land for training and validation</source>
+        <extracomment>model/jobs/calibrate.py</extracomment>
+        <translation>在用于训练和验证的土地上</translation>
+    </message>
+    <message>
+        <source>in the land of another subset than their landslide</source>
+        <extracomment>model/windows/ownership.py</extracomment>
+        <translation>位于另一子集的土地中而不在其滑坡所属的子集中</translation>
+    </message>
+    <message>
+        <source>in {1},</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>以 {1} 为单位，</translation>
+    </message>
+    <message>
+        <source>in {n1} cells ({2}) it is not between 0 and 1</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>有 {n1} 个像元（{2}）不在 0 到 1 之间</translation>
+    </message>
+    <message>
+        <source>interpolation of classes gives such values</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>类别经插值会产生这样的值</translation>
+    </message>
+    <message>
+        <source>is a share</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>是一个比例</translation>
+    </message>
+    <message>
+        <source>is in {1}</source>
+        <extracomment>model/checks/factor_checks.py, model/safety/stability_settings.py</extracomment>
+        <translation>以 {1} 为单位</translation>
+    </message>
+    <message>
+        <source>is placed by ground control points alone</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>仅由地面控制点定位</translation>
+    </message>
+    <message>
+        <source>is the mean of {n1} models</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>是 {n1} 个模型的平均</translation>
+    </message>
+    <message>
+        <source>is {n1}</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>为 {n1}</translation>
+    </message>
+    <message>
+        <source>it cannot be read ({1})</source>
+        <extracomment>model/artifact.py, model/artifact_header.py, model/training/checkpoint.py</extracomment>
+        <translation>它无法读取（{1}）</translation>
+    </message>
+    <message>
+        <source>it contains a lone surrogate</source>
+        <extracomment>model/safe_json.py</extracomment>
+        <translation>它含有孤立的代理字符</translation>
+    </message>
+    <message>
+        <source>it does not begin as a model file does</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其开头与模型文件不符</translation>
+    </message>
+    <message>
+        <source>it has a number of {n1} digits</source>
+        <extracomment>model/safe_json.py</extracomment>
+        <translation>它含有一个 {n1} 位的数字</translation>
+    </message>
+    <message>
+        <source>it has an array of an unknown type</source>
+        <extracomment>model/worker/protocol.py</extracomment>
+        <translation>其中有未知类型的数组</translation>
+    </message>
+    <message>
+        <source>it has no factors, or more than {1}</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>它没有因子，或因子多于 {1} 个</translation>
+    </message>
+    <message>
+        <source>it has none. Check the landslides.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>没有此类像元。请检查滑坡。</translation>
+    </message>
+    <message>
+        <source>it has none. Use smaller label radii, or a larger area.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>没有此类像元。请使用较小的标签半径，或更大的地区。</translation>
+    </message>
+    <message>
+        <source>it has too many pixels</source>
+        <extracomment>model/report/files.py</extracomment>
+        <translation>其像素过多</translation>
+    </message>
+    <message>
+        <source>it has {1} twice</source>
+        <extracomment>model/safe_json.py</extracomment>
+        <translation>其中 {1} 出现了两次</translation>
+    </message>
+    <message>
+        <source>it is damaged</source>
+        <extracomment>model/training/checkpoint.py</extracomment>
+        <translation>它已损坏</translation>
+    </message>
+    <message>
+        <source>it is damaged: its weights are not those that were written</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>它已损坏：其权重与当初写入的不同</translation>
+    </message>
+    <message>
+        <source>it is far larger than any model</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>它远大于任何模型</translation>
+    </message>
+    <message>
+        <source>it is far larger than any zone table</source>
+        <extracomment>model/zones/raster.py</extracomment>
+        <translation>它远大于任何分区表</translation>
+    </message>
+    <message>
+        <source>it is longer than {n1} bytes</source>
+        <extracomment>model/safe_json.py</extracomment>
+        <translation>它长于 {n1} 字节</translation>
+    </message>
+    <message>
+        <source>it is nested too deeply</source>
+        <extracomment>model/safe_json.py</extracomment>
+        <translation>它嵌套过深</translation>
+    </message>
+    <message>
+        <source>it is no checkpoint of this version of Scarp</source>
+        <extracomment>model/training/checkpoint.py</extracomment>
+        <translation>它不是此版本 Scarp 的检查点</translation>
+    </message>
+    <message>
+        <source>it is no run record</source>
+        <extracomment>model/outputs/run_record.py</extracomment>
+        <translation>它不是运行记录</translation>
+    </message>
+    <message>
+        <source>it must be above 0 and at most {n1}</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>它必须大于 0 且不超过 {n1}</translation>
+    </message>
+    <message>
+        <source>it ran on something else ({1})</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>运行环境不同（{1}）</translation>
+    </message>
+    <message>
+        <source>it was not written by Scarp</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>它不是由 Scarp 写出的</translation>
+    </message>
+    <message>
+        <source>its applicability index holds impossible values</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其适用性指数含有不可能的值</translation>
+    </message>
+    <message>
+        <source>its applicability index is wrong</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其适用性指数有误</translation>
+    </message>
+    <message>
+        <source>its calibration is wrong</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其校准有误</translation>
+    </message>
+    <message>
+        <source>its checksum was not recorded</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>没有记录其校验和</translation>
+    </message>
+    <message>
+        <source>its class names hold no number to order them by</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>其类别名称中没有可用于排序的数字</translation>
+    </message>
+    <message>
+        <source>its encoding is not known</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其编码方式未知</translation>
+    </message>
+    <message>
+        <source>its factor &quot;{1}&quot;</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其因子 &quot;{1}&quot;</translation>
+    </message>
+    <message>
+        <source>its format number is missing</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>缺少格式编号</translation>
+    </message>
+    <message>
+        <source>its header is no valid JSON ({1})</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其文件头不是有效的 JSON（{1}）</translation>
+    </message>
+    <message>
+        <source>its header is too long</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其文件头过长</translation>
+    </message>
+    <message>
+        <source>its history is wrong</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其训练历史有误</translation>
+    </message>
+    <message>
+        <source>its interval is wrong</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其区间有误</translation>
+    </message>
+    <message>
+        <source>its kind {1} is not known</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其模型类型 {1} 未知</translation>
+    </message>
+    <message>
+        <source>its network has curves of other factors than the {1} continuous ones</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其网络的曲线所属因子不是那 {1} 个连续型因子</translation>
+    </message>
+    <message>
+        <source>its network is wrong: {1}</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其网络有误：{1}</translation>
+    </message>
+    <message>
+        <source>its network reads {1} channels, but its factors give {2}</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其网络读取 {1} 个通道，但其因子给出 {2} 个</translation>
+    </message>
+    <message>
+        <source>its networks of folds are wrong</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其各折的网络有误</translation>
+    </message>
+    <message>
+        <source>its pixel size is wrong</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其像元大小有误</translation>
+    </message>
+    <message>
+        <source>its seed is wrong</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其随机种子有误</translation>
+    </message>
+    <message>
+        <source>its tensor {1} has the wrong type</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其张量 {1} 的类型有误</translation>
+    </message>
+    <message>
+        <source>its tensor {1} has the wrong type or shape</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其张量 {1} 的类型或形状有误</translation>
+    </message>
+    <message>
+        <source>its tensor {1} holds impossible values</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其张量 {1} 含有不可能的值</translation>
+    </message>
+    <message>
+        <source>its tensors are not those of its network</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其张量与其网络不符</translation>
+    </message>
+    <message>
+        <source>its tensors are not those of the network</source>
+        <extracomment>model/training/checkpoint.py</extracomment>
+        <translation>其张量与网络的张量不符</translation>
+    </message>
+    <message>
+        <source>its values end at {n1}, but stable slopes have more than 1</source>
+        <extracomment>model/safety/kinds.py</extracomment>
+        <translation>其值最高为 {n1}，但稳定的斜坡大于 1</translation>
+    </message>
+    <message>
+        <source>its values in the area cover too little of the range</source>
+        <extracomment>model/explanation/response.py</extracomment>
+        <translation>其在该区域的值只覆盖范围的一小部分</translation>
+    </message>
+    <message>
+        <source>its {1}</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其 {1}</translation>
+    </message>
+    <message>
+        <source>its {1} is nested too deeply</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其 {1} 嵌套过深</translation>
+    </message>
+    <message>
+        <source>its {1} is no table</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其 {1} 不是表</translation>
+    </message>
+    <message>
+        <source>its {1} is wrong</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>其 {1} 有误</translation>
+    </message>
+    <message>
+        <source>k of these classes is the paper&apos;s, for southeastern Tibet: {1}</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>以下类别的 k 取自论文，针对藏东南：{1}</translation>
+    </message>
+    <message>
+        <source>km kilometre kilometer kilometres kilometers</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>km kilometre kilometer kilometres kilometers</translation>
+    </message>
+    <message>
+        <source>label raster</source>
+        <extracomment>model/checks/stack_checks.py, model/jobs/explain_susceptibility.py, model/training/areas.py</extracomment>
+        <translation>标签栅格</translation>
+    </message>
+    <message>
+        <source>label value</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>标签值</translation>
+    </message>
+    <message>
+        <source>land under warning</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>处于警戒状态的土地</translation>
+    </message>
+    <message>
+        <source>land without labels</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>没有标签的土地</translation>
+    </message>
+    <message>
+        <source>landslide</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>滑坡</translation>
+    </message>
+    <message>
+        <source>landslide cells</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>滑坡像元</translation>
+    </message>
+    <message>
+        <source>landslide cells (orange) against all (grey)</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>滑坡像元（橙色）与全部像元（灰色）相对照</translation>
+    </message>
+    <message>
+        <source>landslide label</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>滑坡标签</translation>
+    </message>
+    <message>
+        <source>landslide probability</source>
+        <extracomment>model/jobs/predict_susceptibility.py, model/report/validation.py</extracomment>
+        <translation>滑坡概率</translation>
+    </message>
+    <message>
+        <source>landslide susceptibility</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>滑坡易发性</translation>
+    </message>
+    <message>
+        <source>landslide warning</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>滑坡预警</translation>
+    </message>
+    <message>
+        <source>landslides</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>滑坡</translation>
+    </message>
+    <message>
+        <source>landslides everywhere</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>滑坡遍布</translation>
+    </message>
+    <message>
+        <source>landslides for the test</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>用于检验的滑坡</translation>
+    </message>
+    <message>
+        <source>landslides lost</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>滑坡丢失</translation>
+    </message>
+    <message>
+        <source>landslides of the layer &quot;{1}&quot;</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>图层 &quot;{1}&quot; 的滑坡</translation>
+    </message>
+    <message>
+        <source>landslides that the map was made from</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>later landslides</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>较晚的滑坡</translation>
+    </message>
+    <message>
+        <source>layer &quot;{1}&quot; ({2})</source>
+        <extracomment>model/factors/categorical.py, model/factors/lines.py</extracomment>
+        <translation>图层 &quot;{1}&quot;（{2}）</translation>
+    </message>
+    <message>
+        <source>leading factor</source>
+        <extracomment>model/explanation/dominant_factor.py</extracomment>
+        <translation>主导因子</translation>
+    </message>
+    <message>
+        <source>leave flow out of TERRAIN</source>
+        <extracomment>model/factors/flow.py</extracomment>
+        <translation>从 TERRAIN 中去掉 flow</translation>
+    </message>
+    <message>
+        <source>less than 1 %</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>不到 1 %</translation>
+    </message>
+    <message>
+        <source>lists &quot;{1}&quot; twice</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>两次列出 &quot;{1}&quot;</translation>
+    </message>
+    <message>
+        <source>local point density</source>
+        <extracomment>model/prediction/map_outputs.py</extracomment>
+        <translation>局部点密度</translation>
+    </message>
+    <message>
+        <source>log loss</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>对数损失</translation>
+    </message>
+    <message>
+        <source>log loss with the physics term</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>含物理约束项的对数损失</translation>
+    </message>
+    <message>
+        <source>logistic regression</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>逻辑回归</translation>
+    </message>
+    <message>
+        <source>low</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>低</translation>
+    </message>
+    <message>
+        <source>lower {1}</source>
+        <extracomment>model/prediction/uncertainty_layers.py</extracomment>
+        <translation>{1}（下）</translation>
+    </message>
+    <message>
+        <source>lowest validation loss {n1} in epoch {2}</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>验证损失最低为 {n1}，在第 {2} 轮</translation>
+    </message>
+    <message>
+        <source>m metre meter metres meters m/year</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>m metre meter metres meters m/year</translation>
+    </message>
+    <message>
+        <source>m metre metres meter meters</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>m metre metres meter meters</translation>
+    </message>
+    <message>
+        <source>made again; a report states times and paths, so it is not compared</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>已重新生成；报告含有时间和路径，因此不作比较</translation>
+    </message>
+    <message>
+        <source>map</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>图</translation>
+    </message>
+    <message>
+        <source>map {1}</source>
+        <extracomment>model/comparison/settings.py</extracomment>
+        <translation>图 {1}</translation>
+    </message>
+    <message>
+        <source>maps</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>图</translation>
+    </message>
+    <message>
+        <source>maybe chance</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>可能出于偶然</translation>
+    </message>
+    <message>
+        <source>mean difference {n1}, {2} in {n3} cells</source>
+        <extracomment>model/prediction/pipeline.py</extracomment>
+        <translation>平均差 {n1}，{2}，共 {n3} 个像元</translation>
+    </message>
+    <message>
+        <source>mean of the regions</source>
+        <extracomment>model/comparison/summary.py</extracomment>
+        <translation>各区域的平均值</translation>
+    </message>
+    <message>
+        <source>medium</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>中</translation>
+    </message>
+    <message>
+        <source>metres</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>米</translation>
+    </message>
+    <message>
+        <source>miss</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>漏报</translation>
+    </message>
+    <message>
+        <source>mm a year</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>mm/年</translation>
+    </message>
+    <message>
+        <source>mm millimetre millimeter</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>mm millimetre millimeter</translation>
+    </message>
+    <message>
+        <source>mm millimetre millimeter millimetres millimeters mm/year mm/yr mm/a mm_yr-1 mm_a-1 mm_year-1 kg_m-2 kg/m2 kg_m-2_yr-1 kg_m-2_year-1 l/m2</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>mm millimetre millimeter millimetres millimeters mm/year mm/yr mm/a mm_yr-1 mm_a-1 mm_year-1 kg_m-2 kg/m2 kg_m-2_yr-1 kg_m-2_year-1 l/m2</translation>
+    </message>
+    <message>
+        <source>model</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>model less slope: {n1}{2}</source>
+        <extracomment>model/jobs/cross_validate_areas.py</extracomment>
+        <translation>模型减去坡度：{n1}{2}</translation>
+    </message>
+    <message>
+        <source>model {1}</source>
+        <extracomment>model/prediction/ensemble.py</extracomment>
+        <translation>模型 {1}</translation>
+    </message>
+    <message>
+        <source>model, AUC {n1}</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>模型，AUC {n1}</translation>
+    </message>
+    <message>
+        <source>moderate</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>中</translation>
+    </message>
+    <message>
+        <source>more than 99 %</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>超过 99 %</translation>
+    </message>
+    <message>
+        <source>m²/s or m²/hour</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>m²/s 或 m²/hour</translation>
+    </message>
+    <message>
+        <source>nearly constant</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>近乎恒定</translation>
+    </message>
+    <message>
+        <source>nine in ten cells lie between {1} and {2}</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>十分之九的像元介于 {1} 与 {2} 之间</translation>
+    </message>
+    <message>
+        <source>no</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>否</translation>
+    </message>
+    <message>
+        <source>no AUC</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>没有 AUC</translation>
+    </message>
+    <message>
+        <source>no change makes it better here, so it stays as it is.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>任何改动都不能使其在此处更好，因此保持原样。</translation>
+    </message>
+    <message>
+        <source>no class</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>无类别</translation>
+    </message>
+    <message>
+        <source>no cuda gpus are available</source>
+        <extracomment>model/training/devices.py</extracomment>
+        <translation>没有可用的 CUDA GPU</translation>
+    </message>
+    <message>
+        <source>no data</source>
+        <extracomment>model/jobs/explain_cell.py, model/report/factor_checks.py</extracomment>
+        <translation>没有数据</translation>
+    </message>
+    <message>
+        <source>no date, or one too rough for {1}</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>没有日期，或日期相对于 {1} 过于粗略</translation>
+    </message>
+    <message>
+        <source>no interval</source>
+        <extracomment>model/audit/claims.py, model/comparison/kinds.py</extracomment>
+        <translation>无区间</translation>
+    </message>
+    <message>
+        <source>no kind</source>
+        <extracomment>model/exposure/count.py</extracomment>
+        <translation>无类型</translation>
+    </message>
+    <message>
+        <source>no landslide known</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>没有已知滑坡</translation>
+    </message>
+    <message>
+        <source>no landslides</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>没有滑坡</translation>
+    </message>
+    <message>
+        <source>no landslides in class</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>类别中没有滑坡</translation>
+    </message>
+    <message>
+        <source>no more than over blocks: neighbouring training cells do not favour this model.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>不高于按区块划分的值：相邻的训练像元没有使此模型受益。</translation>
+    </message>
+    <message>
+        <source>no more than {n1} mm fall, and the lowest threshold is {n2} mm</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>降雨不超过 {n1} mm，而最低的阈值为 {n2} mm</translation>
+    </message>
+    <message>
+        <source>no name</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>无名称</translation>
+    </message>
+    <message>
+        <source>no network, because none has a lower loss than the additive part alone</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>不用网络，因为没有一个的损失低于单独的可加部分</translation>
+    </message>
+    <message>
+        <source>no network, because what it learns does not carry over to TARGET</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>不用网络，因为它学到的内容不能推广到 TARGET</translation>
+    </message>
+    <message>
+        <source>no stable cells</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>没有稳定像元</translation>
+    </message>
+    <message>
+        <source>no unit</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>无单位</translation>
+    </message>
+    <message>
+        <source>no value</source>
+        <extracomment>model/validation/held_out.py, model/written_numbers.py</extracomment>
+        <translation>没有值</translation>
+    </message>
+    <message>
+        <source>no value in any cell</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>没有任何有值的像元</translation>
+    </message>
+    <message>
+        <source>no zone</source>
+        <extracomment>model/exposure/settings.py, model/report/exposure.py</extracomment>
+        <translation>无分区</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>none ({1})</source>
+        <extracomment>model/safety/kinds.py</extracomment>
+        <translation>非稳定系数（{1}）</translation>
+    </message>
+    <message>
+        <source>none left</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>没有剩余</translation>
+    </message>
+    <message>
+        <source>none, since TOPOGRAPHY is empty</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>无，因为 TOPOGRAPHY 为空</translation>
+    </message>
+    <message>
+        <source>not all of it reached the disk</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>没有全部写入磁盘</translation>
+    </message>
+    <message>
+        <source>not better than chance</source>
+        <extracomment>model/audit/regions.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>not compared</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>未比较</translation>
+    </message>
+    <message>
+        <source>not enough memory</source>
+        <extracomment>model/memory.py</extracomment>
+        <translation>内存不足</translation>
+    </message>
+    <message>
+        <source>not judged</source>
+        <extracomment>model/explanation/response.py, model/warning/classes.py</extracomment>
+        <translation>未评判</translation>
+    </message>
+    <message>
+        <source>not supported</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>not there now</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>现在不存在</translation>
+    </message>
+    <message>
+        <source>note</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>提示</translation>
+    </message>
+    <message>
+        <source>number of the slope unit</source>
+        <extracomment>model/jobs/build_slope_units.py</extracomment>
+        <translation>斜坡单元编号</translation>
+    </message>
+    <message>
+        <source>numbers in {1}</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>以 {1} 为单位的数字</translation>
+    </message>
+    <message>
+        <source>numbers without a unit</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>不带单位的数字</translation>
+    </message>
+    <message>
+        <source>of AREA</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>AREA 中的</translation>
+    </message>
+    <message>
+        <source>of TARGET</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>属于 TARGET</translation>
+    </message>
+    <message>
+        <source>of a cell at least</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>至少为一个像元的面积</translation>
+    </message>
+    <message>
+        <source>of all land</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>全部土地的</translation>
+    </message>
+    <message>
+        <source>of each cell by a model that did not see its block</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>每个像元由没有见过其区块的模型预测</translation>
+    </message>
+    <message>
+        <source>of the cells with data)</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>的有数据像元)</translation>
+    </message>
+    <message>
+        <source>of the ground, in these two maps; kappa {n1}.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>的土地面积，就这两幅图而言；kappa {n1}。</translation>
+    </message>
+    <message>
+        <source>of the landslides, on {1} of the area.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>的滑坡，位于 {1} 的面积上。</translation>
+    </message>
+    <message>
+        <source>of the region that is held out</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>属于留出的区域</translation>
+    </message>
+    <message>
+        <source>of the training</source>
+        <extracomment>model/jobs/new_area_page.py</extracomment>
+        <translation>属于训练土地</translation>
+    </message>
+    <message>
+        <source>of them there</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>其中位于该处</translation>
+    </message>
+    <message>
+        <source>of these two maps (Spearman): 1 is the same order of all cells, 0 none.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>这两幅图之间（Spearman）：1 表示全部像元的次序相同，0 表示毫无共同之处。</translation>
+    </message>
+    <message>
+        <source>of {1}</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>（共 {1}）</translation>
+    </message>
+    <message>
+        <source>on the cluster</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>在集群上</translation>
+    </message>
+    <message>
+        <source>on the training land</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>在训练土地上</translation>
+    </message>
+    <message>
+        <source>on {1} areas left out one by one</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>在逐一留出的 {1} 个地区上</translation>
+    </message>
+    <message>
+        <source>on {1} parts of the land left out one by one</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>在逐一留出的 {1} 部分土地上</translation>
+    </message>
+    <message>
+        <source>on {1}, {2} at a time; about {3}</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>在 {1} 上，同时 {2} 个；约 {3}</translation>
+    </message>
+    <message>
+        <source>on {n1} km².</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>位于 {n1} km² 的土地上。</translation>
+    </message>
+    <message>
+        <source>one block</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>一个区块</translation>
+    </message>
+    <message>
+        <source>one block of {n1} m</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>一个边长 {n1} m 的区块</translation>
+    </message>
+    <message>
+        <source>or degrees Fahrenheit</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>或华氏度</translation>
+    </message>
+    <message>
+        <source>or make labels with &quot;Build landslide labels&quot;</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>或用“构建滑坡标签”制作标签</translation>
+    </message>
+    <message>
+        <source>or set the descriptions of its bands, in the Python console of QGIS for example with gdal.Open(path, gdal.GA_Update).GetRasterBand(1).SetDescription(&apos;slope&apos;)</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>或设置其波段的描述，例如在 QGIS 的 Python 控制台中用 gdal.Open(path, gdal.GA_Update).GetRasterBand(1).SetDescription(&apos;slope&apos;)</translation>
+    </message>
+    <message>
+        <source>or set the right encoding of the layer</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>或为图层设置正确的编码</translation>
+    </message>
+    <message>
+        <source>or {1} with PRESET={2}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>当 PRESET={2} 时为 {1}。</translation>
+    </message>
+    <message>
+        <source>other classes</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>其他类别</translation>
+    </message>
+    <message>
+        <source>other columns</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>列不同</translation>
+    </message>
+    <message>
+        <source>other factors</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>其他因子</translation>
+    </message>
+    <message>
+        <source>other metadata: {1}</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>元数据不同：{1}</translation>
+    </message>
+    <message>
+        <source>other {1}</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>{1} 不同</translation>
+    </message>
+    <message>
+        <source>out of fold</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>折外</translation>
+    </message>
+    <message>
+        <source>out of memory</source>
+        <extracomment>model/memory.py</extracomment>
+        <translation>内存不足</translation>
+    </message>
+    <message>
+        <source>out-of-fold landslide probability of a model</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>某个模型的折外滑坡概率</translation>
+    </message>
+    <message>
+        <source>out-of-fold map</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>折外预测图</translation>
+    </message>
+    <message>
+        <source>out-of-fold relative landslide susceptibility</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>折外滑坡相对易发性</translation>
+    </message>
+    <message>
+        <source>out-of-fold susceptibility of a model</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>某个模型的折外易发性</translation>
+    </message>
+    <message>
+        <source>p of the rise</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>p unknown</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>p 未知</translation>
+    </message>
+    <message>
+        <source>p, corrected</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>p，校正后</translation>
+    </message>
+    <message>
+        <source>p, if independent</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>p，假如独立</translation>
+    </message>
+    <message>
+        <source>paper, table 3, &quot;{1}&quot;</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>论文，表 3，&quot;{1}&quot;</translation>
+    </message>
+    <message>
+        <source>partly new</source>
+        <extracomment>model/jobs/new_area_page.py</extracomment>
+        <translation>部分为新</translation>
+    </message>
+    <message>
+        <source>parts of gravity</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>重力加速度的倍数</translation>
+    </message>
+    <message>
+        <source>parts of the land</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>部分土地</translation>
+    </message>
+    <message>
+        <source>percent, or in m/s²</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>百分比，或 m/s²</translation>
+    </message>
+    <message>
+        <source>plains or terraces formed by alluvial, fluvial, or lacustrine deposits</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>冲积物、河流沉积物或湖泊沉积物形成的平原或阶地</translation>
+    </message>
+    <message>
+        <source>plains or terraces formed by sedimentary or glacial deposits</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>沉积物或冰川堆积物形成的平原或阶地</translation>
+    </message>
+    <message>
+        <source>points</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>点</translation>
+    </message>
+    <message>
+        <source>polygons are used as they are, without a buffer</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>面按原样使用，不加缓冲区</translation>
+    </message>
+    <message>
+        <source>polygons show their own size</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>面已表示其自身大小</translation>
+    </message>
+    <message>
+        <source>poor</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>较差</translation>
+    </message>
+    <message>
+        <source>prediction rate</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>预测率</translation>
+    </message>
+    <message>
+        <source>prediction rate,</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>预测率，</translation>
+    </message>
+    <message>
+        <source>prediction rate, area {n1}</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>预测率，曲线下面积 {n1}</translation>
+    </message>
+    <message>
+        <source>prediction rate, {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>预测率，{1}</translation>
+    </message>
+    <message>
+        <source>probability of failure</source>
+        <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
+        <translation>失稳概率</translation>
+    </message>
+    <message>
+        <source>process {1} on {2}, since {3}</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>进程 {1}，在 {2} 上，自 {3} 起</translation>
+    </message>
+    <message>
+        <source>radians, or a tangent</source>
+        <extracomment>model/safety/soil_layers.py, model/safety/stability_settings.py</extracomment>
+        <translation>弧度，或正切值</translation>
+    </message>
+    <message>
+        <source>rain data</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>降雨数据</translation>
+    </message>
+    <message>
+        <source>rain index</source>
+        <extracomment>model/jobs/rainfall_warning.py, model/safety/kinds.py</extracomment>
+        <translation>降雨指数</translation>
+    </message>
+    <message>
+        <source>rain index 1 / (1 + k R7) of Zhang and Deng, below {n1} where the rain exceeds the threshold 1/k; no factor of safety of a slope</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>Zhang and Deng 的降雨指数 1 / (1 + k R7)，在雨量超过阈值 1/k 之处低于 {n1}；不是斜坡的稳定系数</translation>
+    </message>
+    <message>
+        <source>rain_threshold: the rain index of the paper, from the rain of the wettest week; it needs PRECIPITATION. infinite_slope: the factor of safety of a sheet of soil, from slope, soil and water, with the parameters that begin with Infinite slope. Parameters of the other method are not used.</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>rain_threshold：论文的降雨指数，由最湿一周的雨量得到；需要 PRECIPITATION。infinite_slope：一层土体的稳定系数，由坡度、土和水得到，使用以“无限边坡”开头的参数。另一种方法的参数不使用。</translation>
+    </message>
+    <message>
+        <source>ran on</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>运行环境</translation>
+    </message>
+    <message>
+        <source>random</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>随机</translation>
+    </message>
+    <message>
+        <source>random forest</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>随机森林</translation>
+    </message>
+    <message>
+        <source>rank correlation {n1}</source>
+        <extracomment>model/prediction/pipeline.py</extracomment>
+        <translation>秩相关 {n1}</translation>
+    </message>
+    <message>
+        <source>raster given as OUT_OF_FOLD</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>作为 OUT_OF_FOLD 给出的栅格</translation>
+    </message>
+    <message>
+        <source>raster {1}</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>栅格 {1}</translation>
+    </message>
+    <message>
+        <source>region</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>区域</translation>
+    </message>
+    <message>
+        <source>region: {1}</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>relative landslide susceptibility</source>
+        <extracomment>model/jobs/predict_susceptibility.py, model/report/validation.py</extracomment>
+        <translation>相对滑坡易发性</translation>
+    </message>
+    <message>
+        <source>relative susceptibility, not a calibrated probability</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>相对易发性，不是校准后的概率</translation>
+    </message>
+    <message>
+        <source>rises</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>上升</translation>
+    </message>
+    <message>
+        <source>row &quot;{1}&quot;</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>行 &quot;{1}&quot;</translation>
+    </message>
+    <message>
+        <source>row {1} ({2})</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>第 {1} 行（{2}）</translation>
+    </message>
+    <message>
+        <source>row {1} ({2}, …)</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>第 {1} 行（{2}，…）</translation>
+    </message>
+    <message>
+        <source>row {1} is gone</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>第 {1} 行已不存在</translation>
+    </message>
+    <message>
+        <source>row {1} is new</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>第 {1} 行为新增</translation>
+    </message>
+    <message>
+        <source>safe</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>安全</translation>
+    </message>
+    <message>
+        <source>safety factor</source>
+        <extracomment>model/comparison/textbook_baselines.py, model/jobs/cross_validate_areas.py, model/training/areas.py …</extracomment>
+        <translation>安全系数</translation>
+    </message>
+    <message>
+        <source>safety factor of TARGET</source>
+        <extracomment>model/training/target.py</extracomment>
+        <translation>TARGET 的安全系数</translation>
+    </message>
+    <message>
+        <source>safety factor raster</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>安全系数栅格</translation>
+    </message>
+    <message>
+        <source>same land</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>同一片土地</translation>
+    </message>
+    <message>
+        <source>same stack</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>同一因子栈</translation>
+    </message>
+    <message>
+        <source>scarp history</source>
+        <extracomment>model/history/writing.py</extracomment>
+        <translation>scarp history</translation>
+    </message>
+    <message>
+        <source>seismic coefficient</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>地震系数</translation>
+    </message>
+    <message>
+        <source>set K to have a coefficient there</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>请设置 K，使那里有系数可用</translation>
+    </message>
+    <message>
+        <source>seven-day rainfall</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>七天雨量</translation>
+    </message>
+    <message>
+        <source>severe warning</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation>严重预警</translation>
+    </message>
+    <message>
+        <source>share of cells like this that are landslide cells in the inventory; no probability per year</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>此类像元中在编录里为滑坡像元的占比；不是每年的概率</translation>
+    </message>
+    <message>
+        <source>share of cells on the right side of 0.5. With few landslides it says little.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>以 0.5 为界判别正确的像元占比。滑坡较少时说明不了多少问题。</translation>
+    </message>
+    <message>
+        <source>share of cells, %</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>像元占比（%）</translation>
+    </message>
+    <message>
+        <source>share of the draws from the ranges given in which the factor of safety is below 1</source>
+        <extracomment>model/safety/kinds.py</extracomment>
+        <translation>从给出的范围抽取的各次中，稳定系数小于 1 的比例</translation>
+    </message>
+    <message>
+        <source>shares of its area: 30, 20, 20, 20, 10 %</source>
+        <extracomment>model/jobs/audit_map.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>slope alone</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>仅用坡度</translation>
+    </message>
+    <message>
+        <source>slope alone {n1}</source>
+        <extracomment>model/jobs/cross_fitted.py, model/jobs/cross_validate_areas.py</extracomment>
+        <translation>仅用坡度 {n1}</translation>
+    </message>
+    <message>
+        <source>slope alone {n1}, {2}</source>
+        <extracomment>model/jobs/cross_validate_areas.py</extracomment>
+        <translation>仅用坡度 {n1}，{2}</translation>
+    </message>
+    <message>
+        <source>slope in degrees</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>以度为单位的坡度</translation>
+    </message>
+    <message>
+        <source>slope unit</source>
+        <extracomment>model/jobs/build_slope_units.py</extracomment>
+        <translation>斜坡单元</translation>
+    </message>
+    <message>
+        <source>slopes lie between 0 and 90 degrees</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>坡度介于 0 与 90 度之间</translation>
+    </message>
+    <message>
+        <source>small class</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>过小的类别</translation>
+    </message>
+    <message>
+        <source>soil depth</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>土层深度</translation>
+    </message>
+    <message>
+        <source>spatial</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>空间</translation>
+    </message>
+    <message>
+        <source>squares of {n1} × the mean area of a unit</source>
+        <extracomment>model/aggregation/unit_validation.py</extracomment>
+        <translation>面积为单元平均面积 {n1} 倍的方格</translation>
+    </message>
+    <message>
+        <source>stable</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>稳定</translation>
+    </message>
+    <message>
+        <source>stable points</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>稳定点</translation>
+    </message>
+    <message>
+        <source>standard deviation</source>
+        <extracomment>model/prediction/uncertainty_layers.py</extracomment>
+        <translation>标准差</translation>
+    </message>
+    <message>
+        <source>standard deviation of the {1}</source>
+        <extracomment>model/prediction/uncertainty_layers.py</extracomment>
+        <translation>{1} 的标准差</translation>
+    </message>
+    <message>
+        <source>standard error</source>
+        <extracomment>model/prediction/uncertainty_layers.py</extracomment>
+        <translation>标准误差</translation>
+    </message>
+    <message>
+        <source>standard error of the {1}</source>
+        <extracomment>model/prediction/uncertainty_layers.py</extracomment>
+        <translation>{1} 的标准误差</translation>
+    </message>
+    <message>
+        <source>steeper</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>更陡</translation>
+    </message>
+    <message>
+        <source>stored in another way</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>存储方式不同</translation>
+    </message>
+    <message>
+        <source>success rate</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>成功率</translation>
+    </message>
+    <message>
+        <source>success rate,</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>成功率，</translation>
+    </message>
+    <message>
+        <source>success rate, {1}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>成功率，{1}</translation>
+    </message>
+    <message>
+        <source>super large</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>超大</translation>
+    </message>
+    <message>
+        <source>susceptibility (&quot;{1}&quot;)</source>
+        <extracomment>model/comparison/mosaic.py</extracomment>
+        <translation>易发性（&quot;{1}&quot;）</translation>
+    </message>
+    <message>
+        <source>susceptibility and uncertainty</source>
+        <extracomment>model/prediction/map_outputs.py</extracomment>
+        <translation>易发性与不确定性</translation>
+    </message>
+    <message>
+        <source>susceptibility map</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py, model/jobs/validate_with_points.py, model/validation/map_layers.py</extracomment>
+        <translation>易发性图</translation>
+    </message>
+    <message>
+        <source>susceptibility zone</source>
+        <extracomment>model/zones/raster.py</extracomment>
+        <translation>易发性分区</translation>
+    </message>
+    <message>
+        <source>susceptibility {n1} to {n2}, mean {n3}</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>易发性 {n1} 至 {n2}，平均 {n3}</translation>
+    </message>
+    <message>
+        <source>synthetic data</source>
+        <extracomment>model/jobs/create_demo_data.py</extracomment>
+        <translation>合成数据</translation>
+    </message>
+    <message>
+        <source>synthetic study area</source>
+        <extracomment>model/demo/generate.py</extracomment>
+        <translation>合成研究区</translation>
+    </message>
+    <message>
+        <source>table by {1}</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>按 {1} 的类别给出的表格</translation>
+    </message>
+    <message>
+        <source>take k from all landslides or the row &quot;all&quot;</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>其 k 取自所有滑坡或 &quot;all&quot; 行</translation>
+    </message>
+    <message>
+        <source>taken for new</source>
+        <extracomment>model/jobs/new_area_page.py</extracomment>
+        <translation>按新土地处理</translation>
+    </message>
+    <message>
+        <source>test</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>测试</translation>
+    </message>
+    <message>
+        <source>test windows</source>
+        <extracomment>model/comparison/summary.py</extracomment>
+        <translation>测试窗口</translation>
+    </message>
+    <message>
+        <source>that within {n1} m of a landslide included</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>包括滑坡周围 {n1} m 以内的土地</translation>
+    </message>
+    <message>
+        <source>the DEM</source>
+        <extracomment>model/audit/beside.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the area {1}</source>
+        <extracomment>model/training/areas.py</extracomment>
+        <translation>地区 {1}</translation>
+    </message>
+    <message>
+        <source>the band {1} of the stack</source>
+        <extracomment>model/audit/beside.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the classes of the map</source>
+        <extracomment>model/jobs/audit_map.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the dashed one the stated AUC.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the difference of its ensemble members</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>其集成成员之间的差异</translation>
+    </message>
+    <message>
+        <source>the earlier file has been changed since it was made; as it is now: {1}</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>先前的文件在生成之后有改动；就其现状：{1}</translation>
+    </message>
+    <message>
+        <source>the earlier file is gone</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>先前的文件已不存在</translation>
+    </message>
+    <message>
+        <source>the edges of its bins do not increase</source>
+        <extracomment>model/networks/per_cell.py</extracomment>
+        <translation>其分箱的边界没有递增</translation>
+    </message>
+    <message>
+        <source>the factor stack</source>
+        <extracomment>model/prediction/ensemble.py, model/training/fine_tuning.py</extracomment>
+        <translation>因子栈</translation>
+    </message>
+    <message>
+        <source>the factor {1}</source>
+        <extracomment>model/safety/usual_soil.py</extracomment>
+        <translation>因子 {1}</translation>
+    </message>
+    <message>
+        <source>the factor {1}, {2} and the usual soil of METHOD=infinite_slope</source>
+        <extracomment>model/safety/usual_soil.py</extracomment>
+        <translation>因子 {1}、{2} 以及 METHOD=infinite_slope 的通常土体</translation>
+    </message>
+    <message>
+        <source>the file beside it is too short</source>
+        <extracomment>model/worker/protocol.py</extracomment>
+        <translation>旁边的文件过短</translation>
+    </message>
+    <message>
+        <source>the highest of each row is bold. All maps are evaluated on the same points. Intervals of two maps may overlap though the maps differ: the tests below compare them point by point</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>每行最高者以粗体显示。所有图都在相同的点上评价。两幅图的区间即使重叠，两图仍可能不同：下面的检验逐点比较它们</translation>
+    </message>
+    <message>
+        <source>the inputs named above have changed</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>上述输入有改动</translation>
+    </message>
+    <message>
+        <source>the knots of its curves do not increase</source>
+        <extracomment>model/networks/unet.py</extracomment>
+        <translation>其曲线的节点没有递增</translation>
+    </message>
+    <message>
+        <source>the knots of its splines do not increase</source>
+        <extracomment>model/networks/per_cell.py</extracomment>
+        <translation>其样条的节点没有递增</translation>
+    </message>
+    <message>
+        <source>the map</source>
+        <extracomment>model/report/new_area.py, model/validation/preparation.py</extracomment>
+        <translation>该图</translation>
+    </message>
+    <message>
+        <source>the map finds</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>易发性图发现</translation>
+    </message>
+    <message>
+        <source>the model {1}</source>
+        <extracomment>model/prediction/ensemble.py, model/training/fine_tuning.py</extracomment>
+        <translation>模型 {1}</translation>
+    </message>
+    <message>
+        <source>the out-of-fold map finds</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>折外预测图发现</translation>
+    </message>
+    <message>
+        <source>the own cell of each landslide, because no size is known</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>每处滑坡自身的像元，因为不知道大小</translation>
+    </message>
+    <message>
+        <source>the rank by {1}</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>按 {1} 的排序</translation>
+    </message>
+    <message>
+        <source>the raster {1}</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>栅格 {1}</translation>
+    </message>
+    <message>
+        <source>the region {1}</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>区域 {1}</translation>
+    </message>
+    <message>
+        <source>the roots of its trees are not in order</source>
+        <extracomment>model/networks/trees.py</extracomment>
+        <translation>其各树的根节点顺序不对</translation>
+    </message>
+    <message>
+        <source>the rounding of a map</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>图的舍入误差</translation>
+    </message>
+    <message>
+        <source>the rule alone {n1}</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>仅用规则 {n1}</translation>
+    </message>
+    <message>
+        <source>the same</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>相同</translation>
+    </message>
+    <message>
+        <source>the same against stable cells alone. With a RING the hardest cells are left out, so it is higher.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>只与稳定像元相对照的同一指标。使用 RING 时略去了最难的像元，因此数值较高。</translation>
+    </message>
+    <message>
+        <source>the same in every cell; {1}</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>每个像元都相同；{1}</translation>
+    </message>
+    <message>
+        <source>the same in every row</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>每一行都相同</translation>
+    </message>
+    <message>
+        <source>the same mean AUC</source>
+        <extracomment>model/comparison/kinds.py</extracomment>
+        <translation>相同的平均 AUC</translation>
+    </message>
+    <message>
+        <source>the same weights</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>权重相同</translation>
+    </message>
+    <message>
+        <source>the same weights and description; only versions of libraries differ</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>权重和说明相同；只有库的版本不同</translation>
+    </message>
+    <message>
+        <source>the same {1} features</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>{1} 个要素均相同</translation>
+    </message>
+    <message>
+        <source>the scheduler at {1}</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>位于 {1} 的调度器</translation>
+    </message>
+    <message>
+        <source>the tensors of its applicability index are missing or of the wrong shape</source>
+        <extracomment>model/artifact.py</extracomment>
+        <translation>其适用性指数的张量缺失，或形状有误</translation>
+    </message>
+    <message>
+        <source>the tile does not reach far enough beyond its core</source>
+        <extracomment>model/prediction/unet_inference.py</extracomment>
+        <translation>分块超出其核心部分的范围不够</translation>
+    </message>
+    <message>
+        <source>the value {1}, which is no label</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>值 {1}，它不是标签</translation>
+    </message>
+    <message>
+        <source>the value {n1} in every cell with data</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>所有有数据的像元均为值 {n1}</translation>
+    </message>
+    <message>
+        <source>the values {1} and {2}</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>值 {1} 和 {2}</translation>
+    </message>
+    <message>
+        <source>the water is that of a recharge of {1} mm/day, a transmissivity of {2} m²/day and the band {3}</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>水由补给量 {1} mm/day、导水系数 {2} m²/day 和波段 {3} 得到</translation>
+    </message>
+    <message>
+        <source>the week before each of them</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>每处滑坡发生前的一周</translation>
+    </message>
+    <message>
+        <source>the whole area</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>整个地区</translation>
+    </message>
+    <message>
+        <source>the workers</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>各工作进程</translation>
+    </message>
+    <message>
+        <source>the {1} windows</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{1} 窗口</translation>
+    </message>
+    <message>
+        <source>their cell belongs to a landslide in another fold as well</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>其像元也属于另一折中的滑坡</translation>
+    </message>
+    <message>
+        <source>their climatological week (annual rain times constants), not the week in which they slid</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>其气候平均意义上的一周（年降水量乘以常数），而不是滑坡发生的那一周</translation>
+    </message>
+    <message>
+        <source>these two zones</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>这两个分区</translation>
+    </message>
+    <message>
+        <source>this could be chance.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>可能出于偶然。</translation>
+    </message>
+    <message>
+        <source>this zone</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>这一分区</translation>
+    </message>
+    <message>
+        <source>those of ZONES</source>
+        <extracomment>model/jobs/audit_map.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>to -</source>
+        <extracomment>model/jobs/train_best_model.py</extracomment>
+        <translation>至 -</translation>
+    </message>
+    <message>
+        <source>to −</source>
+        <extracomment>model/jobs/train_best_model.py</extracomment>
+        <translation>至 −</translation>
+    </message>
+    <message>
+        <source>too few to tell</source>
+        <extracomment>model/audit/regions.py, model/report/overview.py</extracomment>
+        <translation>数量太少，无法判断</translation>
+    </message>
+    <message>
+        <source>train</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>训练</translation>
+    </message>
+    <message>
+        <source>train or test</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>train 或 test</translation>
+    </message>
+    <message>
+        <source>trained on the earlier landslides, of which {1} serve for validation; {2} blocks hold some.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>用较早的滑坡训练，其中 {1} 用于验证；{2} 个区块含有这些滑坡。</translation>
+    </message>
+    <message>
+        <source>training</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>训练</translation>
+    </message>
+    <message>
+        <source>training its network further adds {1} ({2})</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>继续训练其网络，增加 {1}（{2}）</translation>
+    </message>
+    <message>
+        <source>training would fail or learn something wrong</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>训练会失败，或学到错误的东西</translation>
+    </message>
+    <message>
+        <source>training would run, but the result may mislead</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>训练可以进行，但结果可能有误导性</translation>
+    </message>
+    <message>
+        <source>true landslide probability</source>
+        <extracomment>model/jobs/create_demo_data.py</extracomment>
+        <translation>真实滑坡概率</translation>
+    </message>
+    <message>
+        <source>two cells</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>两个像元</translation>
+    </message>
+    <message>
+        <source>two of its factors have the same name</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>它有两个同名的因子</translation>
+    </message>
+    <message>
+        <source>uncertainty raster</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>不确定性栅格</translation>
+    </message>
+    <message>
+        <source>unclear</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>不明确</translation>
+    </message>
+    <message>
+        <source>undeclared nodata</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>未声明的无数据</translation>
+    </message>
+    <message>
+        <source>unit weight</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>重度</translation>
+    </message>
+    <message>
+        <source>units</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>单元数</translation>
+    </message>
+    <message>
+        <source>units have</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>个单元含有</translation>
+    </message>
+    <message>
+        <source>units of {n1} m</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>{n1} m 的长度</translation>
+    </message>
+    <message>
+        <source>unknown</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>未知</translation>
+    </message>
+    <message>
+        <source>unlabelled class</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>没有标签的类别</translation>
+    </message>
+    <message>
+        <source>unstable land with labels</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>有标签的不稳定土地</translation>
+    </message>
+    <message>
+        <source>up to {1}</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>高至 {1}</translation>
+    </message>
+    <message>
+        <source>up to {n1}</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py, model/prediction/tile_inference.py, model/report/new_area.py</extracomment>
+        <translation>最高 {n1}</translation>
+    </message>
+    <message>
+        <source>up to {n1} mm fall</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>降雨最多为 {n1} mm</translation>
+    </message>
+    <message>
+        <source>upper left corner {n1}, {n2} against {n3}, {n4}</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>左上角为 {n1}, {n2}，另一个为 {n3}, {n4}</translation>
+    </message>
+    <message>
+        <source>upper {1}</source>
+        <extracomment>model/prediction/uncertainty_layers.py</extracomment>
+        <translation>{1}（上）</translation>
+    </message>
+    <message>
+        <source>usable</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>可用</translation>
+    </message>
+    <message>
+        <source>use OUT_OF_FOLD.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>使用 OUT_OF_FOLD。</translation>
+    </message>
+    <message>
+        <source>validation</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>验证</translation>
+    </message>
+    <message>
+        <source>values from {1} to {2}, which are no labels</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>从 {1} 到 {2} 的值，它们不是标签</translation>
+    </message>
+    <message>
+        <source>values from {n1} to {n2}</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>{n1} 到 {n2} 的值</translation>
+    </message>
+    <message>
+        <source>variance inflation</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>方差膨胀</translation>
+    </message>
+    <message>
+        <source>very high</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>极高</translation>
+    </message>
+    <message>
+        <source>very large</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>特大</translation>
+    </message>
+    <message>
+        <source>very low</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>极低</translation>
+    </message>
+    <message>
+        <source>very uncertain</source>
+        <extracomment>model/prediction/bivariate.py</extracomment>
+        <translation>很不确定</translation>
+    </message>
+    <message>
+        <source>violation rate {n1} %</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>违反率 {n1} %</translation>
+    </message>
+    <message>
+        <source>warning</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>警告</translation>
+    </message>
+    <message>
+        <source>was not made now</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>此次没有生成</translation>
+    </message>
+    <message>
+        <source>watch</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>关注</translation>
+    </message>
+    <message>
+        <source>water routed over the DEM {1}</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>在 DEM {1} 上推算的水流路径</translation>
+    </message>
+    <message>
+        <source>water routed over the band elevation</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>在波段 elevation 上推算的水流路径</translation>
+    </message>
+    <message>
+        <source>weak</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>较弱</translation>
+    </message>
+    <message>
+        <source>weakly supported</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>weights differ by {n1} at most</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>权重最多相差 {n1}</translation>
+    </message>
+    <message>
+        <source>weights of epoch {1} of {2}</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>取第 {1} 轮的权重（共 {2} 轮）</translation>
+    </message>
+    <message>
+        <source>weights of evidence</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>证据权</translation>
+    </message>
+    <message>
+        <source>wetter</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>更湿</translation>
+    </message>
+    <message>
+        <source>which no land left out could choose</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>没有可留出的土地用来选定它</translation>
+    </message>
+    <message>
+        <source>white vermilion</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>白朱红</translation>
+    </message>
+    <message>
+        <source>whole area</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>整个区域</translation>
+    </message>
+    <message>
+        <source>whole stack</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>整个因子栈</translation>
+    </message>
+    <message>
+        <source>window</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>窗口</translation>
+    </message>
+    <message>
+        <source>with a landslide</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>含有滑坡</translation>
+    </message>
+    <message>
+        <source>with the Raster calculator, and rebuild the stack.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>用栅格计算器计算，并重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>with the labels {1}</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>及标签 {1}</translation>
+    </message>
+    <message>
+        <source>with the raster calculator</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>用栅格计算器</translation>
+    </message>
+    <message>
+        <source>with λ = {n1}</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>λ = {n1} 时</translation>
+    </message>
+    <message>
+        <source>without it</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>不用它时</translation>
+    </message>
+    <message>
+        <source>without labels</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>没有标签</translation>
+    </message>
+    <message>
+        <source>without network</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>不用网络</translation>
+    </message>
+    <message>
+        <source>without one</source>
+        <extracomment>model/training/fit.py</extracomment>
+        <translation>不含滑坡</translation>
+    </message>
+    <message>
+        <source>without slope</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>因为没有坡度</translation>
+    </message>
+    <message>
+        <source>without {1} of the map, where none can be</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>不含图的 {1}，那里无法预期</translation>
+    </message>
+    <message>
+        <source>worst fold {n1}, whole out-of-fold map {n2}</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>最差的折为 {n1}，整幅折外预测图为 {n2}</translation>
+    </message>
+    <message>
+        <source>worst region</source>
+        <extracomment>model/comparison/summary.py</extracomment>
+        <translation>最差区域</translation>
+    </message>
+    <message>
+        <source>yes</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>是</translation>
+    </message>
+    <message>
+        <source>zone raster given as ZONES</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>作为 ZONES 给出的分区栅格</translation>
+    </message>
+    <message>
+        <source>zone {1}</source>
+        <extracomment>model/report/overview.py, model/zones/schemes.py</extracomment>
+        <translation>{1} 分区</translation>
+    </message>
+    <message>
+        <source>zones of relative susceptibility; not a probability, and not comparable between maps with other breaks</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>相对易发性的分区；不是概率，分界值不同的图之间也不能比较</translation>
+    </message>
+    <message>
+        <source>{1}  {2}: {3}; weight {n4}, mean probability {n5}, climate zone {6}</source>
+        <extracomment>model/demo/generate.py</extracomment>
+        <translation>{1}  {2}：{3}；权重 {n4}，平均概率 {n5}，气候分区 {6}</translation>
+    </message>
+    <message>
+        <source>{1} (AUC {n2}, rank correlation {n3})</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} (band {2})</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>{1}（波段 {2}）</translation>
+    </message>
+    <message>
+        <source>{1} (chosen)</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>{1}（选定）</translation>
+    </message>
+    <message>
+        <source>{1} (classes not seen in training: {2}{3})</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>{1}（训练中未见过的类别：{2}{3}）</translation>
+    </message>
+    <message>
+        <source>{1} (least susceptible)</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>{1}（最不易发）</translation>
+    </message>
+    <message>
+        <source>{1} (median {n2}; as tenths {3}). WorldClim 1.4 uses tenths.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}（中位数 {n2}；按十分之一度计为 {3}）。WorldClim 1.4 使用十分之一度。</translation>
+    </message>
+    <message>
+        <source>{1} (most susceptible)</source>
+        <extracomment>model/zones/schemes.py</extracomment>
+        <translation>{1}（最易发）</translation>
+    </message>
+    <message>
+        <source>{1} (trained on {n2} to {n3}, here {4})</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>{1}（训练时为 {n2} 至 {n3}，此处 {4}）</translation>
+    </message>
+    <message>
+        <source>{1} ({n2} bytes instead of {n3})</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>{1}（{n2} 字节，而不是 {n3} 字节）</translation>
+    </message>
+    <message>
+        <source>{1} ({n2} cells)</source>
+        <extracomment>model/checks/factor_checks.py, model/report/new_area.py</extracomment>
+        <translation>{1}（{n2} 个像元）</translation>
+    </message>
+    <message>
+        <source>{1} = {2}, beyond {3}</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1} = {2}，超过 {3}</translation>
+    </message>
+    <message>
+        <source>{1} A model must not learn from it or be applied to it. Declare it with Raster &gt; Conversion &gt; Translate (assign a specified nodata value), or build the stack again with scarp:buildfactorstack.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>{1} 模型不得从中学习，也不得应用于它。请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”（将指定的无数据值分配给输出波段）声明它，或用 scarp:buildfactorstack 重新构建因子栈。</translation>
+    </message>
+    <message>
+        <source>{1} AREA_FIELD takes m²: convert them with the field calculator.</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} AREA_FIELD 的单位为 m²：请用字段计算器换算。</translation>
+    </message>
+    <message>
+        <source>{1} As TARGET of the training it was seen without landslides.</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>{1} 它作为训练的 TARGET 被模型见过，但没有滑坡。</translation>
+    </message>
+    <message>
+        <source>{1} Continuous factors have splines with {2} knots.</source>
+        <extracomment>model/classical/additive.py</extracomment>
+        <translation>{1} 连续型因子采用有 {2} 个节点的样条。</translation>
+    </message>
+    <message>
+        <source>{1} Delete it if you do not want to resume that one.</source>
+        <extracomment>model/prediction/tile_cache.py</extracomment>
+        <translation>{1} 如果不想继续那次预测，请将其删除。</translation>
+    </message>
+    <message>
+        <source>{1} Each cell is from a model that did not see its land.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} Expected AUC on this land: {n2} ({n3} to {n4}){5}.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>{1} 这片土地上的预期 AUC：{n2}（{n3} 至 {n4}）{5}。</translation>
+    </message>
+    <message>
+        <source>{1} Feet taken as metres make slopes three times too steep.{2}</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>{1} 把英尺当作米会使坡度陡到三倍。{2}</translation>
+    </message>
+    <message>
+        <source>{1} Fix the errors before you train.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>{1} 请先改正这些错误再训练。</translation>
+    </message>
+    <message>
+        <source>{1} Here {2} would do; left empty, it is chosen so.</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>{1} 此处可用 {2}；留空时会自动这样选取。</translation>
+    </message>
+    <message>
+        <source>{1} Left out: {2}.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{1} 略去：{2}。</translation>
+    </message>
+    <message>
+        <source>{1} Next: the network.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1} 下一步：网络。</translation>
+    </message>
+    <message>
+        <source>{1} No AUC can be expected.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>{1} 无法预期 AUC。</translation>
+    </message>
+    <message>
+        <source>{1} No errors and no warnings{2}.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>{1} 没有错误，也没有警告{2}。</translation>
+    </message>
+    <message>
+        <source>{1} No errors and no warnings{2}. Whether training can start also depends on the labels: give LABELS too.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>{1} 没有错误，也没有警告{2}。能否开始训练还取决于标签：请同时给出 LABELS。</translation>
+    </message>
+    <message>
+        <source>{1} Of the land under warning {n2} % is called safe{3}.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1} 处于警戒状态的土地中有 {n2} % 被判为安全{3}。</translation>
+    </message>
+    <message>
+        <source>{1} Of the unstable land with labels {n2} % is called safe{3}.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1} 有标签的不稳定土地中有 {n2} % 被判为安全{3}。</translation>
+    </message>
+    <message>
+        <source>{1} On the land it was trained on; it says nothing of this land.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>{1} 这是就训练所用的土地而言；它不能说明这片土地的情况。</translation>
+    </message>
+    <message>
+        <source>{1} RADII does not list: {2}. {3}</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>{1} RADII 中没有列出：{2}。{3}</translation>
+    </message>
+    <message>
+        <source>{1} Read the warnings first.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>{1} 请先阅读警告。</translation>
+    </message>
+    <message>
+        <source>{1} Read the warnings first. Whether training can start also depends on the labels: give LABELS too.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>{1} 请先阅读警告。能否开始训练还取决于标签：请同时给出 LABELS。</translation>
+    </message>
+    <message>
+        <source>{1} The intervals are too narrow.</source>
+        <extracomment>model/comparison/paired_tests.py, model/jobs/validate_with_points.py, model/report/audit.py …</extracomment>
+        <translation>{1} 区间过窄。</translation>
+    </message>
+    <message>
+        <source>{1} The model is complete and stays: {2}.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1} 模型是完整的，予以保留：{2}。</translation>
+    </message>
+    <message>
+        <source>{1} The model was made for the land of another TARGET. Train one with this stack as TARGET.</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>{1} 该模型是为另一 TARGET 的土地制作的。请以此因子栈作为 TARGET 训练一个模型。</translation>
+    </message>
+    <message>
+        <source>{1} The training goes on; if it is ended now, it can only resume from the last checkpoint that was written.</source>
+        <extracomment>model/training/checkpoint.py</extracomment>
+        <translation>{1} 训练继续进行；如果现在结束，只能由最后写出的检查点继续。</translation>
+    </message>
+    <message>
+        <source>{1} There the map extrapolates; OUTPUT_APPLICABILITY shows where.</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>{1} 图在那里属于外推；OUTPUT_APPLICABILITY 显示其位置。</translation>
+    </message>
+    <message>
+        <source>{1} Training can start; read the warnings first.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>{1} 可以开始训练；请先阅读警告。</translation>
+    </message>
+    <message>
+        <source>{1} Training can start; read the warnings first. Whether training can start also depends on the labels: give LABELS too.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>{1} 可以开始训练；请先阅读警告。能否开始训练还取决于标签：请同时给出 LABELS。</translation>
+    </message>
+    <message>
+        <source>{1} alone has {n2}; model less {3}: {n4}</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>仅用 {1} 为 {n2}；模型减去 {3}：{n4}</translation>
+    </message>
+    <message>
+        <source>{1} alone, AUC {n2}</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>仅用 {1}，AUC {n2}</translation>
+    </message>
+    <message>
+        <source>{1} an AUC of {n2}</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1} AUC 为 {n2}</translation>
+    </message>
+    <message>
+        <source>{1} and do not count for the critical rainfall.</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>{1}，不计入临界雨量。</translation>
+    </message>
+    <message>
+        <source>{1} and take k from all landslides: {2}.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1}，其 k 取自全部滑坡：{2}。</translation>
+    </message>
+    <message>
+        <source>{1} and {2}</source>
+        <extracomment>model/audit/claims.py, model/inputs/survey.py</extracomment>
+        <translation>{1} 和 {2}</translation>
+    </message>
+    <message>
+        <source>{1} and {2} ({3} {4})</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>{1} 与 {2}（{3} {4}）</translation>
+    </message>
+    <message>
+        <source>{1} and {2} have the same AUC on these points.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1} 与 {2} 在这些点上的 AUC 相同。</translation>
+    </message>
+    <message>
+        <source>{1} and {2}{3}</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1} 和 {2}{3}</translation>
+    </message>
+    <message>
+        <source>{1} are unknown in training. A later landslide in the cell of an earlier one does not count.</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>{1} 在训练中为未知。后来的滑坡若位于先前滑坡的像元中，则不计入。</translation>
+    </message>
+    <message>
+        <source>{1} bands then, {2} now</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>当时为 {1} 个波段，现在为 {2} 个</translation>
+    </message>
+    <message>
+        <source>{1} blocks</source>
+        <extracomment>model/training/automatic.py, model/windows/split.py</extracomment>
+        <translation>{1} 个区块</translation>
+    </message>
+    <message>
+        <source>{1} blocks of land</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>{1} 个区块</translation>
+    </message>
+    <message>
+        <source>{1} blocks of the area</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>该地区的 {1} 个区块</translation>
+    </message>
+    <message>
+        <source>{1} blocks of {n2} m</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>{1} 个边长 {n2} m 的区块</translation>
+    </message>
+    <message>
+        <source>{1} by construction: its hit rate is {2}. That is no threshold for a warning; those take a low percentile, such as 5.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{1}，这是由其定义决定的：其命中率为 {2}。这不是用于预警的阈值；预警应取较低的百分位数，例如 5。</translation>
+    </message>
+    <message>
+        <source>{1} by {2}</source>
+        <extracomment>model/report/cross_validation.py</extracomment>
+        <translation>各 {1}（逐 {2} 列出）</translation>
+    </message>
+    <message>
+        <source>{1} cannot be replaced: it is open, probably as a layer of this project. Remove the layer from the project, close other programs that show it, or choose another name.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>无法替换 {1}：它已打开，可能是此项目的图层。请从项目中移除该图层，关闭显示它的其他程序，或选择其他名称。</translation>
+    </message>
+    <message>
+        <source>{1} cannot be used with {2}: it is not kept by a U-Net. Leave {3} empty, or leave out {4}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>{1} 不能与 {2} 一起使用：U-Net 不遵守它。请将 {3} 留空，或去掉 {4}。</translation>
+    </message>
+    <message>
+        <source>{1} cannot be used with {2}: it is not kept by boosted trees. Leave {3} empty, or leave out {4}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>{1} 不能与 {2} 一起使用：提升树不遵守它。请将 {3} 留空，或去掉 {4}。</translation>
+    </message>
+    <message>
+        <source>{1} could not be replaced, because it is open in this or another program, and stays as it was. The new result is complete: {2}.</source>
+        <extracomment>model/progress.py</extracomment>
+        <translation>无法替换 {1}，因为它在此程序或其他程序中打开，因此保持原样。新的结果是完整的：{2}。</translation>
+    </message>
+    <message>
+        <source>{1} could not be written: {2}</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>无法写入 {1}：{2}</translation>
+    </message>
+    <message>
+        <source>{1} could not be written: {2}. Tiles that are done are kept there until the map is complete. Check that the disk has room.</source>
+        <extracomment>model/prediction/tile_cache.py</extracomment>
+        <translation>无法写入 {1}：{2}。已完成的分块会保留在那里，直到图完成。请检查磁盘是否有空间。</translation>
+    </message>
+    <message>
+        <source>{1} could not be written: {2}. {3}</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>无法写入 {1}：{2}。{3}</translation>
+    </message>
+    <message>
+        <source>{1} counts down: the mean susceptibility falls from {n2} in zone {3} to {n4} in zone {5}, but zone 1 is the least susceptible. Replace each number by {6} less the number with the raster calculator, or leave ZONES empty.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>{1} 是倒序编号的：平均易发性从分区 {3} 的 {n2} 降至分区 {5} 的 {n4}，而分区 1 应为最不易发的。请用栅格计算器将每个编号替换为 {6} 减去该编号，或将 ZONES 留空。</translation>
+    </message>
+    <message>
+        <source>{1} determines {2} others (|{3}| of at least {4})</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1} 决定其他 {2} 个因子（|{3}| 至少为 {4}）</translation>
+    </message>
+    <message>
+        <source>{1} ended {2} workers. They most likely ran out of memory: give each worker more (fewer workers a machine, --memory-limit), or choose smaller tiles. The log of the workers says more.</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>{1} 使 {2} 个工作进程终止。很可能是内存耗尽：请为每个工作进程提供更多内存（减少每台机器的工作进程，--memory-limit），或选择更小的分块。详情见工作进程的日志。</translation>
+    </message>
+    <message>
+        <source>{1} failed ({2})</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>{1} 失败（{2}）</translation>
+    </message>
+    <message>
+        <source>{1} failed on its worker, also when tried again: {2}: {3}. The log of the workers says more.</source>
+        <extracomment>model/cluster/tasks.py</extracomment>
+        <translation>{1} 在其工作进程上失败，重试后仍然失败：{2}：{3}。详情见工作进程的日志。</translation>
+    </message>
+    <message>
+        <source>{1} failed when it was tried with {2} ({3}), so it is not used, and the map takes longer.</source>
+        <extracomment>model/prediction/pipeline.py</extracomment>
+        <translation>{1} 在试用 {2} 时失败（{3}），因此不予使用，制图耗时更长。</translation>
+    </message>
+    <message>
+        <source>{1} features then, {2} now</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>当时为 {1} 个要素，现在为 {2} 个</translation>
+    </message>
+    <message>
+        <source>{1} features, of which some lie elsewhere or have other values</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>{1} 个要素，其中有些位置不同或值不同</translation>
+    </message>
+    <message>
+        <source>{1} folds of {2}; {3} blocks hold landslides.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>{1} 折，采用 {2}；{3} 个区块含有滑坡。</translation>
+    </message>
+    <message>
+        <source>{1} for {2}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1}（{2}）</translation>
+    </message>
+    <message>
+        <source>{1} from the other.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1} 由另一个计算得到。</translation>
+    </message>
+    <message>
+        <source>{1} from {2}</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} goes from {n2} to {n3}: is it in</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} 的取值为 {n2} 至 {n3}：其单位是否为</translation>
+    </message>
+    <message>
+        <source>{1} goes up to</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} 的最大值为</translation>
+    </message>
+    <message>
+        <source>{1} has &quot;{2}&quot; in feature {3}, which may be {n4} or {n5} ({n6} such values). Write the numbers with a point for decimals and nothing between thousands, or choose another field.</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>{1} 在要素 {3} 中的值为 &quot;{2}&quot;，可能是 {n4} 或 {n5}（这样的值有 {n6} 个）。请用小数点书写小数，千位之间不加任何符号，或选择其他字段。</translation>
+    </message>
+    <message>
+        <source>{1} has &quot;{2}&quot;, but takes {3}. Write it as 2.5 or 2-8, or a table by class as &quot;granite: 2-8; all: 4&quot;.</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>{1} 含有 &quot;{2}&quot;，但应为 {3}。请写成 2.5 或 2-8，或写成按类别的表格，如 &quot;granite: 2-8; all: 4&quot;。</translation>
+    </message>
+    <message>
+        <source>{1} has a CRS in {2} and states no unit of its elevations.</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>{1} 的坐标参考系以 {2} 为单位，且没有注明其高程的单位。</translation>
+    </message>
+    <message>
+        <source>{1} has a coordinate reference system in degrees, but reaches from {n2} to {n3} in longitude and from {n4} to {n5} in latitude. If its coordinates are metres, save it as a GeoTIFF with the right system (Export &gt; Save As).</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>{1} 的坐标参考系以度为单位，但其经度从 {n2} 到 {n3}，纬度从 {n4} 到 {n5}。如果其坐标单位是米，请以正确的坐标参考系将其另存为 GeoTIFF（“导出 &gt; 另存为”）。</translation>
+    </message>
+    <message>
+        <source>{1} has a wrong class code</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>{1} 的类别代码有误</translation>
+    </message>
+    <message>
+        <source>{1} has a wrong class table</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>{1} 的类别表有误</translation>
+    </message>
+    <message>
+        <source>{1} has a wrong range</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>{1} 的取值范围有误</translation>
+    </message>
+    <message>
+        <source>{1} has a wrong {2}</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>{1} 的 {2} 有误</translation>
+    </message>
+    <message>
+        <source>{1} has an AUC of {n2} at the same cells; the map is ahead by {n3}{4}.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>在相同的像元上，{1} 的 AUC 为 {n2}；易发性图领先 {n3}{4}。</translation>
+    </message>
+    <message>
+        <source>{1} has changed since the map was made; what is shown of it is as it is now.</source>
+        <extracomment>model/jobs/explain_cell.py</extracomment>
+        <translation>自制图以来 {1} 有改动；所显示的是其现状。</translation>
+    </message>
+    <message>
+        <source>{1} has labels that differ only in blanks or in the form of their letters: {2}. They are one class each.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 有仅空格或字母形式不同的标签：{2}。每组各算作一个类别。</translation>
+    </message>
+    <message>
+        <source>{1} has labels that differ only in case or blanks: {2}. They are classes of their own. If they mean the same, give them one spelling in the layer.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 有仅大小写或空格不同的标签：{2}。它们是各自独立的类别。如果它们含义相同，请在图层中统一写法。</translation>
+    </message>
+    <message>
+        <source>{1} has labels that stand for no value: {2}. There is no data there.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 有表示没有值的标签：{2}。那里没有数据。</translation>
+    </message>
+    <message>
+        <source>{1} has more than {2} different values. Are they measured values? Give it as an extra continuous factor, or reclassify it.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 有多于 {2} 个不同的值。它们是测量值吗？请将其作为附加的连续型因子给出，或重新分类。</translation>
+    </message>
+    <message>
+        <source>{1} has no cell of zone {2} on the map; its numbers are kept as they are.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>{1} 在易发性图上没有分区 {2} 的像元；其编号保持原样。</translation>
+    </message>
+    <message>
+        <source>{1} has no cells.</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>{1} 没有像元。</translation>
+    </message>
+    <message>
+        <source>{1} has no data ({n2} cells)</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1} 没有数据（{n2} 个像元）</translation>
+    </message>
+    <message>
+        <source>{1} has no data in {n2} cells ({n3} of those with elevation)</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>{1} 在 {n2} 个像元上没有数据（占有高程像元的 {n3}）</translation>
+    </message>
+    <message>
+        <source>{1} has no data on the study grid, only labels such as {2}.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 在研究格网上没有数据，只有诸如 {2} 的标签。</translation>
+    </message>
+    <message>
+        <source>{1} has no data on the study grid. Check its CRS, or choose the raster of this area.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 在研究格网上没有数据。请检查其 CRS，或选择本区域的栅格。</translation>
+    </message>
+    <message>
+        <source>{1} has no row for these classes of {2}: {3}. Add a row for each, or one row &quot;{4}&quot; for all of them.</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>{1} 没有 {2} 的以下类别的行：{3}。请为每个类别添加一行，或为全部类别添加一行 &quot;{4}&quot;。</translation>
+    </message>
+    <message>
+        <source>{1} has no value. Fill in the rain in mm of the week before each landslide.</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>{1} 没有值。请填入每处滑坡之前一周的雨量（mm）。</translation>
+    </message>
+    <message>
+        <source>{1} has rows for {2}, but no layer has these classes together. {3}</source>
+        <extracomment>model/safety/soil_layers.py</extracomment>
+        <translation>{1} 有 {2} 的行，但没有任何图层同时含有这些类别。{3}</translation>
+    </message>
+    <message>
+        <source>{1} has the range &quot;{2}&quot;, which falls. Write the smaller number first.</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>{1} 的范围为 &quot;{2}&quot;，由大到小。请先写较小的数。</translation>
+    </message>
+    <message>
+        <source>{1} has wrong trained classes</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>{1} 的训练类别有误</translation>
+    </message>
+    <message>
+        <source>{1} has {2} bands. Are they months? Give the mean of the year instead, made with the raster calculator; if one band holds the year, extract it with Raster &gt; Conversion &gt; Translate.</source>
+        <extracomment>model/inputs/bands.py</extracomment>
+        <translation>{1} 有 {2} 个波段。它们是各月的值吗？请改为给出用栅格计算器得到的全年平均值；如果某个波段是全年的值，请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”将其提取出来。</translation>
+    </message>
+    <message>
+        <source>{1} has {2} bands. Are they months? Give the sum of the year instead, made with the raster calculator; if one band holds the year, extract it with Raster &gt; Conversion &gt; Translate.</source>
+        <extracomment>model/inputs/bands.py</extracomment>
+        <translation>{1} 有 {2} 个波段。它们是各月的值吗？请改为给出用栅格计算器得到的全年总和；如果某个波段是全年的值，请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”将其提取出来。</translation>
+    </message>
+    <message>
+        <source>{1} has {n2} bands; {3} is used.{4}</source>
+        <extracomment>model/inputs/bands.py</extracomment>
+        <translation>{1} 有 {n2} 个波段；采用 {3}。{4}</translation>
+    </message>
+    <message>
+        <source>{1} has {n2} cells along a side, of {n3} × {n4} map units, with its corner at {n5}, {n6}. No map is like that: is the file damaged? Make it again.</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>{1} 一边有 {n2} 个像元，大小为 {n3} × {n4} 地图单位，角点在 {n5}, {n6}。没有这样的图：文件是否已损坏？请重新制作。</translation>
+    </message>
+    <message>
+        <source>{1} has {n2} different values, such as {3}; a factor takes up to {4} classes. {5}</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 有 {n2} 个不同的值，例如 {3}；一个因子最多有 {4} 个类别。{5}</translation>
+    </message>
+    <message>
+        <source>{1} has {n2} entries, but it takes rows of two: a name and a number. Add the missing entry, or remove the extra one.</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>{1} 有 {n2} 项，但每行应为两项：一个名称和一个数字。请补上缺少的项，或删去多余的项。</translation>
+    </message>
+    <message>
+        <source>{1} have</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1} 都</translation>
+    </message>
+    <message>
+        <source>{1} have no data</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1} 都没有数据</translation>
+    </message>
+    <message>
+        <source>{1} high, {2} low</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>{1} 高，{2} 低</translation>
+    </message>
+    <message>
+        <source>{1} holds 0 in {n2} cells ({3}) of the map, not declared as nodata. Zones count from 1 (very low). If 0 is a zone, add 1 to all with the raster calculator; if it means no data, declare it: Raster &gt; Conversion &gt; Translate, assign a specified nodata value.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>{1} 在图中的 {n2} 个像元（{3}）为 0，未声明为无数据。分区从 1（极低）起计。如果 0 是一个分区，请用栅格计算器将所有编号加 1；如果它表示没有数据，请声明：栅格 &gt; 转换 &gt; 转换 (格式转换)，指定无数据值。</translation>
+    </message>
+    <message>
+        <source>{1} holds complex numbers. Give a raster of real numbers.</source>
+        <extracomment>model/inputs/bands.py</extracomment>
+        <translation>{1} 含有复数。请给出实数栅格。</translation>
+    </message>
+    <message>
+        <source>{1} holds marks that are no numbers: {2}. They count as missing.</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>{1} 含有不是数字的标记：{2}。它们按缺失值处理。</translation>
+    </message>
+    <message>
+        <source>{1} holds numbers of a colour table, not measured values. Give the raster it was made from.</source>
+        <extracomment>model/inputs/bands.py</extracomment>
+        <translation>{1} 存放的是颜色表的编号，不是测量值。请给出生成它所用的栅格。</translation>
+    </message>
+    <message>
+        <source>{1} holds text, which is read as numbers: {2}.</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>{1} 含有文本，按数字读取：{2}。</translation>
+    </message>
+    <message>
+        <source>{1} holds the class number {n2}. Class numbers must be below {n3}. Reclassify the raster, or declare the number as nodata if it stands for no data.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 含有类别编号 {n2}。类别编号必须小于 {n3}。请对栅格重新分类；如果该编号表示没有数据，请将其声明为无数据。</translation>
+    </message>
+    <message>
+        <source>{1} holds tiles of another prediction that was stopped.</source>
+        <extracomment>model/prediction/tile_cache.py</extracomment>
+        <translation>{1} 含有另一次中断的预测的分块。</translation>
+    </message>
+    <message>
+        <source>{1} holds {2}. Write {3} there.</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>{1} 含有 {2}。请在该处填写 {3}。</translation>
+    </message>
+    <message>
+        <source>{1} holds {n2} for {3}, but {4}.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1} 为 {3} 给出 {n2}，但 {4}。</translation>
+    </message>
+    <message>
+        <source>{1} holds {n2}, but classes are whole numbers. Give it as an extra continuous factor, or reclassify it.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 含有 {n2}，但类别是整数。请将其作为附加的连续型因子给出，或重新分类。</translation>
+    </message>
+    <message>
+        <source>{1} holds {n2}, but rain is 0 mm or more. Empty the field where the rain is not known.</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>{1} 含有 {n2}，但雨量应不小于 0 mm。雨量未知之处请将字段留空。</translation>
+    </message>
+    <message>
+        <source>{1} hour</source>
+        <extracomment>model/progress.py</extracomment>
+        <translation>{1} 小时</translation>
+    </message>
+    <message>
+        <source>{1} hours</source>
+        <extracomment>model/progress.py</extracomment>
+        <translation>{1} 小时</translation>
+    </message>
+    <message>
+        <source>{1} in the field &quot;{2}&quot; and are left out.</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>{1}（字段 &quot;{2}&quot;），不予采用。</translation>
+    </message>
+    <message>
+        <source>{1} in the units of {2}</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>{1}，按 {2} 的单元统计</translation>
+    </message>
+    <message>
+        <source>{1} is 0, but must be above 0: no rain at all would trigger landslides.</source>
+        <extracomment>model/safety/settings.py</extracomment>
+        <translation>{1} 为 0，但必须大于 0：否则没有任何降雨能触发滑坡。</translation>
+    </message>
+    <message>
+        <source>{1} is a colour picture (red, green, blue), not values. Give the raster that it was made from; if its bands are values all the same, extract one with Raster &gt; Conversion &gt; Translate.</source>
+        <extracomment>model/inputs/bands.py</extracomment>
+        <translation>{1} 是彩色图片（红、绿、蓝），不是数值。请给出生成它所用的栅格；如果其波段确实是数值，请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”提取其中一个。</translation>
+    </message>
+    <message>
+        <source>{1} is a file, so no folder can have this name. Choose another one.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>{1} 是文件，因此文件夹不能使用此名称。请选择其他名称。</translation>
+    </message>
+    <message>
+        <source>{1} is a folder, so no file can have this name. Choose another one.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>{1} 是文件夹，因此文件不能使用此名称。请选择其他名称。</translation>
+    </message>
+    <message>
+        <source>{1} is automatic: {2}.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>{1} 为自动：{2}。</translation>
+    </message>
+    <message>
+        <source>{1} is being written by another run{2}. Wait until that is done, or choose another name.</source>
+        <extracomment>model/outputs/atomic.py</extracomment>
+        <translation>另一次运行正在写 {1}{2}。请等待其完成，或选择其他名称。</translation>
+    </message>
+    <message>
+        <source>{1} is empty in {n2} polygons; {3} is {n4} there.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1} 在 {n2} 个面中为空；那里的 {3} 取 {n4}。</translation>
+    </message>
+    <message>
+        <source>{1} is neither continuous nor categorical</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>{1} 既不是连续型也不是类别型</translation>
+    </message>
+    <message>
+        <source>{1} is no package</source>
+        <extracomment>model/worker/start.py</extracomment>
+        <translation>{1} 不是软件包</translation>
+    </message>
+    <message>
+        <source>{1} is no run record of Scarp. Choose the {2} file beside an output.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>{1} 不是 Scarp 的运行记录。请选择某个输出旁的 {2} 文件。</translation>
+    </message>
+    <message>
+        <source>{1} is no susceptibility map of one model. Choose a map of &quot;Predict susceptibility&quot;, or the zones of one.</source>
+        <extracomment>model/provenance/origin.py</extracomment>
+        <translation>{1} 不是单个模型的易发性图。请选择“预测易发性”得到的图，或由其划分的分区。</translation>
+    </message>
+    <message>
+        <source>{1} is no text, or too long</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation>{1} 不是文本，或过长</translation>
+    </message>
+    <message>
+        <source>{1} is not allowed</source>
+        <extracomment>model/safe_json.py</extracomment>
+        <translation>不允许使用 {1}</translation>
+    </message>
+    <message>
+        <source>{1} is not in its folder</source>
+        <extracomment>model/worker/protocol.py</extracomment>
+        <translation>{1} 不在其文件夹中</translation>
+    </message>
+    <message>
+        <source>{1} is not known: {2}. They count as those without a size.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>{1} 含义不明：{2}。它们按没有大小处理。</translation>
+    </message>
+    <message>
+        <source>{1} is nowhere above {n2}: is it in</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} 处处不超过 {n2}：其单位是否为</translation>
+    </message>
+    <message>
+        <source>{1} is often an undeclared nodata value.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1} 常常是没有声明的无数据值。</translation>
+    </message>
+    <message>
+        <source>{1} is rotated or sheared. {2}</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>{1} 经过旋转或错切。{2}</translation>
+    </message>
+    <message>
+        <source>{1} is {2}, but the model {3} of START_FROM has {4}, which cannot be changed. Leave {5} empty.</source>
+        <extracomment>model/training/fine_tuning.py</extracomment>
+        <translation>{1} 为 {2}，但 START_FROM 的模型 {3} 的该值为 {4}，不能更改。请将 {5} 留空。</translation>
+    </message>
+    <message>
+        <source>{1} is {2}, which cannot be sent between QGIS and the worker process.</source>
+        <extracomment>model/worker/protocol.py</extracomment>
+        <translation>{1} 是 {2}，无法在 QGIS 与工作进程之间传送。</translation>
+    </message>
+    <message>
+        <source>{1} is {n2} m, less than a cell of {n3} m. Is it in degrees or in kilometres? Distances are given in metres.</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} 为 {n2} m，小于 {n3} m 的像元。它的单位是否为度或千米？距离应以米给出。</translation>
+    </message>
+    <message>
+        <source>{1} it falls from {n2} to {n3}: a change of {4}.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>{1}，易发性由 {n2} 下降到 {n3}：变化量为 {4}。</translation>
+    </message>
+    <message>
+        <source>{1} it rises from {n2} to {n3}: a change of {4}.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>{1}，易发性由 {n2} 上升到 {n3}：变化量为 {4}。</translation>
+    </message>
+    <message>
+        <source>{1} kelvin or in tenths of a degree, not in °C?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} 开尔文或十分之一度，而不是 °C？</translation>
+    </message>
+    <message>
+        <source>{1} landslides have a size in &quot;{2}&quot; that</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>{1} 处滑坡在 &quot;{2}&quot; 中的大小</translation>
+    </message>
+    <message>
+        <source>{1} landslides have no size and RADII has no row &quot;unrecorded&quot;</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>{1} 处滑坡没有大小，而 RADII 没有 &quot;unrecorded&quot; 行</translation>
+    </message>
+    <message>
+        <source>{1} landslides lie in {2} windows, so there are no numbers for them.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{1} 个滑坡位于 {2} 窗口内，因此没有其数值。</translation>
+    </message>
+    <message>
+        <source>{1} landslides lie in {2} windows, too few for a validation. {3}</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{1} 个滑坡位于 {2} 窗口内，数量太少，无法验证。{3}</translation>
+    </message>
+    <message>
+        <source>{1} left at most</source>
+        <extracomment>model/training/loop.py</extracomment>
+        <translation>最多还需 {1}</translation>
+    </message>
+    <message>
+        <source>{1} lists &quot;{2}&quot; twice. Keep one of the rows.</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>{1} 两次列出 &quot;{2}&quot;。请只保留其中一行。</translation>
+    </message>
+    <message>
+        <source>{1} looks as if it were read in a wrong encoding: {2}. If so, set the encoding under Layer Properties &gt; Source &gt; Data source encoding, or put a .cpg file beside the layer&apos;s file.</source>
+        <extracomment>model/texts.py</extracomment>
+        <translation>{1} 看起来像是以错误的编码读取的：{2}。如果是，请在“图层属性 &gt; 源 &gt; 数据源编码”中设置编码，或在图层文件旁放一个 .cpg 文件。</translation>
+    </message>
+    <message>
+        <source>{1} looks like a date, with {n2} different values: {3}. {4}</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 看来是日期，有 {n2} 个不同的值：{3}。{4}</translation>
+    </message>
+    <message>
+        <source>{1} looks like a measure, with {n2} different values: {3}. {4}</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1} 看来是测量值，有 {n2} 个不同的值：{3}。{4}</translation>
+    </message>
+    <message>
+        <source>{1} m deep, with a cohesion of {2} kPa, a friction angle of {3} degrees and {4} kN/m³</source>
+        <extracomment>model/comparison/textbook_baselines.py</extracomment>
+        <translation>深 {1} m，黏聚力 {2} kPa，内摩擦角 {3} 度，重度 {4} kN/m³</translation>
+    </message>
+    <message>
+        <source>{1} metres, in cm, or for a day, and not in mm a year?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} 米、厘米或每日的量，而不是 mm/年？</translation>
+    </message>
+    <message>
+        <source>{1} minus {2}. Orange: {3} is higher; purple: {4} is higher. {5}</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1} 减 {2}。橙色：{3} 较高；紫色：{4} 较高。{5}</translation>
+    </message>
+    <message>
+        <source>{1} minutes</source>
+        <extracomment>model/progress.py</extracomment>
+        <translation>{1} 分钟</translation>
+    </message>
+    <message>
+        <source>{1} more warnings are in the run record.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>运行记录中还有 {1} 条警告。</translation>
+    </message>
+    <message>
+        <source>{1} needs PRESET=recommended, but PCUM would be trained on windows. Leave PRESET, and settings of a training on windows such as WINDOW and EPOCHS, empty, or leave out {2}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>{1} 需要 PRESET=recommended，但 PCUM 将在窗口上训练。请将 PRESET 以及 WINDOW、EPOCHS 等在窗口上训练的设置留空，或去掉 {2}。</translation>
+    </message>
+    <message>
+        <source>{1} of LANDSLIDES lie in the cell of a landslide that the map was made from, or next to it. All numbers show a fit, not a test.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} of its land is unlike that of the landslides</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} of the cells have the class &quot;{2}&quot;.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1} 的像元类别为 &quot;{2}&quot;。</translation>
+    </message>
+    <message>
+        <source>{1} of the cells hold {2}</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1} 的像元值为 {2}</translation>
+    </message>
+    <message>
+        <source>{1} of the cells lie outside in at least one factor. There the map extrapolates; OUTPUT_APPLICABILITY shows where.</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>{1} 的像元至少有一个因子超出训练数据。图在那里属于外推；OUTPUT_APPLICABILITY 显示其位置。</translation>
+    </message>
+    <message>
+        <source>{1} of the factor stack {2} {3} no name, so no factor can be found in {4}. Bands with a name: {5}. Some tools, gdalbuildvrt among them, lose the names. Build the stack with scarp:buildfactorstack, or set the descriptions of its bands, in the Python console of QGIS for example with gdal.Open(path, gdal.GA_Update).GetRasterBand(1).SetDescription(&apos;slope&apos;).</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>因子栈 {2} 的 {1} 没有名称（{3} no name），因此无法在其中（{4}）找到任何因子。有名称的波段：{5}。有些工具会丢失名称，gdalbuildvrt 就是其中之一。请用 scarp:buildfactorstack 构建因子栈，或设置其波段的描述，例如在 QGIS 的 Python 控制台中用 gdal.Open(path, gdal.GA_Update).GetRasterBand(1).SetDescription(&apos;slope&apos;)。</translation>
+    </message>
+    <message>
+        <source>{1} of the land lies within {n2} m of a landslide. {3} of all land is outside the area of applicability of that land, all factors alike.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} of the land {2} is high and {3} low</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation>{1} 的土地上 {2} 高而 {3} 低</translation>
+    </message>
+    <message>
+        <source>{1} of the landslides on {2} of the land: {n3} times the mean density{4}.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} of the ten standard factors are present</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>十个标准因子中有 {1} 个</translation>
+    </message>
+    <message>
+        <source>{1} of {2}</source>
+        <extracomment>model/jobs/fold_runner.py, model/report/cross_validation.py, model/report/exposure.py</extracomment>
+        <translation>{1}/{2}</translation>
+    </message>
+    <message>
+        <source>{1} of {2} km of {3}</source>
+        <extracomment>model/report/exposure.py</extracomment>
+        <translation>{3} {1} km（共 {2} km）</translation>
+    </message>
+    <message>
+        <source>{1} of {2} of {3}</source>
+        <extracomment>model/report/exposure.py</extracomment>
+        <translation>{3} {1}（共 {2}）</translation>
+    </message>
+    <message>
+        <source>{1} of {2} outputs and numbers differ</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>{2} 项输出和数值中有 {1} 项不同</translation>
+    </message>
+    <message>
+        <source>{1} of {2} × {3} cells with a halo of {4}</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>{1}，每块 {2} × {3} 个像元，外缘重叠 {4} 个像元</translation>
+    </message>
+    <message>
+        <source>{1} of {n2}</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>{1} / {n2}</translation>
+    </message>
+    <message>
+        <source>{1} on {2}</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>{1} 在 {2}</translation>
+    </message>
+    <message>
+        <source>{1} on {2} against float32 on the processor: {3}.</source>
+        <extracomment>model/prediction/pipeline.py</extracomment>
+        <translation>{2} 上的 {1} 与处理器上的 float32 对照：{3}。</translation>
+    </message>
+    <message>
+        <source>{1} on {2} does not give the map that float32 on the processor gives: {3}; accepted are a difference under {4} and a correlation over {5}. So it is not used, and the map takes longer.</source>
+        <extracomment>model/prediction/pipeline.py</extracomment>
+        <translation>{2} 上的 {1} 得到的图与处理器上 float32 得到的不同：{3}；可接受的是差小于 {4}、相关大于 {5}。因此不予使用，制图耗时更长。</translation>
+    </message>
+    <message>
+        <source>{1} or where there is no rainfall, and are left out.</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>{1}，或位于没有降雨数据之处，不予采用。</translation>
+    </message>
+    <message>
+        <source>{1} polygons of the {2} have no value in the field &quot;{3}&quot;: nodata there.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{2} 有 {1} 个面在字段 &quot;{3}&quot; 中没有值：那里为无数据。</translation>
+    </message>
+    <message>
+        <source>{1} radians, or a tangent, and not in degrees?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} 弧度或正切值，而不是度？</translation>
+    </message>
+    <message>
+        <source>{1} raster</source>
+        <extracomment>model/training/target.py, model/windows/split.py</extracomment>
+        <translation>{1} 栅格</translation>
+    </message>
+    <message>
+        <source>{1} regions are left out one by one, with {2} for validation inside.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>{1} 个区域逐一留出，其内以 {2} 作验证。</translation>
+    </message>
+    <message>
+        <source>{1} rounds of trees with at most {2} leaves</source>
+        <extracomment>model/classical/boosted_pcum.py</extracomment>
+        <translation>{1} 轮提升树，每棵最多 {2} 个叶节点</translation>
+    </message>
+    <message>
+        <source>{1} rounds of trees with at most {2} leaves of at least {3} cells, chosen on the validation blocks.</source>
+        <extracomment>model/classical/boosting.py</extracomment>
+        <translation>{1} 轮提升树，每棵最多 {2} 个叶节点，每个叶节点至少 {3} 个像元，在验证区块上选定。</translation>
+    </message>
+    <message>
+        <source>{1} rounds of trees with at most {2} leaves of at least {3} cells.</source>
+        <extracomment>model/classical/boosting.py</extracomment>
+        <translation>{1} 轮提升树，每棵最多 {2} 个叶节点，每个叶节点至少 {3} 个像元。</translation>
+    </message>
+    <message>
+        <source>{1} seconds</source>
+        <extracomment>model/progress.py</extracomment>
+        <translation>{1} 秒</translation>
+    </message>
+    <message>
+        <source>{1} should hold numbers, but one entry is &quot;{2}&quot;. Write a number there, {3}with a point for decimals and a comma between entries.</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>{1} 应为数字，但有一项是 &quot;{2}&quot;。请在该处填写数字，{3}以点作小数点，各项之间用逗号隔开。</translation>
+    </message>
+    <message>
+        <source>{1} should hold numbers, but {2}. Choose another field, or fix the value or set the right encoding of the layer.</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>{1} 应为数字，但 {2}。请选择其他字段，或改正该值，或为图层设置正确的编码。</translation>
+    </message>
+    <message>
+        <source>{1} should hold numbers, but {2}. Choose another field, or fix the value.</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>{1} 应为数字，但 {2}。请选择其他字段，或改正该值。</translation>
+    </message>
+    <message>
+        <source>{1} should hold {2}, but {3}. Convert the values, or choose another field.</source>
+        <extracomment>model/written_numbers.py</extracomment>
+        <translation>{1} 应为 {2}，但 {3}。请转换这些值，或选择其他字段。</translation>
+    </message>
+    <message>
+        <source>{1} smaller classes not shown.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation>未显示 {1} 个较小的类别。</translation>
+    </message>
+    <message>
+        <source>{1} split: {2} folds in {3} processes.</source>
+        <extracomment>model/jobs/fold_runner.py</extracomment>
+        <translation>{1} 划分：{2} 折，使用 {3} 个进程。</translation>
+    </message>
+    <message>
+        <source>{1} split: {2} folds on the cluster.</source>
+        <extracomment>model/jobs/fold_runner.py</extracomment>
+        <translation>{1} 划分：{2} 折，在集群上进行。</translation>
+    </message>
+    <message>
+        <source>{1} states a coordinate reference system but not where its cells lie. Place it on the map with Layer &gt; Georeferencer, or give it its world file back.</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>{1} 注明了坐标参考系，但没有说明其像元的位置。请用“图层 &gt; 配准工具”将其定位到地图上，或补回其世界文件（world file）。</translation>
+    </message>
+    <message>
+        <source>{1} states the unit &quot;{2}&quot;, but {3} was chosen and counts.</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>{1} 注明的单位为 &quot;{2}&quot;，但选择的是 {3}，以后者为准。</translation>
+    </message>
+    <message>
+        <source>{1} states the unit &quot;{2}&quot;; its values are taken as {3}.{4}</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>{1} 注明的单位为 &quot;{2}&quot;；其值按 {3} 处理。{4}</translation>
+    </message>
+    <message>
+        <source>{1} stations of the layer &quot;{2}&quot; ({3}) have no value</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>图层 &quot;{2}&quot;（{3}）有 {1} 个站点没有值</translation>
+    </message>
+    <message>
+        <source>{1} steps and {n2} %</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>{1} 步，{n2} %</translation>
+    </message>
+    <message>
+        <source>{1} steps, {n2} % of it</source>
+        <extracomment>model/training/cross_fitted.py, model/training/unet_fit.py</extracomment>
+        <translation>{1} 步，取其 {n2} %</translation>
+    </message>
+    <message>
+        <source>{1} steps, {n2} % of the change</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1} 步，取改动的 {n2} %</translation>
+    </message>
+    <message>
+        <source>{1} susceptibility, {2}</source>
+        <extracomment>model/prediction/bivariate.py</extracomment>
+        <translation>{1} 易发性，{2}</translation>
+    </message>
+    <message>
+        <source>{1} tenths of a degree, and not in °C?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} 十分之一度，而不是 °C？</translation>
+    </message>
+    <message>
+        <source>{1} the formula gives more rain in a week than in the whole season.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1} 该公式给出的一周雨量会超过整个雨季的雨量。</translation>
+    </message>
+    <message>
+        <source>{1} the training.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>{1} 训练土地。</translation>
+    </message>
+    <message>
+        <source>{1} then, {2} now</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>当时为 {1}，现在为 {2}</translation>
+    </message>
+    <message>
+        <source>{1} to these three, {2}.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1} 为这三个值，{2}。</translation>
+    </message>
+    <message>
+        <source>{1} to {2}</source>
+        <extracomment>model/audit/claims.py, model/jobs/validate_with_points.py</extracomment>
+        <translation>{1} 至 {2}</translation>
+    </message>
+    <message>
+        <source>{1} to {2}, the range of the labelled cells</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>有标签像元的范围 {1} 至 {2}</translation>
+    </message>
+    <message>
+        <source>{1} vertices of the {2} have no coordinates and are left out.</source>
+        <extracomment>model/factors/lines.py</extracomment>
+        <translation>{2} 有 {1} 个顶点没有坐标，不予采用。</translation>
+    </message>
+    <message>
+        <source>{1} was given without {2}. To train on the landslides before a date and test on those after it, give both.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>给出了 {1} 但没有给出 {2}。若要用某日期之前的滑坡训练、用其后的滑坡测试，请两者都给出。</translation>
+    </message>
+    <message>
+        <source>{1} was given, so PCUM is trained on windows, as with PRESET={2}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>给出了 {1}，因此 PCUM 在窗口上训练，与 PRESET={2} 相同。</translation>
+    </message>
+    <message>
+        <source>{1} was trained on {n2} to {n3}, and this is a common nodata value.</source>
+        <extracomment>model/stack.py</extracomment>
+        <translation>{1} 训练时的取值范围为 {n2} 至 {n3}，而此值是常见的无数据值。</translation>
+    </message>
+    <message>
+        <source>{1} were given, so PCUM is trained on windows, as with PRESET={2}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>给出了 {1}，因此 PCUM 在窗口上训练，与 PRESET={2} 相同。</translation>
+    </message>
+    <message>
+        <source>{1} were taken from an earlier run with the same inputs that was stopped.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>其中 {1} 取自先前一次输入相同而中断的运行。</translation>
+    </message>
+    <message>
+        <source>{1} windows</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>{1} 窗口</translation>
+    </message>
+    <message>
+        <source>{1} with another one; their mean is taken.</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>{1}；取其平均值。</translation>
+    </message>
+    <message>
+        <source>{1} with the raster calculator. {2}</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>{1}（用栅格计算器）。{2}</translation>
+    </message>
+    <message>
+        <source>{1} within {n2} m of the land for test (BUFFER)</source>
+        <extracomment>model/windows/ownership.py</extracomment>
+        <translation>{1} 位于测试土地周围 {n2} m（BUFFER）以内</translation>
+    </message>
+    <message>
+        <source>{1} {2} then, {3} now</source>
+        <extracomment>model/jobs/compare_runs.py</extracomment>
+        <translation>{1} 当时为 {2}，现在为 {3}</translation>
+    </message>
+    <message>
+        <source>{1} {2} trees with {n3} nodes.</source>
+        <extracomment>model/classical/sklearn_models.py</extracomment>
+        <translation>{1} 共 {2} 棵树，{n3} 个节点。</translation>
+    </message>
+    <message>
+        <source>{1} {2}. Write a row as class: value, and rows between semicolons.</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>{1} {2}。请将每行写成 class: value，各行之间用分号隔开。</translation>
+    </message>
+    <message>
+        <source>{1} {2}.{3} The {4} {5}, {6}.</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>{1} {2}。{3} {4} {5}，{6}。</translation>
+    </message>
+    <message>
+        <source>{1} {2}.{3} The {4} {5}, {6}. Declare the number as nodata if it stands for no data.</source>
+        <extracomment>model/safety/stability_settings.py</extracomment>
+        <translation>{1} {2}。{3} {4} {5}，{6}。如果该数值表示没有数据，请将其声明为无数据。</translation>
+    </message>
+    <message>
+        <source>{1} {n2}: is it in percent, and not in degrees?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} {n2}：其单位是否为百分比，而不是度？</translation>
+    </message>
+    <message>
+        <source>{1} {n2}: is it in tenths of a millimetre, and not in mm a year?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1} {n2}：其单位是否为十分之一毫米，而不是 mm/年？</translation>
+    </message>
+    <message>
+        <source>{1} × {2} cells ({n3} m)</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1} × {2} 个像元（{n3} m）</translation>
+    </message>
+    <message>
+        <source>{1} × {2} cells against {3} × {4}</source>
+        <extracomment>model/grid.py</extracomment>
+        <translation>{1} × {2} 个像元，另一个为 {3} × {4} 个</translation>
+    </message>
+    <message>
+        <source>{1}, AUC {n2}</source>
+        <extracomment>model/report/area_validation.py, model/report/validation.py</extracomment>
+        <translation>{1}，AUC {n2}</translation>
+    </message>
+    <message>
+        <source>{1}, all whole numbers: these look like class codes.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}，且都是整数：看来是类别代码。</translation>
+    </message>
+    <message>
+        <source>{1}, and a model trained with it cannot be used where the factor differs.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}，而且用它训练的模型不能用于该因子取值不同之处。</translation>
+    </message>
+    <message>
+        <source>{1}, and by more than chance would make (one-sided test over resampled blocks, 5 %).</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{1}，而且升高的幅度超出偶然（对区块重抽样的单侧检验，5 %）。</translation>
+    </message>
+    <message>
+        <source>{1}, and weakly over longer distances.</source>
+        <extracomment>model/report/page.py</extracomment>
+        <translation>{1}，在更远的距离上微弱相似。</translation>
+    </message>
+    <message>
+        <source>{1}, as in deserts: the values may be in inches, or for a month.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}，如同荒漠：这些值可能以英寸为单位，或只是一个月的值。</translation>
+    </message>
+    <message>
+        <source>{1}, but its interval is unknown.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>{1}，但其区间未知。</translation>
+    </message>
+    <message>
+        <source>{1}, but the Python that runs Scarp has no package pyflwdir ({2}). Install it (python3 -m pip install pyflwdir), or {3}: nothing else needs it.</source>
+        <extracomment>model/factors/flow.py</extracomment>
+        <translation>{1}，但运行 Scarp 的 Python 没有软件包 pyflwdir（{2}）。请安装它（python3 -m pip install pyflwdir），或 {3}：其他功能不需要它。</translation>
+    </message>
+    <message>
+        <source>{1}, classified as landslide from {n2} on. The same numbers of all maps side by side are in the summary table (OUTPUT_SUMMARY).</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1}，从 {n2} 起归为滑坡。所有图的同样数值并列于汇总表（OUTPUT_SUMMARY）。</translation>
+    </message>
+    <message>
+        <source>{1}, far from all other values and not declared as nodata</source>
+        <extracomment>model/inputs/undeclared_nodata.py</extracomment>
+        <translation>{1}，远离其余所有值，且未声明为无数据</translation>
+    </message>
+    <message>
+        <source>{1}, given as OUT_OF_FOLD, is no out-of-fold map. {2}.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>作为 OUT_OF_FOLD 给出的 {1} 不是折外预测图。{2}。</translation>
+    </message>
+    <message>
+        <source>{1}, given as OUT_OF_FOLD, is not of the model that made the map {2}. Choose the one of the same training; {3}.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>作为 OUT_OF_FOLD 给出的 {1} 不属于得到图 {2} 的模型。请选择同一次训练的折外预测图；{3}。</translation>
+    </message>
+    <message>
+        <source>{1}, given as OUT_OF_FOLD, is of a cross-validation, whose models are not the one of the map. Validate it by itself, as SUSCEPTIBILITY, or give the out-of-fold map of the model: {2}.</source>
+        <extracomment>model/provenance/records.py</extracomment>
+        <translation>作为 OUT_OF_FOLD 给出的 {1} 来自交叉验证，其模型不是得到此图的模型。请将其作为 SUSCEPTIBILITY 单独验证，或给出该模型的折外预测图：{2}。</translation>
+    </message>
+    <message>
+        <source>{1}, ha</source>
+        <extracomment>model/report/exposure.py</extracomment>
+        <translation>{1}（ha）</translation>
+    </message>
+    <message>
+        <source>{1}, judged by {2}</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1}, left out: AUC {n2}{3}{4}.</source>
+        <extracomment>model/jobs/cross_validate_areas.py</extracomment>
+        <translation>{1}，留出：AUC {n2}{3}{4}。</translation>
+    </message>
+    <message>
+        <source>{1}, over {n2}</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1}，超过 {n2}</translation>
+    </message>
+    <message>
+        <source>{1}, row &quot;{2}&quot;</source>
+        <extracomment>model/tables.py</extracomment>
+        <translation>{1}，&quot;{2}&quot; 行</translation>
+    </message>
+    <message>
+        <source>{1}, so the density is 0 everywhere. Check that this is plausible.</source>
+        <extracomment>model/factors/lines.py</extracomment>
+        <translation>{1}，因此各处密度均为 0。请检查这是否合理。</translation>
+    </message>
+    <message>
+        <source>{1}, so the physics constraint has no effect.</source>
+        <extracomment>model/jobs/physics.py</extracomment>
+        <translation>{1}，因此物理约束不起作用。</translation>
+    </message>
+    <message>
+        <source>{1}, the out-of-fold map is not of land not seen.</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>{1}，则折外预测图并非针对未见过的土地。</translation>
+    </message>
+    <message>
+        <source>{1}, the same layer several times or computed from it: {2}.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1}，同一图层出现了多次，或由它计算得到：{2}。</translation>
+    </message>
+    <message>
+        <source>{1}, training land included: AUC {n2}{3} from {n4} {5}. That is a fit, not a test. The tables and curves below state the part of the map that they are of.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{1}，含训练土地：AUC 为 {n2}{3}，由 {n4} 个 {5} 得到。这是拟合，不是检验。下面的表和曲线注明各自针对图的哪一部分。</translation>
+    </message>
+    <message>
+        <source>{1}, training land included: {2}</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{1}，含训练土地：{2}</translation>
+    </message>
+    <message>
+        <source>{1}, which is no threshold; a higher PERCENTILE may be one</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1}，这不能作为阈值；提高 PERCENTILE 或许可以</translation>
+    </message>
+    <message>
+        <source>{1}, without {2}</source>
+        <extracomment>model/jobs/cross_validate_area.py</extracomment>
+        <translation>{1}，不含 {2}</translation>
+    </message>
+    <message>
+        <source>{1}, {2} split</source>
+        <extracomment>model/jobs/cross_validate_fold.py</extracomment>
+        <translation>{1}，{2} 划分</translation>
+    </message>
+    <message>
+        <source>{1}, {2} split, {3}</source>
+        <extracomment>model/jobs/cross_validate_fold.py</extracomment>
+        <translation>{1}，{2} 划分，{3}</translation>
+    </message>
+    <message>
+        <source>{1}, {2}, hit rate {3}.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{1}，{2}，命中率 {3}。</translation>
+    </message>
+    <message>
+        <source>{1}, {n2} ha</source>
+        <extracomment>model/exposure/count.py</extracomment>
+        <translation>{1}，{n2} ha</translation>
+    </message>
+    <message>
+        <source>{1}. A model does not see them in training, and the map there is a guess.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1}。模型在训练中没有见过它们，那里的易发性图只是猜测。</translation>
+    </message>
+    <message>
+        <source>{1}. A network can use all of them, but do not interpret any of them alone.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1}。网络可以使用全部因子，但请勿单独解释其中任何一个。</translation>
+    </message>
+    <message>
+        <source>{1}. Against stable land alone it is {n2}.</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>{1}。只与稳定区相对照为 {n2}。</translation>
+    </message>
+    <message>
+        <source>{1}. An area like it may be met elsewhere.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>{1}。在别处可能遇到与之类似的地区。</translation>
+    </message>
+    <message>
+        <source>{1}. Change RADII to put a buffer around them.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>{1}。若要在其周围加缓冲区，请更改 RADII。</translation>
+    </message>
+    <message>
+        <source>{1}. Check ALPHA, BETA, RAINY_DAYS and k against the rainfall above.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{1}。请对照上面的雨量检查 ALPHA、BETA、RAINY_DAYS 和 k。</translation>
+    </message>
+    <message>
+        <source>{1}. Check its CRS, or choose the layer of this area.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1}。请检查其 CRS，或选择本区域的图层。</translation>
+    </message>
+    <message>
+        <source>{1}. Check its CRS, or choose the raster of this area.</source>
+        <extracomment>model/factors/source_rasters.py</extracomment>
+        <translation>{1}。请检查其 CRS，或选择本区域的栅格。</translation>
+    </message>
+    <message>
+        <source>{1}. Check that the disk has room, or choose another place for the output.</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>{1}。请检查磁盘是否有空间，或为输出选择其他位置。</translation>
+    </message>
+    <message>
+        <source>{1}. Check the CRS of both and that the area is the right one.</source>
+        <extracomment>model/factors/polygons.py</extracomment>
+        <translation>{1}。请检查两者的 CRS，并检查区域是否正确。</translation>
+    </message>
+    <message>
+        <source>{1}. Check the CRS of both and that they show the same area.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{1}。请检查两者的坐标参考系，以及它们是否表示同一地区。</translation>
+    </message>
+    <message>
+        <source>{1}. Check the CRS of both.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1}。请检查两者的 CRS。</translation>
+    </message>
+    <message>
+        <source>{1}. Choose the field that names the class.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1}。请选择表示类别名称的字段。</translation>
+    </message>
+    <message>
+        <source>{1}. Choose the fields that hold the values of each zone.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1}。请选择存放各分区数值的字段。</translation>
+    </message>
+    <message>
+        <source>{1}. Could be chance, {2}.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1}。可能出于偶然，{2}。</translation>
+    </message>
+    <message>
+        <source>{1}. Declare 255 as nodata in its place if {2} means {3}: Raster &gt; Conversion &gt; Translate, assign a specified nodata value.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1}。如果 {2} 表示 {3}，请改为将 255 声明为无数据：“栅格 &gt; 转换 &gt; 转换 (格式转换)”，将指定的无数据值分配给输出波段。</translation>
+    </message>
+    <message>
+        <source>{1}. Draw the area, or leave AREA empty to use the whole raster.</source>
+        <extracomment>model/factors/polygons.py</extracomment>
+        <translation>{1}。请绘制区域，或将 AREA 留空以使用整幅栅格。</translation>
+    </message>
+    <message>
+        <source>{1}. Elsewhere give {2}.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1}。在其他地区请给出 {2}。</translation>
+    </message>
+    <message>
+        <source>{1}. Fill them with {2} (Fill NoData cells) if they are {3}.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1}。如果它们是 {3}，请用 {2} 填充（填充无数据像元）。</translation>
+    </message>
+    <message>
+        <source>{1}. Give {2}: {3}.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1}。请给出 {2}：{3}。</translation>
+    </message>
+    <message>
+        <source>{1}. It puts {2} of the land under warning.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{1}。它使 {2} 的土地处于警戒状态。</translation>
+    </message>
+    <message>
+        <source>{1}. LANDSLIDES is not used.</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{1}。LANDSLIDES 不予使用。</translation>
+    </message>
+    <message>
+        <source>{1}. Landslides: {2}. {3}.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1}。滑坡：{2}。{3}。</translation>
+    </message>
+    <message>
+        <source>{1}. Leave RADII empty, or use radii near the landslides&apos; own size.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{1}。请将 RADII 留空，或采用接近滑坡自身大小的半径。</translation>
+    </message>
+    <message>
+        <source>{1}. Missing: {2}.</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation>{1}。缺少：{2}。</translation>
+    </message>
+    <message>
+        <source>{1}. On land of the same variety, expect an AUC of {n2} where it is most similar and of {n3} at an index of {n4}; nothing is known beyond {n5}.</source>
+        <extracomment>model/applicability/index.py</extracomment>
+        <translation>{1}。在多样性相同的土地上，最相似之处可预期的 AUC 为 {n2}，指数为 {n4} 之处为 {n3}；超过 {n5} 则一无所知。</translation>
+    </message>
+    <message>
+        <source>{1}. RING is measured from the landslide, not from the edge of its buffer.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>{1}。RING 从滑坡量起，而不是从其缓冲区边缘量起。</translation>
+    </message>
+    <message>
+        <source>{1}. Recall {n2} %, accuracy {n3} %</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1}。召回率 {n2} %，准确率 {n3} %</translation>
+    </message>
+    <message>
+        <source>{1}. Set the nodata value of the precipitation raster if these stand for no data.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{1}。如果它们表示没有数据，请设置降水量栅格的无数据值。</translation>
+    </message>
+    <message>
+        <source>{1}. Significant, {2}.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1}。显著，{2}。</translation>
+    </message>
+    <message>
+        <source>{1}. Slopes need at least two rows and two columns. Give a larger DEM.</source>
+        <extracomment>model/factors/terrain.py</extracomment>
+        <translation>{1}。计算坡度至少需要两行和两列。请给出更大的 DEM。</translation>
+    </message>
+    <message>
+        <source>{1}. The file may be damaged; open it in QGIS, or make it again.</source>
+        <extracomment>model/inputs/rasters.py</extracomment>
+        <translation>{1}。文件可能已损坏；请在 QGIS 中打开查看，或重新生成。</translation>
+    </message>
+    <message>
+        <source>{1}. The values may be metres per km².</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}。这些值的单位可能是米每 km²。</translation>
+    </message>
+    <message>
+        <source>{1}. Too little land could be held out to tell an AUC to expect.</source>
+        <extracomment>model/applicability/index.py</extracomment>
+        <translation>{1}。能够留出的土地太少，无法给出可预期的 AUC。</translation>
+    </message>
+    <message>
+        <source>{1}. Weights of the rule, in standard scores of each area: {2}.</source>
+        <extracomment>model/training/land_physics.py</extracomment>
+        <translation>{1}。规则的权重，以各地区的标准分数计：{2}。</translation>
+    </message>
+    <message>
+        <source>{1}. {2}0.5 is a coin toss, 1 is perfect.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1}。{2}0.5 相当于抛硬币，1 为完美。</translation>
+    </message>
+    <message>
+        <source>{1}0.5 is a coin toss, 1 is perfect.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1}0.5 相当于抛硬币，1 为完美。</translation>
+    </message>
+    <message>
+        <source>{1}: AUC of the slope angle alone, without any model.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>{1}：仅用坡度的 AUC，不用任何模型。</translation>
+    </message>
+    <message>
+        <source>{1}: AUC {n2} against all other mapped land</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1}：AUC {n2}，与编录范围内其余全部土地相对照</translation>
+    </message>
+    <message>
+        <source>{1}: AUC {n2} out of fold</source>
+        <extracomment>model/jobs/train_best_model.py</extracomment>
+        <translation>{1}：折外 AUC {n2}</translation>
+    </message>
+    <message>
+        <source>{1}: Brier score {n2}, skill {n3} against the same</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1}：Brier 评分 {n2}，技巧评分 {n3}，基准为各处取相同的</translation>
+    </message>
+    <message>
+        <source>{1}: almost no variation to learn from, and training normalises it to full size.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}：几乎没有可供学习的变化，而训练会通过归一化把它放大到正常幅度。</translation>
+    </message>
+    <message>
+        <source>{1}: interpolated between {2} stations.</source>
+        <extracomment>model/factors/sources.py</extracomment>
+        <translation>{1}：由 {2} 个站点插值得到。</translation>
+    </message>
+    <message>
+        <source>{1}: is it in hectares, in km² or in square degrees?</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{1}：其单位是否为公顷、km² 或平方度？</translation>
+    </message>
+    <message>
+        <source>{1}: its {n2} {3} cells all lie where {4}. Check the extent of these layers, or build the stack without them.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1}：其 {n2} 个 {3} 像元全部位于 {4} 之处。请检查这些图层的范围，或不用它们构建因子栈。</translation>
+    </message>
+    <message>
+        <source>{1}: k {n2} ({3}), critical rainfall {n4} mm</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{1}：k {n2}（{3}），临界雨量 {n4} mm</translation>
+    </message>
+    <message>
+        <source>{1}: not shown to be better than chance.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>{1}：不能表明优于随机水平。</translation>
+    </message>
+    <message>
+        <source>{1}: not shown to be better than slope alone, with {n2}.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>{1}：不能表明优于仅用坡度，后者为 {n2}。</translation>
+    </message>
+    <message>
+        <source>{1}: nothing can be learned from it, and a model trained with it knows no other class.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}：从中学不到任何东西，而且用它训练的模型不认识其他类别。</translation>
+    </message>
+    <message>
+        <source>{1}: share of landslide cells with a susceptibility ≥ 0.5.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>{1}：易发性 ≥ 0.5 的滑坡像元占比。</translation>
+    </message>
+    <message>
+        <source>{1}: share of {2} with a susceptibility below {n3}.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>{1}：{2} 中易发性低于 {n3} 的占比。</translation>
+    </message>
+    <message>
+        <source>{1}: slope alone is better, with {n2}.</source>
+        <extracomment>model/validation/verdict.py</extracomment>
+        <translation>{1}：仅用坡度更好，为 {n2}。</translation>
+    </message>
+    <message>
+        <source>{1}: stair steps, as of a coarse raster without interpolation.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}：呈阶梯状，如同未经插值的粗栅格。</translation>
+    </message>
+    <message>
+        <source>{1}: the classes {2} are not in the earlier class table and get new codes. A model trained with that table has never seen them.</source>
+        <extracomment>model/factors/categorical.py</extracomment>
+        <translation>{1}：类别 {2} 不在以往的类别表中，因而取得新的代码。用该表训练的模型从未见过它们。</translation>
+    </message>
+    <message>
+        <source>{1}: the slope was computed with horizontal distances in degrees and elevations in metres.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}：计算坡度时水平距离以度为单位，而高程以米为单位。</translation>
+    </message>
+    <message>
+        <source>{1}: the two are largely redundant, and their separate effects cannot be distinguished.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1}：两者在很大程度上是冗余的，无法区分各自的作用。</translation>
+    </message>
+    <message>
+        <source>{1}: the value of landslides to 1, that of stable land to 0, {2}.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1}：滑坡的值改为 1，稳定区的值改为 0，{2}。</translation>
+    </message>
+    <message>
+        <source>{1}: the values may be in metres, in cm, or for a day.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}：这些值可能以米或 cm 为单位，或只是一天的值。</translation>
+    </message>
+    <message>
+        <source>{1}: the values may be in tenths of a millimetre.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}：这些值可能以十分之一毫米为单位。</translation>
+    </message>
+    <message>
+        <source>{1}: the values may be metres per m² (ArcGIS&apos;s Line Density in map units).</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}：这些值的单位可能是米每 m²（即 ArcGIS 以地图单位计的线密度 Line Density）。</translation>
+    </message>
+    <message>
+        <source>{1}: the values may be tenths of a degree.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}：这些值可能是十分之一度。</translation>
+    </message>
+    <message>
+        <source>{1}: they get the smallest radius, {n2} m of &quot;{3}&quot;.</source>
+        <extracomment>model/labels/radii.py</extracomment>
+        <translation>{1}：它们采用最小的半径，即 &quot;{3}&quot; 的 {n2} m。</translation>
+    </message>
+    <message>
+        <source>{1}: values in {2} are converted to {3}.</source>
+        <extracomment>model/inputs/units.py</extracomment>
+        <translation>{1}：以 {2} 为单位的值换算为 {3}。</translation>
+    </message>
+    <message>
+        <source>{1}: warning above {n2} mm in seven days (k {n3}, {4}).</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>{1}：七天雨量高于 {n2} mm 时预警（k {n3}，{4}）。</translation>
+    </message>
+    <message>
+        <source>{1}: {2} areas are left out one by one.</source>
+        <extracomment>model/jobs/cross_validate_areas.py</extracomment>
+        <translation>{1}：{2} 个地区逐一留出。</translation>
+    </message>
+    <message>
+        <source>{1}: {2} then, {3} now</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>{1}：当时为 {2}，现在为 {3}</translation>
+    </message>
+    <message>
+        <source>{1}: {2} without the map of the dominant factor.</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>{1}：{2}，不含主导因子图。</translation>
+    </message>
+    <message>
+        <source>{1}: {2}. They are largely redundant.</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{1}：{2}。它们在很大程度上是冗余的。</translation>
+    </message>
+    <message>
+        <source>{1}: {2}. They count as no class.</source>
+        <extracomment>model/training/target.py</extracomment>
+        <translation>{1}：{2}。它们不算作任何类别。</translation>
+    </message>
+    <message>
+        <source>{1}: {n2} cells lie in more than one polygon; the later one in the layer was taken.</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>{1}：{n2} 个像元位于不止一个面内；取图层中靠后的面。</translation>
+    </message>
+    <message>
+        <source>{1}: {n2} cells, {n3} km², {n4}</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>{1}：{n2} 个像元，{n3} km²，{n4}</translation>
+    </message>
+    <message>
+        <source>{1}: {n2} km², {n3}</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>{1}：{n2} km²，{n3}</translation>
+    </message>
+    <message>
+        <source>{1}: {n2} to 1 if it marks landslides, {3}.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{1}：如果 {n2} 表示滑坡，则改为 1，{3}。</translation>
+    </message>
+    <message>
+        <source>{1}; but with so few independent blocks the rise {2} may be chance (one-sided test over resampled blocks, 5 %).</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{1}；但独立区块如此之少，{2}的升高可能出于偶然（对区块重抽样的单侧检验，5 %）。</translation>
+    </message>
+    <message>
+        <source>{1}; each got the cell of a point inside it.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{1}；每个取其内部一点所在的像元。</translation>
+    </message>
+    <message>
+        <source>{1}; flow routing holds all of them in memory and takes up to {n2}. {3}{4}, or take a coarser DEM.</source>
+        <extracomment>model/factors/flow.py</extracomment>
+        <translation>{1}；推算水流路径时要把所有像元放在内存中，最多 {n2} 个。请 {3}{4}，或使用更粗的 DEM。</translation>
+    </message>
+    <message>
+        <source>{1}; in {n2} of them it is the only missing factor.</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>{1}；其中 {n2} 个像元只缺少这一个因子。</translation>
+    </message>
+    <message>
+        <source>{1}; the factor only says something about the few others.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{1}；该因子只对其余少数像元说明一些情况。</translation>
+    </message>
+    <message>
+        <source>{1}; the network adds nothing and is left out.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1}；网络没有带来改善，不予采用。</translation>
+    </message>
+    <message>
+        <source>{1}; the network adds {2} AUC ({3}).</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1}；网络使 AUC 增加 {2}（{3}）。</translation>
+    </message>
+    <message>
+        <source>{1}; the network lowers the log loss but not the AUC ({2}; {3}).</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1}；网络降低了对数损失，但没有提高 AUC（{2}；{3}）。</translation>
+    </message>
+    <message>
+        <source>{1}; the rest of the map is computed on the processor, which is slower and gives the same map.</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>{1}；图的其余部分在处理器上计算，速度较慢，但得到的图相同。</translation>
+    </message>
+    <message>
+        <source>{1}; the single ALPHA, BETA and RAINY_DAYS hold there.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{1}；在那里采用单一的 ALPHA、BETA 和 RAINY_DAYS。</translation>
+    </message>
+    <message>
+        <source>{1}; their own cells are unknown.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{1}；它们自身的像元为未知。</translation>
+    </message>
+    <message>
+        <source>{1}; they are matched by name.</source>
+        <extracomment>model/prediction/ensemble.py</extracomment>
+        <translation>{1}；它们按名称匹配。</translation>
+    </message>
+    <message>
+        <source>{1}; they learn from a rule of slope stability.</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>{1}；它们由边坡稳定性规则学习。</translation>
+    </message>
+    <message>
+        <source>{1}; with TARGET there is no network, which does not carry over.</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>{1}；给出 TARGET 时不用网络，因为网络不能迁移。</translation>
+    </message>
+    <message>
+        <source>{1}; {n2} have no elevation.</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>{1}；{n2} 个没有高程。</translation>
+    </message>
+    <message>
+        <source>{1}={2} was given and overrides the preset&apos;s {3}.</source>
+        <extracomment>model/training/settings.py</extracomment>
+        <translation>给出了 {1}={2}，它取代预设的 {3}。</translation>
+    </message>
+    <message>
+        <source>{1}Against land of the same slope: the skill beyond steepness.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1}Against land within {n2} m of a landslide.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1}Landslides against all other land, by area.</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1}Mean AUC of the regions {n2}; lowest {n3} in {4}. Stable points are drawn within the region. Top ratio: frequency ratio of the highest zone; zones are those of the whole map.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{1}各区域的平均 AUC 为 {n2}；最低的是 {4}，为 {n3}。稳定点在各区域内抽取。最高区频率比：最高分区的频率比；分区为整幅图的分区。</translation>
+    </message>
+    <message>
+        <source>{1}share everywhere ({n2} % landslide cells).</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1} 占比（滑坡像元 {n2} %）。</translation>
+    </message>
+    <message>
+        <source>{1}{2} independent blocks of land hold the landslides.</source>
+        <extracomment>model/report/area_validation.py, model/report/cross_validation.py</extracomment>
+        <translation>{1}{2} 个独立区块含有这些滑坡。</translation>
+    </message>
+    <message>
+        <source>{1}{2}, on the same folds.</source>
+        <extracomment>model/jobs/train_best_model.py</extracomment>
+        <translation>{1}{2}，采用相同的折。</translation>
+    </message>
+    <message>
+        <source>{1}{2}: too few repeats to tell whether that is chance.</source>
+        <extracomment>model/report/comparison.py</extracomment>
+        <translation>{1}{2}：重复次数太少，无法判断是否出于偶然。</translation>
+    </message>
+    <message>
+        <source>{1}{n2} % of the training cells.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1}训练像元的 {n2} %。</translation>
+    </message>
+    <message>
+        <source>{1}{n2} % of the training patches.</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{1}训练小块的 {n2} %。</translation>
+    </message>
+    <message>
+        <source>{1}{n2} rows differ: {3}{4}</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>{1}{n2} 行不同：{3}{4}</translation>
+    </message>
+    <message>
+        <source>{n1} % fell below it</source>
+        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <translation>{n1} % 低于阈值</translation>
+    </message>
+    <message>
+        <source>{n1} % of the training cells are under warning, so the physics constraint asks for a susceptibility of P_LOW nearly everywhere and tells little. A rain index with a low PERCENTILE is made for warnings: take one with a higher PERCENTILE, or PHYSICS=none.</source>
+        <extracomment>model/jobs/physics.py</extracomment>
+        <translation>{n1} % 的训练像元处于警戒状态，因此物理约束几乎处处要求易发性为 P_LOW，提供的信息很少。PERCENTILE 较低的降雨指数是为预警而作的：请采用 PERCENTILE 较高的降雨指数，或 PHYSICS=none。</translation>
+    </message>
+    <message>
+        <source>{n1} % without the network</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>不用网络时为 {n1} %</translation>
+    </message>
+    <message>
+        <source>{n1} GiB of memory</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>{n1} GiB 内存</translation>
+    </message>
+    <message>
+        <source>{n1} MB of memory</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>{n1} MB 内存</translation>
+    </message>
+    <message>
+        <source>{n1} above {2} (up to {3})</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{n1} 个高于 {2}（高至 {3}）</translation>
+    </message>
+    <message>
+        <source>{n1} areas were left out one by one, and predicted by a model that was trained on the others.</source>
+        <extracomment>model/report/area_validation.py</extracomment>
+        <translation>{n1} 个地区逐一留出，由在其他地区上训练的模型预测。</translation>
+    </message>
+    <message>
+        <source>{n1} at random, to keep the number within bounds</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>随机去掉 {n1} 处，以限制数量</translation>
+    </message>
+    <message>
+        <source>{n1} behind the best</source>
+        <extracomment>model/jobs/train_best_model.py</extracomment>
+        <translation>比最佳落后 {n1}</translation>
+    </message>
+    <message>
+        <source>{n1} below {2} (down to {3})</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{n1} 个低于 {2}（低至 {3}）</translation>
+    </message>
+    <message>
+        <source>{n1} block</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{n1} 个区块</translation>
+    </message>
+    <message>
+        <source>{n1} blocks</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{n1} 个区块</translation>
+    </message>
+    <message>
+        <source>{n1} cells</source>
+        <extracomment>model/jobs/new_area.py</extracomment>
+        <translation>{n1} 个像元</translation>
+    </message>
+    <message>
+        <source>{n1} cells ({2}) are 255, which means unknown. Reclassify it to 1 if 255 marks landslides.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{n1} 个像元（{2}）为 255，表示未知。如果 255 表示滑坡，请将其重分类为 1。</translation>
+    </message>
+    <message>
+        <source>{n1} cells ({n2}) lie outside the training data in at least one factor: {3}.</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation>{n1} 个像元（{n2}）至少有一个因子超出训练数据：{3}。</translation>
+    </message>
+    <message>
+        <source>{n1} cells beyond</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>{n1} 个像元超出范围</translation>
+    </message>
+    <message>
+        <source>{n1} cells differ, by {n2} at most</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>{n1} 个像元不同，最多相差 {n2}</translation>
+    </message>
+    <message>
+        <source>{n1} cells have all factors, but the network returned no number for them in {2}; they are nodata. Set PRECISION to fp32.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>{n1} 个像元具有全部因子，但网络以 {2} 计算时没有给出数值；它们为无数据。请将 PRECISION 设为 fp32。</translation>
+    </message>
+    <message>
+        <source>{n1} cells have data in one of the two only</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>{n1} 个像元只在两者之一中有数据</translation>
+    </message>
+    <message>
+        <source>{n1} cells have negative rain and are nodata</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{n1} 个像元的雨量为负值，记为无数据</translation>
+    </message>
+    <message>
+        <source>{n1} cells have negative rain and are not assessed. Set the nodata value of the raster if these are cells without data.</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>{n1} 个像元的雨量为负，未作评价。如果这些是没有数据的像元，请设置该栅格的无数据值。</translation>
+    </message>
+    <message>
+        <source>{n1} cells have negative rain.</source>
+        <extracomment>model/jobs/rainfall_warning.py, model/safety/rasters.py</extracomment>
+        <translation>{n1} 个像元的雨量为负值。</translation>
+    </message>
+    <message>
+        <source>{n1} cells of the map ({2}) have no zone in {3}; they are not in the numbers by zone.</source>
+        <extracomment>model/validation/map_layers.py</extracomment>
+        <translation>图中有 {n1} 个像元（{2}）在 {3} 中没有分区；它们不计入各分区的数值。</translation>
+    </message>
+    <message>
+        <source>{n1} cells of the map hold a landslide.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>图中有 {n1} 个像元含有滑坡。</translation>
+    </message>
+    <message>
+        <source>{n1} cells predicted; {2}.</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>已预测 {n1} 个像元；{2}。</translation>
+    </message>
+    <message>
+        <source>{n1} cells to learn from, {n2} of them landslide; {n3} to test on.</source>
+        <extracomment>model/jobs/train_comparison_model.py</extracomment>
+        <translation>{n1} 个像元用于学习，其中 {n2} 个为滑坡；{n3} 个用于测试。</translation>
+    </message>
+    <message>
+        <source>{n1} cells with data in all maps hold a landslide.</source>
+        <extracomment>model/jobs/compare_models.py</extracomment>
+        <translation>在所有图中都有数据的像元里，有 {n1} 个含有滑坡。</translation>
+    </message>
+    <message>
+        <source>{n1} cells with rain have no landform class and {2}.</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{n1} 个有雨量的像元没有地貌类别，{2}。</translation>
+    </message>
+    <message>
+        <source>{n1} cells {2} stand for {n3}. Their labels are not used</source>
+        <extracomment>model/jobs/stability.py</extracomment>
+        <translation>{n1} 个像元（{2}）代表 {n3} 个。不使用它们的标签</translation>
+    </message>
+    <message>
+        <source>{n1} cells, {n2} of the land under warning</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{n1} 个像元，{n2} 的土地处于警戒状态</translation>
+    </message>
+    <message>
+        <source>{n1} coincide with another one, {n2} lie in the cell of another one</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{n1} 处与另一处重合，{n2} 处与另一处位于同一像元</translation>
+    </message>
+    <message>
+        <source>{n1} correct</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{n1} 正确否定</translation>
+    </message>
+    <message>
+        <source>{n1} days</source>
+        <extracomment>model/progress.py</extracomment>
+        <translation>{n1} 天</translation>
+    </message>
+    <message>
+        <source>{n1} different codes: these look like amounts or identifiers, not classes.</source>
+        <extracomment>model/checks/factor_checks.py</extracomment>
+        <translation>{n1} 个不同的代码：看来是数量或标识符，而不是类别。</translation>
+    </message>
+    <message>
+        <source>{n1} factors are linked by {2} beyond {3}</source>
+        <extracomment>model/checks/association.py</extracomment>
+        <translation>{n1} 个因子以超过 {3} 的 {2} 相互关联</translation>
+    </message>
+    <message>
+        <source>{n1} false alarms</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{n1} 误报</translation>
+    </message>
+    <message>
+        <source>{n1} found</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{n1} 命中</translation>
+    </message>
+    <message>
+        <source>{n1} highest zones</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{n1} 个最高分区</translation>
+    </message>
+    <message>
+        <source>{n1} in a cell that another one already stands for</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{n1} 处所在的像元已由另一处代表</translation>
+    </message>
+    <message>
+        <source>{n1} in {n2} {3}</source>
+        <extracomment>model/inputs/undeclared_nodata.py</extracomment>
+        <translation>{n1}（{n2} 个 {3}）</translation>
+    </message>
+    <message>
+        <source>{n1} km</source>
+        <extracomment>model/exposure/count.py, model/provenance/training_area.py, model/report/maps.py</extracomment>
+        <translation>{n1} km</translation>
+    </message>
+    <message>
+        <source>{n1} km²</source>
+        <extracomment>model/aggregation/unit_validation.py</extracomment>
+        <translation>{n1} km²</translation>
+    </message>
+    <message>
+        <source>{n1} km² ({2}) in the zone {3}</source>
+        <extracomment>model/report/overview.py</extracomment>
+        <translation>{3} 分区的 {n1} km²（{2}）</translation>
+    </message>
+    <message>
+        <source>{n1} km² lie in more than one region and count in each of them, so the regions do not add up to the whole.</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>{n1} km² 位于多个区域之内，并在每个区域中各计一次，因此各区域之和不等于总数。</translation>
+    </message>
+    <message>
+        <source>{n1} km² of the map ({n2}) have no {3} and are not assessed. This does not mean that they are safe{4}.</source>
+        <extracomment>model/warning/warning_map.py</extracomment>
+        <translation>图的 {n1} km²（{n2}）没有 {3}，未作评价。这并不意味着这些地方是安全的{4}。</translation>
+    </message>
+    <message>
+        <source>{n1} landslide ({n2} km²)</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{n1} 个滑坡（{n2} km²）</translation>
+    </message>
+    <message>
+        <source>{n1} landslide and {n2} stable cells</source>
+        <extracomment>model/windows/ownership.py</extracomment>
+        <translation>{n1} 个滑坡像元和 {n2} 个稳定像元</translation>
+    </message>
+    <message>
+        <source>{n1} landslide cells are not used: there {2}.</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{n1} 个滑坡像元未被使用：该处 {2}。</translation>
+    </message>
+    <message>
+        <source>{n1} landslide cells have no value, because a landslide of another fold covers them</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>{n1} 个滑坡像元没有值，因为有另一折的滑坡覆盖它们</translation>
+    </message>
+    <message>
+        <source>{n1} landslide cells of no earlier landslide</source>
+        <extracomment>model/jobs/cross_validate_fold.py, model/report/cross_validation.py</extracomment>
+        <translation>不属于任何较早滑坡的 {n1} 个滑坡像元</translation>
+    </message>
+    <message>
+        <source>{n1} landslide cells that lie {2}</source>
+        <extracomment>model/windows/ownership.py</extracomment>
+        <translation>{n1} 个滑坡像元 {2}</translation>
+    </message>
+    <message>
+        <source>{n1} landslide polygons are too small to contain a cell centre</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{n1} 个滑坡面太小，不含任何像元中心</translation>
+    </message>
+    <message>
+        <source>{n1} landslides</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n1} landslides are not judged: {2}.</source>
+        <extracomment>model/validation/out_of_fold.py</extracomment>
+        <translation>{n1} 个滑坡未作评价：{2}。</translation>
+    </message>
+    <message>
+        <source>{n1} landslides have no area in &quot;{2}&quot;.</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>{n1} 处滑坡在 &quot;{2}&quot; 中没有面积。</translation>
+    </message>
+    <message>
+        <source>{n1} landslides have the radius of their size, {2}{3}</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>{n1} 处滑坡采用与其大小相应的半径，{2}{3}</translation>
+    </message>
+    <message>
+        <source>{n1} landslides have {2} in &quot;{3}&quot;: they neither train nor test.</source>
+        <extracomment>model/validation/held_out.py</extracomment>
+        <translation>{n1} 处滑坡在 &quot;{3}&quot; 中 {2}：它们既不用于训练，也不用于测试。</translation>
+    </message>
+    <message>
+        <source>{n1} landslides in {n2} cells, each landslide weighing one, and {n3} stable cells, in {n4} folds of blocks of {n5} m. &quot;Out of fold&quot; means: each block by a model that did not see it.</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>{n2} 个像元中有 {n1} 处滑坡，每处滑坡的权重为一，另有 {n3} 个稳定像元，分为 {n4} 折，区块边长 {n5} m。“折外”是指：每个区块由没有见过它的模型预测。</translation>
+    </message>
+    <message>
+        <source>{n1} landslides in {n2} independent blocks of land; tests take {3} blocks. All intervals are rough.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n1} landslides lie in cells without a zone and are not in the zone table.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>{n1} 处滑坡位于没有分区的像元中，不计入分区表。</translation>
+    </message>
+    <message>
+        <source>{n1} landslides lie outside AREA or where the reference has no data</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{n1} 处滑坡在 AREA 之外，或位于参考栅格没有数据处</translation>
+    </message>
+    <message>
+        <source>{n1} landslides of &quot;{2}&quot; coincide with another one</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>&quot;{2}&quot; 有 {n1} 处滑坡与另一处重合</translation>
+    </message>
+    <message>
+        <source>{n1} landslides of &quot;{2}&quot; lie outside the reference raster</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>&quot;{2}&quot; 有 {n1} 处滑坡位于参考栅格之外</translation>
+    </message>
+    <message>
+        <source>{n1} landslides of &quot;{2}&quot; lie outside the reference raster.</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>&quot;{2}&quot; 的 {n1} 处滑坡位于参考栅格之外。</translation>
+    </message>
+    <message>
+        <source>{n1} landslides, {n2} landslide and</source>
+        <extracomment>model/jobs/cross_fitted.py</extracomment>
+        <translation>{n1} 处滑坡，{n2} 个滑坡像元和</translation>
+    </message>
+    <message>
+        <source>{n1} lines of the {2} are duplicates of others and are ignored.</source>
+        <extracomment>model/factors/lines.py</extracomment>
+        <translation>{2} 有 {n1} 条线与其他线重复，不予采用。</translation>
+    </message>
+    <message>
+        <source>{n1} m ({n2} cells) at most</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>最多 {n1} m（{n2} 个像元）</translation>
+    </message>
+    <message>
+        <source>{n1} m beyond the radius</source>
+        <extracomment>model/jobs/automatic_values.py</extracomment>
+        <translation>半径以外 {n1} m</translation>
+    </message>
+    <message>
+        <source>{n1} m beyond the radius of each landslide</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>每处滑坡的半径以外 {n1} m</translation>
+    </message>
+    <message>
+        <source>{n1} m; {n2} blocks hold the {n3} landslides</source>
+        <extracomment>model/training/automatic.py</extracomment>
+        <translation>{n1} m；{n2} 个区块含有这 {n3} 处滑坡</translation>
+    </message>
+    <message>
+        <source>{n1} missed</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{n1} 漏报</translation>
+    </message>
+    <message>
+        <source>{n1} more findings of this kind.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>还有 {n1} 条此类检查结果。</translation>
+    </message>
+    <message>
+        <source>{n1} more findings of this kind: {2}.</source>
+        <extracomment>model/checks/findings.py</extracomment>
+        <translation>还有 {n1} 条此类检查结果：{2}。</translation>
+    </message>
+    <message>
+        <source>{n1} of the cells lie outside the polygons of CLIMATE</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{n1} 的像元位于 CLIMATE 的面之外</translation>
+    </message>
+    <message>
+        <source>{n1} of the curves and {n2} of linear terms and classes</source>
+        <extracomment>model/training/cross_fitted.py</extracomment>
+        <translation>曲线 {n1}，线性项和类别 {n2}</translation>
+    </message>
+    <message>
+        <source>{n1} of the given stable points lie in the cell of a landslide and are left out.</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>给定的稳定点中有 {n1} 个位于滑坡的像元中，已略去。</translation>
+    </message>
+    <message>
+        <source>{n1} of the land has a factor of safety below 1, but most land stands. Check COHESION, SOIL_DEPTH and the wetness: the soil may be stronger, thinner or drier.</source>
+        <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
+        <translation>{n1} 的土地稳定系数小于 1，但大部分土地是稳定的。请检查 COHESION、SOIL_DEPTH 和湿度：土体可能更强、更薄或更干。</translation>
+    </message>
+    <message>
+        <source>{n1} of the land has a rain index below {2} and is under warning</source>
+        <extracomment>model/jobs/build_safety_factor.py</extracomment>
+        <translation>{n1} 的土地降雨指数低于 {2}，处于警戒状态</translation>
+    </message>
+    <message>
+        <source>{n1} of the landslides lie where &quot;{2}&quot; has no data; no map is evaluated on them.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>{n1} 处滑坡位于 &quot;{2}&quot; 没有数据之处；所有的图都不用它们评价。</translation>
+    </message>
+    <message>
+        <source>{n1} of the mapped cells are labelled landslide: the radii are large for this inventory</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>编录范围内有 {n1} 的像元标为滑坡：对此编录而言，半径过大</translation>
+    </message>
+    <message>
+        <source>{n1} of the stack&apos;s extent lies within that of the stack that the model was trained on.</source>
+        <extracomment>model/provenance/training_area.py</extracomment>
+        <translation>该因子栈的范围有 {n1} 位于模型训练所用因子栈的范围之内。</translation>
+    </message>
+    <message>
+        <source>{n1} of the {2} has exactly the value {n3}, so {n4} instead of {n5} lies up to that break</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>{2} 的 {n1} 恰好等于 {n3}，因此位于该分界值及以下的为 {n4}，而不是 {n5}</translation>
+    </message>
+    <message>
+        <source>{n1} of the {n2} {3} are drawn.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>图中画出 {n2} 个 {3} 中的 {n1} 个。</translation>
+    </message>
+    <message>
+        <source>{n1} of {2}</source>
+        <extracomment>model/aggregation/unit_validation.py</extracomment>
+        <translation>{n1}（{2}）</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} blocks sampled, {n3} cells each</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>{n2} 个区块中抽取 {n1} 个，每个 {n3} 个像元</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} cells ({3}) have no data because {n4} is declared as nodata</source>
+        <extracomment>model/inputs/survey.py</extracomment>
+        <translation>{n2} 个像元中有 {n1} 个（{3}）没有数据，因为 {n4} 被声明为无数据</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} cells ({n3}) have data in all factors</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation>{n2} 个像元中有 {n1} 个（{n3}）在所有因子上都有数据</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} cells are steeper than {n3} degrees: these are spikes, holes or seams of the DEM rather than land. Look at them on the map, and fill or smooth the DEM there.</source>
+        <extracomment>model/inputs/unit_checks.py</extracomment>
+        <translation>{n2} 个像元中有 {n1} 个的坡度超过 {n3} 度：它们是 DEM 的尖峰、洼坑或接缝，而不是真实地形。请在地图上查看，并在这些位置填补或平滑 DEM。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} cells have data in all factors.</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>{n2} 个像元中有 {n1} 个在全部因子中都有数据。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} cells have no data</source>
+        <extracomment>model/windows/split.py</extracomment>
+        <translation>{n2} 个像元中有 {n1} 个没有数据</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} cells hold landslides.</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>{n2} 个像元中有 {n1} 个含有滑坡。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides lie in training windows, where maps show a fit, not a test.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>{n2} 处滑坡中有 {n1} 处位于训练窗口内，图在那里显示的是拟合，而不是检验。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides lie in training windows, where maps show a fit, not a test. The numbers of the test windows stand beside those of all; trust those.</source>
+        <extracomment>model/comparison/paired_tests.py</extracomment>
+        <translation>{n2} 处滑坡中有 {n1} 处位于训练窗口内，图在那里显示的是拟合，而不是检验。测试窗口的数值与全部窗口的数值并列；请以前者为准。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides lie in training windows, where the map shows what the model was trained on. Only the test windows show how it performs on new ground. Stable points are drawn within the same windows. {n3} landslides lie in no window. A landslide in overlapping windows counts as training if one of them is a training window. Top ratio: frequency ratio of the highest zone.</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>{n2} 处滑坡中有 {n1} 处位于训练窗口内，图在那里显示的是模型训练时所见的内容。只有测试窗口说明它在新的土地上表现如何。稳定点在相同的窗口内抽取。{n3} 处滑坡不在任何窗口内。位于重叠窗口中的滑坡，只要其中一个是训练窗口，就算作训练滑坡。最高区频率比：最高分区的频率比。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides lie in training windows: for those the map shows a fit, not a test.</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>{n2} 处滑坡中有 {n1} 处位于训练窗口内：对它们而言，此图表示的是拟合，而不是测试。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides lie inside the raster</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{n2} 处滑坡中有 {n1} 处位于栅格之内</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides of &quot;{3}&quot; lie in no unit or on nodata and are ignored.</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>&quot;{3}&quot; 的 {n2} 处滑坡中有 {n1} 处不在任何单元内或位于无数据处，不予考虑。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides of &quot;{3}&quot; lie off the map or on nodata and are ignored.</source>
+        <extracomment>model/jobs/classify_zones.py</extracomment>
+        <translation>&quot;{3}&quot; 的 {n2} 处滑坡中有 {n1} 处位于图外或无数据处，不予考虑。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides of &quot;{3}&quot; {4}.</source>
+        <extracomment>model/safety/rasters.py</extracomment>
+        <translation>&quot;{3}&quot; 的 {n2} 处滑坡中有 {n1} 处 {4}。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} tiles</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>{n2} 个分块中的 {n1} 个</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} units have landslides.</source>
+        <extracomment>model/report/aggregation.py</extracomment>
+        <translation>{n2} 个单元中有 {n1} 个有滑坡。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} units of &quot;{3}&quot; have no cell with susceptibility and stay empty: they lie off the map or on nodata.</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>&quot;{3}&quot; 的 {n2} 个单元中有 {n1} 个没有含易发性的像元，留空：它们位于图外或无数据处。</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} {3} of &quot;{4}&quot; lie off the map.</source>
+        <extracomment>model/exposure/count.py</extracomment>
+        <translation>&quot;{4}&quot; 的 {n2} 个 {3} 中有 {n1} 个位于图外。</translation>
+    </message>
+    <message>
+        <source>{n1} on cells without susceptibility</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{n1} 处位于没有易发性的像元</translation>
+    </message>
+    <message>
+        <source>{n1} outside the map</source>
+        <extracomment>model/validation/preparation.py</extracomment>
+        <translation>{n1} 处位于图外</translation>
+    </message>
+    <message>
+        <source>{n1} permutations, {n2} values; about {3}</source>
+        <extracomment>model/jobs/explain_susceptibility.py</extracomment>
+        <translation>{n1} 次置换，{n2} 个值；约 {3}</translation>
+    </message>
+    <message>
+        <source>{n1} place</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>{n1} 处</translation>
+    </message>
+    <message>
+        <source>{n1} places</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>{n1} 处</translation>
+    </message>
+    <message>
+        <source>{n1} rows then, {n2} now;</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>当时 {n1} 行，现在 {n2} 行；</translation>
+    </message>
+    <message>
+        <source>{n1} smaller classes</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>{n1} 个较小的类别</translation>
+    </message>
+    <message>
+        <source>{n1} stable, {n2} unknown</source>
+        <extracomment>model/jobs/build_buffered_labels.py</extracomment>
+        <translation>{n1} 个稳定，{n2} 个未知</translation>
+    </message>
+    <message>
+        <source>{n1} stations of the layer &quot;{2}&quot; ({3}) coincide</source>
+        <extracomment>model/factors/climate.py</extracomment>
+        <translation>图层 &quot;{2}&quot;（{3}）有 {n1} 个站点与另一个站点重合</translation>
+    </message>
+    <message>
+        <source>{n1} stream links drain {n2} m² or more, or leave the land.</source>
+        <extracomment>model/slope_units/build.py</extracomment>
+        <translation>{n1} 段河道的汇水面积不小于 {n2} m²，或流出该区域。</translation>
+    </message>
+    <message>
+        <source>{n1} that has a susceptibility below {n2}.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation>{n1} 的土地中，易发性低于 {n2} 者的占比。</translation>
+    </message>
+    <message>
+        <source>{n1} tiles</source>
+        <extracomment>model/jobs/predict_susceptibility.py</extracomment>
+        <translation>{n1} 个分块</translation>
+    </message>
+    <message>
+        <source>{n1} tiles are kept in {2}. {3}</source>
+        <extracomment>model/prediction/tile_cache.py</extracomment>
+        <translation>{n1} 个分块保留在 {2} 中。{3}</translation>
+    </message>
+    <message>
+        <source>{n1} to {n2}</source>
+        <extracomment>model/aggregation/unit_validation.py, model/audit/claims.py, model/classical/fit.py …</extracomment>
+        <translation>{n1} 至 {n2}</translation>
+    </message>
+    <message>
+        <source>{n1} to {n2} m</source>
+        <extracomment>model/audit/closeness.py, model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n1} to {n2}{3}</source>
+        <extracomment>model/jobs/validate_with_points.py</extracomment>
+        <translation>{n1} 至 {n2}{3}</translation>
+    </message>
+    <message>
+        <source>{n1} units of {2} on average.</source>
+        <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
+        <translation>{n1} 个单元，平均 {2}。</translation>
+    </message>
+    <message>
+        <source>{n1} units, {n2} of them flat; the others have {n3} m² on average.</source>
+        <extracomment>model/jobs/build_slope_units.py</extracomment>
+        <translation>{n1} 个单元，其中 {n2} 个为平地；其余单元平均 {n3} m²。</translation>
+    </message>
+    <message>
+        <source>{n1} windows of {2} × {3} cells: {4}. Landslide cells are</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{n1} 个窗口，每个 {2} × {3} 像元：{4}。滑坡像元占</translation>
+    </message>
+    <message>
+        <source>{n1} windows of {2} × {3} cells: {4}. Landslide patches are</source>
+        <extracomment>model/jobs/train_pcum.py</extracomment>
+        <translation>{n1} 个窗口，每个 {2} × {3} 像元：{4}。滑坡小块占</translation>
+    </message>
+    <message>
+        <source>{n1} without a size have their own cell</source>
+        <extracomment>model/labels/extents.py</extracomment>
+        <translation>{n1} 处没有大小，采用自身的像元</translation>
+    </message>
+    <message>
+        <source>{n1} workers on {2} machine</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>{2} 台机器上的 {n1} 个工作进程</translation>
+    </message>
+    <message>
+        <source>{n1} workers on {2} machines</source>
+        <extracomment>model/cluster/connection.py</extracomment>
+        <translation>{2} 台机器上的 {n1} 个工作进程</translation>
+    </message>
+    <message>
+        <source>{n1} × {n2} cells from {n3}, {n4}</source>
+        <extracomment>model/provenance/run_comparison.py</extracomment>
+        <translation>{n1} × {n2} 个像元，起点为 {n3}, {n4}</translation>
+    </message>
+    <message>
+        <source>{n1}th percentile at all landslides</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>全部滑坡的第 {n1} 百分位数</translation>
+    </message>
+    <message>
+        <source>{n1}th percentile at {2} landslides</source>
+        <extracomment>model/safety/thresholds.py</extracomment>
+        <translation>{2} 处滑坡的第 {n1} 百分位数</translation>
+    </message>
+    <message>
+        <source>{n1}{2} from {3} independent blocks</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>{n1}{2}，来自 {3} 个独立区块</translation>
+    </message>
+    <message>
+        <source>{n1}{2} more, {3}</source>
+        <extracomment>model/jobs/cross_validate.py</extracomment>
+        <translation>高出 {n1}{2}，{3}</translation>
+    </message>
+    <message>
+        <source>← {1} of the cells</source>
+        <extracomment>model/report/factor_checks.py</extracomment>
+        <translation>← 占像元的 {1}</translation>
     </message>
 </context>
 </TS>

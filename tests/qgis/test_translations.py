@@ -179,7 +179,7 @@ def test_a_file_keeps_its_translations_and_their_order(tmp_path):
     known = {"Old": Message("Old", "旧", ""), "Gone": Message("Gone", "去", "")}
     first = translation_file.merged(texts, known)
     path = tmp_path / "scarp_zh.ts"
-    path.write_text(translation_file.as_xml(first, "zh_CN"), encoding="utf-8")
+    path.write_text(translation_file.as_xml({translation_file.CONTEXT: first}, "zh_CN"), encoding="utf-8")
     read = translation_file.read(path)
     assert list(read) == sorted(texts) and [read[item.source] for item in first] == first
     assert read["Old"].translation == "旧" and read['New & <odd> "text"'].state == UNFINISHED
@@ -197,7 +197,7 @@ def test_files_are_what_linguist_reads():
     for path in TRANSLATIONS.glob("*.ts"):
         root = ElementTree.parse(path).getroot()
         assert root.tag == "TS" and root.get("language", "").startswith(path.stem[len("scarp_") :])
-        assert [name.text for name in root.iter("name")] == [translation_file.CONTEXT]
+        assert [name.text for name in root.iter("name")] == [translation_file.CONTEXT, translation_file.CORE]
 
 
 FOUND = ["tr('A text')", "tr('A ' 'text')", "tr('A' if x else 'B')", "tr(NAMED)"]
