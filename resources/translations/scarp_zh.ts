@@ -151,6 +151,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>要微调的 PCUM 或 U-Net 模型文件，适用于自身滑坡较少的地区。因子按名称、类别按标签匹配。方法、网络和归一化方式来自该模型，因此 WIDTH、DEPTH、ENCODING 和 DROPOUT 请留空。交叉拟合时，只在空间折表明有益的程度内改变该模型；在窗口上训练时，未给出学习率则取通常值的十分之一。</translation>
     </message>
     <message>
+        <source>A day with less rain in mm is dry.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>A downloaded file is not the one that was expected ({file}): its hash differs. It was rejected, and nothing of it was kept or installed. Try again, since the connection may have been cut. If it happens again, something on the way changes files, such as a proxy or a virus scanner: ask your administrator, use another network, or install from a folder of wheels.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>下载的文件与预期的不一致（{file}）：哈希值不同。该文件已被拒绝，未保留也未安装任何内容。可能是连接中断，请重试。如果再次出现，说明途中有程序（如代理或杀毒软件）改动了文件：请咨询管理员、换用其他网络，或从存放 wheel 文件的文件夹安装。</translation>
@@ -189,6 +194,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>A path is too long for the system. Choose a folder with a shorter path, such as C:\scarp.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>路径对系统来说过长。请选择路径较短的文件夹，例如 C:\scarp。</translation>
+    </message>
+    <message>
+        <source>A rain event above the threshold of this non-exceedance probability (%) is on watch. It must be one of those in THRESHOLDS, and so must the next two.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>A year or a date such as 2005-06-30, with DATE_FIELD: the model is trained on the landslides before it and tested on those from it on, on the same land.</source>
@@ -326,6 +336,16 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>此步骤剩余约 {time}</translation>
     </message>
     <message>
+        <source>Above the threshold of this non-exceedance probability (%) it gets a severe warning.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Above the threshold of this non-exceedance probability (%) it gets a warning.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Accuracy</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>准确率</translation>
@@ -411,6 +431,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>还用翻转和旋转后的窗口训练；坡向也随之变换。滑坡较少时有帮助。复选框总有一个值，因此会覆盖预设；脚本可以不给出它。</translation>
     </message>
     <message>
+        <source>Also write 15 years of daily rain of four gauges and a day for each landslide, to try &quot;Rainfall thresholds&quot;, and the rain of a storm as a raster: daily_rain.csv, gauges.gpkg, dated_landslides.gpkg, storm.tif.</source>
+        <extracomment>scarp:createdemodata</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Angle in degrees up to which MONOTONE binds the curve of the slope. On steeper ground it is free: there is often bare rock and little soil left to slide.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>MONOTONE 约束坡度曲线的角度上限，以度计。更陡之处不受约束：那里往往是裸岩，可滑动的土体很少。</translation>
@@ -488,6 +513,11 @@ On land that is new to the model nothing tells how good its map is. The log then
         <source>Areas under warning</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>预警面积表</translation>
+    </message>
+    <message>
+        <source>As many dry days in a row end a rain event. 2, the 48 hours of Melillo et al. (2018) in the warm season; in a cold or wet season 4 may be right.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>As pip is configured on this computer</source>
@@ -580,6 +610,11 @@ On land that is new to the model nothing tells how good its map is. The log then
         <translation>区块（m）</translation>
     </message>
     <message>
+        <source>Both RAIN_TABLE and RAIN_RASTERS are given. Keep one of them.</source>
+        <extracomment>algorithms/rainfallthresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Breaks</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>分界值</translation>
@@ -645,6 +680,21 @@ With LANDSLIDES, units are judged beside cells on the same land: how well the me
         <source>CSV (*.csv)</source>
         <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:buildsafetyfactor …</extracomment>
         <translation>CSV (*.csv)</translation>
+    </message>
+    <message>
+        <source>CSV of all rain events at the places of landslides: first and last day, duration, rain, landslides, and D and E up to the day of the landslides.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>CSV of the test: hits, misses, false alarms, correct negatives and scores of each rule, as a whole, by zones and by year.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>CSV, a row for each zone and probability: α, γ and their intervals, the share of landslide days below and of other rain events above, and the counts of the test. &quot;Rainfall warning&quot; takes it as THRESHOLDS.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Calibrate to a probability</source>
@@ -889,6 +939,11 @@ A map looks better on the landslides it was trained on. Give the training window
         <translation>比较报告</translation>
     </message>
     <message>
+        <source>Components of the embeddings</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Compute device. auto: an NVIDIA GPU if there is one, else the CPU. cuda:1 is the second GPU; mps is the GPU of an Apple computer.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:explainsusceptibility …</extracomment>
         <translation>计算设备。auto：有 NVIDIA GPU 时用 GPU，否则用 CPU。cuda:1 是第二块 GPU；mps 是苹果电脑的 GPU。</translation>
@@ -966,9 +1021,34 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
 默认情况下，各分区的面积占比固定：从最不易发到最易发依次为 30、20、20、20 和 10 %，与论文一致，精确且按地面真实面积计算。若要用相同的分界值划分另一幅图（例如以后年份或相邻地区），请将此次的分区作为 BREAKS_FROM 给出。</translation>
     </message>
     <message>
+        <source>DATE_FIELD is missing. Choose the field with the day of each landslide.</source>
+        <extracomment>algorithms/rainfallthresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>DEM whose relief is drawn under the maps of the report and the PDF. Without it Scarp looks for the one that the run records of map and factor stack name, or uses the stack&apos;s slope and aspect.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>报告和 PDF 中地图底下的晕渲所用的 DEM。不给出时，Scarp 按易发性图和因子栈的运行记录去查找，或使用因子栈中的坡度和坡向。</translation>
+    </message>
+    <message>
+        <source>Daily rain (rasters)</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Daily rain (table)</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Daily rain and dated landslides</source>
+        <extracomment>scarp:createdemodata</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Daily rain of gauges: CSV, spreadsheet or any layer. Either a column of days and one column for each gauge, or a row for each gauge and day with a column of gauges. Years, months and days may be columns of their own.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Dask scheduler</source>
@@ -992,13 +1072,23 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     </message>
     <message>
         <source>Date field</source>
-        <extracomment>scarp:crossvalidate</extracomment>
+        <extracomment>scarp:crossvalidate, scarp:rainfallthresholds</extracomment>
         <translation>日期字段</translation>
     </message>
     <message>
         <source>Date that divides training from test</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>划分训练与测试的日期</translation>
+    </message>
+    <message>
+        <source>Day of the first band, such as 2015-01-01, of rasters whose bands do not state their days.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Days without a value</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Decay per step of the exponential moving average (EMA) of the weights. The average varies less from epoch to epoch; it is evaluated and saved. 0 turns it off.</source>
@@ -1128,6 +1218,26 @@ Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.<
         <source>Dropout</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>随机失活（Dropout）</translation>
+    </message>
+    <message>
+        <source>Dry day below (mm)</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Dry days that end an event</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Duration in days of the rain event whose cumulated rain RAIN has. Leave it empty for daily rain, from which the event of each cell follows.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Duration of the rain event (days)</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>E</source>
@@ -1354,9 +1464,19 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>在第 {n} 步后失败：{reason}</translation>
     </message>
     <message>
+        <source>Farthest gauge (m)</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Faults</source>
         <extracomment>gui/demo_project.py, scarp:buildfactorstack, scarp:chainwithcomparisons …</extracomment>
         <translation>断层</translation>
+    </message>
+    <message>
+        <source>Fewest landslide days of a zone</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Field of LANDSLIDES with a year or date, for SPLIT_DATE. Landslides without one are left out.</source>
@@ -1367,6 +1487,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Field of LANDSLIDES with train or test: one model is trained on the ones and tested on the others, on the same land. Landslides without a value are left out.</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>LANDSLIDES 中取值为 train 或 test 的字段：用前者训练一个模型，用后者测试，所用土地相同。没有值的滑坡不参与。</translation>
+    </message>
+    <message>
+        <source>Field of RAIN_STATIONS with the names of the gauges as in the table.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Field of the climate zones with alpha.</source>
@@ -1384,9 +1509,39 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>气候分区中存放雨日数的字段。</translation>
     </message>
     <message>
+        <source>Field of the days</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Field of the days. Without it the one that is named so, or the first that holds days.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Field of the gauges</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Field of the gauges, in a table with a row for each gauge and day. Without it the one that is named so (station, gauge, 站号 and others), if there is one.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Field of the landslides with the rain in millimetres of the week before each of them. It replaces the climatological week there, so the threshold and its hit rate come from real weeks, like the rain that &quot;Rainfall warning&quot; compares. Landslides without a value are left out.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>滑坡图层中存放每个滑坡发生前一周雨量（毫米）的字段。它在滑坡处代替气候平均意义上的一周，因此阈值及其命中率来自真实的各周，与“降雨预警”所比较的降雨相同。没有值的滑坡不参与。</translation>
+    </message>
+    <message>
+        <source>Field of the rain</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Field of the rain. Without it all other fields with numbers are gauges.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Field with the area of each landslide point in m². The automatic radius is that of a circle of this area, up to the limit. Where it is empty, SCALE_FIELD counts.</source>
@@ -1397,6 +1552,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Field with the class of each landform polygon. Needed for polygons only.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>存放各地貌面类别的字段。仅面图层需要。</translation>
+    </message>
+    <message>
+        <source>Field with the day of each landslide: a date, or text such as 2019-07-03, 03.07.2019, 3 Jul 2019 or 2019年7月3日. A time of day is cut off; landslides with a year or month only are left out.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Field with the degrees Celsius. Needed for station points only.</source>
@@ -1427,6 +1587,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>Field with the name of each unit, for table and report. Without it they are numbered.</source>
         <extracomment>scarp:aggregatesusceptibility</extracomment>
         <translation>存放各单元名称的字段，用于表格和报告。不给出时以编号表示。</translation>
+    </message>
+    <message>
+        <source>Field with the name of the gauge</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Field with the rock type of each polygon. Needed for polygons only.</source>
@@ -1499,9 +1664,22 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>在第 {n} 步后结束：折外损失不再下降。</translation>
     </message>
     <message>
+        <source>First day of the bands</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>First map minus the second, on the grid of the first. Where one of them is not within 0 to 1, ranks are subtracted: the share of the ground that is less susceptible.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>第一幅图减去第二幅，采用第一幅的格网。其中一幅不在 0 到 1 之间时，改为排序相减：易发性更低的面积所占比例。</translation>
+    </message>
+    <message>
+        <source>Fits rainfall thresholds E = α × D^γ (cumulated rain in mm, duration in days) to dated landslides and daily rain, by susceptibility zone and for several non-exceedance probabilities, with intervals, and tests them on years that had no part in the fit. &quot;Rainfall warning&quot; makes a map from them.
+Rain events are separated by dry days. Of each day with landslides the rain from the beginning of the event to that day counts. A line through the logarithms is shifted to the quantiles of the distances from it (frequentist method). All zones share its slope; each has its own intercept, and zones with few landslides are joined.
+The test counts hits, misses and false alarms by zone and year, and compares with a threshold of daily rain alone, chosen from the same years.
+Thresholds from daily rain lie below those from hourly rain and hold for daily rain of the same source only.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Fitting the curves of the factors: {percent} % done; then at most {most} steps of the network.</source>
@@ -1622,6 +1800,11 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <source>GPU of an Apple computer</source>
         <extracomment>algorithms/base/messages.py</extracomment>
         <translation>苹果电脑的 GPU</translation>
+    </message>
+    <message>
+        <source>Gauges</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Generates a synthetic mountain area whose landslides follow a known probability, to try Scarp on and to see how close a trained model comes to the truth.
@@ -1746,9 +1929,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>岩性、地貌等类别以何种方式输入网络。one_hot：每个类别一个通道。codes：将代码作为数字，与论文一致，尽管类别 4 并不是类别 2 的两倍。</translation>
     </message>
     <message>
-        <source>How do you want to start? The menu Plugins &gt; Scarp has all of this, too.</source>
+        <source>How do you want to start?</source>
         <extracomment>gui/start.py</extracomment>
-        <translation>您想怎样开始？菜单“插件 &gt; Scarp”中也有。</translation>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How do you want to start? The menu Plugins &gt; Scarp has all of this, too.</source>
+        <translation type="vanished">您想怎样开始？菜单“插件 &gt; Scarp”中也有。</translation>
     </message>
     <message>
         <source>How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer.</source>
@@ -1776,9 +1963,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>随机关闭网络的一部分、对每个像元重复计算的次数（Monte Carlo dropout）。其离散程度说明模型有多大把握。0：不计算；20 是合适的取值，耗时为 20 倍。</translation>
     </message>
     <message>
+        <source>How often landslides and months are resampled for the intervals.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>How often the U-Net halves the resolution for a wider view. With PRESET=recommended it is the largest depth of a U-Net that is tried on top of the network of single cells, and kept if it is better out of fold; 0 tries none.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>U-Net 将分辨率减半的次数，次数越多，视野越宽。PRESET=recommended 时，它是在逐像元网络之上试用的 U-Net 的最大深度，折外结果更好时才保留；0 表示不试用。</translation>
+    </message>
+    <message>
+        <source>How the raster of embeddings stores them. auto: alphaearth if it has 64 bands called A00 to A63, or 64 bands of whole numbers with −128 for no data; else linear if its bands state a scale or offset; else none. alphaearth: whole numbers are signed bytes, whose squares, with their sign, are the values. linear: scale and offset of the bands. none: the values as they are.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>How well landslides are ranked above stable land; 0.5 is chance, 1 is perfect.</source>
@@ -1799,6 +1996,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>In a process of its own</source>
         <extracomment>processing_provider/settings.py</extracomment>
         <translation>在独立进程中</translation>
+    </message>
+    <message>
+        <source>In place of the table: rasters with a band for each day, GeoTIFF or NetCDF, one or several files (years, for instance). Bands state their days by name or as a time of NetCDF; a file of one band by its own name. Only cells under landslides are read.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>In the first of at most {most} epochs: {percent} % done.</source>
@@ -1951,6 +2153,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>用来求取临界雨量及其命中率的滑坡编录；临界雨量为每种地形类型上各滑坡处 R7 的第 PERCENTILE 百分位数。滑坡过少的类型取全部滑坡的值。</translation>
     </message>
     <message>
+        <source>Inventory of dated landslides, points or polygons. At least ten different days with landslides and rain are needed for the fit; thirty make it worth much.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>It is being installed; the bar at the bottom of QGIS&apos;s window shows the progress. Open the step again when that is done.</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>正在安装；QGIS 窗口底部的进度条显示进度。安装完成后请重新打开此步骤。</translation>
@@ -1984,6 +2191,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Kind of roads</source>
         <extracomment>scarp:exposurebyzone</extracomment>
         <translation>道路种类</translation>
+    </message>
+    <message>
+        <source>Kind of the embeddings</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Kinds side by side</source>
@@ -2059,6 +2271,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Landslides</source>
         <extracomment>gui/demo_project.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>滑坡</translation>
+    </message>
+    <message>
+        <source>Landslides farther than this from every gauge, in metres, are left out. Not used with a raster of rain.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Landslides of the training</source>
@@ -2267,8 +2484,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Millimetres in the last or the coming seven days, in any coordinate system and cell size; coarse rasters are smoothed onto the map.</source>
+        <translation type="vanished">过去或未来七天的毫米数，坐标系和像元大小不限；较粗的栅格会平滑地插值到易发性图上。</translation>
+    </message>
+    <message>
+        <source>Millimetres in the last or the coming seven days, in any coordinate system and cell size; coarse rasters are smoothed onto the map. With METHOD=event_thresholds daily rain with a band for each day up to now, two weeks at least, or the cumulated rain of an event with EVENT_DAYS.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>过去或未来七天的毫米数，坐标系和像元大小不限；较粗的栅格会平滑地插值到易发性图上。</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Millimetres per year, at any resolution; coarse rasters are interpolated to the grid.</source>
@@ -2476,6 +2697,16 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>没有找到此图的分区。</translation>
     </message>
     <message>
+        <source>Non-exceedance probabilities (%)</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Non-exceedance probabilities in %, between commas. The threshold of 5 % is such that 5 % of the rain conditions with landslides are expected below it.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Not everything could be deleted: {reason}. Close other QGIS windows and try again.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>未能全部删除：{reason}。请关闭其他 QGIS 窗口后重试。</translation>
@@ -2492,7 +2723,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Not used with METHOD={method}: {names}.</source>
-        <extracomment>algorithms/buildsafetyfactor.py</extracomment>
+        <extracomment>algorithms/base/algorithm.py</extracomment>
         <translation>METHOD={method} 时不使用：{names}。</translation>
     </message>
     <message>
@@ -2509,6 +2740,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Number of permutations of each factor.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>每个因子被置换的次数。</translation>
+    </message>
+    <message>
+        <source>Number of principal components to which the embeddings of the stack are reduced, by the land that trains the model. Left empty: as many as hold 95 % of their variance, at most 16. Without effect on a stack without embeddings.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Number of regions</source>
@@ -2546,6 +2782,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>OUTPUT_PDF 未生成：本计算机没有字体，图幅上的每个字母都会显示为黑块。请安装一种字体，例如软件包 fonts-dejavu-core，然后重新运行。</translation>
     </message>
     <message>
+        <source>OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;. Needed with METHOD=event_thresholds.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Office or company</source>
         <extracomment>gui/details_dialog.py</extracomment>
         <translation>机关或公司</translation>
@@ -2578,6 +2819,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>One file with findings, claims, tables and figures, to open in any browser, print or send by e-mail.</source>
         <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>One file with rain events and thresholds in a figure, the numbers, the test, and the limits of the method.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -2664,6 +2910,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Open…</source>
         <extracomment>gui/training_page.py</extracomment>
         <translation>打开…</translation>
+    </message>
+    <message>
+        <source>Order of day and month</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Organisation</source>
@@ -2814,6 +3065,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Points known to be stable, or polygons of which all cells are, for recall and kappa. Without them stable points are drawn at random.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>已知稳定的点，或全部像元都稳定的面，用于召回率和 kappa。不给出时随机抽取稳定点。</translation>
+    </message>
+    <message>
+        <source>Points of the gauges; a landslide gets the rain of the nearest one. Not needed for one gauge.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Points or polygons that the map is judged by; if possible none that it was made from.</source>
@@ -3046,6 +3302,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>QGIS 自带（{path}）</translation>
     </message>
     <message>
+        <source>RAIN_STATIONS was given without STATION_FIELD. Choose the field with the names of the gauges.</source>
+        <extracomment>algorithms/rainfallthresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>RECORD is of {algorithm}, which this version of Scarp cannot run again. Choose the record of another run.</source>
         <extracomment>algorithms/rerun.py</extracomment>
         <translation>RECORD 是 {algorithm} 的记录，此版本的 Scarp 无法再次运行它。请选择另一次运行的记录。</translation>
@@ -3069,6 +3330,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Rain before the landslide (mm)</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>滑坡前的雨量（mm）</translation>
+    </message>
+    <message>
+        <source>Rain events</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Rain index</source>
@@ -3124,6 +3390,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Rain of the wettest week</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>最湿一周的雨量</translation>
+    </message>
+    <message>
+        <source>Rainfall thresholds</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Rainfall warning</source>
@@ -3192,8 +3463,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Raster from &quot;Classify zones&quot; on the map&apos;s grid, for the table. Without it the map is cut into five zones by area shares.</source>
+        <translation type="vanished">“划分易发性分区”得到的、位于易发性图格网上的栅格，用于表格。不给出时，易发性图按面积占比划分为五级。</translation>
+    </message>
+    <message>
+        <source>Raster from &quot;Classify zones&quot; on the map&apos;s grid, for the table. Without it the map is cut into five zones by area shares. METHOD=event_thresholds needs it for thresholds by zone, cut as those of the fit.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>“划分易发性分区”得到的、位于易发性图格网上的栅格，用于表格。不给出时，易发性图按面积占比划分为五级。</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Raster from &quot;Classify zones&quot;, for the table of landslides and area per zone.</source>
@@ -3204,6 +3479,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Raster from &quot;Classify zones&quot;, or any raster of zones numbered from 1, the least susceptible.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
         <translation>“划分易发性分区”得到的栅格，或任何从 1（最不易发）开始编号的分区栅格。</translation>
+    </message>
+    <message>
+        <source>Raster from &quot;Classify zones&quot;, or any whole numbers from 1 to 20, each of which gets its own threshold. Without it one threshold holds for all land.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Raster of millimetres per year. It is a factor, and the rain index is computed from it.</source>
@@ -3356,7 +3636,7 @@ Scarp 的每个输出旁都有其运行记录，即以 .run.json 结尾的文件
     </message>
     <message>
         <source>Report</source>
-        <extracomment>gui/steps/texts.py, gui/training_page.py, scarp:aggregatesusceptibility</extracomment>
+        <extracomment>gui/steps/texts.py, gui/training_page.py, scarp:aggregatesusceptibility …</extracomment>
         <translation>报告</translation>
     </message>
     <message>
@@ -3519,6 +3799,16 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>正在抽取像元；随后拟合各因子的曲线，并训练最多 {most} 步的网络。</translation>
     </message>
     <message>
+        <source>Satellite embeddings</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Satellite embeddings of a year before the landslides: one raster with all bands of the model, such as AlphaEarth (64) or Tessera (128). They are interpolated to the grid and kept as bands that count as one factor; each training reduces them to a few principal components on its own land. Of several files make a virtual raster first (Raster &gt; Miscellaneous &gt; Build Virtual Raster).</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Save as…</source>
         <extracomment>gui/details_dialog.py</extracomment>
         <translation>另存为…</translation>
@@ -3672,6 +3962,11 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Severe from this susceptibility on</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>达到此易发性为严重预警</translation>
+    </message>
+    <message>
+        <source>Severe warning from (%)</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Share (%)</source>
@@ -3848,6 +4143,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>标准误差 {n}。</translation>
     </message>
     <message>
+        <source>Start of the random draw; the same seed gives the same intervals.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Start of the random draw; the same seed gives the same report.</source>
         <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>随机抽取的起点；相同的种子得到相同的报告。</translation>
@@ -4003,6 +4303,11 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <translation>易发性，随机森林</translation>
     </message>
     <message>
+        <source>THRESHOLDS is missing. METHOD=event_thresholds needs the table that &quot;Rainfall thresholds&quot; writes as OUTPUT_THRESHOLDS.</source>
+        <extracomment>algorithms/rainfallwarning.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Table of folds</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>各折表</translation>
@@ -4067,6 +4372,11 @@ The map and the inventory are enough. Each further input answers more: DEM slope
         <source>Test metrics, and what the model learned: curves by epoch or by factor, coefficients, class weights, or permutation importance.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
         <translation>测试指标，以及模型学到的内容：按轮次或按因子的曲线、系数、类别权重或置换重要性。</translation>
+    </message>
+    <message>
+        <source>Test of the thresholds</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Test windows: {numbers}.</source>
@@ -4524,6 +4834,11 @@ The map and the inventory are enough. Each further input answers more: DEM slope
         <translation>没有任何轮次。</translation>
     </message>
     <message>
+        <source>There is no rain. Give RAIN_TABLE, daily rain of gauges, or RAIN_RASTERS.</source>
+        <extracomment>algorithms/rainfallthresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>There is no step.</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>没有任何步。</translation>
@@ -4629,8 +4944,13 @@ The map and the inventory are enough. Each further input answers more: DEM slope
     </message>
     <message>
         <source>Thresholds</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>阈值表</translation>
+    </message>
+    <message>
+        <source>Thresholds of rain events</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Tile size (cells)</source>
@@ -4777,6 +5097,7 @@ A ring of two cells around each landslide is left out of the training, because i
     </message>
     <message>
         <source>Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, and a table of the area under warning by region and susceptibility zone.
+METHOD=event_thresholds compares the rain event so far, cumulated rain and duration, with the thresholds by zone of &quot;Rainfall thresholds&quot; instead: watch, warning and severe warning above the thresholds of 5, 20 and 50 % non-exceedance. The rest of this text is about METHOD=rain_index.
 The rain is compared with the threshold 1/k of the terrain class by the rain index Fs = 1 / (1 + k × rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.
 1 below threshold: Fs is FS_CRITICAL (0.5) or more. What that is worth depends on the hit rate of the threshold, the share of past landslides that it caught; the legend and the log state it, or that it is unknown.
 2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.
@@ -4785,7 +5106,18 @@ The rain is compared with the threshold 1/k of the terrain class by the rain ind
 5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.
 All default thresholds are the paper&apos;s, for its area and its model: before you issue a warning, compare them with past weeks of rain in your area.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>将易发性图与实测或预报的七天雨量结合，得到滑坡预警图，以及按区域和易发性分区统计的预警面积表。
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, and a table of the area under warning by region and susceptibility zone.
+The rain is compared with the threshold 1/k of the terrain class by the rain index Fs = 1 / (1 + k × rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.
+1 below threshold: Fs is FS_CRITICAL (0.5) or more. What that is worth depends on the hit rate of the threshold, the share of past landslides that it caught; the legend and the log state it, or that it is unknown.
+2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.
+3 warning: Fs is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).
+4 severe warning: Fs is below FS_CRITICAL and p is P_HIGH or more.
+5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.
+All default thresholds are the paper&apos;s, for its area and its model: before you issue a warning, compare them with past weeks of rain in your area.</source>
+        <translation type="vanished">将易发性图与实测或预报的七天雨量结合，得到滑坡预警图，以及按区域和易发性分区统计的预警面积表。
 以降雨指数 Fs = 1 / (1 + k × 雨量) 将雨量与该地形类型的阈值 1/k 作比较，雨量超过阈值之处恰好是 Fs 低于 0.5 之处；p 为易发性。
 1 低于阈值：Fs 不低于 FS_CRITICAL（0.5）。这有多大意义取决于阈值的命中率，即它捕捉到的以往滑坡的占比；图例和日志给出命中率，或说明其未知。
 2 关注：Fs 低于 FS_CRITICAL 且 p 低于 P_LOW（0.15），即图中判为安全的坡体；给出 FS_WATCH 时，还包括 p 达到 P_LOW 且 Fs 低于 FS_WATCH，即雨量接近阈值之处。
@@ -4831,7 +5163,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>Unit of the rain</source>
-        <extracomment>scarp:rainfallwarning</extracomment>
+        <extracomment>scarp:rainfallthresholds, scarp:rainfallwarning</extracomment>
         <translation>降雨单位</translation>
     </message>
     <message>
@@ -4945,6 +5277,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>西</translation>
     </message>
     <message>
+        <source>Warning from (%)</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Warnings when it was made:</source>
         <extracomment>algorithms/base/styles.py</extracomment>
         <translation>生成时的警告：</translation>
@@ -4953,6 +5290,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Watch below this rain index</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>低于此降雨指数予以关注</translation>
+    </message>
+    <message>
+        <source>Watch from (%)</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Water that reaches the water table in a wet spell, in mm/day: a number, a range or a table by class. The saturation is recharge × contributing area ÷ (width of the cell × transmissivity × sine of the slope), at most 1.</source>
@@ -5000,6 +5342,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>RADII 和 RING 留空时所取的值。recommended：自动，由滑坡的规模和像元的大小决定。paper：Zhang 和 Deng（2026）的半径，小型滑坡 300 m，直至巨型滑坡 600 m，不设环带。</translation>
     </message>
     <message>
+        <source>What a day that the table does not list, or without a value, means. unknown: no rain event reaches over it. dry: no rain fell, for tables that list days with rain only.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>What it may not be used for, such as: no substitute for a survey of a single site.</source>
         <extracomment>gui/details_dialog.py</extracomment>
         <translation>不得用于何种用途，例如：不能代替对单个场地的勘查。</translation>
@@ -5043,6 +5390,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>Where the outputs are made again, under their names. It must not hold files of these names.</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>输出以各自的名称在此重新生成。其中不能有这些名称的文件。</translation>
+    </message>
+    <message>
+        <source>Which comes first in dates such as 03/07/2019. auto: what follows from the other dates; a column that leaves it open is refused.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Width of the network</source>
@@ -5105,6 +5457,36 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>不允许写入：该文件夹属于他人，或被杀毒软件禁止。请选择其他文件夹，或咨询管理员。</translation>
     </message>
     <message>
+        <source>Year of the embeddings</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Year of the first landslides</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Year of the first landslides that the model will learn from. From embeddings of that year or later it would learn to find their scars, so there is a warning. Left empty, it is asked about in the log.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Year of the images behind the embeddings. Left empty: the year in the name of the file, in its metadata or in the names of its folders.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Years held back</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Years whose landslides and rain are kept out of the fit and judge the thresholds, such as 2017-2019, 2021. Empty: the last years with about a third of the landslides. none: no year, and the thresholds are not tested.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Zone in which a polygon, such as a building, is counted once: largest_part, that of its largest part, or highest_zone, the most susceptible one that it reaches. Areas and lengths are always cut at the borders of zones.</source>
         <extracomment>scarp:exposurebyzone</extracomment>
         <translation>面（例如建筑物）只计入一个分区：largest_part 为其最大部分所在的分区，highest_zone 为其触及的最易发分区。面积和长度总是在分区边界处切开。</translation>
@@ -5147,6 +5529,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Zones of the map as a raster on its grid, numbered from 1, the least susceptible. Without it a map of up to 20 values is one of zones, and others are cut at 30, 20, 20, 20 and 10 % of the area.</source>
         <extracomment>scarp:auditmap</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Zones with fewer days with landslides in the fit are joined with the zone above or below. All zones have the same slope of the threshold; each group of zones has its own intercept.</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -5286,7 +5673,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     </message>
     <message>
         <source>auto takes the unit that the rasters state, else millimetres. tenth_mm is a tenth of a millimetre.</source>
-        <extracomment>scarp:rainfallwarning</extracomment>
+        <extracomment>scarp:rainfallthresholds, scarp:rainfallwarning</extracomment>
         <translation>auto 采用栅格注明的单位，否则为毫米。tenth_mm 为十分之一毫米。</translation>
     </message>
     <message>
@@ -5368,6 +5755,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>comma-separated text or a table</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>逗号分隔的文本或表格</translation>
+    </message>
+    <message>
+        <source>days with landslides in the fit</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>difference between the highest and the lowest AUC by squares of a quarter to 16 times the mean area of a unit</source>
@@ -5530,9 +5922,19 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>此后已改变的输入数</translation>
     </message>
     <message>
+        <source>intercept α in mm of the lowest probability, in the most susceptible zones</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>it cannot be made</source>
         <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>无法创建</translation>
+    </message>
+    <message>
+        <source>its true skill statistic there</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>k (1/mm)</source>
@@ -5765,6 +6167,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>面</translation>
     </message>
     <message>
+        <source>probability of detection of the lowest probability in the years held back</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>probability of such a lead between equally good maps, corrected for all pairs; none with fewer than 15 independent blocks of land</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>同样好的图之间出现这种领先的概率，已对所有配对作校正；独立区块少于 15 个时不给出</translation>
@@ -5773,6 +6180,16 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>rain index</source>
         <extracomment>algorithms/base/messages.py</extracomment>
         <translation>降雨指数</translation>
+    </message>
+    <message>
+        <source>rain of seven days</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>rain_index: the rain of seven days against a threshold 1/k. event_thresholds: cumulated rain and duration of the rain event so far against the thresholds by zone of &quot;Rainfall thresholds&quot;; it needs THRESHOLDS. Parameters of the other method are not used.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>rain_threshold: the rain index of the paper, from the rain of the wettest week; it needs PRECIPITATION. infinite_slope: the factor of safety of a sheet of soil, from slope, soil and water, with the parameters that begin with Infinite slope. Parameters of the other method are not used.</source>
@@ -5850,6 +6267,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>超出训练范围的像元占比</translation>
     </message>
     <message>
+        <source>share of false alarms among its warnings there</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>share of landslide cells</source>
         <extracomment>gui/place_text.py</extracomment>
         <translation>滑坡像元占比</translation>
@@ -5893,6 +6315,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>slope</source>
         <extracomment>algorithms/base/messages.py</extracomment>
         <translation>坡度</translation>
+    </message>
+    <message>
+        <source>slope γ</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>smallest area (m²), given or chosen</source>
@@ -5995,6 +6422,11 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>地形类型</translation>
     </message>
     <message>
+        <source>thresholds of rain events</source>
+        <extracomment>algorithms/base/messages.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>to do</source>
         <extracomment>gui/steps/texts.py</extracomment>
         <translation>待完成</translation>
@@ -6023,6 +6455,16 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <source>true or false</source>
         <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>true 或 false</translation>
+    </message>
+    <message>
+        <source>true skill statistic there of daily rain, chosen alike</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>true skill statistic there of the threshold with the best one in the years of the fit</source>
+        <extracomment>scarp:rainfallthresholds</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>unet: PCUM&apos;s network without the physics constraint; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE 1, as in the paper. bpnn: three hidden layers with sigmoid activation over all cells of a patch of 600 m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper&apos;s learning rate, 0.00002, comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper&apos;s learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the contrast W+ − W−. gradient_boosting: trees that each correct those before; number and size of the trees are chosen on the validation blocks. gam: an additive model with a smooth curve per continuous factor and a weight per class; the penalty on them is chosen by cross-validation over blocks.</source>
@@ -6285,7 +6727,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>{name} is not written by METHOD={method}. Leave it empty, or choose the other method.</source>
-        <extracomment>algorithms/buildsafetyfactor.py</extracomment>
+        <extracomment>algorithms/buildsafetyfactor.py, algorithms/rainfallwarning.py</extracomment>
         <translation>METHOD={method} 时不写出 {name}。请将它留空，或选择另一种方法。</translation>
     </message>
     <message>
@@ -6392,6 +6834,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{n} cells</source>
         <extracomment>gui/steps/texts.py</extracomment>
         <translation>{n} 个像元</translation>
+    </message>
+    <message>
+        <source>{n} components</source>
+        <extracomment>gui/place_text.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{n} days</source>
@@ -6789,6 +7236,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>QGIS 与工作进程之间的一行不是消息（{1}）。</translation>
     </message>
     <message>
+        <source>A line is fitted by least squares to the logarithms of duration D (days) and cumulated rain E (mm) of the rain up to each landslide day, and shifted to quantiles of the normal distribution of the distances from it (frequentist method; Brunetti et al. 2010, Peruccacci et al. 2012). All zones share slope and spread; each group of zones has its own intercept. Intervals resample days with landslides, so that those of one storm stay together.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>A lower threshold finds more landslides and marks more of the other land; the nearer to the upper left corner, the better. The number is the AUC, the dashed diagonal is chance.{1}</source>
         <extracomment>model/report/comparison.py</extracomment>
         <translation>阈值越低，找到的滑坡越多，标出的其余土地也越多；越靠近左上角越好。数字为 AUC，虚线对角线表示随机水平。{1}</translation>
@@ -7119,6 +7571,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Above chance</source>
+        <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Accuracy</source>
         <extracomment>model/report/training.py, model/report/validation.py</extracomment>
         <translation>准确率</translation>
@@ -7139,7 +7596,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>如果有这些数据，请在构建因子栈时添加；没有也可以训练。</translation>
     </message>
     <message>
-        <source>Against all other land the AUC is {n1}, against land of the same slope {2}: {3} of the skill (AUC less 0.5) is left. Land of up to {n4}°, where 5 % of the landslides lie, gives {5} of it.</source>
+        <source>Against all other land the AUC is {n1}, against land of the same slope {2}: {3} of the skill (AUC less 0.5) is left. Land of up to {n4}{5}, where 5 % of the landslides lie, gives {6} of it.</source>
         <extracomment>model/audit/claims.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
@@ -7220,7 +7677,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>All land</source>
-        <extracomment>model/report/new_area.py</extracomment>
+        <extracomment>model/jobs/warn_by_events.py, model/report/new_area.py</extracomment>
         <translation>全部土地</translation>
     </message>
     <message>
@@ -7231,6 +7688,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>All landslides lie near those of the training.</source>
         <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>All landslides of &quot;{1}&quot; that have a day and rain are {2}. Check the CRS of the layers, and ZONES.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -7287,6 +7749,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>All workers are gone. Waiting for new ones, up to {n1} minutes.</source>
         <extracomment>model/cluster/tasks.py</extracomment>
         <translation>所有工作进程都已消失。正在等待新的工作进程，最多 {n1} 分钟。</translation>
+    </message>
+    <message>
+        <source>All {n1} landslides of &quot;{2}&quot; are {3}; the nearest is {n4} m away. Check the CRS of both layers, or set GAUGE_DISTANCE.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>An AUC of {n1}</source>
@@ -7579,6 +8046,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>落后最佳者</translation>
     </message>
     <message>
+        <source>Below it</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Beside rules of a textbook</source>
         <extracomment>model/report/new_area.py, model/report/validation.py</extracomment>
         <translation>与教科书规则对照</translation>
@@ -7649,6 +8121,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>同时给出了 K 和 K_TABLE 的 &quot;{1}&quot; 行，而两者都用于没有其他系数的土地。请只保留其中一个。</translation>
     </message>
     <message>
+        <source>Both RAIN_TABLE and RAIN_RASTERS are given. Keep one of them.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Breaks</source>
         <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
         <translation>分界值</translation>
@@ -7716,6 +8193,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>By region</source>
         <extracomment>model/report/audit.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>By zone and year, threshold of {n1} %</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -8119,6 +8601,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>请用栅格计算器换算为每年的毫米数（mm），并重新构建因子栈。</translation>
     </message>
     <message>
+        <source>Correct negatives</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Correlated factors: {1}. To have few of them, keep {2}.</source>
         <extracomment>model/jobs/check_factors.py</extracomment>
         <translation>相关的因子：{1}。若要减少相关因子，请保留 {2}。</translation>
@@ -8157,6 +8644,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Cross validation: {1}</source>
         <extracomment>model/report/cross_validation.py</extracomment>
         <translation>交叉验证：{1}</translation>
+    </message>
+    <message>
+        <source>Cumulated rain E (mm)</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Curvature</source>
@@ -8219,6 +8711,21 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>DISTANCE 自动取 {n1} m，即 {2}。</translation>
     </message>
     <message>
+        <source>Daily rain alone warns better than cumulated rain and duration in the years held back (true skill statistic, difference {n1}, 95 % interval {n2} to {n3}).</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Daily rain from {1} to {2}.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Daily rain hides what falls within hours: from daily values durations come out too long and thresholds too low, the intercept by half or more (Marra 2019). Do not compare α with thresholds from hourly rain, and use these with daily rain of the same source only.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Data</source>
         <extracomment>model/report/map_sheet.py</extracomment>
         <translation>数据</translation>
@@ -8227,6 +8734,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Data sources</source>
         <extracomment>model/report/page.py</extracomment>
         <translation>数据来源</translation>
+    </message>
+    <message>
+        <source>Days without a value</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Declare 255 as nodata in place of {1}: {2}.</source>
@@ -8272,6 +8784,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Depth</source>
         <extracomment>model/report/training.py</extracomment>
         <translation>深度</translation>
+    </message>
+    <message>
+        <source>Detected</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Did landslides of the inventory happen in that year or before?</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Difference</source>
@@ -8384,9 +8906,34 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>将一个因子的值在像元之间置换后测试区块 AUC 的下降。对于可由其他因子代替的因子，下降很小。</translation>
     </message>
     <message>
+        <source>Duration D (days)</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>E = α · D^γ with γ {n1} ({n2} – {n3}), for D of {4}. Below it: share of the landslide days of the fit. Other events above: share of the rain events without landslides that exceed it. Warnings a year: at one gauge or cell, in the years of the fit.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>EMBEDDINGS_KIND is {1}, but {2}{3} has {n4} bands and not 64. If it is of another model, choose another kind; a model needs all bands.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>EMBEDDING_COMPONENTS is {1}, but the embeddings have {2} bands. Make it at most {3}, or leave it empty.</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>ENSEMBLE has no effect on a training on windows. Use PRESET=recommended without WINDOW etc.</source>
         <extracomment>model/jobs/train_pcum.py</extracomment>
         <translation>ENSEMBLE 对在窗口上的训练不起作用。请使用 PRESET=recommended，不给出 WINDOW 等。</translation>
+    </message>
+    <message>
+        <source>EVENT_DAYS is the duration of one raster of cumulated rain, but there are {n1} bands of rain. Leave it empty for daily rain, or give one band.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Each area was left out once: the model, and everything that is chosen (penalties, hyperparameters, steps), comes from the other areas. Landslides of the first area are those of LANDSLIDES; of the others those of their labels, one cell each. They are ranked among the other mapped land of their own area.</source>
@@ -8620,7 +9167,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>False alarms</source>
-        <extracomment>model/report/validation.py</extracomment>
+        <extracomment>model/report/rainfall_thresholds.py, model/report/validation.py</extracomment>
         <translation>误报</translation>
     </message>
     <message>
@@ -8734,7 +9281,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Flat is land of up to {n1}°, on which 5 % of the landslides lie: any slope map leaves it out.</source>
+        <source>Flat is land of up to {1}, on which 5 % of the landslides lie: any slope map leaves it out.</source>
         <extracomment>model/report/audit.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
@@ -8814,6 +9361,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Give REGIONS to see whether the map holds everywhere.</source>
         <extracomment>model/report/audit.py</extracomment>
         <translation type="unfinished"></translation>
@@ -8867,6 +9419,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Groups of correlated factors</source>
         <extracomment>model/report/factor_checks.py</extracomment>
         <translation>相关因子组</translation>
+    </message>
+    <message>
+        <source>HOLD_OUT_YEARS has &quot;{1}&quot;. Give years such as 2017-2019, 2021, none for no test, or leave it empty.</source>
+        <extracomment>model/rainfall/settings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>HOLD_OUT_YEARS {1} has no landslide with a known rain event; they are from {2}. Choose other years, or none.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Half of the cells are steeper than {n1} degrees</source>
@@ -8932,6 +9494,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Hit rate: the threshold catches {1} of {n2} past landslides, by {3}</source>
         <extracomment>model/jobs/build_safety_factor.py</extracomment>
         <translation>命中率：阈值捕捉到 {n2} 处历史滑坡中的 {1}，依据为 {3}</translation>
+    </message>
+    <message>
+        <source>Hits</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>How far to trust it: {1}.</source>
@@ -9084,6 +9651,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>在因子栈 {1} 中，因子 {2} 含有 {3}。模型不得从中学习，也不得应用于它。请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”（将指定的无数据值分配给输出波段）声明它，或用 scarp:buildfactorstack 重新构建因子栈。</translation>
     </message>
     <message>
+        <source>In the fit, on {n1} different days.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>In the layer</source>
         <extracomment>model/report/validation.py</extracomment>
         <translation>图层中的数目</translation>
@@ -9164,6 +9736,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>输入、版本、线程数和设备都相同，因此不应出现这种情况。GPU 各次运行的舍入可能不同。</translation>
     </message>
     <message>
+        <source>Interval {n1} – {n2}{3}: E = α · D^γ.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Intervals named 95 % come from {n1} repeats. In each, blocks of land are drawn with replacement, landslides and other land together (block bootstrap); the interval is that of Student&apos;s t over the effective number of blocks. {2}</source>
         <extracomment>model/report/validation.py</extracomment>
         <translation>名为 95 % 的区间由 {n1} 次重复得到。每次有放回地抽取区块，滑坡与其余土地一起抽取（区块自助法）；区间取以有效区块数计算的学生 t 分布的区间。{2}</translation>
@@ -9189,6 +9766,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>区间由对 {1} 重抽样得到，并视其相互独立。</translation>
     </message>
     <message>
+        <source>Is it a day number of a spreadsheet? Format the column as dates there first. {1}</source>
+        <extracomment>model/inputs/dates.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Is it in {1}?</source>
         <extracomment>model/safety/stability_settings.py</extracomment>
         <translation>单位是否为 {1}？</translation>
@@ -9197,6 +9779,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Is the field &quot;{1}&quot; in {2}, as its name says?</source>
         <extracomment>model/inputs/unit_checks.py</extracomment>
         <translation>字段 &quot;{1}&quot; 的单位是否如其名称所示为 {2}？</translation>
+    </message>
+    <message>
+        <source>Is the rain hourly? Sum it to days first.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>It can be had against: {1}.</source>
@@ -9212,6 +9799,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>It correlates most with {1} (|r| = {2}).</source>
         <extracomment>model/checks/association.py</extracomment>
         <translation>与它相关性最强的是 {1}（|r| = {2}）。</translation>
+    </message>
+    <message>
+        <source>It is a fit.</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>It is better than the others beyond chance.</source>
@@ -9379,6 +9971,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>请只保留其中一个。</translation>
     </message>
     <message>
+        <source>Keep one row for each day and gauge.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Kind</source>
         <extracomment>model/report/training.py</extracomment>
         <translation>类型</translation>
@@ -9494,12 +10091,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Land of up to {n1}°</source>
+        <source>Land of up to {n1}{2}</source>
         <extracomment>model/audit/negatives.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Land steeper than {n1}°</source>
+        <source>Land of up to {n1}{2}, beyond {n3} m</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land steeper than {n1}{2}</source>
+        <extracomment>model/audit/negatives.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Land steeper than {n1}{2}, within {n3} m</source>
         <extracomment>model/audit/negatives.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
@@ -9564,6 +10171,26 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>有数据的滑坡像元</translation>
     </message>
     <message>
+        <source>Landslide days</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslide days (one place, zone and day)</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslide days and false alarms by year, threshold of {n1} %.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Landslide days detected against false detections, by rule.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Landslide share, %</source>
         <extracomment>model/report/training.py</extracomment>
         <translation>滑坡占比（%）</translation>
@@ -9584,6 +10211,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 中的滑坡占比</translation>
     </message>
     <message>
+        <source>Landslides and rain</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Landslides and stable points are cells of the common grid where all maps have data, so no map gains or loses by points that another one lacks. Ties, as in a map of few classes, count half in the AUC.</source>
         <extracomment>model/report/comparison.py</extracomment>
         <translation>滑坡和稳定点是共同格网中各图都有数据的像元，因此没有哪幅图会因另一幅图缺少的点而得益或受损。数值相同时（如类别很少的图），在 AUC 中各计一半。</translation>
@@ -9592,6 +10224,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Landslides are {1} of the labelled cells in the lower third of that range, {2} in the upper.</source>
         <extracomment>model/report/explanation.py</extracomment>
         <translation>在该范围的下三分之一，滑坡占有标签像元的 {1}，在上三分之一占 {2}。</translation>
+    </message>
+    <message>
+        <source>Landslides are {n1} km from their gauge in the median, {n2} km at most.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Landslides by zone</source>
@@ -9639,7 +10276,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Landslides of a region against its other land. Lowest zone and highest: their density of landslides over that of the region. Unlike: share of its land outside the area of applicability, with STACK.</source>
+        <source>Landslides of a region against its other land. Lowest and highest zone: their density of landslides over that of the region. Unlike: share of its land outside the area of applicability, with STACK.</source>
         <extracomment>model/report/audit.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
@@ -9765,7 +10402,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>Limits</source>
-        <extracomment>model/report/map_sheet.py, model/report/page.py</extracomment>
+        <extracomment>model/report/map_sheet.py, model/report/page.py, model/report/rainfall_thresholds.py</extracomment>
         <translation>使用限制</translation>
     </message>
     <message>
@@ -10105,13 +10742,18 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>Method</source>
-        <extracomment>model/report/explanation.py, model/safety/stability_settings.py</extracomment>
+        <extracomment>model/report/explanation.py, model/safety/stability_settings.py, model/warning/classes.py</extracomment>
         <translation>方法</translation>
     </message>
     <message>
         <source>Minimum</source>
         <extracomment>model/report/factor_checks.py</extracomment>
         <translation>最小值</translation>
+    </message>
+    <message>
+        <source>Misses</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Model</source>
@@ -10354,6 +10996,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>易发性图中没有像元同时具有雨量和系数 k。请在 QGIS 中查看 RAIN 和 TOPOGRAPHY，找出在那里没有数据的一项。{1}</translation>
     </message>
     <message>
+        <source>No cell of the susceptibility map has both rain and a threshold. Look at RAIN and ZONES in QGIS for the one without data there.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>No cell of {1} has data in every factor. Check its extent and the layers behind it.</source>
         <extracomment>model/windows/unlabelled_cells.py</extracomment>
         <translation>{1} 没有在每个因子中都有数据的像元。请检查其范围及其所依据的图层。</translation>
@@ -10384,6 +11031,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>No gauge of RAIN_TABLE is among RAIN_STATIONS. The table has {1}, the stations {2}. Choose the field with these names as STATION_FIELD.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>No interval accounts for landslides that were never mapped, or mapped only near roads.</source>
         <extracomment>model/report/validation.py</extracomment>
         <translation>任何区间都没有考虑从未编录的滑坡，或只在道路附近编录的情况。</translation>
@@ -10404,8 +11056,23 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>此处不统计滑坡像元。</translation>
     </message>
     <message>
+        <source>No landslide day of the fit lies in zone {1}. The threshold there is that of a neighbour, so a warning map warns of this land as early as of land with landslides.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>No landslide is known to be held out; see LANDSLIDES_TRAINING.</source>
         <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No landslide lies on the daily rain raster {1}. Check the CRS of both, or give the raster of this area.</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No landslide of &quot;{1}&quot; falls into the record of rain: landslides from {2} to {3}, rain from {4}. Give the rain of these years, and check the fields of the days.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -10554,6 +11221,26 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>没有给出窗口图层，因此 Scarp 无法判断模型用哪些滑坡训练。图在自己的训练滑坡上显得更好：只有所有的图都没有见过这些滑坡（如折外预测图），或者都见过时，比较才是公平的。</translation>
     </message>
     <message>
+        <source>No year can be held back: {n1} landslide days with rain lie in {n2} years, and {3} are needed for the fit. The thresholds are not tested.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No year was held back, so nothing is known of how well these thresholds warn.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No zone of ZONES ({1}) has a threshold in THRESHOLDS ({2}). Give the zones with which the thresholds were fitted.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Non-exceedance</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>None of the factors has a known effect to compare with.</source>
         <extracomment>model/report/explanation.py</extracomment>
         <translation>没有哪个因子具有可供比较的已知作用。</translation>
@@ -10685,7 +11372,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>Number</source>
-        <extracomment>model/report/aggregation.py</extracomment>
+        <extracomment>model/report/aggregation.py, model/report/rainfall_thresholds.py</extracomment>
         <translation>数量</translation>
     </message>
     <message>
@@ -10799,6 +11486,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>&quot;{3}&quot; 的 {n1} 个 {2} 中，{n4} 个计入。</translation>
     </message>
     <message>
+        <source>Of {1} landslide days in the years held back.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Of {1} warnings there (POFA).</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Of {n1} km² that the map shows, {2} are the most prone to landslides.{3}</source>
         <extracomment>model/report/overview.py</extracomment>
         <translation>图中所示的 {n1} km² 中，{2} 最易发生滑坡。{3}</translation>
@@ -10859,6 +11556,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>在 {1}。</translation>
     </message>
     <message>
+        <source>On {n1} km² ({n2}) the rain event may have begun before the first day of RAIN. Give more days before it.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>One determines the other ({1} = {2}): the same layer twice, or one computed</source>
         <extracomment>model/checks/association.py</extracomment>
         <translation>其中一个决定另一个（{1} = {2}）：同一图层出现了两次，或者一个</translation>
@@ -10877,6 +11579,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>One record is of {1}, the other of {2}. Choose two of the same algorithm.</source>
         <extracomment>model/jobs/compare_runs.py</extracomment>
         <translation>一个记录属于 {1}，另一个属于 {2}。请选择同一算法的两个记录。</translation>
+    </message>
+    <message>
+        <source>Only gauges or cells, and zones, with a landslide in the inventory are looked at. A warning for a whole district is raised more often than one for a single place.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Only the {1} windows</source>
@@ -10924,6 +11631,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{2} 中只有 {n1} 个像元与每个滑坡的距离都大于 {n3} m：稳定点少于滑坡（{n4} 个）。</translation>
     </message>
     <message>
+        <source>Only {n1} days with landslides have a known rain event in the years of the fit; at least {2} are needed. Give more dated landslides, a longer record of rain, or fewer HOLD_OUT_YEARS.</source>
+        <extracomment>model/rainfall/thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Only {n1} different values in {n2} cells</source>
         <extracomment>model/checks/factor_checks.py</extracomment>
         <translation>{n2} 个像元中只有 {n1} 个不同的值</translation>
@@ -10961,6 +11673,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Ordered by the landslides of other blocks of land, the zones gain {1} in AUC.</source>
         <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Other events above</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -11069,6 +11786,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>PHYSICS=stability 需要稳定系数，但 {1} 不是稳定系数（{2}）。请用“计算安全系数”的 METHOD=infinite_slope 计算稳定系数，或将 {3} 留空：此时由坡度计算。</translation>
     </message>
     <message>
+        <source>POD: hits of all landslide days. POFD: false alarms of all rain events without landslides. POFA: false alarms of all warnings. TSS: POD less POFD, the true skill statistic of Hanssen and Kuipers. In brackets 95 % intervals; months are resampled. The two rules at the end were chosen by the TSS in the years of the fit, alike.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>PRECISION is fp16, which is for CUDA GPUs only. Choose auto, fp32 or bf16.</source>
         <extracomment>model/training/devices.py</extracomment>
         <translation>PRECISION 为 fp16，它只适用于 CUDA GPU。请选择 auto、fp32 或 bf16。</translation>
@@ -11087,6 +11809,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>PRESET is paper</source>
         <extracomment>model/labels/extents.py</extracomment>
         <translation>PRESET 为 paper</translation>
+    </message>
+    <message>
+        <source>PROBABILITIES is empty. Give one at least, such as 5.</source>
+        <extracomment>model/rainfall/settings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>PROBABILITY cannot be combined with START_FROM: the given model may have seen the land that would be held out. Train without START_FROM, or turn PROBABILITY off.</source>
@@ -11127,6 +11854,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Pairs and groups are flagged from |r| or V over {1}, single factors outside of groups from a variance inflation factor over {n2}. These limits are customary, not laws: a network can use correlated factors, but their separate effects cannot be distinguished.</source>
         <extracomment>model/report/factor_checks.py</extracomment>
         <translation>|r| 或 V 超过 {1} 的因子对和因子组予以标出，组外的单个因子在方差膨胀因子超过 {n2} 时标出。这些界限是惯例而非定律：网络可以使用相关的因子，但无法区分它们各自的作用。</translation>
+    </message>
+    <message>
+        <source>Part</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Part of the ground</source>
@@ -11259,6 +11991,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>RADII 以两种写法两次列出 &quot;{1}&quot;。请保留其中一行。</translation>
     </message>
     <message>
+        <source>RAIN has one band. If it is the cumulated rain of an event, set EVENT_DAYS, its duration; for daily rain give a band for each day, or the other days as MORE_RAIN.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>RAIN has {n1} days. Give the last {2} at most; a rain event is shorter.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>RAIN is nowhere above {n1} mm. Is it in metres? Then multiply it by 1,000 first.</source>
         <extracomment>model/warning/warning_map.py</extracomment>
         <translation>RAIN 处处不超过 {n1} mm。它是否以米为单位？如果是，请先乘以 1,000。</translation>
@@ -11272,6 +12014,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>RAINY_DAYS is {n1}: with fewer than 7 rainy days</source>
         <extracomment>model/safety/thresholds.py</extracomment>
         <translation>RAINY_DAYS 为 {n1}：有雨的天数少于 7 天时</translation>
+    </message>
+    <message>
+        <source>RAIN_TABLE has {n1} gauges ({2}), and nothing says which one is near a landslide. Give their points as RAIN_STATIONS, or one gauge as RAIN_FIELD.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>REGIONS has {n1} regions, but at most {2} can be folds.</source>
@@ -11317,6 +12064,21 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Radii (landslides): {1}.</source>
         <extracomment>model/labels/extents.py</extracomment>
         <translation>半径（滑坡）：{1}。</translation>
+    </message>
+    <message>
+        <source>Rain events</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Rain up to each landslide day by group of zones, other rain events of the same places in grey, and the thresholds of {n1} % (solid) and 50 % (dotted). Band: 95 % interval. Both axes are logarithmic.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Rainfall thresholds</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Raises there</source>
@@ -11367,11 +12129,6 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Rank on the map of the model minus rank by {1}. Orange: higher on the map; purple: higher by the rule.</source>
         <extracomment>model/report/new_area.py</extracomment>
         <translation>模型的图上的排序减去按 {1} 的排序。橙色：图上较高；紫色：按规则较高。</translation>
-    </message>
-    <message>
-        <source>Ranking</source>
-        <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Ranking the land of this inventory</source>
@@ -11472,6 +12229,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Reclassify them (Raster analysis &gt; Reclassify by table)</source>
         <extracomment>model/windows/split.py</extracomment>
         <translation>请将其重分类（栅格分析 &gt; 按表格重分类）</translation>
+    </message>
+    <message>
+        <source>Record of rain</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Region</source>
@@ -11595,7 +12357,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>Rule</source>
-        <extracomment>model/report/validation.py</extracomment>
+        <extracomment>model/report/rainfall_thresholds.py, model/report/validation.py</extracomment>
         <translation>规则</translation>
     </message>
     <message>
@@ -11674,6 +12436,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>SPLIT_DATE 为 &quot;{1}&quot;。请给出年份，或 2005-06-30 这样的日期。</translation>
     </message>
     <message>
+        <source>START_DATE is &quot;{1}&quot;. Give a day such as 2015-01-01.</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>START_DATE is for one raster. Rasters of several files must state their days themselves.</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>START_FROM is a model of cross-fitting ({1}), which is fine-tuned by cross-fitting. Leave PRESET, and settings of a training on windows such as WINDOW and EPOCHS, empty, or choose another model.</source>
         <extracomment>model/training/fine_tuning.py</extracomment>
         <translation>START_FROM 是交叉拟合的模型（{1}），须用交叉拟合进行微调。请将 PRESET 以及 WINDOW、EPOCHS 等在窗口上训练的设置留空，或选择其他模型。</translation>
@@ -11717,6 +12489,26 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Sample: the labelled cells of {n1} of {n2} blocks of {n3} m, {n4} landslide and {n5} stable cells{6}.</source>
         <extracomment>model/report/explanation.py</extracomment>
         <translation>样本：{n2} 个 {n3} m 区块中 {n1} 个区块的有标签像元，含 {n4} 个滑坡像元和 {n5} 个稳定像元{6}。</translation>
+    </message>
+    <message>
+        <source>Satellite embeddings</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Satellite embeddings {1}</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Satellite embeddings, component {1}</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Satellite embeddings: {n1} principal components of {2} bands hold {n3} % of the variance of {n4} cells of training land.</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Save it as a GeoTIFF in the CRS that it was surveyed in (Export &gt; Save As).</source>
@@ -11812,6 +12604,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Shaking loosens slopes.</source>
         <extracomment>model/explanation/response.py</extracomment>
         <translation>地震动使斜坡松动。</translation>
+    </message>
+    <message>
+        <source>Shapiro and Wilk&apos;s test of the distances from the line: p {1}.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Share</source>
@@ -12012,6 +12809,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Slope stability on land without labels, with λ = {n1}</source>
         <extracomment>model/training/land_physics.py</extracomment>
         <translation>没有标签的土地上的边坡稳定性规则，λ = {n1}</translation>
+    </message>
+    <message>
+        <source>Slope γ</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Slope γ {n1} (95 % interval {n2} to {n3}).</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Slopes go up to {n1}: the values look like percent, not degrees.</source>
@@ -12249,9 +13056,24 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>TERRAIN 含 flow</translation>
     </message>
     <message>
+        <source>TSS of the best threshold {n1}, of daily rain {n2}.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Take</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Take the map as a hint, and have it checked before anything is decided by it.</source>
         <extracomment>model/report/overview.py</extracomment>
         <translation>请将此图当作提示，在据此作任何决定之前请人核查。</translation>
+    </message>
+    <message>
+        <source>Take {1}</source>
+        <extracomment>model/checks/stack_checks.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Tangential curvature</source>
@@ -12280,8 +13102,13 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>Test</source>
-        <extracomment>in holes and tables</extracomment>
+        <extracomment>model/report/rainfall_thresholds.py, in holes and tables</extracomment>
         <translation>测试</translation>
+    </message>
+    <message>
+        <source>Test in the years held back</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Test metrics are not available: the test blocks lack landslide cells or stable cells.</source>
@@ -12329,7 +13156,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>The AUC is {n1} at landslides of the training and {n2} at the others ({3}).</source>
+        <source>The AUC is {n1} at landslides of the training and {n2} at the others: {3}.</source>
         <extracomment>model/audit/claims.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
@@ -12432,6 +13259,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW smaller, close other programs that use it, or use DEVICE=cpu.</source>
         <extracomment>model/training/devices.py</extracomment>
         <translation>GPU 内存不足以容纳这一批。请将 BATCH、WIDTH 或 WINDOW 改小，关闭使用 GPU 的其他程序，或采用 DEVICE=cpu。</translation>
+    </message>
+    <message>
+        <source>The TSS of cumulated rain and duration is {n1} above that of daily rain. {2}</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The TSS of cumulated rain and duration is {n1} below that of daily rain. {2}</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The additive part is the mean of the fits with these penalties. A penalty of 10,000 makes the curves straight lines.</source>
@@ -12554,6 +13391,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>集群已有 {n1} 分钟没有工作进程。请启动工作进程，然后重新运行此步骤。</translation>
     </message>
     <message>
+        <source>The components of the embeddings are one factor; they have no curves, for their axes have no meaning.</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The connection to the scheduler was lost ({1}). No output was written. Check that the scheduler runs, then run this step again.</source>
         <extracomment>model/cluster/tasks.py</extracomment>
         <translation>与调度器的连接已断开（{1}）。没有写出任何输出。请检查调度器是否在运行，然后重新运行此步骤。</translation>
@@ -12584,6 +13426,46 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>该曲线不是单调的，请查看曲线。</translation>
     </message>
     <message>
+        <source>The daily rain of {1}</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The daily rain of {n1} rasters</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The daily rain raster {1} counts days by the calendar &quot;{2}&quot;, which is not the usual one. Give the first day as START_DATE if it has a band for each day.</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The daily rain raster {1} does not state the day of {n2} of {n3} bands (band {4}: {5}). Name the bands by their days, such as 2019-07-03; or give the first day as START_DATE, if there is a band for each day.</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The daily rain raster {1} is rotated. Make it north-up with Raster &gt; Projections &gt; Warp (reproject).</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The daily rain rasters &quot;{1}&quot; and &quot;{2}&quot; are on different grids. Give rasters of one grid.</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The day is that in the inventory. A landslide that was reported a day late has too much rain and too long an event; the day of a gauge may also end in the morning.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The days of rain have a gap: {1} {2}. Give each day once.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The density does not rise by more than chance from {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
         <translation type="unfinished"></translation>
@@ -12609,6 +13491,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>The distances from the line are not normally distributed (Shapiro-Wilk p {1}), as the thresholds assume; compare the share of landslide days below each of them.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The dock Training cannot follow this training, because its history cannot be written ({1}). The training itself goes on, and the model will hold its curves.</source>
         <extracomment>model/history/writing.py</extracomment>
         <translation>“训练”面板无法跟踪此次训练，因为无法写入其训练历史（{1}）。训练本身继续进行，模型中会有其曲线。</translation>
@@ -12617,6 +13504,26 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The dominant factor of a cell is the one that adds or takes most compared with typical land of the area (Shapley values of the logit), here over {1}. It shows what distinguishes a place from the rest of this area, so a factor that is the same everywhere dominates nowhere.</source>
         <extracomment>model/report/explanation.py</extracomment>
         <translation>像元的主导因子是与该地区的典型土地相比使对数几率增减最多的因子（对数几率的 Shapley 值），此处基于 {1}。它表明一处与该地区其余部分的区别所在，因此处处相同的因子在任何地方都不占主导。</translation>
+    </message>
+    <message>
+        <source>The embeddings are of {1}, the landslides of {2} or later. {3}, {4}</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The embeddings are {1}. {2} {3}, {4}</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The embeddings raster {1}</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The embeddings raster {1} is rotated. Warp it first.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The entry</source>
@@ -12765,7 +13672,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>The field &quot;{1}&quot; of the layer &quot;{2}&quot;</source>
-        <extracomment>model/inputs/vectors.py, model/safety/rasters.py, model/safety/thresholds.py</extracomment>
+        <extracomment>model/inputs/vectors.py, model/rainfall/study.py, model/safety/rasters.py …</extracomment>
         <translation>图层 &quot;{2}&quot; 的字段 &quot;{1}&quot;</translation>
     </message>
     <message>
@@ -12809,6 +13716,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{2} 的字段 &quot;{1}&quot; 在研究格网上的所有面中都为空</translation>
     </message>
     <message>
+        <source>The field &quot;{1}&quot; of {2}{3}</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The file of document details {1} cannot be read: {2}. Write it with &quot;Save as…&quot; of Plugins &gt; Scarp &gt; Document details….</source>
         <extracomment>model/report/settings.py</extracomment>
         <translation>文档信息文件 {1} 无法读取：{2}。请用“插件 &gt; Scarp &gt; 文档信息…”中的“另存为…”写出该文件。</translation>
@@ -12832,6 +13744,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The file {1} does not exist.</source>
         <extracomment>model/history/reading.py</extracomment>
         <translation>文件 {1} 不存在。</translation>
+    </message>
+    <message>
+        <source>The file {1} given as THRESHOLDS</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The file {1} given as THRESHOLDS does not exist. Check the path.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The file {1} is no history of a training. Choose a .jsonl file written by Scarp, or a model file.</source>
@@ -12867,6 +13789,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The first {n1} of {n2} regions; the table has all.</source>
         <extracomment>model/report/overview.py</extracomment>
         <translation>列出 {n2} 个区域中的前 {n1} 个；表格列出全部。</translation>
+    </message>
+    <message>
+        <source>The fit rests on {1} different days with landslides. Below {2} the intervals are too narrow, and a line of 5 % lies beyond what was observed.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The fit uses rain with landslides alone. How often a threshold is exceeded without a landslide stands in the table, as the share of other rain events above it and as warnings in a year; a landslide that nobody reported counts as a false alarm.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The folder {1} cannot be written ({2}).</source>
@@ -12922,6 +13854,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The hit rate of the threshold is unknown: nobody knows how many past landslides it would have caught, so land below it is not called safe. Give a rain index that &quot;Build safety factor&quot; made with LANDSLIDES as SAFETY_FACTOR, or HIT_RATE.</source>
         <extracomment>model/jobs/rainfall_warning.py</extracomment>
         <translation>阈值的命中率未知：无从知道它能捕捉到多少历史滑坡，因此低于它的土地不称为安全。请将“计算安全系数”用 LANDSLIDES 得到的降雨指数作为 SAFETY_FACTOR 给出，或给出 HIT_RATE。</translation>
+    </message>
+    <message>
+        <source>The intercepts of the groups differ (F test, p {1}).</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The intercepts of the groups do not differ significantly (F test, p {1}).</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The label raster does not say how wide its ring is, so its unknown cells do not count in the test. Build it again with &quot;Build landslide labels&quot; if it has a ring.</source>
@@ -13012,6 +13954,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The layer &quot;{1}&quot; given as LANDSLIDES has no feature. Choose the layer of the inventory.</source>
         <extracomment>model/validation/preparation.py</extracomment>
         <translation>作为 LANDSLIDES 给出的图层 &quot;{1}&quot; 没有要素。请选择滑坡编录的图层。</translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as LANDSLIDES has no landslide.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The layer &quot;{1}&quot; given as RAIN_STATIONS has no point. Give the gauges.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The layer &quot;{1}&quot; given as REGIONS has no polygon. Draw the regions, or leave REGIONS empty.</source>
@@ -13139,6 +14091,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>图的通俗说明</translation>
     </message>
     <message>
+        <source>The map is better at the landslides that made it</source>
+        <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The map is flat: nine tenths of its values lie between {n1} and {n2}.</source>
         <extracomment>model/validation/verdict.py</extracomment>
         <translation>图是平淡的：十分之九的值位于 {n1} 与 {n2} 之间。</translation>
@@ -13229,6 +14186,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>对此模型而言，即使用小分块，{1} 的内存也不够</translation>
     </message>
     <message>
+        <source>The model</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The model file does not say where the model was trained, so the land is taken for new.</source>
         <extracomment>model/provenance/training_area.py</extracomment>
         <translation>模型文件没有说明模型在何处训练，因此将这片土地视为新土地。</translation>
@@ -13262,6 +14224,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The model was chosen on the same folds that test it, so these numbers are a little too good.</source>
         <extracomment>model/training/cross_fitted.py</extracomment>
         <translation>模型是在用于测试的相同各折上选定的，因此这些数值略微偏高。</translation>
+    </message>
+    <message>
+        <source>The model {1}</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The model {1} cannot be used: {2}. Choose a model file written by Scarp, or train it again.</source>
@@ -13394,6 +14361,21 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 密度的半径 {n2} m 小于半个像元（{n3} m），因此会漏掉大多数线。其单位是度或千米吗？请给出更大的半径，以米为单位。</translation>
     </message>
     <message>
+        <source>The rain event lasts up to {1} days; the thresholds were fitted to events of up to {n2} days and are extrapolated.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The rain events with landslides all have the same duration, so no threshold of cumulated rain against duration can be fitted. Check DRY_DAYS and DRY_RAIN; give more dated landslides.</source>
+        <extracomment>model/rainfall/thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The rain is that of the nearest gauge or of a raster cell, not of the slope. Where it is far, or a storm small, thresholds come out too low.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The raster was not written by scarp:buildfactorstack. Factors are identified by the band names, and units cannot be checked.</source>
         <extracomment>model/checks/stack_checks.py</extracomment>
         <translation>该栅格不是由 scarp:buildfactorstack 写出的。因子按波段名称识别，单位无法检查。</translation>
@@ -13484,11 +14466,6 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>同样的曲线，但与稳定点相对照，与论文一致。稳定点远离滑坡，因此这条曲线使图的表现偏高。</translation>
     </message>
     <message>
-        <source>The same beyond {n1} m</source>
-        <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>The same on land without labels, or on TARGET: share of land with a factor of safety below</source>
         <extracomment>model/report/training.py</extracomment>
         <translation>没有标签的土地或 TARGET 上的同一指标：稳定系数低于</translation>
@@ -13499,8 +14476,8 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>随机划分下的同样结果</translation>
     </message>
     <message>
-        <source>The same within {n1} m of a landslide</source>
-        <extracomment>model/audit/negatives.py</extracomment>
+        <source>The scars are then in the picture: the model learns to find old scars, its AUC is too good</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -13542,6 +14519,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The slope units could not be written to {1}: {2}. Check the disk.</source>
         <extracomment>model/slope_units/polygons.py</extracomment>
         <translation>无法将斜坡单元写入 {1}：{2}。请检查磁盘。</translation>
+    </message>
+    <message>
+        <source>The slope γ is {n1}: rain with landslides does not grow with duration, so these thresholds have no physical meaning. Check dates and gauges.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The slopes of the zones differ (F test, p {1}), but all thresholds have one slope.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The stack has no band slope, so there is no comparison with slope alone.</source>
@@ -13619,6 +14606,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>The table &quot;{1}&quot; given as RAIN_TABLE</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The table &quot;{1}&quot; given as RAIN_TABLE has no row. Give daily rain.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The table {1} cannot be read: {2}. Make it again.</source>
         <extracomment>model/provenance/run_comparison.py</extracomment>
         <translation>无法读取表格 {1}：{2}。请重新生成。</translation>
@@ -13652,6 +14649,21 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The thresholds of SAFETY_FACTOR are by terrain class: {1}. Give these classes as TOPOGRAPHY, or one threshold as K.</source>
         <extracomment>model/jobs/rainfall_warning.py</extracomment>
         <translation>SAFETY_FACTOR 的阈值按地形类别给出：{1}。请将这些类别作为 TOPOGRAPHY 给出，或将单一阈值作为 K 给出。</translation>
+    </message>
+    <message>
+        <source>The thresholds of THRESHOLDS are by zone. Give the zones on the map&apos;s grid as ZONES, cut as those of the fit.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The thresholds of the zones do not differ significantly (F test, p {n1}); one for all zones fits as well.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The thresholds were not tested on years held back, so nobody knows how many landslides they miss.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The training ended without a result.</source>
@@ -13747,6 +14759,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The worker {1} runs Scarp {2}, but this computer runs {3}. Install the same version, then start the worker again.</source>
         <extracomment>model/cluster/connection.py</extracomment>
         <translation>工作进程 {1} 运行的是 Scarp {2}，而本机运行的是 {3}。请安装相同的版本，然后重新启动工作进程。</translation>
+    </message>
+    <message>
+        <source>The years held back have {1} landslide days, too few to judge the thresholds.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The years {1} to {2} had no part in the fit. A landslide day is a hit if the threshold was exceeded in its rain event by that day. A rain event without landslides that exceeds it is a false alarm.</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The zone breaks {n1} and {n2} are closer together than the difference of its ensemble members.</source>
@@ -13959,6 +14981,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>在模型的所有因子上都有数据的 {n1} 个区块含有 {n2} 个滑坡像元和 {n3} 个稳定像元，但两者缺一不可。请检查因子栈与标签是否覆盖同一区域，并将 BLOCK 设为更小的距离。</translation>
     </message>
     <message>
+        <source>The {n1} days of rain are taken in the order given, the last one as today.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The {n1} landslides of the test windows alone give an AUC of {n2}, against {n3} for all.</source>
         <extracomment>model/jobs/validate_with_points.py</extracomment>
         <translation>仅测试窗口中的 {n1} 处滑坡得到的 AUC 为 {n2}，全部滑坡为 {n3}。</translation>
@@ -14007,6 +15034,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>There is no interval: the model has none. Models of the recommended training have one, unless the area is too small.</source>
         <extracomment>model/jobs/explain_cell.py</extracomment>
         <translation>没有区间：该模型不带区间。推荐训练方式的模型带有区间，除非地区太小。</translation>
+    </message>
+    <message>
+        <source>There is no rain. Give RAIN_TABLE, daily rain of gauges, or RAIN_RASTERS.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>There is no run record {1}. Choose the {2} file beside an output of Scarp.</source>
@@ -14059,6 +15091,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>因子 &quot;{1}&quot; 的以下类别出现在验证或测试窗口中，但没有出现在训练窗口中，因此模型不将其作为任何类别：{2}。</translation>
     </message>
     <message>
+        <source>These gauges of RAIN_TABLE are not among RAIN_STATIONS and are left out: {1}.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>These have their default, a usual value that was not measured in this area: {1}. The order of the cells may still be of use; the land below 1 is not known before they are measured.</source>
         <extracomment>model/jobs/build_factor_of_safety.py</extracomment>
         <translation>以下各项采用默认值，即未在此地区测量的通常值：{1}。像元的排序仍可能有用；在测量之前，无法知道哪些土地低于 1。</translation>
@@ -14082,6 +15119,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>These regions have no landslides, so all models learn from them: {1}.</source>
         <extracomment>model/validation/held_out.py</extracomment>
         <translation>以下区域没有滑坡，因此所有模型都从中学习：{1}。</translation>
+    </message>
+    <message>
+        <source>These zones have no threshold in THRESHOLDS and are not assessed: {1}.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>They are taken as no data. If they are real values, add something to all values of the raster first.</source>
@@ -14117,6 +15159,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Threshold</source>
         <extracomment>model/jobs/aggregate_susceptibility.py</extracomment>
         <translation>阈值</translation>
+    </message>
+    <message>
+        <source>Thresholds</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>To have few factors, keep {1}: they stand for the others and are not beyond the limit themselves</source>
@@ -14369,6 +15416,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>W+ − W−：高于 0 表示该类别中的滑坡比别处多。</translation>
     </message>
     <message>
+        <source>WATCH_PROBABILITY, WARNING_PROBABILITY and SEVERE_PROBABILITY are {n1}, {n2} and {n3} %, but must not fall: a higher probability is a higher threshold.</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>WEIGHT_LANDSLIDE is automatic: {n1}, which balances landslide and stable cells.</source>
         <extracomment>model/training/automatic.py</extracomment>
         <translation>WEIGHT_LANDSLIDE 为自动：{n1}，使滑坡像元与稳定像元均衡。</translation>
@@ -14417,6 +15469,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Warnings</source>
         <extracomment>model/report/factor_checks.py</extracomment>
         <translation>警告</translation>
+    </message>
+    <message>
+        <source>Warnings a year</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Water in the ground reduces its strength.</source>
@@ -14649,6 +15706,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>最差的 {1}</translation>
     </message>
     <message>
+        <source>Write dates as 2019-07-03, or choose another field.</source>
+        <extracomment>model/inputs/dates.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Writing the report.</source>
         <extracomment>model/jobs/check_factors.py</extracomment>
         <translation>正在写报告。</translation>
@@ -14657,6 +15719,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>Writing the vector layers.</source>
         <extracomment>model/jobs/create_demo_data.py</extracomment>
         <translation>正在写矢量图层。</translation>
+    </message>
+    <message>
+        <source>Years held back ({1}), threshold of {n2} %: {3} hits, {4} misses, {5} false alarms, {6} correct negatives; POD {n7}, POFA {n8}, TSS {n9}.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Zone</source>
@@ -14675,7 +15742,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>Zones</source>
-        <extracomment>model/jobs/audit_map.py, model/report/audit.py</extracomment>
+        <extracomment>model/jobs/audit_map.py, model/report/audit.py, model/report/rainfall_thresholds.py</extracomment>
         <translation>分区</translation>
     </message>
     <message>
@@ -14729,6 +15796,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>由于没有给出分区栅格，分区在此按面积划分；分界值为 {1}。</translation>
     </message>
     <message>
+        <source>Zones with fewer than {1} landslide days in the fit are joined with a neighbour ({2}). Groups: {3}.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Zones, weighed by the landslides of the other folds</source>
         <extracomment>model/audit/splits.py</extracomment>
         <translation type="unfinished"></translation>
@@ -14737,6 +15809,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>a U-Net</source>
         <extracomment>model/training/settings.py</extracomment>
         <translation>U-Net</translation>
+    </message>
+    <message>
+        <source>a band of {1}</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>a branch of its trees leads nowhere or in a circle</source>
@@ -14894,6 +15971,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>图上在各项中都有数据的全部像元</translation>
     </message>
     <message>
+        <source>all land</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>all landslides, since the class has only {1}</source>
         <extracomment>model/safety/thresholds.py</extracomment>
         <translation>全部滑坡，因为该类别只有 {1} 处</translation>
@@ -14912,6 +15994,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>and</source>
         <extracomment>in holes and tables</extracomment>
         <translation>和</translation>
+    </message>
+    <message>
+        <source>and it does not tell where new landslides will be. Take embeddings of a year before the landslides.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>and the stable points drawn anew</source>
@@ -15060,7 +16147,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>band {1}</source>
-        <extracomment>model/checks/stack_checks.py, model/inputs/bands.py, model/inputs/rasters.py …</extracomment>
+        <extracomment>model/checks/stack_checks.py, model/factors/embeddings.py, model/inputs/bands.py …</extracomment>
         <translation>波段 {1}</translation>
     </message>
     <message>
@@ -15089,6 +16176,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>因为没有注明 {1} 的单位</translation>
     </message>
     <message>
+        <source>below 0.001</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>below threshold (threshold caught {n1} % of past landslides by climatological weeks)</source>
         <extracomment>model/warning/classes.py</extracomment>
         <translation>低于阈值（以气候平均的各周计，阈值命中以往滑坡的 {n1} %）</translation>
@@ -15104,14 +16196,14 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>低于阈值，命中率未知</translation>
     </message>
     <message>
-        <source>better than chance</source>
-        <extracomment>model/audit/regions.py</extracomment>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>between {n1} and {n2} {3}</source>
         <extracomment>model/report/explanation.py</extracomment>
         <translation>在 {n1} 与 {n2} {3} 之间</translation>
+    </message>
+    <message>
+        <source>beyond it in one component or several</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>beyond the radius of each landslide</source>
@@ -15175,7 +16267,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>cannot be told</source>
-        <extracomment>model/audit/claims.py</extracomment>
+        <extracomment>model/audit/claims.py, model/audit/regions.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -15329,6 +16421,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>仅用因子曲线时</translation>
     </message>
     <message>
+        <source>daily rain</source>
+        <extracomment>model/rainfall/rasters.py, model/rainfall/skill.py, model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>degrees</source>
         <extracomment>in holes and tables</extracomment>
         <translation>度</translation>
@@ -15382,6 +16479,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>dm decimetre decimeter decimetres decimeters</source>
         <extracomment>model/inputs/units.py</extracomment>
         <translation>dm decimetre decimeter decimetres decimeters</translation>
+    </message>
+    <message>
+        <source>do not differ significantly</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>do not use</source>
@@ -15489,6 +16591,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>下降</translation>
     </message>
     <message>
+        <source>false alarms</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>farther than {n1} m from a gauge</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>feature {1} has &quot;{2}&quot; ({n3} such values)</source>
         <extracomment>model/written_numbers.py</extracomment>
         <translation>要素 {1} 的值为 &quot;{2}&quot;（这样的值有 {n3} 个）</translation>
@@ -15582,6 +16694,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>give CONTRIBUTING_AREA in m², made for example with the flow accumulation of SAGA or GRASS, or SATURATION</source>
         <extracomment>model/safety/soil_layers.py</extracomment>
         <translation>给出以 m² 为单位的 CONTRIBUTING_AREA（例如用 SAGA 或 GRASS 的汇流累积计算得到），或 SATURATION</translation>
+    </message>
+    <message>
+        <source>give zones that have one</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>goes from {n1} to {n2}</source>
@@ -15709,6 +16826,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>位于另一子集的土地中而不在其滑坡所属的子集中</translation>
     </message>
     <message>
+        <source>in {1}</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>in {1},</source>
         <extracomment>model/tables.py</extracomment>
         <translation>以 {1} 为单位，</translation>
@@ -15727,6 +16849,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>is a share</source>
         <extracomment>model/safety/stability_settings.py</extracomment>
         <translation>是一个比例</translation>
+    </message>
+    <message>
+        <source>is followed by {1}</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>is in {1}</source>
@@ -15877,6 +17004,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>its class names hold no number to order them by</source>
         <extracomment>model/explanation/response.py</extracomment>
         <translation>其类别名称中没有可用于排序的数字</translation>
+    </message>
+    <message>
+        <source>its components are of several embeddings</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>its encoding is not known</source>
@@ -16065,7 +17197,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>landslide warning</source>
-        <extracomment>model/jobs/rainfall_warning.py</extracomment>
+        <extracomment>model/jobs/rainfall_warning.py, model/jobs/warn_by_events.py</extracomment>
         <translation>滑坡预警</translation>
     </message>
     <message>
@@ -16349,13 +17481,18 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>不高于按区块划分的值：相邻的训练像元没有使此模型受益。</translation>
     </message>
     <message>
+        <source>no more than {n1} mm fall in the event, and the lowest α is {n2} mm</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>no more than {n1} mm fall, and the lowest threshold is {n2} mm</source>
         <extracomment>model/warning/warning_map.py</extracomment>
         <translation>降雨不超过 {n1} mm，而最低的阈值为 {n2} mm</translation>
     </message>
     <message>
         <source>no name</source>
-        <extracomment>model/validation/map_layers.py</extracomment>
+        <extracomment>model/rainfall/rasters.py, model/validation/map_layers.py</extracomment>
         <translation>无名称</translation>
     </message>
     <message>
@@ -16389,6 +17526,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>没有任何有值的像元</translation>
     </message>
     <message>
+        <source>no year</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>no zone</source>
         <extracomment>model/exposure/settings.py, model/report/exposure.py</extracomment>
         <translation>无分区</translation>
@@ -16417,11 +17559,6 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>not all of it reached the disk</source>
         <extracomment>model/inputs/rasters.py</extracomment>
         <translation>没有全部写入磁盘</translation>
-    </message>
-    <message>
-        <source>not better than chance</source>
-        <extracomment>model/audit/regions.py</extracomment>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>not compared</source>
@@ -16464,9 +17601,19 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>以 {1} 为单位的数字</translation>
     </message>
     <message>
+        <source>numbers with the scale and offset of the bands</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>numbers without a unit</source>
         <extracomment>model/written_numbers.py</extracomment>
         <translation>不带单位的数字</translation>
+    </message>
+    <message>
+        <source>occurs twice</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>of AREA</source>
@@ -16482,6 +17629,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>of a cell at least</source>
         <extracomment>model/safety/stability_settings.py</extracomment>
         <translation>至少为一个像元的面积</translation>
+    </message>
+    <message>
+        <source>of a year that is not known</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>of all land</source>
@@ -16530,8 +17682,13 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>of {1}</source>
-        <extracomment>model/validation/verdict.py</extracomment>
+        <extracomment>model/factors/embeddings.py, model/validation/verdict.py</extracomment>
         <translation>（共 {1}）</translation>
+    </message>
+    <message>
+        <source>off the raster of rain</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>on the cluster</source>
@@ -16619,6 +17776,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>元数据不同：{1}</translation>
     </message>
     <message>
+        <source>other rain events</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>other {1}</source>
         <extracomment>model/provenance/run_comparison.py</extracomment>
         <translation>{1} 不同</translation>
@@ -16652,6 +17814,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>out-of-fold susceptibility of a model</source>
         <extracomment>model/provenance/records.py</extracomment>
         <translation>某个模型的折外易发性</translation>
+    </message>
+    <message>
+        <source>outside the record of rain ({1})</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>p of the rise</source>
@@ -16779,6 +17946,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>Zhang and Deng 的降雨指数 1 / (1 + k R7)，在雨量超过阈值 1/k 之处低于 {n1}；不是斜坡的稳定系数</translation>
     </message>
     <message>
+        <source>rain_index: the rain of seven days against a threshold 1/k. event_thresholds: cumulated rain and duration of the rain event so far against the thresholds by zone of &quot;Rainfall thresholds&quot;; it needs THRESHOLDS. Parameters of the other method are not used.</source>
+        <extracomment>model/warning/classes.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>rain_threshold: the rain index of the paper, from the rain of the wettest week; it needs PRECIPITATION. infinite_slope: the factor of safety of a sheet of soil, from slope, soil and water, with the parameters that begin with Infinite slope. Parameters of the other method are not used.</source>
         <extracomment>model/safety/stability_settings.py</extracomment>
         <translation>rain_threshold：论文的降雨指数，由最湿一周的雨量得到；需要 PRECIPITATION。infinite_slope：一层土体的稳定系数，由坡度、土和水得到，使用以“无限边坡”开头的参数。另一种方法的参数不使用。</translation>
@@ -16862,6 +18034,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>row {1} is new</source>
         <extracomment>model/provenance/run_comparison.py</extracomment>
         <translation>第 {1} 行为新增</translation>
+    </message>
+    <message>
+        <source>row {1}, column {2}</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>safe</source>
@@ -17165,7 +18342,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>the factor stack</source>
-        <extracomment>model/prediction/ensemble.py, model/training/fine_tuning.py</extracomment>
+        <extracomment>model/components.py, model/prediction/ensemble.py, model/training/fine_tuning.py</extracomment>
         <translation>因子栈</translation>
     </message>
     <message>
@@ -17227,6 +18404,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>the own cell of each landslide, because no size is known</source>
         <extracomment>model/labels/extents.py</extracomment>
         <translation>每处滑坡自身的像元，因为不知道大小</translation>
+    </message>
+    <message>
+        <source>the range of each component</source>
+        <extracomment>model/report/new_area.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>the rank by {1}</source>
@@ -17304,6 +18486,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>位于 {1} 的调度器</translation>
     </message>
     <message>
+        <source>the signed bytes of AlphaEarth, whose squares are the values</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>the tensors of its applicability index are missing or of the wrong shape</source>
         <extracomment>model/artifact.py</extracomment>
         <translation>其适用性指数的张量缺失，或形状有误</translation>
@@ -17322,6 +18509,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>the value {n1} in every cell with data</source>
         <extracomment>model/inputs/survey.py</extracomment>
         <translation>所有有数据的像元均为值 {n1}</translation>
+    </message>
+    <message>
+        <source>the values as they are stored</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>the values {1} and {2}</source>
@@ -17384,6 +18576,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>threshold with the best score</source>
+        <extracomment>model/rainfall/skill.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>threshold, best score</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>to -</source>
         <extracomment>model/jobs/train_best_model.py</extracomment>
         <translation>至 -</translation>
@@ -17395,7 +18597,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>too few to tell</source>
-        <extracomment>model/audit/regions.py, model/report/overview.py</extracomment>
+        <extracomment>model/report/overview.py</extracomment>
         <translation>数量太少，无法判断</translation>
     </message>
     <message>
@@ -17684,6 +18886,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>λ = {n1} 时</translation>
     </message>
     <message>
+        <source>without a day</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>without a zone</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>without it</source>
         <extracomment>model/training/land_physics.py</extracomment>
         <translation>不用它时</translation>
@@ -17735,13 +18947,23 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>zone {1}</source>
-        <extracomment>model/report/overview.py, model/zones/schemes.py</extracomment>
+        <extracomment>model/jobs/rainfall_thresholds.py, model/jobs/warn_by_events.py, model/report/overview.py …</extracomment>
         <translation>{1} 分区</translation>
+    </message>
+    <message>
+        <source>zone {1}: {2}</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>zones of relative susceptibility; not a probability, and not comparable between maps with other breaks</source>
         <extracomment>model/provenance/records.py</extracomment>
         <translation>相对易发性的分区；不是概率，分界值不同的图之间也不能比较</translation>
+    </message>
+    <message>
+        <source>zones {1} to {2}</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1}  {2}: {3}; weight {n4}, mean probability {n5}, climate zone {6}</source>
@@ -17757,6 +18979,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} (band {2})</source>
         <extracomment>model/checks/stack_checks.py</extracomment>
         <translation>{1}（波段 {2}）</translation>
+    </message>
+    <message>
+        <source>{1} (beyond the trained range of one of their components, or several)</source>
+        <extracomment>model/prediction/tile_inference.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} (chosen)</source>
@@ -17787,6 +19014,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} (trained on {n2} to {n3}, here {4})</source>
         <extracomment>model/prediction/tile_inference.py</extracomment>
         <translation>{1}（训练时为 {n2} 至 {n3}，此处 {4}）</translation>
+    </message>
+    <message>
+        <source>{1} ({2} to {3})</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} ({n2} bytes instead of {n3})</source>
@@ -17969,6 +19201,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1}，其 k 取自全部滑坡：{2}。</translation>
     </message>
     <message>
+        <source>{1} and the daily rain of {2}</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} and {2}</source>
         <extracomment>model/audit/claims.py, model/inputs/survey.py</extracomment>
         <translation>{1} 和 {2}</translation>
@@ -18029,6 +19266,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>各 {1}（逐 {2} 列出）</translation>
     </message>
     <message>
+        <source>{1} cannot be read as CSV ({2}). Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} cannot be replaced: it is open, probably as a layer of this project. Remove the layer from the project, close other programs that show it, or choose another name.</source>
         <extracomment>model/outputs/atomic.py</extracomment>
         <translation>无法替换 {1}：它已打开，可能是此项目的图层。请从项目中移除该图层，关闭显示它的其他程序，或选择其他名称。</translation>
@@ -18072,6 +19314,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} determines {2} others (|{3}| of at least {4})</source>
         <extracomment>model/checks/association.py</extracomment>
         <translation>{1} 决定其他 {2} 个因子（|{3}| 至少为 {4}）</translation>
+    </message>
+    <message>
+        <source>{1} does not tell its year, neither in its name nor in its metadata. Give EMBEDDINGS_YEAR, so that it can be compared with that of the landslides.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} ended {2} workers. They most likely ran out of memory: give each worker more (fewer workers a machine, --memory-limit), or choose smaller tiles. The log of the workers says more.</source>
@@ -18124,6 +19371,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>{1} goes from {2} to {3}, which is no record of daily rain. Correct the wrong day.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} goes from {n2} to {n3}: is it in</source>
         <extracomment>model/inputs/unit_checks.py</extracomment>
         <translation>{1} 的取值为 {n2} 至 {n3}：其单位是否为</translation>
@@ -18134,9 +19386,19 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 的最大值为</translation>
     </message>
     <message>
+        <source>{1} has &quot;{2}&quot; as {3} in line {4}, which is no number. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} has &quot;{2}&quot; in feature {3}, which may be {n4} or {n5} ({n6} such values). Write the numbers with a point for decimals and nothing between thousands, or choose another field.</source>
         <extracomment>model/written_numbers.py</extracomment>
         <translation>{1} 在要素 {3} 中的值为 &quot;{2}&quot;，可能是 {n4} 或 {n5}（这样的值有 {n6} 个）。请用小数点书写小数，千位之间不加任何符号，或选择其他字段。</translation>
+    </message>
+    <message>
+        <source>{1} has &quot;{2}&quot; in feature {3}{4}, which is no date. {5}</source>
+        <extracomment>model/inputs/dates.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} has &quot;{2}&quot;, but takes {3}. Write it as 2.5 or 2-8, or a table by class as &quot;granite: 2-8; all: 4&quot;.</source>
@@ -18164,6 +19426,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 的类别表有误</translation>
     </message>
     <message>
+        <source>{1} has a wrong component</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} has a wrong range</source>
         <extracomment>model/artifact_header.py</extracomment>
         <translation>{1} 的取值范围有误</translation>
@@ -18179,9 +19446,34 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>在相同的像元上，{1} 的 AUC 为 {n2}；易发性图领先 {n3}{4}。</translation>
     </message>
     <message>
+        <source>{1} has an impossible dry_rain_mm or dry_days. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has an impossible zone, probability or alpha in line {2}. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has at most {n2} mm in a day, little for rain with landslides. Is it in cm or inches? Then set RAIN_UNIT.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} has changed since the map was made; what is shown of it is as it is now.</source>
         <extracomment>model/jobs/explain_cell.py</extracomment>
         <translation>自制图以来 {1} 有改动；所显示的是其现状。</translation>
+    </message>
+    <message>
+        <source>{1} has dates in two orders: &quot;{2}&quot; in feature {3} begins with the day, &quot;{4}&quot; in feature {5} with the month. Write all dates as 2019-07-03.</source>
+        <extracomment>model/inputs/dates.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has dates such as &quot;{2}&quot;, in which day and month cannot be told apart. Set DATE_ORDER, or write the dates as 2019-07-03.</source>
+        <extracomment>model/inputs/dates.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} has labels that differ only in blanks or in the form of their letters: {2}. They are one class each.</source>
@@ -18214,14 +19506,23 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 没有像元。</translation>
     </message>
     <message>
+        <source>{1} has no column {2}. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} has no data ({n2} cells)</source>
         <extracomment>model/windows/split.py</extracomment>
         <translation>{1} 没有数据（{n2} 个像元）</translation>
     </message>
     <message>
-        <source>{1} has no data in {n2} cells ({n3} of those with elevation)</source>
+        <source>{1} has no data in {n2} cells ({3})</source>
         <extracomment>model/factors/block_pipeline.py</extracomment>
-        <translation>{1} 在 {n2} 个像元上没有数据（占有高程像元的 {n3}）</translation>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has no data in {n2} cells ({n3} of those with elevation)</source>
+        <translation type="vanished">{1} 在 {n2} 个像元上没有数据（占有高程像元的 {n3}）</translation>
     </message>
     <message>
         <source>{1} has no data on the study grid, only labels such as {2}.</source>
@@ -18234,9 +19535,49 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 在研究格网上没有数据。请检查其 CRS，或选择本区域的栅格。</translation>
     </message>
     <message>
+        <source>{1} has no date for {n2} of {n3} landslides. They are left out.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has no day with a value. Check the field, the nodata value and the place.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has no field of days that can be read. Its fields: {2}. Write days as 2019-07-03 and choose the field as RAIN_DATE_FIELD.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has no field with rain beside the days. Choose it as RAIN_FIELD.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has no gauge in the field &quot;{2}&quot;. Choose another RAIN_STATION_FIELD.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has no landslide with a day.{2} Choose the field of the dates as DATE_FIELD.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} has no row for these classes of {2}: {3}. Add a row for each, or one row &quot;{4}&quot; for all of them.</source>
         <extracomment>model/safety/soil_layers.py</extracomment>
         <translation>{1} 没有 {2} 的以下类别的行：{3}。请为每个类别添加一行，或为全部类别添加一行 &quot;{4}&quot;。</translation>
+    </message>
+    <message>
+        <source>{1} has no row with a day. Choose the field of the days as RAIN_DATE_FIELD.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has no value on {n2} of {n3} days of gauges ({n4}): {5}. Rain events that reach such a day are not used.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} has no value. Fill in the rain in mm of the week before each landslide.</source>
@@ -18244,9 +19585,29 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 没有值。请填入每处滑坡之前一周的雨量（mm）。</translation>
     </message>
     <message>
+        <source>{1} has one band, but embeddings have many, 64 and more of most models. Give the raster with all of them; a single measured value belongs to EXTRA_CONTINUOUS.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} has rows for {2}, but no layer has these classes together. {3}</source>
         <extracomment>model/safety/soil_layers.py</extracomment>
         <translation>{1} 有 {2} 的行，但没有任何图层同时含有这些类别。{3}</translation>
+    </message>
+    <message>
+        <source>{1} has several fields that may hold the rain: {2}. Choose one as RAIN_FIELD.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has several values of {2}; all rows must have the same. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has the day {2} more than once. Give each day once; sum hours to days first.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} has the range &quot;{2}&quot;, which falls. Write the smaller number first.</source>
@@ -18254,9 +19615,19 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 的范围为 &quot;{2}&quot;，由大到小。请先写较小的数。</translation>
     </message>
     <message>
+        <source>{1} has up to {n2} mm in a day; the most that was ever measured is 1,825 mm. Set RAIN_UNIT (tenth_mm for tenths of a millimetre), or leave days without data empty.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} has wrong trained classes</source>
         <extracomment>model/artifact_header.py</extracomment>
         <translation>{1} 的训练类别有误</translation>
+    </message>
+    <message>
+        <source>{1} has zone {n2} with {n3} % twice. Keep one of the rows.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} has {2} bands. Are they months? Give the mean of the year instead, made with the raster calculator; if one band holds the year, extract it with Raster &gt; Conversion &gt; Translate.</source>
@@ -18267,6 +19638,31 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} has {2} bands. Are they months? Give the sum of the year instead, made with the raster calculator; if one band holds the year, extract it with Raster &gt; Conversion &gt; Translate.</source>
         <extracomment>model/inputs/bands.py</extracomment>
         <translation>{1} 有 {2} 个波段。它们是各月的值吗？请改为给出用栅格计算器得到的全年总和；如果某个波段是全年的值，请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”将其提取出来。</translation>
+    </message>
+    <message>
+        <source>{1} has {2} rows of &quot;{3}&quot; on {4}, and {n5} days occur more than once. Is the rain hourly? Sum it to days first.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has {2} rows of &quot;{3}&quot; on {4}, and {n5} days occur more than once. Keep one row for each day and gauge.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has {n2} bands of bytes without sign: it looks like a picture (red, green, blue), not like embeddings. Give the raster with all bands of the embedding, 64 and more of most models.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has {n2} bands, read as {3}.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has {n2} bands; Scarp takes embeddings of up to {3}. Reduce them first, to their principal components for example.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} has {n2} bands; {3} is used.{4}</source>
@@ -18287,6 +19683,26 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} has {n2} entries, but it takes rows of two: a name and a number. Add the missing entry, or remove the extra one.</source>
         <extracomment>model/tables.py</extracomment>
         <translation>{1} 有 {n2} 项，但每行应为两项：一个名称和一个数字。请补上缺少的项，或删去多余的项。</translation>
+    </message>
+    <message>
+        <source>{1} has {n2} landslides with a year or a month only. They are left out.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has {n2} mm in a mean year, more than the wettest places of the Earth. Is it in tenths of a millimetre? Then set RAIN_UNIT=tenth_mm; RAIN_UNIT=mm if it is right.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has {n2} negative values, the lowest {n3} mm. Leave these days empty, or declare the nodata value, if they stand for no data; correct them if they are an error.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} has {n2} values of 32700 or 999990. They count as 0, a trace.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} have</source>
@@ -18310,7 +19726,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>{1} holds complex numbers. Give a raster of real numbers.</source>
-        <extracomment>model/inputs/bands.py</extracomment>
+        <extracomment>model/factors/embeddings.py, model/inputs/bands.py</extracomment>
         <translation>{1} 含有复数。请给出实数栅格。</translation>
     </message>
     <message>
@@ -18339,9 +19755,24 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 含有另一次中断的预测的分块。</translation>
     </message>
     <message>
+        <source>{1} holds whole numbers without a scale, which are taken as they are. If the scales are in a file of their own, as those of Tessera are, give a GeoTIFF of the values instead; for AlphaEarth choose EMBEDDINGS_KIND={2}.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} holds {2}. They count as unknown.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} holds {2}. Write {3} there.</source>
         <extracomment>model/tables.py</extracomment>
         <translation>{1} 含有 {2}。请在该处填写 {3}。</translation>
+    </message>
+    <message>
+        <source>{1} holds {2}. {3}</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} holds {n2} for {3}, but {4}.</source>
@@ -18379,6 +19810,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1}，按 {2} 的单元统计</translation>
     </message>
     <message>
+        <source>{1} is 0 on all days. Check that it is the right field or raster.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} is 0, but must be above 0: no rain at all would trigger landslides.</source>
         <extracomment>model/safety/settings.py</extracomment>
         <translation>{1} 为 0，但必须大于 0：否则没有任何降雨能触发滑坡。</translation>
@@ -18387,6 +19823,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} is a colour picture (red, green, blue), not values. Give the raster that it was made from; if its bands are values all the same, extract one with Raster &gt; Conversion &gt; Translate.</source>
         <extracomment>model/inputs/bands.py</extracomment>
         <translation>{1} 是彩色图片（红、绿、蓝），不是数值。请给出生成它所用的栅格；如果其波段确实是数值，请用“栅格 &gt; 转换 &gt; 转换 (格式转换)”提取其中一个。</translation>
+    </message>
+    <message>
+        <source>{1} is a component of classes</source>
+        <extracomment>model/artifact_header.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} is a file, so no folder can have this name. Choose another one.</source>
@@ -18454,6 +19895,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 含义不明：{2}。它们按没有大小处理。</translation>
     </message>
     <message>
+        <source>{1} is nowhere above {n2} mm in a day, so all days are dry. Set RAIN_UNIT (m, cm or inch), or a lower DRY_RAIN.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} is nowhere above {n2}: is it in</source>
         <extracomment>model/inputs/unit_checks.py</extracomment>
         <translation>{1} 处处不超过 {n2}：其单位是否为</translation>
@@ -18464,9 +19910,24 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 常常是没有声明的无数据值。</translation>
     </message>
     <message>
+        <source>{1} is read with the {2}, as its other dates show.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} is rotated or sheared. {2}</source>
         <extracomment>model/grid.py</extracomment>
         <translation>{1} 经过旋转或错切。{2}</translation>
+    </message>
+    <message>
+        <source>{1} is taken to be of {2}. If it is not, give EMBEDDINGS_YEAR.</source>
+        <extracomment>model/factors/embeddings.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} is too large for a table of thresholds. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} is {2}, but the model {3} of START_FROM has {4}, which cannot be changed. Leave {5} empty.</source>
@@ -18477,6 +19938,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} is {2}, which cannot be sent between QGIS and the worker process.</source>
         <extracomment>model/worker/protocol.py</extracomment>
         <translation>{1} 是 {2}，无法在 QGIS 与工作进程之间传送。</translation>
+    </message>
+    <message>
+        <source>{1} is {n2} %, but THRESHOLDS has these non-exceedance probabilities: {3}. Choose one of them, or fit the thresholds again with PROBABILITIES.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} is {n2} m, less than a cell of {n3} m. Is it in degrees or in kilometres? Distances are given in metres.</source>
@@ -18497,6 +19963,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} kelvin or in tenths of a degree, not in °C?</source>
         <extracomment>model/inputs/unit_checks.py</extracomment>
         <translation>{1} 开尔文或十分之一度，而不是 °C？</translation>
+    </message>
+    <message>
+        <source>{1} lacks a probability for some zones, or mixes zone 0 (all land) with others. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
+        <extracomment>model/rainfall/threshold_table.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} lacks {n2} of {n3} days from {4} to {5}. Rain events that reach such a day are not used.</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} landslides have a size in &quot;{2}&quot; that</source>
@@ -18527,6 +20003,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1} lists &quot;{2}&quot; twice. Keep one of the rows.</source>
         <extracomment>model/tables.py</extracomment>
         <translation>{1} 两次列出 &quot;{2}&quot;。请只保留其中一行。</translation>
+    </message>
+    <message>
+        <source>{1} lists days with rain only; {n2} of the days are not there. Set MISSING_DAYS=dry if no rain fell on them; else add the dry days as 0.</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1} looks as if it were read in a wrong encoding: {2}. If so, set the encoding under Layer Properties &gt; Source &gt; Data source encoding, or put a .cpg file beside the layer&apos;s file.</source>
@@ -18581,6 +20062,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} of its land is unlike that of the landslides</source>
         <extracomment>model/audit/claims.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1} of model {2}</source>
+        <extracomment>model/components.py</extracomment>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -18689,6 +20175,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 栅格</translation>
     </message>
     <message>
+        <source>{1} reads satellite embeddings of {n2} bands</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} regions are left out one by one, with {2} for validation inside.</source>
         <extracomment>model/jobs/cross_validate.py</extracomment>
         <translation>{1} 个区域逐一留出，其内以 {2} 作验证。</translation>
@@ -18754,6 +20245,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 注明了坐标参考系，但没有说明其像元的位置。请用“图层 &gt; 配准工具”将其定位到地图上，或补回其世界文件（world file）。</translation>
     </message>
     <message>
+        <source>{1} states different units: {2}. Convert the rasters to one unit.</source>
+        <extracomment>model/rainfall/rasters.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1} states the unit &quot;{2}&quot;, but {3} was chosen and counts.</source>
         <extracomment>model/inputs/units.py</extracomment>
         <translation>{1} 注明的单位为 &quot;{2}&quot;，但选择的是 {3}，以后者为准。</translation>
@@ -18815,7 +20311,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>{1} to {2}</source>
-        <extracomment>model/audit/claims.py, model/jobs/validate_with_points.py</extracomment>
+        <extracomment>model/audit/claims.py, model/jobs/validate_with_points.py, model/rainfall/study.py …</extracomment>
         <translation>{1} 至 {2}</translation>
     </message>
     <message>
@@ -18959,6 +20455,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1}，但运行 Scarp 的 Python 没有软件包 pyflwdir（{2}）。请安装它（python3 -m pip install pyflwdir），或 {3}：其他功能不需要它。</translation>
     </message>
     <message>
+        <source>{1}, but {2} has embeddings of {n3} bands ({4}). Build the stack with the embeddings that the model was trained on, all bands of them in their order.</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1}, but {2} has none. Build the stack with EMBEDDINGS, of the same embedding model, or use a model that was trained without them.</source>
+        <extracomment>model/components.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1}, classified as landslide from {n2} on. The same numbers of all maps side by side are in the summary table (OUTPUT_SUMMARY).</source>
         <extracomment>model/report/comparison.py</extracomment>
         <translation>{1}，从 {n2} 起归为滑坡。所有图的同样数值并列于汇总表（OUTPUT_SUMMARY）。</translation>
@@ -18967,6 +20473,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1}, far from all other values and not declared as nodata</source>
         <extracomment>model/inputs/undeclared_nodata.py</extracomment>
         <translation>{1}，远离其余所有值，且未声明为无数据</translation>
+    </message>
+    <message>
+        <source>{1}, fields {2},</source>
+        <extracomment>model/rainfall/series.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1}, given as OUT_OF_FOLD, is no out-of-fold map. {2}.</source>
@@ -19274,6 +20785,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1}：Brier 评分 {n2}，技巧评分 {n3}，基准为各处取相同的</translation>
     </message>
     <message>
+        <source>{1}: E = {n2} · D^{n3} mm at {n4} % (α {n5} to {n6}).</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{1}: E = α · D^{n2} mm with α {3}.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{1}: almost no variation to learn from, and training normalises it to full size.</source>
         <extracomment>model/checks/factor_checks.py</extracomment>
         <translation>{1}：几乎没有可供学习的变化，而训练会通过归一化把它放大到正常幅度。</translation>
@@ -19372,6 +20893,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{1}: the values may be tenths of a degree.</source>
         <extracomment>model/checks/factor_checks.py</extracomment>
         <translation>{1}：这些值可能是十分之一度。</translation>
+    </message>
+    <message>
+        <source>{1}: their {n2} components are one factor, permuted and added together. They have no response curve, for their axes have no meaning one by one.</source>
+        <extracomment>model/report/explanation.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{1}: they get the smallest radius, {n2} m of &quot;{3}&quot;.</source>
@@ -19670,7 +21196,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     </message>
     <message>
         <source>{n1} cells have negative rain and are not assessed. Set the nodata value of the raster if these are cells without data.</source>
-        <extracomment>model/warning/warning_map.py</extracomment>
+        <extracomment>model/jobs/warn_by_events.py, model/warning/warning_map.py</extracomment>
         <translation>{n1} 个像元的雨量为负，未作评价。如果这些是没有数据的像元，请设置该栅格的无数据值。</translation>
     </message>
     <message>
@@ -19724,6 +21250,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{n1} 处与另一处重合，{n2} 处与另一处位于同一像元</translation>
     </message>
     <message>
+        <source>{n1} components of {2} bands, {3} of their variance</source>
+        <extracomment>model/report/training.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{n1} correct</source>
         <extracomment>model/report/validation.py</extracomment>
         <translation>{n1} 正确否定</translation>
@@ -19752,6 +21283,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{n1} found</source>
         <extracomment>model/report/validation.py</extracomment>
         <translation>{n1} 命中</translation>
+    </message>
+    <message>
+        <source>{n1} give a year or a month only.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{n1} highest zones</source>
@@ -19822,6 +21358,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{n1} landslide cells that lie {2}</source>
         <extracomment>model/windows/ownership.py</extracomment>
         <translation>{n1} 个滑坡像元 {2}</translation>
+    </message>
+    <message>
+        <source>{n1} landslide days in the fit; bootstrap of {n2}.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{n1} landslide polygons are too small to contain a cell centre</source>
@@ -19984,6 +21525,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>图中画出 {n2} 个 {3} 中的 {n1} 个。</translation>
     </message>
     <message>
+        <source>{n1} of those with elevation</source>
+        <extracomment>model/factors/block_pipeline.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{n1} of {2}</source>
         <extracomment>model/aggregation/unit_validation.py</extracomment>
         <translation>{n1}（{2}）</translation>
@@ -20024,6 +21570,26 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{n2} 个像元中有 {n1} 个含有滑坡。</translation>
     </message>
     <message>
+        <source>{n1} of {n2} days of rain do not state their day, the others do. Name all bands by their days, such as 2019-07-03, or none.</source>
+        <extracomment>model/jobs/warn_by_events.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslide days have days without rain data in or before their rain event. They are left out.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslide days have no rain event at their gauge or cell: the date is wrong, the rain fell elsewhere, or something else was the trigger. They are not in the fit, and count as misses in the test.</source>
+        <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides are dated 1 January. Is only their year known? Then leave their dates empty.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{n1} of {n2} landslides lie in training windows, where maps show a fit, not a test.</source>
         <extracomment>model/comparison/paired_tests.py</extracomment>
         <translation>{n2} 处滑坡中有 {n1} 处位于训练窗口内，图在那里显示的是拟合，而不是检验。</translation>
@@ -20047,6 +21613,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{n1} of {n2} landslides lie inside the raster</source>
         <extracomment>model/jobs/build_buffered_labels.py</extracomment>
         <translation>{n2} 处滑坡中有 {n1} 处位于栅格之内</translation>
+    </message>
+    <message>
+        <source>{n1} of {n2} landslides of &quot;{3}&quot; are {4} and are left out.</source>
+        <extracomment>model/rainfall/study.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{n1} of {n2} landslides of &quot;{3}&quot; lie in no unit or on nodata and are ignored.</source>
@@ -20134,6 +21705,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{n1} 段河道的汇水面积不小于 {n2} m²，或流出该区域。</translation>
     </message>
     <message>
+        <source>{n1} such values</source>
+        <extracomment>model/inputs/dates.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{n1} that has a susceptibility below {n2}.</source>
         <extracomment>model/report/training.py</extracomment>
         <translation>{n1} 的土地中，易发性低于 {n2} 者的占比。</translation>
@@ -20152,6 +21728,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{n1} to {n2}</source>
         <extracomment>model/aggregation/unit_validation.py, model/audit/claims.py, model/classical/fit.py …</extracomment>
         <translation>{n1} 至 {n2}</translation>
+    </message>
+    <message>
+        <source>{n1} to {n2} days</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{n1} to {n2} m</source>
@@ -20222,6 +21803,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>{n1}{2} more, {3}</source>
         <extracomment>model/jobs/cross_validate.py</extracomment>
         <translation>高出 {n1}{2}，{3}</translation>
+    </message>
+    <message>
+        <source>α (mm)</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>α at {n1} % (mm)</source>
+        <extracomment>model/report/rainfall_thresholds.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>← {1} of the cells</source>
