@@ -11,8 +11,7 @@ from typing import Any
 
 from .applicability.header import is_header
 from .calibration import Calibration
-from .components import Component
-from .encoding import CODES, ONE_HOT, FactorSpec
+from .encoding import CODES, ONE_HOT, Component, FactorSpec
 from .errors import InputMissing, ModelFileInvalid
 from .factors.definitions import CATEGORICAL, CONTINUOUS, MAX_CLASSES
 from .safe_json import is_text, parse_json

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .encoding import Component
 from .errors import FactorMissing, ParameterInvalid
 from .factors.definitions import CONTINUOUS, EMBEDDINGS
 from .grid import Block
@@ -23,16 +24,6 @@ VARIANCE, MAX_AUTOMATIC = 0.95, 16  # share of the variance that an automatic nu
 _CELLS = 8192
 """Cells projected at once, always so many: a product of another shape may differ in its last digits, and a map would
 depend on its tiles."""
-
-
-@dataclass(frozen=True)
-class Component:
-    """One principal component: its value is the sum of weights × bands, minus the offset."""
-
-    bands: tuple[str, ...]  # names of bands of a stack
-    weights: tuple[float, ...]  # unit length
-    offset: float  # the same sum of the mean of the training land
-    share: float  # of the variance of the training land, 0 to 1
 
 
 @dataclass(frozen=True)

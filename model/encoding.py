@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .components import Component
 from .errors import ParameterInvalid
 from .factors.definitions import CATEGORICAL, EMBEDDINGS, MAX_CLASSES
 from .texts import clean_label
@@ -16,6 +15,16 @@ from .texts import clean_label
 CODES, ONE_HOT = "codes", "one_hot"
 UNSEEN_CODE = -1.0  # replaces in raw values a class that the model does not have
 _MAX_TABLE_CODE = 65536
+
+
+@dataclass(frozen=True)
+class Component:
+    """One principal component: its value is the sum of weights × bands, minus the offset."""
+
+    bands: tuple[str, ...]  # names of bands of a stack
+    weights: tuple[float, ...]  # unit length
+    offset: float  # the same sum of the mean of the training land
+    share: float  # of the variance of the training land, 0 to 1
 
 
 @dataclass(frozen=True)
