@@ -61,7 +61,7 @@ class RainfallThresholds(ScarpAlgorithm):
         "LANDSLIDES": "Inventory of dated landslides, points or polygons. At least ten different days with landslides "
         "and rain are needed for the fit; thirty make it worth much.",
         "DATE_FIELD": "Field with the day of each landslide: a date, or text such as 2019-07-03, 03.07.2019, 3 Jul "
-        "2019 or 2019年7月3日. A time of day is cut off; landslides with a year or month only are left out.",
+        "2019 or in Chinese. A time of day is cut off; landslides with a year or month only are left out.",
         "RAIN_TABLE": "Daily rain of gauges: CSV, spreadsheet or any layer. Either a column of days and one column "
         "for each gauge, or a row for each gauge and day with a column of gauges. Years, months and days may be "
         "columns of their own.",
