@@ -326,13 +326,13 @@ def _add_zones(page: Page, content: ValidationReportInput) -> None:
         made = f"Zones are those of the values out of fold, at the breaks of the zones of the map: {limits}."
     elif breaks:
         made = f"Zones were cut here by area, as no zone raster was given; breaks at {limits}."
+    meaning = "Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance."
+    interval = "The area is known and the landslides are a sample, hence the interval (from resampled blocks of land)."
     page.table(
         "Landslides by zone",
         [heading for heading, _ in ZONE_COLUMNS],
         [zone_cells(row, 2) for row in zones],
-        "Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. "
-        f"{_ratio_assessment(content.main)} {made} The area is known and the landslides are a sample, hence the "
-        "interval (from resampled blocks of land).",
+        f"{meaning} {_ratio_assessment(content.main)} {made} {interval}",
         colours,
     )
     page.figure("", charts.zone_chart(zones, colours))

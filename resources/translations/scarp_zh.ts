@@ -941,7 +941,7 @@ A map looks better on the landslides it was trained on. Give the training window
     <message>
         <source>Components of the embeddings</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入的分量数</translation>
     </message>
     <message>
         <source>Compute device. auto: an NVIDIA GPU if there is one, else the CPU. cuda:1 is the second GPU; mps is the GPU of an Apple computer.</source>
@@ -8546,9 +8546,13 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>计算设备</translation>
     </message>
     <message>
-        <source>Computing {n1} factors on {n2} × {n3} cells.</source>
+        <source>Computing {1} factors on {n2} × {n3} cells.</source>
         <extracomment>model/jobs/build_factor_stack.py</extracomment>
-        <translation>正在 {n2} × {n3} 个像元上计算 {n1} 个因子。</translation>
+        <translation>正在 {n2} × {n3} 个像元上计算 {1} 个因子。</translation>
+    </message>
+    <message>
+        <source>Computing {n1} factors on {n2} × {n3} cells.</source>
+        <translation type="vanished">正在 {n2} × {n3} 个像元上计算 {n1} 个因子。</translation>
     </message>
     <message>
         <source>Confusion matrix at a threshold of {n1}</source>
@@ -9321,9 +9325,9 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>频率比</translation>
     </message>
     <message>
-        <source>Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. {1} {2} The area is known and the landslides are a sample, hence the interval (from resampled blocks of land).</source>
+        <source>Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance.</source>
         <extracomment>model/report/validation.py</extracomment>
-        <translation>频率比 = 滑坡占比 ÷ 面积占比；1 表示滑坡数与随机分布时相同。{1} {2} 面积是已知的，而滑坡是一个样本，因此附有区间（由对区块重抽样得到）。</translation>
+        <translation>频率比 = 滑坡占比 ÷ 面积占比；1 表示滑坡数与随机分布时相同。</translation>
     </message>
     <message>
         <source>Frequency ratio, and in brackets the share of the landslides. The ratio is that share over the share of the ground: 1 is as many landslides as by chance. It should rise from zone to zone.</source>
@@ -13274,6 +13278,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>The additive part is the mean of the fits with these penalties. A penalty of 10,000 makes the curves straight lines.</source>
         <extracomment>model/report/training.py</extracomment>
         <translation>可加部分是采用这些惩罚的各次拟合的平均值。惩罚为 10,000 时曲线成为直线。</translation>
+    </message>
+    <message>
+        <source>The area is known and the landslides are a sample, hence the interval (from resampled blocks of land).</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>面积是已知的，而滑坡是一个样本，因此附有区间（由对区块重抽样得到）。</translation>
     </message>
     <message>
         <source>The area {1} lacks the factor {2}. A model of several areas needs the same factors in all of them. {3}</source>
