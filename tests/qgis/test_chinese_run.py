@@ -18,7 +18,7 @@ from scarp.tools import compile_translations
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 KEPT = re.compile(
-    r'"[^"\n]*"|“[^”]*”|\S*[/\\]\S*|\S+\.(?:tif|gpkg|html|csv|safetensors|json)\b|\bscarp:\w+|\b\w*_\w+'
+    r'[0-9a-f]{16}…|"[^"\n]*"|“[^”]*”|\S*[/\\]\S*|\S+\.(?:tif|gpkg|html|csv|safetensors|json)\b|\bscarp:\w+|\b\w*_\w+'
     r"|\b[A-Z][A-Z0-9_]+(?:=\w+)?|\b(?:km|mm|ha|kPa|GiB|MB)\b|\bMoran's I|Student|Hosmer|Pearson|Cramér's V|Spearman"
 )
 """Names, paths, parameters, units and people, which are the same in every language."""
