@@ -153,7 +153,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>A day with less rain in mm is dry.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量（mm）小于此值的一天为无雨日。</translation>
     </message>
     <message>
         <source>A downloaded file is not the one that was expected ({file}): its hash differs. It was rejected, and nothing of it was kept or installed. Try again, since the connection may have been cut. If it happens again, something on the way changes files, such as a proxy or a virus scanner: ask your administrator, use another network, or install from a folder of wheels.</source>
@@ -188,7 +188,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>A made-up area. Press Run all in the dock to map it.</source>
         <extracomment>gui/demo_project.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>此区域为虚构。请在分步制图面板中按“全部运行”来制图。</translation>
     </message>
     <message>
         <source>A path is too long for the system. Choose a folder with a shorter path, such as C:\scarp.</source>
@@ -198,7 +198,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>A rain event above the threshold of this non-exceedance probability (%) is on watch. It must be one of those in THRESHOLDS, and so must the next two.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨事件高于此不超越概率（%）的阈值时，处于关注级。它必须是 THRESHOLDS 中的概率之一，下面两个也是如此。</translation>
     </message>
     <message>
         <source>A year or a date such as 2005-06-30, with DATE_FIELD: the model is trained on the landslides before it and tested on those from it on, on the same land.</source>
@@ -263,7 +263,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>AUC of the map less that of slope alone</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>易发性图的 AUC 减去仅用坡度所得的值</translation>
     </message>
     <message>
         <source>AUC of the map on the labelled cells</source>
@@ -293,7 +293,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>AUC of the zones, weighed by the landslides of other folds, under a random split</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>随机划分下，以其他折的滑坡为各分区赋权所得的 AUC</translation>
     </message>
     <message>
         <source>AUC out of fold of the model that is kept: landslide cells against all other mapped land</source>
@@ -303,7 +303,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>AUC that is claimed for the map, in a paper or a report, to compare with. Leave empty if none is.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>论文或报告中为此图声称的 AUC，用于比较。没有则留空。</translation>
     </message>
     <message>
         <source>AUC to expect on such land: {n}.</source>
@@ -338,12 +338,12 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>Above the threshold of this non-exceedance probability (%) it gets a severe warning.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>高于此不超越概率（%）的阈值时，发布严重预警。</translation>
     </message>
     <message>
         <source>Above the threshold of this non-exceedance probability (%) it gets a warning.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>高于此不超越概率（%）的阈值时，发布预警。</translation>
     </message>
     <message>
         <source>Accuracy</source>
@@ -393,7 +393,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>All numbers of the report with their intervals. Of claims the value is 0 for supported, 1 for weakly supported, 2 for cannot be told and 3 for not supported.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>报告中的全部数值及其区间。对于论断，值 0 表示有支持，1 表示支持较弱，2 表示无法判断，3 表示没有支持。</translation>
     </message>
     <message>
         <source>All settings…</source>
@@ -433,7 +433,7 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     <message>
         <source>Also write 15 years of daily rain of four gauges and a day for each landslide, to try &quot;Rainfall thresholds&quot;, and the rain of a storm as a raster: daily_rain.csv, gauges.gpkg, dated_landslides.gpkg, storm.tif.</source>
         <extracomment>scarp:createdemodata</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>同时写出四个雨量站 15 年的日雨量和每处滑坡的日期，用于试用“降雨阈值”，并以栅格写出一场暴雨的雨量：daily_rain.csv、gauges.gpkg、dated_landslides.gpkg、storm.tif。</translation>
     </message>
     <message>
         <source>Angle in degrees up to which MONOTONE binds the curve of the slope. On steeper ground it is free: there is often bare rock and little soil left to slide.</source>
@@ -517,7 +517,7 @@ On land that is new to the model nothing tells how good its map is. The log then
     <message>
         <source>As many dry days in a row end a rain event. 2, the 48 hours of Melillo et al. (2018) in the warm season; in a cold or wet season 4 may be right.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>连续这么多个无雨日即结束一次降雨事件。2 即 Melillo 等（2018）在暖季采用的 48 小时；在冷季或雨季，4 可能更合适。</translation>
     </message>
     <message>
         <source>As pip is configured on this computer</source>
@@ -532,12 +532,12 @@ On land that is new to the model nothing tells how good its map is. The log then
     <message>
         <source>Audit a susceptibility map</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>易发性图审查</translation>
     </message>
     <message>
         <source>Audit report</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>审查报告</translation>
     </message>
     <message>
         <source>Author</source>
@@ -612,7 +612,7 @@ On land that is new to the model nothing tells how good its map is. The log then
     <message>
         <source>Both RAIN_TABLE and RAIN_RASTERS are given. Keep one of them.</source>
         <extracomment>algorithms/rainfallthresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>同时给出了 RAIN_TABLE 和 RAIN_RASTERS。请只保留其中一个。</translation>
     </message>
     <message>
         <source>Breaks</source>
@@ -684,17 +684,17 @@ With LANDSLIDES, units are judged beside cells on the same land: how well the me
     <message>
         <source>CSV of all rain events at the places of landslides: first and last day, duration, rain, landslides, and D and E up to the day of the landslides.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡所在位置全部降雨事件的 CSV：首日和末日、历时、雨量、滑坡，以及截至滑坡当日的 D 和 E。</translation>
     </message>
     <message>
         <source>CSV of the test: hits, misses, false alarms, correct negatives and scores of each rule, as a whole, by zones and by year.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>检验结果的 CSV：每条规则的命中、漏报、误报、正确否定和评分，分别按整体、分区和年份给出。</translation>
     </message>
     <message>
         <source>CSV, a row for each zone and probability: α, γ and their intervals, the share of landslide days below and of other rain events above, and the counts of the test. &quot;Rainfall warning&quot; takes it as THRESHOLDS.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>CSV，每个分区和概率一行：α、γ 及其区间，低于阈值的滑坡日占比和高于阈值的其他降雨事件占比，以及检验的计数。“降雨预警”以它作为 THRESHOLDS。</translation>
     </message>
     <message>
         <source>Calibrate to a probability</source>
@@ -1023,7 +1023,7 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     <message>
         <source>DATE_FIELD is missing. Choose the field with the day of each landslide.</source>
         <extracomment>algorithms/rainfallthresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>缺少 DATE_FIELD。请选择存放每处滑坡日期的字段。</translation>
     </message>
     <message>
         <source>DEM whose relief is drawn under the maps of the report and the PDF. Without it Scarp looks for the one that the run records of map and factor stack name, or uses the stack&apos;s slope and aspect.</source>
@@ -1033,22 +1033,22 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     <message>
         <source>Daily rain (rasters)</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量（栅格）</translation>
     </message>
     <message>
         <source>Daily rain (table)</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量（表格）</translation>
     </message>
     <message>
         <source>Daily rain and dated landslides</source>
         <extracomment>scarp:createdemodata</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量和有日期的滑坡</translation>
     </message>
     <message>
         <source>Daily rain of gauges: CSV, spreadsheet or any layer. Either a column of days and one column for each gauge, or a row for each gauge and day with a column of gauges. Years, months and days may be columns of their own.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>雨量站的日雨量：CSV、电子表格或任意图层。可以是一列日期加每个雨量站一列，也可以是每个雨量站每天一行并有一列雨量站。年、月、日可以各占一列。</translation>
     </message>
     <message>
         <source>Dask scheduler</source>
@@ -1083,12 +1083,12 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     <message>
         <source>Day of the first band, such as 2015-01-01, of rasters whose bands do not state their days.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>第一个波段的日期，例如 2015-01-01，用于波段未注明日期的栅格。</translation>
     </message>
     <message>
         <source>Days without a value</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有值的日子</translation>
     </message>
     <message>
         <source>Decay per step of the exponential moving average (EMA) of the weights. The average varies less from epoch to epoch; it is evaluated and saved. 0 turns it off.</source>
@@ -1222,22 +1222,22 @@ Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.<
     <message>
         <source>Dry day below (mm)</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>无雨日的雨量上限（mm）</translation>
     </message>
     <message>
         <source>Dry days that end an event</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>结束一次降雨事件的无雨日数</translation>
     </message>
     <message>
         <source>Duration in days of the rain event whose cumulated rain RAIN has. Leave it empty for daily rain, from which the event of each cell follows.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>RAIN 为某次降雨事件的累积雨量时，该事件的历时（天）。若为日雨量则请留空，每个像元的降雨事件由日雨量得出。</translation>
     </message>
     <message>
         <source>Duration of the rain event (days)</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨事件的历时（天）</translation>
     </message>
     <message>
         <source>E</source>
@@ -1287,7 +1287,7 @@ Give the units to &quot;Aggregate susceptibility&quot; for a map by slope unit.<
     <message>
         <source>Elevation on any grid, for slope alone, land of the same slope and flat land.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>高程，格网不限，用于仅用坡度的比较、坡度相同的土地和平地。</translation>
     </message>
     <message>
         <source>Elevations on the grid of REFERENCE. Where neither the stack nor CONTRIBUTING_AREA has the contributing area, water is led over them, which needs the package pyflwdir.</source>
@@ -1436,7 +1436,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Factors of the map, on any grid: a stack of &quot;Build factor stack&quot;, or any raster with a named band per factor. It shows factors that give landslides away and land that is unlike theirs, and slope if there is no DEM.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>制作此图所用的因子，格网不限：“构建因子栈”得到的因子栈，或任何每个因子有一个命名波段的栅格。它可显示泄露滑坡位置的因子、与滑坡处不相似的土地，没有 DEM 时还提供坡度。</translation>
     </message>
     <message>
         <source>Factors, the strongest first</source>
@@ -1466,7 +1466,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Farthest gauge (m)</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>雨量站的最远距离（m）</translation>
     </message>
     <message>
         <source>Faults</source>
@@ -1476,7 +1476,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Fewest landslide days of a zone</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每个分区最少的滑坡日数</translation>
     </message>
     <message>
         <source>Field of LANDSLIDES with a year or date, for SPLIT_DATE. Landslides without one are left out.</source>
@@ -1491,7 +1491,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Field of RAIN_STATIONS with the names of the gauges as in the table.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>RAIN_STATIONS 中存放雨量站名称的字段，名称与表格中一致。</translation>
     </message>
     <message>
         <source>Field of the climate zones with alpha.</source>
@@ -1511,22 +1511,22 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Field of the days</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日期的字段</translation>
     </message>
     <message>
         <source>Field of the days. Without it the one that is named so, or the first that holds days.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日期的字段。不给出时，取以此命名的字段，或第一个含日期的字段。</translation>
     </message>
     <message>
         <source>Field of the gauges</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>雨量站的字段</translation>
     </message>
     <message>
         <source>Field of the gauges, in a table with a row for each gauge and day. Without it the one that is named so (station, gauge, 站号 and others), if there is one.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>雨量站的字段，用于每个雨量站每天一行的表格。不给出时，取以此命名的字段（station、gauge、站号等），如果有的话。</translation>
     </message>
     <message>
         <source>Field of the landslides with the rain in millimetres of the week before each of them. It replaces the climatological week there, so the threshold and its hit rate come from real weeks, like the rain that &quot;Rainfall warning&quot; compares. Landslides without a value are left out.</source>
@@ -1536,12 +1536,12 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Field of the rain</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>雨量的字段</translation>
     </message>
     <message>
         <source>Field of the rain. Without it all other fields with numbers are gauges.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>雨量的字段。不给出时，其余所有数值字段都视为雨量站。</translation>
     </message>
     <message>
         <source>Field with the area of each landslide point in m². The automatic radius is that of a circle of this area, up to the limit. Where it is empty, SCALE_FIELD counts.</source>
@@ -1554,9 +1554,9 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>存放各地貌面类别的字段。仅面图层需要。</translation>
     </message>
     <message>
-        <source>Field with the day of each landslide: a date, or text such as 2019-07-03, 03.07.2019, 3 Jul 2019 or 2019年7月3日. A time of day is cut off; landslides with a year or month only are left out.</source>
+        <source>Field with the day of each landslide: a date, or text such as 2019-07-03, 03.07.2019, 3 Jul 2019 or in Chinese. A time of day is cut off; landslides with a year or month only are left out.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>存放每处滑坡日期的字段：日期，或文本，例如 2019-07-03、03.07.2019、3 Jul 2019 或中文日期。一天中的时刻会被去掉；只有年份或月份的滑坡不参与。</translation>
     </message>
     <message>
         <source>Field with the degrees Celsius. Needed for station points only.</source>
@@ -1591,7 +1591,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>Field with the name of the gauge</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>存放雨量站名称的字段</translation>
     </message>
     <message>
         <source>Field with the rock type of each polygon. Needed for polygons only.</source>
@@ -1666,7 +1666,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     <message>
         <source>First day of the bands</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>第一个波段的日期</translation>
     </message>
     <message>
         <source>First map minus the second, on the grid of the first. Where one of them is not within 0 to 1, ranks are subtracted: the share of the ground that is less susceptible.</source>
@@ -1679,7 +1679,10 @@ Rain events are separated by dry days. Of each day with landslides the rain from
 The test counts hits, misses and false alarms by zone and year, and compares with a threshold of daily rain alone, chosen from the same years.
 Thresholds from daily rain lie below those from hourly rain and hold for daily rain of the same source only.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>用有日期的滑坡和日雨量拟合降雨阈值 E = α × D^γ（累积雨量以 mm 计，历时以天计），按易发性分区并针对若干不超越概率进行，给出区间，并在未参与拟合的年份上检验。“降雨预警”据此制图。
+降雨事件由无雨日分隔。对每个有滑坡的日子，计入从事件开始到当日的雨量。在对数坐标中拟合一条直线，再将其平移到各点与直线距离的分位数处（频率法）。所有分区共用其斜率；每个分区有各自的截距，滑坡少的分区会合并。
+检验按分区和年份统计命中、漏报和误报，并与仅用日雨量、由相同年份选出的阈值比较。
+由日雨量得到的阈值低于由小时雨量得到的阈值，并且只适用于同一来源的日雨量。</translation>
     </message>
     <message>
         <source>Fitting the curves of the factors: {percent} % done; then at most {most} steps of the network.</source>
@@ -1804,7 +1807,7 @@ Thresholds from daily rain lie below those from hourly rain and hold for daily r
     <message>
         <source>Gauges</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>雨量站</translation>
     </message>
     <message>
         <source>Generates a synthetic mountain area whose landslides follow a known probability, to try Scarp on and to see how close a trained model comes to the truth.
@@ -1901,7 +1904,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Highest is safest</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>值最高处最安全</translation>
     </message>
     <message>
         <source>Historical landslides</source>
@@ -1931,11 +1934,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>How do you want to start?</source>
         <extracomment>gui/start.py</extracomment>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>How do you want to start? The menu Plugins &gt; Scarp has all of this, too.</source>
-        <translation type="vanished">您想怎样开始？菜单“插件 &gt; Scarp”中也有。</translation>
+        <translation>您想怎样开始？</translation>
     </message>
     <message>
         <source>How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer.</source>
@@ -1965,7 +1964,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>How often landslides and months are resampled for the intervals.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>为得到区间而对滑坡和月份重抽样的次数。</translation>
     </message>
     <message>
         <source>How often the U-Net halves the resolution for a wider view. With PRESET=recommended it is the largest depth of a U-Net that is tried on top of the network of single cells, and kept if it is better out of fold; 0 tries none.</source>
@@ -1975,7 +1974,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>How the raster of embeddings stores them. auto: alphaearth if it has 64 bands called A00 to A63, or 64 bands of whole numbers with −128 for no data; else linear if its bands state a scale or offset; else none. alphaearth: whole numbers are signed bytes, whose squares, with their sign, are the values. linear: scale and offset of the bands. none: the values as they are.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入栅格存储嵌入值的方式。auto：如果有 64 个名为 A00 到 A63 的波段，或有 64 个以 −128 为无数据的整数波段，则为 alphaearth；否则，如果波段注明了比例或偏移，则为 linear；其余为 none。alphaearth：整数为有符号字节，其平方带上原来的符号即为嵌入值。linear：采用波段的比例和偏移。none：按原值使用。</translation>
     </message>
     <message>
         <source>How well landslides are ranked above stable land; 0.5 is chance, 1 is perfect.</source>
@@ -2000,7 +1999,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>In place of the table: rasters with a band for each day, GeoTIFF or NetCDF, one or several files (years, for instance). Bands state their days by name or as a time of NetCDF; a file of one band by its own name. Only cells under landslides are read.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>代替表格：每天一个波段的栅格，GeoTIFF 或 NetCDF，一个或多个文件（例如每年一个）。波段以名称或 NetCDF 的时间注明日期；只有一个波段的文件以文件名注明。只读取滑坡所在的像元。</translation>
     </message>
     <message>
         <source>In the first of at most {most} epochs: {percent} % done.</source>
@@ -2155,7 +2154,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Inventory of dated landslides, points or polygons. At least ten different days with landslides and rain are needed for the fit; thirty make it worth much.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>有日期的滑坡编录，点或面。拟合至少需要十个既有滑坡又有雨量的不同日子；有三十个时结果才较有价值。</translation>
     </message>
     <message>
         <source>It is being installed; the bar at the bottom of QGIS&apos;s window shows the progress. Open the step again when that is done.</source>
@@ -2195,7 +2194,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Kind of the embeddings</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入的种类</translation>
     </message>
     <message>
         <source>Kinds side by side</source>
@@ -2230,7 +2229,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Land within this distance of a landslide is near land, which is hard to tell from landslides; stable points of many studies are drawn beyond it. Automatic: ten cells, rounded down to 1, 2 or 5 times a power of ten.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>距滑坡在此距离以内的土地为邻近土地，很难与滑坡区分；许多研究的稳定点取自此距离之外。自动：十个像元，向下取整为十的整数次幂的 1、2 或 5 倍。</translation>
     </message>
     <message>
         <source>Landform</source>
@@ -2275,7 +2274,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Landslides farther than this from every gauge, in metres, are left out. Not used with a raster of rain.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与所有雨量站的距离都大于此值（米）的滑坡不参与。使用雨量栅格时不起作用。</translation>
     </message>
     <message>
         <source>Landslides of the training</source>
@@ -2285,7 +2284,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Landslides that the map was made from, if they are known. Memory is then measured: how much better the map is at them, and near them.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>制作此图所用的滑坡，如果已知。由此衡量图的记忆：图在这些滑坡处及其附近好多少。</translation>
     </message>
     <message>
         <source>Largest area (m²)</source>
@@ -2430,7 +2429,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Map of any tool: values of any scale, or classes numbered in the order of their susceptibility. For a map of Scarp give the out-of-fold map, which is a test; the map itself shows a fit.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>任何工具制作的图：任意取值范围的值，或按易发性高低顺序编号的类别。对于 Scarp 的图，请给出折外预测图，它才是检验；图本身表示的是拟合。</translation>
     </message>
     <message>
         <source>Map sheet</source>
@@ -2483,13 +2482,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>方法</translation>
     </message>
     <message>
-        <source>Millimetres in the last or the coming seven days, in any coordinate system and cell size; coarse rasters are smoothed onto the map.</source>
-        <translation type="vanished">过去或未来七天的毫米数，坐标系和像元大小不限；较粗的栅格会平滑地插值到易发性图上。</translation>
-    </message>
-    <message>
         <source>Millimetres in the last or the coming seven days, in any coordinate system and cell size; coarse rasters are smoothed onto the map. With METHOD=event_thresholds daily rain with a band for each day up to now, two weeks at least, or the cumulated rain of an event with EVENT_DAYS.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>过去或未来七天的毫米数，坐标系和像元大小不限；较粗的栅格会平滑地插值到易发性图上。METHOD=event_thresholds 时，为截至目前每天一个波段的日雨量（至少两周），或某次降雨事件的累积雨量，并给出 EVENT_DAYS。</translation>
     </message>
     <message>
         <source>Millimetres per year, at any resolution; coarse rasters are interpolated to the grid.</source>
@@ -2639,7 +2634,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Near land (m)</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>邻近土地（m）</translation>
     </message>
     <message>
         <source>Needs {needed:.1f} GB during the installation and {stays:.1f} GB afterwards; {free:.0f} GB are free.</source>
@@ -2699,12 +2694,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Non-exceedance probabilities (%)</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>不超越概率（%）</translation>
     </message>
     <message>
         <source>Non-exceedance probabilities in %, between commas. The threshold of 5 % is such that 5 % of the rain conditions with landslides are expected below it.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>以 % 计的不超越概率，用逗号分隔。5 % 的阈值是指：引发滑坡的降雨条件中预期有 5 % 低于它。</translation>
     </message>
     <message>
         <source>Not everything could be deleted: {reason}. Close other QGIS windows and try again.</source>
@@ -2744,7 +2739,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Number of principal components to which the embeddings of the stack are reduced, by the land that trains the model. Left empty: as many as hold 95 % of their variance, at most 16. Without effect on a stack without embeddings.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>将因子栈中的嵌入降维所得的主成分数，由训练模型的土地确定。留空：取占其方差 95 % 所需的个数，最多 16 个。对没有嵌入的因子栈不起作用。</translation>
     </message>
     <message>
         <source>Number of regions</source>
@@ -2784,7 +2779,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;. Needed with METHOD=event_thresholds.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>“降雨阈值”的 OUTPUT_THRESHOLDS。METHOD=event_thresholds 时需要。</translation>
     </message>
     <message>
         <source>Office or company</source>
@@ -2819,12 +2814,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>One file with findings, claims, tables and figures, to open in any browser, print or send by e-mail.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>包含检查结果、论断、表格和图的单个文件，可用任意浏览器打开、打印或用电子邮件发送。</translation>
     </message>
     <message>
         <source>One file with rain events and thresholds in a figure, the numbers, the test, and the limits of the method.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>一个文件，含降雨事件和阈值的图、各项数值、检验结果以及方法的局限。</translation>
     </message>
     <message>
         <source>One file with tables and figures that opens in any browser.</source>
@@ -2914,7 +2909,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Order of day and month</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日和月的顺序</translation>
     </message>
     <message>
         <source>Organisation</source>
@@ -3069,12 +3064,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Points of the gauges; a landslide gets the rain of the nearest one. Not needed for one gauge.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>雨量站的点；每处滑坡取最近雨量站的雨量。只有一个雨量站时不需要。</translation>
     </message>
     <message>
         <source>Points or polygons that the map is judged by; if possible none that it was made from.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>用来评价此图的点或面；如有可能，不要包含制作此图所用的滑坡。</translation>
     </message>
     <message>
         <source>Points that the main numbers are computed from: all, or those in train, validation or test windows. The report has all of them whenever WINDOWS is given.</source>
@@ -3089,7 +3084,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Polygons for which AUC, zones and applicability are given separately.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分别给出 AUC、分区和适用性的区域（面）。</translation>
     </message>
     <message>
         <source>Polygons for which all numbers are given separately.</source>
@@ -3124,7 +3119,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Polygons of the land in which landslides were looked for. Land outside does not count.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>调查过滑坡的土地范围（面）。范围以外的土地不计入。</translation>
     </message>
     <message>
         <source>Polygons of which one after the other is left out: each is a fold, in place of FOLDS. BLOCK serves the validation inside the rest. Land outside all regions trains every model and is nodata in OUTPUT.</source>
@@ -3304,7 +3299,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>RAIN_STATIONS was given without STATION_FIELD. Choose the field with the names of the gauges.</source>
         <extracomment>algorithms/rainfallthresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>给出了 RAIN_STATIONS 但没有给出 STATION_FIELD。请选择存放雨量站名称的字段。</translation>
     </message>
     <message>
         <source>RECORD is of {algorithm}, which this version of Scarp cannot run again. Choose the record of another run.</source>
@@ -3334,7 +3329,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Rain events</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨事件</translation>
     </message>
     <message>
         <source>Rain index</source>
@@ -3394,7 +3389,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Rainfall thresholds</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨阈值</translation>
     </message>
     <message>
         <source>Rainfall warning</source>
@@ -3462,13 +3457,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“计算安全系数”得到的栅格，位于因子栈的格网上，日志和报告将易发性图与之比较；它不改变易发性图。不给出时，稳定系数为按通常土体取值的无限边坡的稳定系数，由因子栈的坡度以及汇水面积或湿度指数（如有）计算。</translation>
     </message>
     <message>
-        <source>Raster from &quot;Classify zones&quot; on the map&apos;s grid, for the table. Without it the map is cut into five zones by area shares.</source>
-        <translation type="vanished">“划分易发性分区”得到的、位于易发性图格网上的栅格，用于表格。不给出时，易发性图按面积占比划分为五级。</translation>
-    </message>
-    <message>
         <source>Raster from &quot;Classify zones&quot; on the map&apos;s grid, for the table. Without it the map is cut into five zones by area shares. METHOD=event_thresholds needs it for thresholds by zone, cut as those of the fit.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>“划分易发性分区”得到的、位于易发性图格网上的栅格，用于表格。不给出时，易发性图按面积占比划分为五级。METHOD=event_thresholds 使用分区阈值时需要它，且划分方式须与拟合阈值时的分区相同。</translation>
     </message>
     <message>
         <source>Raster from &quot;Classify zones&quot;, for the table of landslides and area per zone.</source>
@@ -3483,7 +3474,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Raster from &quot;Classify zones&quot;, or any whole numbers from 1 to 20, each of which gets its own threshold. Without it one threshold holds for all land.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>“划分易发性分区”得到的栅格，或任何 1 到 20 的整数栅格，每个整数各有自己的阈值。不给出时，所有土地使用同一个阈值。</translation>
     </message>
     <message>
         <source>Raster of millimetres per year. It is a factor, and the rain index is computed from it.</source>
@@ -3801,12 +3792,12 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>Satellite embeddings</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>卫星嵌入</translation>
     </message>
     <message>
         <source>Satellite embeddings of a year before the landslides: one raster with all bands of the model, such as AlphaEarth (64) or Tessera (128). They are interpolated to the grid and kept as bands that count as one factor; each training reduces them to a few principal components on its own land. Of several files make a virtual raster first (Raster &gt; Miscellaneous &gt; Build Virtual Raster).</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡发生之前某一年的卫星嵌入：一个含模型全部波段的栅格，例如 AlphaEarth（64）或 Tessera（128）。它们插值到格网上，并作为波段保留，合起来算作一个因子；每次训练在自己的土地上将其降为少数几个主成分。如有多个文件，请先制作虚拟栅格（栅格 &gt; 杂项 &gt; 构建虚拟栅格）。</translation>
     </message>
     <message>
         <source>Save as…</source>
@@ -3966,7 +3957,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     <message>
         <source>Severe warning from (%)</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>严重预警起点（%）</translation>
     </message>
     <message>
         <source>Share (%)</source>
@@ -4145,7 +4136,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Start of the random draw; the same seed gives the same intervals.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>随机抽取的起点；相同的种子得到相同的区间。</translation>
     </message>
     <message>
         <source>Start of the random draw; the same seed gives the same report.</source>
@@ -4175,7 +4166,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>Stated AUC</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>声称的 AUC</translation>
     </message>
     <message>
         <source>Step size of the optimiser. Larger ones suit few epochs.</source>
@@ -4305,7 +4296,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     <message>
         <source>THRESHOLDS is missing. METHOD=event_thresholds needs the table that &quot;Rainfall thresholds&quot; writes as OUTPUT_THRESHOLDS.</source>
         <extracomment>algorithms/rainfallwarning.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>缺少 THRESHOLDS。METHOD=event_thresholds 需要“降雨阈值”作为 OUTPUT_THRESHOLDS 写出的表格。</translation>
     </message>
     <message>
         <source>Table of folds</source>
@@ -4331,7 +4322,8 @@ It explains the model, not landslide causes: a factor can be important to the ma
         <source>Tells which numbers of a susceptibility map hold, whoever made it and with whatever tool: a raster of any scale, or of classes. One report for reviewers of other people&apos;s maps: AUC by definition of the negatives, by distance to landslides and by region; how much of it comes from land that no landslide could be on; what a random split would report and what blocks of land do; whether the map has learned its landslides by heart; whether its zones rise by more than chance; whether it is better than slope; which factors give landslides away; and which claims all this supports, in words.
 The map and the inventory are enough. Each further input answers more: DEM slope and flat land, LANDSLIDES_TRAINING memory, STACK leaks and applicability, REGIONS whether it holds everywhere. Intervals resample blocks of land.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>说明一幅易发性图的哪些数值站得住脚，无论由谁、用什么工具制作：可以是任意取值范围的栅格，也可以是类别栅格。为审阅他人图件者提供一份报告：按负样本的定义、按与滑坡的距离和按区域给出的 AUC；其中有多少来自不可能发生滑坡的土地；随机划分会得出什么，按区块划分又得出什么；图是否死记了滑坡；各分区的升高是否超出偶然；是否优于坡度；哪些因子泄露了滑坡位置；以及所有这些支持哪些论断，以文字表述。
+有易发性图和编录就够了。每多一项输入就能多回答一些问题：DEM 回答坡度和平地，LANDSLIDES_TRAINING 回答记忆，STACK 回答泄露和适用性，REGIONS 回答是否处处成立。区间由对区块重抽样得到。</translation>
     </message>
     <message>
         <source>Temperature</source>
@@ -4376,7 +4368,7 @@ The map and the inventory are enough. Each further input answers more: DEM slope
     <message>
         <source>Test of the thresholds</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>阈值的检验</translation>
     </message>
     <message>
         <source>Test windows: {numbers}.</source>
@@ -4551,7 +4543,7 @@ The map and the inventory are enough. Each further input answers more: DEM slope
     <message>
         <source>The highest values are the safest, as of a factor of safety. Otherwise more means more susceptible.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最高的值最安全，如稳定系数。否则值越大越易发。</translation>
     </message>
     <message>
         <source>The inventory from which the labels were made. The folds are evaluated at its points, one cell per point, against all other mapped land, and again against cells that the labels call stable.</source>
@@ -4836,7 +4828,7 @@ The map and the inventory are enough. Each further input answers more: DEM slope
     <message>
         <source>There is no rain. Give RAIN_TABLE, daily rain of gauges, or RAIN_RASTERS.</source>
         <extracomment>algorithms/rainfallthresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有雨量。请给出 RAIN_TABLE（雨量站的日雨量）或 RAIN_RASTERS。</translation>
     </message>
     <message>
         <source>There is no step.</source>
@@ -4887,10 +4879,6 @@ The map and the inventory are enough. Each further input answers more: DEM slope
         <source>This Python lacks {module}. On Debian and Ubuntu: sudo apt install python3-venv. Elsewhere choose another Python, or put a wheel of pip (pip-….whl) into the folder of wheels.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>此 Python 缺少 {module}。在 Debian 和 Ubuntu 上：sudo apt install python3-venv。其他系统请选择其他 Python，或把 pip 的 wheel 文件（pip-….whl）放入存放 wheel 文件的文件夹。</translation>
-    </message>
-    <message>
-        <source>This area is made up. Run all in the dock makes its map, with a verdict and reports.</source>
-        <translation type="vanished">此区域为虚构。分步制图面板中的“全部运行”会制作它的易发性图，并给出结论和报告。</translation>
     </message>
     <message>
         <source>This cell was a landslide in the training.</source>
@@ -4950,7 +4938,7 @@ The map and the inventory are enough. Each further input answers more: DEM slope
     <message>
         <source>Thresholds of rain events</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨事件的阈值</translation>
     </message>
     <message>
         <source>Tile size (cells)</source>
@@ -5106,18 +5094,8 @@ The rain is compared with the threshold 1/k of the terrain class by the rain ind
 5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.
 All default thresholds are the paper&apos;s, for its area and its model: before you issue a warning, compare them with past weeks of rain in your area.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, and a table of the area under warning by region and susceptibility zone.
-The rain is compared with the threshold 1/k of the terrain class by the rain index Fs = 1 / (1 + k × rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.
-1 below threshold: Fs is FS_CRITICAL (0.5) or more. What that is worth depends on the hit rate of the threshold, the share of past landslides that it caught; the legend and the log state it, or that it is unknown.
-2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.
-3 warning: Fs is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).
-4 severe warning: Fs is below FS_CRITICAL and p is P_HIGH or more.
-5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.
-All default thresholds are the paper&apos;s, for its area and its model: before you issue a warning, compare them with past weeks of rain in your area.</source>
-        <translation type="vanished">将易发性图与实测或预报的七天雨量结合，得到滑坡预警图，以及按区域和易发性分区统计的预警面积表。
+        <translation>将易发性图与实测或预报的七天雨量结合，得到滑坡预警图，以及按区域和易发性分区统计的预警面积表。
+METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历时）与“降雨阈值”的分区阈值作比较：高于不超越概率 5、20 和 50 % 的阈值时，分别为关注、预警和严重预警。以下内容针对 METHOD=rain_index。
 以降雨指数 Fs = 1 / (1 + k × 雨量) 将雨量与该地形类型的阈值 1/k 作比较，雨量超过阈值之处恰好是 Fs 低于 0.5 之处；p 为易发性。
 1 低于阈值：Fs 不低于 FS_CRITICAL（0.5）。这有多大意义取决于阈值的命中率，即它捕捉到的以往滑坡的占比；图例和日志给出命中率，或说明其未知。
 2 关注：Fs 低于 FS_CRITICAL 且 p 低于 P_LOW（0.15），即图中判为安全的坡体；给出 FS_WATCH 时，还包括 p 达到 P_LOW 且 Fs 低于 FS_WATCH，即雨量接近阈值之处。
@@ -5279,7 +5257,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Warning from (%)</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>预警起始值（%）</translation>
     </message>
     <message>
         <source>Warnings when it was made:</source>
@@ -5294,7 +5272,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Watch from (%)</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>关注起始值（%）</translation>
     </message>
     <message>
         <source>Water that reaches the water table in a wet spell, in mm/day: a number, a range or a table by class. The saturation is recharge × contributing area ÷ (width of the cell × transmissivity × sine of the slope), at most 1.</source>
@@ -5344,7 +5322,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>What a day that the table does not list, or without a value, means. unknown: no rain event reaches over it. dry: no rain fell, for tables that list days with rain only.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>表中未列出或没有数值的日子作何理解。unknown：降雨事件不跨越该日。dry：当日无雨，适用于只列出有雨日的表。</translation>
     </message>
     <message>
         <source>What it may not be used for, such as: no substitute for a survey of a single site.</source>
@@ -5394,7 +5372,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Which comes first in dates such as 03/07/2019. auto: what follows from the other dates; a column that leaves it open is refused.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在 03/07/2019 这样的日期中，日和月何者在前。auto：由其他日期推断；无法据此判断的列不予采用。</translation>
     </message>
     <message>
         <source>Width of the network</source>
@@ -5459,32 +5437,32 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Year of the embeddings</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入的年份</translation>
     </message>
     <message>
         <source>Year of the first landslides</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最早滑坡的年份</translation>
     </message>
     <message>
         <source>Year of the first landslides that the model will learn from. From embeddings of that year or later it would learn to find their scars, so there is a warning. Left empty, it is asked about in the log.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>供模型学习的滑坡中最早的年份。如果嵌入为该年或更晚的年份，模型学到的会是识别滑坡的痕迹，因此会给出警告。留空时，日志中会就此询问。</translation>
     </message>
     <message>
         <source>Year of the images behind the embeddings. Left empty: the year in the name of the file, in its metadata or in the names of its folders.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入所依据影像的年份。留空：取文件名、文件元数据或所在文件夹名称中的年份。</translation>
     </message>
     <message>
         <source>Years held back</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>留出的年份</translation>
     </message>
     <message>
         <source>Years whose landslides and rain are kept out of the fit and judge the thresholds, such as 2017-2019, 2021. Empty: the last years with about a third of the landslides. none: no year, and the thresholds are not tested.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>这些年份的滑坡和降雨不参与拟合，用于评价阈值，例如 2017-2019, 2021。留空：取约含三分之一滑坡的最后几年。none：不留出任何年份，阈值不作检验。</translation>
     </message>
     <message>
         <source>Zone in which a polygon, such as a building, is counted once: largest_part, that of its largest part, or highest_zone, the most susceptible one that it reaches. Areas and lengths are always cut at the borders of zones.</source>
@@ -5529,12 +5507,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>Zones of the map as a raster on its grid, numbered from 1, the least susceptible. Without it a map of up to 20 values is one of zones, and others are cut at 30, 20, 20, 20 and 10 % of the area.</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>易发性图的分区，为位于其格网上的栅格，从 1（最不易发）开始编号。不给出时，取值不超过 20 种的图视为分区图，其他图按面积的 30、20、20、20 和 10 % 划分。</translation>
     </message>
     <message>
         <source>Zones with fewer days with landslides in the fit are joined with the zone above or below. All zones have the same slope of the threshold; each group of zones has its own intercept.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>拟合中有滑坡的天数少于此值的分区，与上一级或下一级分区合并。所有分区的阈值斜率相同；每组分区有各自的截距。</translation>
     </message>
     <message>
         <source>Zones, run record or zone table (*.tif *.tiff *.json *.csv)</source>
@@ -5609,12 +5587,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>against land of the same slope, with DEM or STACK</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与坡度相同的土地相对照，需要 DEM 或 STACK</translation>
     </message>
     <message>
         <source>against land within DISTANCE of a landslide</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与距滑坡 DISTANCE 以内的土地相对照</translation>
     </message>
     <message>
         <source>all cells of a polygon</source>
@@ -5629,7 +5607,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>area under the ROC curve of landslides against all other land</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡与其余全部土地相对照的 ROC 曲线下面积</translation>
     </message>
     <message>
         <source>area under the ROC curve of landslides against all other mapped land</source>
@@ -5759,7 +5737,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>days with landslides in the fit</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>拟合中有滑坡的天数</translation>
     </message>
     <message>
         <source>difference between the highest and the lowest AUC by squares of a quarter to 16 times the mean area of a unit</source>
@@ -5822,9 +5800,9 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
         <translation>稳定系数</translation>
     </message>
     <message>
-        <source>factors in the stack</source>
+        <source>factors in the stack; embeddings are one</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>因子栈中的因子数</translation>
+        <translation>因子栈中的因子数；嵌入计为一个</translation>
     </message>
     <message>
         <source>failed</source>
@@ -5924,7 +5902,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>intercept α in mm of the lowest probability, in the most susceptible zones</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最低概率在最易发分区中的截距 α，单位 mm</translation>
     </message>
     <message>
         <source>it cannot be made</source>
@@ -5934,7 +5912,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>its true skill statistic there</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其在留出年份的真实技巧评分</translation>
     </message>
     <message>
         <source>k (1/mm)</source>
@@ -6094,7 +6072,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>number of flaws found</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>发现的缺陷数</translation>
     </message>
     <message>
         <source>on windows of cells</source>
@@ -6169,7 +6147,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>probability of detection of the lowest probability in the years held back</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最低概率在留出年份的命中率</translation>
     </message>
     <message>
         <source>probability of such a lead between equally good maps, corrected for all pairs; none with fewer than 15 independent blocks of land</source>
@@ -6184,12 +6162,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>rain of seven days</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>七天雨量</translation>
     </message>
     <message>
         <source>rain_index: the rain of seven days against a threshold 1/k. event_thresholds: cumulated rain and duration of the rain event so far against the thresholds by zone of &quot;Rainfall thresholds&quot;; it needs THRESHOLDS. Parameters of the other method are not used.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>rain_index：将七天雨量与阈值 1/k 作比较。event_thresholds：将截至目前的降雨事件的累计雨量和历时与“降雨阈值”得到的各分区阈值作比较；需要 THRESHOLDS。另一种方法的参数不使用。</translation>
     </message>
     <message>
         <source>rain_threshold: the rain index of the paper, from the rain of the wettest week; it needs PRECIPITATION. infinite_slope: the factor of safety of a sheet of soil, from slope, soil and water, with the parameters that begin with Infinite slope. Parameters of the other method are not used.</source>
@@ -6269,7 +6247,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>share of false alarms among its warnings there</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其在留出年份的预警中误报的占比</translation>
     </message>
     <message>
         <source>share of landslide cells</source>
@@ -6304,7 +6282,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>share of the skill (AUC less 0.5) that comes from flat land; without DEM or STACK, from land beyond DISTANCE of all landslides</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>技巧（AUC 减去 0.5）中来自平地的占比；没有 DEM 或 STACK 时，为来自距所有滑坡均超过 DISTANCE 的土地的占比</translation>
     </message>
     <message>
         <source>shares of the landslides</source>
@@ -6319,7 +6297,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>slope γ</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>斜率 γ</translation>
     </message>
     <message>
         <source>smallest area (m²), given or chosen</source>
@@ -6414,7 +6392,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>the same under a split by blocks of land</source>
         <extracomment>scarp:auditmap</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>按区块划分时的同一数值</translation>
     </message>
     <message>
         <source>the terrain class</source>
@@ -6424,7 +6402,7 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>thresholds of rain events</source>
         <extracomment>algorithms/base/messages.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨事件的阈值</translation>
     </message>
     <message>
         <source>to do</source>
@@ -6459,12 +6437,12 @@ All default thresholds are the paper&apos;s, for its area and its model: before 
     <message>
         <source>true skill statistic there of daily rain, chosen alike</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>以同样方式选定的日雨量阈值在留出年份的真实技巧评分</translation>
     </message>
     <message>
         <source>true skill statistic there of the threshold with the best one in the years of the fit</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在拟合年份中真实技巧评分最佳的阈值，其在留出年份的真实技巧评分</translation>
     </message>
     <message>
         <source>unet: PCUM&apos;s network without the physics constraint; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE 1, as in the paper. bpnn: three hidden layers with sigmoid activation over all cells of a patch of 600 m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper&apos;s learning rate, 0.00002, comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper&apos;s learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the contrast W+ − W−. gradient_boosting: trees that each correct those before; number and size of the trees are chosen on the validation blocks. gam: an additive model with a smooth curve per continuous factor and a weight per class; the penalty on them is chosen by cross-validation over blocks.</source>
@@ -6838,7 +6816,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n} components</source>
         <extracomment>gui/place_text.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} 个主成分</translation>
     </message>
     <message>
         <source>{n} days</source>
@@ -7183,7 +7161,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>A factor gives the landslides away</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>有因子泄露了滑坡</translation>
     </message>
     <message>
         <source>A factor of safety cannot be computed {1}. Build the stack from a DEM, or give SAFETY_FACTOR.</source>
@@ -7238,7 +7216,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>A line is fitted by least squares to the logarithms of duration D (days) and cumulated rain E (mm) of the rain up to each landslide day, and shifted to quantiles of the normal distribution of the distances from it (frequentist method; Brunetti et al. 2010, Peruccacci et al. 2012). All zones share slope and spread; each group of zones has its own intercept. Intervals resample days with landslides, so that those of one storm stay together.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>取截至每个滑坡日的降雨的历时 D（天）和累计雨量 E（mm），用最小二乘法对其对数拟合一条直线，再平移到各点与直线距离的正态分布的分位数（频率学派方法；Brunetti et al. 2010，Peruccacci et al. 2012）。所有分区共用斜率和离散程度；每组分区有各自的截距。区间由对有滑坡的日子重抽样得到，使同一场暴雨的滑坡保持在一起。</translation>
     </message>
     <message>
         <source>A lower threshold finds more landslides and marks more of the other land; the nearer to the upper left corner, the better. The number is the AUC, the dashed diagonal is chance.{1}</source>
@@ -7283,7 +7261,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>A random split reaches it by: {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>随机划分用以下方式即可达到该值：{1}。</translation>
     </message>
     <message>
         <source>A rule of the terrain counts as {n1} landslides beside the labels ({2}).</source>
@@ -7353,7 +7331,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>AUC alone</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>单独的 AUC</translation>
     </message>
     <message>
         <source>AUC by area of the unit, with 95 % intervals: squares, and these units.</source>
@@ -7373,12 +7351,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>AUC by region, not better than chance: {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>以下区域的 AUC 不优于随机水平：{1}。</translation>
     </message>
     <message>
         <source>AUC by region; dashed: the whole map.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各区域的 AUC；虚线：整幅图。</translation>
     </message>
     <message>
         <source>AUC by unit</source>
@@ -7428,7 +7406,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>AUC of the same map against different other land, with 95 % intervals. The dotted line is chance</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>同一幅图与不同的其余土地相对照的 AUC，附 95 % 区间。点线为随机水平</translation>
     </message>
     <message>
         <source>AUC of {1}.</source>
@@ -7478,37 +7456,37 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>AUC {1}</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC {1}</translation>
     </message>
     <message>
         <source>AUC {1} against all other land.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与其余全部土地相对照的 AUC 为 {1}。</translation>
     </message>
     <message>
         <source>AUC {1} against land of the same slope.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与坡度相同的土地相对照的 AUC 为 {1}。</translation>
     </message>
     <message>
         <source>AUC {1} against land of the same slope. The map has memory, so this is no test.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与坡度相同的土地相对照的 AUC 为 {1}。该图有记忆，因此这不是测试。</translation>
     </message>
     <message>
         <source>AUC {1} against land within {n2} m of a landslide.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与距滑坡 {n2} m 以内的土地相对照的 AUC 为 {1}。</translation>
     </message>
     <message>
         <source>AUC {1} against land within {n2} m of a landslide. The map has memory, so this is no test.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与距滑坡 {n2} m 以内的土地相对照的 AUC 为 {1}。该图有记忆，因此这不是测试。</translation>
     </message>
     <message>
         <source>AUC {1} of {n2} landslides {3} from the training.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>距训练滑坡 {3} 的 {n2} 个滑坡，AUC 为 {1}。</translation>
     </message>
     <message>
         <source>AUC {1} out of fold.</source>
@@ -7528,12 +7506,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>AUC {n1} against {n2} of slope alone: {3}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC 为 {n1}，仅用坡度为 {n2}：{3}。</translation>
     </message>
     <message>
         <source>AUC {n1} against {n2} of slope alone: {3}. The map has memory, so this is no test.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC 为 {n1}，仅用坡度为 {n2}：{3}。该图有记忆，因此这不是测试。</translation>
     </message>
     <message>
         <source>AUC {n1}: {2}; if landslides were independent (DeLong) {3}.{4}</source>
@@ -7553,27 +7531,27 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>AUC, blocks</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC，区块</translation>
     </message>
     <message>
         <source>AUC, near land</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC，滑坡附近的土地</translation>
     </message>
     <message>
         <source>AUC, random folds</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC，随机折</translation>
     </message>
     <message>
         <source>AUC, same slope</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC，相同坡度</translation>
     </message>
     <message>
         <source>Above chance</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>优于随机水平</translation>
     </message>
     <message>
         <source>Accuracy</source>
@@ -7598,7 +7576,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Against all other land the AUC is {n1}, against land of the same slope {2}: {3} of the skill (AUC less 0.5) is left. Land of up to {n4}{5}, where 5 % of the landslides lie, gives {6} of it.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与其余全部土地相对照的 AUC 为 {n1}，与坡度相同的土地相对照为 {2}：技巧（AUC 减去 0.5）还剩 {3}。坡度不超过 {n4}{5} 的土地（其上有 5 % 的滑坡）贡献了其中的 {6}。</translation>
     </message>
     <message>
         <source>Against land that the labels call stable the AUC is {n1}. That flatters the model: it leaves out the land beside landslides, which is the hardest to tell from them. Quote the first number.</source>
@@ -7608,7 +7586,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Against maps that cost nothing</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与无需任何代价的图相比</translation>
     </message>
     <message>
         <source>Against stable land</source>
@@ -7688,12 +7666,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>All landslides lie near those of the training.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>所有滑坡都位于训练滑坡附近。</translation>
     </message>
     <message>
         <source>All landslides of &quot;{1}&quot; that have a day and rain are {2}. Check the CRS of the layers, and ZONES.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&quot;{1}&quot; 中有日期和降雨的滑坡全部无法使用，原因是：{2}。请检查各图层的 CRS，以及 ZONES。</translation>
     </message>
     <message>
         <source>All landslides trained the model of this map, so the AUC by unit and by cell show a fit, not a test. Give the raster that &quot;Train PCUM&quot; writes as OUTPUT_OUT_OF_FOLD as SUSCEPTIBILITY for a test.</source>
@@ -7713,7 +7691,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>All landslides, against other land of each kind. Rings are distances to the nearest landslide. The land of the same slope or elevation is compared with landslides of the same twentieth.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>全部滑坡，分别与各类其余土地相对照。环带为到最近滑坡的距离。坡度或高程相同的土地与处于同一个二十分位组的滑坡作比较。</translation>
     </message>
     <message>
         <source>All lie after SPLIT_DATE {1}; choose another date.</source>
@@ -7738,7 +7716,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>All other land</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其余全部土地</translation>
     </message>
     <message>
         <source>All units are in the layer and the table.</source>
@@ -7753,12 +7731,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>All {n1} landslides of &quot;{2}&quot; are {3}; the nearest is {n4} m away. Check the CRS of both layers, or set GAUGE_DISTANCE.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&quot;{2}&quot; 的全部 {n1} 个滑坡都无法使用，原因是：{3}；最近的距离为 {n4} m。请检查两个图层的 CRS，或设置 GAUGE_DISTANCE。</translation>
     </message>
     <message>
         <source>An AUC of {n1}</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC 为 {n1}</translation>
     </message>
     <message>
         <source>An earlier run of this prediction was stopped; checking that its inputs were the same.</source>
@@ -7783,12 +7761,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>And {1} caution; see below.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>另有 {1} 条注意事项；见下文。</translation>
     </message>
     <message>
         <source>And {1} cautions; see below.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>另有 {1} 条注意事项；见下文。</translation>
     </message>
     <message>
         <source>Annual mean temperature</source>
@@ -7893,7 +7871,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>At the same cells and in the same resamples: {1}.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在相同的像元上，以相同的重抽样评价：{1}。</translation>
     </message>
     <message>
         <source>At the threshold, by region</source>
@@ -7908,7 +7886,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Audit of a susceptibility map</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>易发性图审查</translation>
     </message>
     <message>
         <source>Automatic: {1}.</source>
@@ -8033,7 +8011,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Baseline</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>基线</translation>
     </message>
     <message>
         <source>Baselines that cost nothing</source>
@@ -8048,7 +8026,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Below it</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>低于阈值</translation>
     </message>
     <message>
         <source>Beside rules of a textbook</source>
@@ -8073,12 +8051,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Better than the factors allow</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>优于因子所能达到的水平</translation>
     </message>
     <message>
         <source>Beyond {1}</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 以外</translation>
     </message>
     <message>
         <source>Block</source>
@@ -8123,7 +8101,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Both RAIN_TABLE and RAIN_RASTERS are given. Keep one of them.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>同时给出了 RAIN_TABLE 和 RAIN_RASTERS。请只保留其中一个。</translation>
     </message>
     <message>
         <source>Breaks</source>
@@ -8193,12 +8171,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>By region</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>按区域</translation>
     </message>
     <message>
         <source>By zone and year, threshold of {n1} %</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>按分区和年份，{n1} % 的阈值</translation>
     </message>
     <message>
         <source>Bytes</source>
@@ -8418,7 +8396,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Choosing among slopes of the same steepness</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在陡度相同的斜坡之间作选择</translation>
     </message>
     <message>
         <source>Chosen among {1}: {2},</source>
@@ -8438,7 +8416,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Claim</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>论断</translation>
     </message>
     <message>
         <source>Class</source>
@@ -8551,10 +8529,6 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>正在 {n2} × {n3} 个像元上计算 {1} 个因子。</translation>
     </message>
     <message>
-        <source>Computing {n1} factors on {n2} × {n3} cells.</source>
-        <translation type="vanished">正在 {n2} × {n3} 个像元上计算 {n1} 个因子。</translation>
-    </message>
-    <message>
         <source>Confusion matrix at a threshold of {n1}</source>
         <extracomment>model/report/validation.py</extracomment>
         <translation>阈值为 {n1} 时的混淆矩阵</translation>
@@ -8607,7 +8581,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Correct negatives</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>正确否定</translation>
     </message>
     <message>
         <source>Correlated factors: {1}. To have few of them, keep {2}.</source>
@@ -8652,7 +8626,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Cumulated rain E (mm)</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>累计雨量 E（mm）</translation>
     </message>
     <message>
         <source>Curvature</source>
@@ -8707,7 +8681,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>DISTANCE is automatic: {n1} m, about ten cells.</source>
         <extracomment>model/jobs/audit_map.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>DISTANCE 为自动：{n1} m，约十个像元。</translation>
     </message>
     <message>
         <source>DISTANCE is automatic: {n1} m, {2}.</source>
@@ -8717,17 +8691,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Daily rain alone warns better than cumulated rain and duration in the years held back (true skill statistic, difference {n1}, 95 % interval {n2} to {n3}).</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在留出的年份中，仅用日雨量的预警效果优于累计雨量和历时（真实技巧评分，差异 {n1}，95 % 区间 {n2} 至 {n3}）。</translation>
     </message>
     <message>
         <source>Daily rain from {1} to {2}.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>逐日降雨，从 {1} 到 {2}。</translation>
     </message>
     <message>
         <source>Daily rain hides what falls within hours: from daily values durations come out too long and thresholds too low, the intercept by half or more (Marra 2019). Do not compare α with thresholds from hourly rain, and use these with daily rain of the same source only.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量掩盖了数小时内的降雨：由日值得到的历时过长、阈值过低，截距会低一半甚至更多（Marra 2019）。请勿将 α 与由小时雨量得到的阈值比较，并且这些阈值只能用于同一来源的日雨量。</translation>
     </message>
     <message>
         <source>Data</source>
@@ -8742,7 +8716,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Days without a value</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有数值的日子</translation>
     </message>
     <message>
         <source>Declare 255 as nodata in place of {1}: {2}.</source>
@@ -8777,7 +8751,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Density of landslides in each zone over that of the map, with 95 % intervals.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各分区的滑坡密度与整幅图的滑坡密度之比，附 95 % 区间。</translation>
     </message>
     <message>
         <source>Deposits, landforms, climate and roads.</source>
@@ -8792,12 +8766,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Detected</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>检出</translation>
     </message>
     <message>
         <source>Did landslides of the inventory happen in that year or before?</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>编录中是否有滑坡发生在该年或更早？</translation>
     </message>
     <message>
         <source>Difference</source>
@@ -8857,7 +8831,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Doing better than a slope map</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>优于坡度图</translation>
     </message>
     <message>
         <source>Dominant factor</source>
@@ -8912,22 +8886,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Duration D (days)</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>历时 D（天）</translation>
     </message>
     <message>
         <source>E = α · D^γ with γ {n1} ({n2} – {n3}), for D of {4}. Below it: share of the landslide days of the fit. Other events above: share of the rain events without landslides that exceed it. Warnings a year: at one gauge or cell, in the years of the fit.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>E = α · D^γ，γ 为 {n1}（{n2} – {n3}），D 为 {4}。低于阈值：拟合所用滑坡日中的占比。超过阈值的其他事件：没有滑坡的降雨事件中超过阈值的占比。每年预警次数：在一个雨量站或像元处，按拟合所用的年份。</translation>
     </message>
     <message>
         <source>EMBEDDINGS_KIND is {1}, but {2}{3} has {n4} bands and not 64. If it is of another model, choose another kind; a model needs all bands.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>EMBEDDINGS_KIND 为 {1}，但 {2}{3} 有 {n4} 个波段，而不是 64 个。如果它来自其他模型，请选择其他种类；模型需要全部波段。</translation>
     </message>
     <message>
         <source>EMBEDDING_COMPONENTS is {1}, but the embeddings have {2} bands. Make it at most {3}, or leave it empty.</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>EMBEDDING_COMPONENTS 为 {1}，但嵌入有 {2} 个波段。请设为不超过 {3} 的值，或留空。</translation>
     </message>
     <message>
         <source>ENSEMBLE has no effect on a training on windows. Use PRESET=recommended without WINDOW etc.</source>
@@ -8937,7 +8911,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>EVENT_DAYS is the duration of one raster of cumulated rain, but there are {n1} bands of rain. Leave it empty for daily rain, or give one band.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>EVENT_DAYS 是单个累计雨量栅格的历时，但现有 {n1} 个降雨波段。对于逐日降雨请将其留空，否则请只给出一个波段。</translation>
     </message>
     <message>
         <source>Each area was left out once: the model, and everything that is chosen (penalties, hyperparameters, steps), comes from the other areas. Landslides of the first area are those of LANDSLIDES; of the others those of their labels, one cell each. They are ranked among the other mapped land of their own area.</source>
@@ -8957,7 +8931,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Each factor alone, in its better direction; classes by their landslides in other blocks. Rank correlation with the distance to the nearest landslide. A factor that follows this distance, or tells landslides nearly perfectly, was made from them.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每个因子单独使用，取其较好的方向；类别按其在其他区块中的滑坡排序。秩相关是与到最近滑坡的距离的秩相关。如果某个因子与这一距离一致，或几乎完美地区分滑坡，它就是由这些滑坡制作的。</translation>
     </message>
     <message>
         <source>Each region was left out once</source>
@@ -8982,7 +8956,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Elevation alone, in the better direction</source>
         <extracomment>model/jobs/audit_map.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>仅用高程，取较好的方向</translation>
     </message>
     <message>
         <source>Epoch</source>
@@ -9027,7 +9001,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Every cell of the map holds a landslide, so there is no other land to compare with.</source>
         <extracomment>model/audit/ground.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图的每个像元都有滑坡，因此没有其余土地可供对照。</translation>
     </message>
     <message>
         <source>Every cell of {1} holds a landslide, so there is no other land to compare them with. Give a map of a larger area, or an inventory of single landslides.</source>
@@ -9132,7 +9106,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Factors and applicability</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>因子与适用性</translation>
     </message>
     <message>
         <source>Factors of {1} that {2} lacks are not used: {3}.</source>
@@ -9192,7 +9166,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Few independent landslides</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>独立的滑坡很少</translation>
     </message>
     <message>
         <source>Fewer than {1} landslides lie in these regions, so there are no numbers for them: {2}.</source>
@@ -9272,7 +9246,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Five folds each; blocks are whole. The map is fixed, so what is fitted on top of it is validated.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各用五折；区块保持完整。图是固定的，因此接受验证的是在其基础上所作的拟合。</translation>
     </message>
     <message>
         <source>Fix the source raster (Raster calculator), and rebuild the stack.</source>
@@ -9282,17 +9256,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Flat</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>平地</translation>
     </message>
     <message>
         <source>Flat is land of up to {1}, on which 5 % of the landslides lie: any slope map leaves it out.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>平地为坡度不超过 {1} 的土地，其上有 5 % 的滑坡：任何坡度图都会将其排除。</translation>
     </message>
     <message>
         <source>Flaws found</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>发现的缺陷</translation>
     </message>
     <message>
         <source>Fold</source>
@@ -9352,32 +9326,32 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Give DEM or STACK to tell flat land, the easiest negatives, from the rest.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请给出 DEM 或 STACK，以便将平地（最容易区分的负样本）与其余土地分开。</translation>
     </message>
     <message>
         <source>Give DEM, or a STACK with slope, to compare the map with slope alone.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请给出 DEM，或含有坡度的 STACK，以便将该图与仅用坡度的结果比较。</translation>
     </message>
     <message>
         <source>Give LANDSLIDES_TRAINING to compare landslides that made the map with those that did not.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请给出 LANDSLIDES_TRAINING，以便将制图所用的滑坡与未用于制图的滑坡作比较。</translation>
     </message>
     <message>
         <source>Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>Give REGIONS to see whether the map holds everywhere.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请给出 REGIONS，以了解该图是否处处成立。</translation>
     </message>
     <message>
         <source>Give STACK to look for factors that give landslides away and for land that is unlike theirs.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请给出 STACK，以查找泄露滑坡的因子，以及与滑坡所在土地不相似的土地。</translation>
     </message>
     <message>
         <source>Give TOPOGRAPHY, or a factor stack with classes as REFERENCE.</source>
@@ -9407,7 +9381,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Gradient boosting on the factors of STACK: not the map</source>
         <extracomment>model/audit/splits.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>以 STACK 的因子作梯度提升：不是该图</translation>
     </message>
     <message>
         <source>Grid</source>
@@ -9427,12 +9401,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>HOLD_OUT_YEARS has &quot;{1}&quot;. Give years such as 2017-2019, 2021, none for no test, or leave it empty.</source>
         <extracomment>model/rainfall/settings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>HOLD_OUT_YEARS 中有 &quot;{1}&quot;。请给出年份，例如 2017-2019, 2021；不作检验时给出 none；也可留空。</translation>
     </message>
     <message>
         <source>HOLD_OUT_YEARS {1} has no landslide with a known rain event; they are from {2}. Choose other years, or none.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>HOLD_OUT_YEARS {1} 中没有降雨事件已知的滑坡；此类滑坡的年份为 {2}。请选择其他年份，或选 none。</translation>
     </message>
     <message>
         <source>Half of the cells are steeper than {n1} degrees</source>
@@ -9447,12 +9421,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Half of the test landslides lie within {n1} m of one of the training, {2} within {n3} m, {4} in its cell or the next. By distance, other land at the same distance from the training is compared.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>一半的测试滑坡距某个训练滑坡不超过 {n1} m，{2} 不超过 {n3} m，{4} 位于其所在像元或相邻像元。按距离评价时，与到训练滑坡距离相同的其余土地相对照。</translation>
     </message>
     <message>
         <source>Half of them lie within {n1} m of one, {2} within {n3} m. A map that only knew where the landslides of the training are would have an AUC of {4}. So it is with a random split.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其中一半距某个训练滑坡不超过 {n1} m，{2} 不超过 {n3} m。一幅只知道训练滑坡位置的图，其 AUC 也会是 {4}。随机划分就是如此。</translation>
     </message>
     <message>
         <source>Harmonic mean of precision and recall.</source>
@@ -9472,7 +9446,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Here a random split gives an AUC of {n1} to a map that knows nothing but where the other landslides are; by blocks it has {n2}. An AUC from a random split that is not well above {n3} shows nothing in this area.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在此处，对一幅除其他滑坡的位置外一无所知的图，随机划分给出的 AUC 为 {n1}；按区块划分则为 {n2}。由随机划分得到的 AUC 如果没有明显高于 {n3}，在该地区就说明不了任何问题。</translation>
     </message>
     <message>
         <source>High: in the top {1} of the land; low: in the bottom {2}. Two orders that have nothing to do with each other dispute {3} in each row. Slope in {4}. {5}</source>
@@ -9487,7 +9461,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Highest</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最高</translation>
     </message>
     <message>
         <source>Highest AUC</source>
@@ -9502,7 +9476,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Hits</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>命中</translation>
     </message>
     <message>
         <source>How far to trust it: {1}.</source>
@@ -9547,12 +9521,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>If a map holds what is known of the land, landslides lie anywhere on land of equal value. Around them {1} of the land within {n2} m is less susceptible, around other land of the same value {3}: {4}, where 0 is no memory.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>如果图所反映的是对土地的了解，那么在取值相等的土地上，滑坡可位于任何地方。在滑坡周围 {n2} m 以内，{1} 的土地易发性较低，在取值相同的其余土地周围为 {3}：{4}，其中 0 表示没有记忆。</translation>
     </message>
     <message>
         <source>If a map holds what is known of the land, landslides that the map was made from lie anywhere on land of equal value. Around them {1} of the land within {n2} m is less susceptible, around other land of the same value {3}: {4}, where 0 is no memory.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>如果图所反映的是对土地的了解，那么在取值相等的土地上，制图所用的滑坡可位于任何地方。在这些滑坡周围 {n2} m 以内，{1} 的土地易发性较低，在取值相同的其余土地周围为 {3}：{4}，其中 0 表示没有记忆。</translation>
     </message>
     <message>
         <source>If independent</source>
@@ -9562,7 +9536,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>If it was made from those that it is judged by here, all numbers show a fit, not a test. Give the ones that it was made from as LANDSLIDES_TRAINING, and others as LANDSLIDES.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>如果该图正是由此处用来评价它的滑坡制作的，那么所有数值反映的都是拟合，而不是测试。请将制图所用的滑坡作为 LANDSLIDES_TRAINING 给出，将其他滑坡作为 LANDSLIDES 给出。</translation>
     </message>
     <message>
         <source>If so, divide by 10 with the Raster calculator, and rebuild the stack.</source>
@@ -9657,7 +9631,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>In the fit, on {n1} different days.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>用于拟合，分属 {n1} 个不同的日子。</translation>
     </message>
     <message>
         <source>In the layer</source>
@@ -9742,7 +9716,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Interval {n1} – {n2}{3}: E = α · D^γ.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>区间 {n1} – {n2}{3}：E = α · D^γ。</translation>
     </message>
     <message>
         <source>Intervals named 95 % come from {n1} repeats. In each, blocks of land are drawn with replacement, landslides and other land together (block bootstrap); the interval is that of Student&apos;s t over the effective number of blocks. {2}</source>
@@ -9762,7 +9736,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Intervals resample blocks of land {1} wide, {n2} of which hold landslides, because landslides near each other resemble each other. All numbers share the resamples, so differences are paired.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>区间由对宽 {1} 的区块重抽样得到，其中 {n2} 个含有滑坡，因为彼此邻近的滑坡相似。所有数值采用相同的重抽样，因此差异是配对的。</translation>
     </message>
     <message>
         <source>Intervals resample {1} and count as independent.</source>
@@ -9772,7 +9746,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Is it a day number of a spreadsheet? Format the column as dates there first. {1}</source>
         <extracomment>model/inputs/dates.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>它是不是电子表格的日期序号？请先在电子表格中将该列设为日期格式。{1}</translation>
     </message>
     <message>
         <source>Is it in {1}?</source>
@@ -9787,12 +9761,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Is the rain hourly? Sum it to days first.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨是不是逐小时的？请先求和为日雨量。</translation>
     </message>
     <message>
         <source>It can be had against: {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与以下土地相对照即可得到该值：{1}。</translation>
     </message>
     <message>
         <source>It cannot be told apart from {1}, and is simpler.</source>
@@ -9807,7 +9781,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>It is a fit.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>这是拟合。</translation>
     </message>
     <message>
         <source>It is better than the others beyond chance.</source>
@@ -9867,7 +9841,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>It tells landslides from other land alone, or follows the distance to the nearest landslide: {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>它单独就能将滑坡与其余土地区分开，或与到最近滑坡的距离一致：{1}。</translation>
     </message>
     <message>
         <source>It was trained on windows, and so is this one (PRESET=windows).</source>
@@ -9907,7 +9881,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Judged at</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>评价位置</translation>
     </message>
     <message>
         <source>K is 0, but it is 1 divided by the rain of the threshold in mm. Set 0.0129 for 77.5 mm, for example.</source>
@@ -9977,7 +9951,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Keep one row for each day and gauge.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每个雨量站每天请只保留一行。</translation>
     </message>
     <message>
         <source>Kind</source>
@@ -10057,12 +10031,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Land at the same elevation</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>高程相同的土地</translation>
     </message>
     <message>
         <source>Land beyond {1} from every landslide</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>距所有滑坡均超过 {1} 的土地</translation>
     </message>
     <message>
         <source>Land like it may be met elsewhere.</source>
@@ -10092,37 +10066,37 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Land of the same slope</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡度相同的土地</translation>
     </message>
     <message>
         <source>Land of up to {n1}{2}</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡度不超过 {n1}{2} 的土地</translation>
     </message>
     <message>
         <source>Land of up to {n1}{2}, beyond {n3} m</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡度不超过 {n1}{2}、距滑坡超过 {n3} m 的土地</translation>
     </message>
     <message>
         <source>Land steeper than {n1}{2}</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡度大于 {n1}{2} 的土地</translation>
     </message>
     <message>
         <source>Land steeper than {n1}{2}, within {n3} m</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>坡度大于 {n1}{2}、距滑坡 {n3} m 以内的土地</translation>
     </message>
     <message>
         <source>Land that is unlike that of the landslides</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与滑坡所在土地不相似的土地</translation>
     </message>
     <message>
         <source>Land within {1} of a landslide</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>距滑坡 {1} 以内的土地</translation>
     </message>
     <message>
         <source>Land without labels</source>
@@ -10177,22 +10151,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Landslide days</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡日</translation>
     </message>
     <message>
         <source>Landslide days (one place, zone and day)</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡日（同一地点、分区和日期计一个）</translation>
     </message>
     <message>
         <source>Landslide days and false alarms by year, threshold of {n1} %.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各年的滑坡日和误报，{n1} % 的阈值。</translation>
     </message>
     <message>
         <source>Landslide days detected against false detections, by rule.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各规则检出的滑坡日与误检的关系。</translation>
     </message>
     <message>
         <source>Landslide share, %</source>
@@ -10217,7 +10191,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Landslides and rain</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡与降雨</translation>
     </message>
     <message>
         <source>Landslides and stable points are cells of the common grid where all maps have data, so no map gains or loses by points that another one lacks. Ties, as in a map of few classes, count half in the AUC.</source>
@@ -10232,7 +10206,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Landslides are {n1} km from their gauge in the median, {n2} km at most.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡到其雨量站的距离，中位数为 {n1} km，最大为 {n2} km。</translation>
     </message>
     <message>
         <source>Landslides by zone</source>
@@ -10272,22 +10246,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Landslides lie on local peaks of the map: {1} of the land within {n2} m is less susceptible, against {3} around other land of the same value ({4}).</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡位于图的局部峰值上：在滑坡周围 {n2} m 以内，{1} 的土地易发性较低，而在取值相同的其余土地周围为 {3}（{4}）。</translation>
     </message>
     <message>
         <source>Landslides of &quot;{1}&quot; left out: {2}.</source>
         <extracomment>model/audit/ground.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&quot;{1}&quot; 中已舍去的滑坡：{2}。</translation>
     </message>
     <message>
         <source>Landslides of a region against its other land. Lowest and highest zone: their density of landslides over that of the region. Unlike: share of its land outside the area of applicability, with STACK.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每个区域的滑坡与该区域的其余土地相对照。最低和最高分区：其滑坡密度与该区域滑坡密度之比。不相似：该区域在适用区之外的土地占比，需要 STACK。</translation>
     </message>
     <message>
         <source>Landslides of the test</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>测试滑坡</translation>
     </message>
     <message>
         <source>Landslides of the training</source>
@@ -10297,12 +10271,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Landslides resemble each other over long distances</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡在很长的距离上彼此相似</translation>
     </message>
     <message>
         <source>Landslides resemble each other over {n1} m, so the intervals are too narrow.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡在 {n1} m 的距离上彼此相似，因此区间过窄。</translation>
     </message>
     <message>
         <source>Landslides resemble each other up to {n1} m (range of spatial autocorrelation).</source>
@@ -10337,7 +10311,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Leaks</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>泄露</translation>
     </message>
     <message>
         <source>Leave RADII and RING empty, use smaller ones, or a larger mapped area.</source>
@@ -10402,7 +10376,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Level</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>级别</translation>
     </message>
     <message>
         <source>Limits</source>
@@ -10472,7 +10446,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Lowest zone</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>最低分区</translation>
     </message>
     <message>
         <source>MAX_AREA is {n1} m², less than twice MIN_AREA ({n2} m²), so units could not be split. Raise MAX_AREA or lower MIN_AREA.</source>
@@ -10587,7 +10561,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Map less baseline</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图减去基线</translation>
     </message>
     <message>
         <source>Map of the model</source>
@@ -10737,7 +10711,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Memory of the landslides</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>对滑坡的记忆</translation>
     </message>
     <message>
         <source>Merge them with a similar class, or set them to nodata.</source>
@@ -10757,7 +10731,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Misses</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>漏报</translation>
     </message>
     <message>
         <source>Model</source>
@@ -10802,12 +10776,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Most of the skill is from easy negatives</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>技巧大部分来自容易区分的负样本</translation>
     </message>
     <message>
         <source>Most of these regions lies outside the area of applicability: {1}. No number of this audit holds there.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>以下区域大部分位于适用区之外：{1}。本审查的任何数值在那里都不成立。</translation>
     </message>
     <message>
         <source>Most susceptible units</source>
@@ -10857,12 +10831,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Nearness to the landslides of the other folds alone: no map</source>
         <extracomment>model/audit/splits.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>仅用与其他折的滑坡的邻近程度：不用图</translation>
     </message>
     <message>
         <source>Nearness to the training alone, at the test</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>仅用与训练滑坡的邻近程度，在测试滑坡处</translation>
     </message>
     <message>
         <source>Needs no training. {1}</source>
@@ -10872,7 +10846,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Neither DEM nor STACK given.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>DEM 和 STACK 均未给出。</translation>
     </message>
     <message>
         <source>Network</source>
@@ -11002,7 +10976,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>No cell of the susceptibility map has both rain and a threshold. Look at RAIN and ZONES in QGIS for the one without data there.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>易发性图没有任何像元同时具有降雨和阈值。请在 QGIS 中查看 RAIN 和 ZONES，找出在那里没有数据的一个。</translation>
     </message>
     <message>
         <source>No cell of {1} has data in every factor. Check its extent and the layers behind it.</source>
@@ -11032,12 +11006,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>No flaw was found. That is no proof that there is none.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有发现缺陷。这并不证明没有缺陷。</translation>
     </message>
     <message>
         <source>No gauge of RAIN_TABLE is among RAIN_STATIONS. The table has {1}, the stations {2}. Choose the field with these names as STATION_FIELD.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>RAIN_TABLE 的雨量站都不在 RAIN_STATIONS 中。表中有 {1}，站点有 {2}。请将含有这些名称的字段选为 STATION_FIELD。</translation>
     </message>
     <message>
         <source>No interval accounts for landslides that were never mapped, or mapped only near roads.</source>
@@ -11062,22 +11036,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>No landslide day of the fit lies in zone {1}. The threshold there is that of a neighbour, so a warning map warns of this land as early as of land with landslides.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有参与拟合的滑坡日位于分区 {1}。那里的阈值取自相邻分区，因此预警图对这片土地的预警与有滑坡的土地一样早。</translation>
     </message>
     <message>
         <source>No landslide is known to be held out; see LANDSLIDES_TRAINING.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有已知留出的滑坡；见 LANDSLIDES_TRAINING。</translation>
     </message>
     <message>
         <source>No landslide lies on the daily rain raster {1}. Check the CRS of both, or give the raster of this area.</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有滑坡位于日雨量栅格 {1} 上。请检查两者的 CRS，或给出本地区的栅格。</translation>
     </message>
     <message>
         <source>No landslide of &quot;{1}&quot; falls into the record of rain: landslides from {2} to {3}, rain from {4}. Give the rain of these years, and check the fields of the days.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&quot;{1}&quot; 中没有滑坡落在降雨记录的时段内：滑坡为 {2} 至 {3}，降雨为 {4}。请给出这些年份的降雨，并检查日期字段。</translation>
     </message>
     <message>
         <source>No landslide of &quot;{1}&quot; lies in a unit with susceptibility. Check the CRS of the layers and that they show the same area.</source>
@@ -11117,7 +11091,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>No landslide was held out</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有留出任何滑坡</translation>
     </message>
     <message>
         <source>No landslide, or no other land, lies where the map has a value, so it cannot be evaluated.</source>
@@ -11227,22 +11201,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>No year can be held back: {n1} landslide days with rain lie in {n2} years, and {3} are needed for the fit. The thresholds are not tested.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有年份可以留出：{n1} 个有降雨的滑坡日分布在 {n2} 个年份中，而拟合需要 {3} 个。阈值未经检验。</translation>
     </message>
     <message>
         <source>No year was held back, so nothing is known of how well these thresholds warn.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有留出年份，因此无从得知这些阈值的预警效果如何。</translation>
     </message>
     <message>
         <source>No zone of ZONES ({1}) has a threshold in THRESHOLDS ({2}). Give the zones with which the thresholds were fitted.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>ZONES 的分区（{1}）在 THRESHOLDS（{2}）中都没有阈值。请给出拟合阈值时所用的分区。</translation>
     </message>
     <message>
         <source>Non-exceedance</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>不超越概率</translation>
     </message>
     <message>
         <source>None of the factors has a known effect to compare with.</source>
@@ -11267,7 +11241,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>None of the {n1} landslides of &quot;{2}&quot; given as {3} lies on the map: {n4} outside the raster, {n5} on cells without data. Check the CRS of both layers and that they show the same area.</source>
         <extracomment>model/audit/ground.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>作为 {3} 给出的 &quot;{2}&quot; 的 {n1} 个滑坡没有一个位于图上：{n4} 个在栅格之外，{n5} 个位于没有数据的像元上。请检查两个图层的 CRS，以及它们是否显示同一地区。</translation>
     </message>
     <message>
         <source>None of the {n1} landslides of &quot;{2}&quot; lies inside the reference raster</source>
@@ -11317,12 +11291,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Not shown to be better than chance</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>不能表明优于随机水平</translation>
     </message>
     <message>
         <source>Not shown to be better than slope</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>不能表明优于坡度</translation>
     </message>
     <message>
         <source>Notes</source>
@@ -11332,12 +11306,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Nothing can be told of {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>对 {1} 无法作出判断。</translation>
     </message>
     <message>
         <source>Nothing can be validated by folds with {1} landslides; it takes {2}.</source>
         <extracomment>model/audit/splits.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 处滑坡无法作任何分折验证；需要 {2} 处。</translation>
     </message>
     <message>
         <source>Nothing could be compared: the outputs of the earlier run are gone, or are reports only.</source>
@@ -11352,7 +11326,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Nothing says which landslides made the map</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有说明此图由哪些滑坡得到</translation>
     </message>
     <message>
         <source>Nothing, if that is true of the ground and not a gap in the inventory.</source>
@@ -11457,7 +11431,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Of the landslides</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>占滑坡的比例</translation>
     </message>
     <message>
         <source>Of the logit, for one standard deviation of a continuous factor or for being of a class.</source>
@@ -11492,12 +11466,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Of {1} landslide days in the years held back.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>占留出年份中 {1} 个滑坡日的比例。</translation>
     </message>
     <message>
         <source>Of {1} warnings there (POFA).</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>占其间 {1} 次预警的比例（POFA）。</translation>
     </message>
     <message>
         <source>Of {n1} km² that the map shows, {2} are the most prone to landslides.{3}</source>
@@ -11562,7 +11536,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>On {n1} km² ({n2}) the rain event may have begun before the first day of RAIN. Give more days before it.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在 {n1} km²（{n2}）上，降雨事件可能在 RAIN 的第一天之前就已开始。请给出此前更多天的降雨。</translation>
     </message>
     <message>
         <source>One determines the other ({1} = {2}): the same layer twice, or one computed</source>
@@ -11587,7 +11561,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Only gauges or cells, and zones, with a landslide in the inventory are looked at. A warning for a whole district is raised more often than one for a single place.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>只考察在编录中有滑坡的雨量站或像元以及分区。对整个地区发布的预警比对单个地点的预警更频繁。</translation>
     </message>
     <message>
         <source>Only the {1} windows</source>
@@ -11637,7 +11611,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Only {n1} days with landslides have a known rain event in the years of the fit; at least {2} are needed. Give more dated landslides, a longer record of rain, or fewer HOLD_OUT_YEARS.</source>
         <extracomment>model/rainfall/thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在拟合年份中，只有 {n1} 个有滑坡的日子具有已知的降雨事件；至少需要 {2} 个。请给出更多有日期的滑坡、更长的降雨记录，或减小 HOLD_OUT_YEARS。</translation>
     </message>
     <message>
         <source>Only {n1} different values in {n2} cells</source>
@@ -11677,22 +11651,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Ordered by the landslides of other blocks of land, the zones gain {1} in AUC.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>若按其他区块的滑坡排序，各分区的 AUC 提高 {1}。</translation>
     </message>
     <message>
         <source>Other events above</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>超过阈值的其他事件</translation>
     </message>
     <message>
         <source>Other land</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其余土地</translation>
     </message>
     <message>
         <source>Other land is as susceptible as landslides are only beside them: it lies {n1} m from a landslide (median), landslides {n2} m from each other. In {3} of the comparisons it is the nearer one {4}; without memory that is at most half.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其余土地只有在滑坡近旁才与滑坡同样易发：它距滑坡 {n1} m（中位数），滑坡彼此相距 {n2} m。在 {3} 的比较中，它是较近的一方 {4}；没有记忆时，这一比例至多为一半。</translation>
     </message>
     <message>
         <source>Other land of the area, share</source>
@@ -11702,7 +11676,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Other land of the same value is nearer to a landslide than landslides are to each other in {1} of the comparisons ({2}), where at most half is no memory. Median distances: {n3} m and {n4} m.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在 {1} 的比较中（{2}），同值的其余土地比滑坡彼此之间更靠近滑坡；没有记忆时，这一比例至多为一半。距离中位数：{n3} m 和 {n4} m。</translation>
     </message>
     <message>
         <source>Other land, share of its area</source>
@@ -11792,7 +11766,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>POD: hits of all landslide days. POFD: false alarms of all rain events without landslides. POFA: false alarms of all warnings. TSS: POD less POFD, the true skill statistic of Hanssen and Kuipers. In brackets 95 % intervals; months are resampled. The two rules at the end were chosen by the TSS in the years of the fit, alike.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>POD（命中率）：命中占全部滑坡日的比例。POFD（误报率）：误报占全部无滑坡降雨事件的比例。POFA（空报率）：误报占全部预警的比例。TSS：POD 减 POFD，即 Hanssen 和 Kuipers 的真实技巧评分。括号内为 95 % 区间；对月份重抽样。最后两条规则以同样的方式按拟合年份的 TSS 选定。</translation>
     </message>
     <message>
         <source>PRECISION is fp16, which is for CUDA GPUs only. Choose auto, fp32 or bf16.</source>
@@ -11817,7 +11791,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>PROBABILITIES is empty. Give one at least, such as 5.</source>
         <extracomment>model/rainfall/settings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>PROBABILITIES 为空。请至少给出一个，例如 5。</translation>
     </message>
     <message>
         <source>PROBABILITY cannot be combined with START_FROM: the given model may have seen the land that would be held out. Train without START_FROM, or turn PROBABILITY off.</source>
@@ -11862,7 +11836,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Part</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>部分</translation>
     </message>
     <message>
         <source>Part of the ground</source>
@@ -11872,7 +11846,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Part of the land</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>土地的部分</translation>
     </message>
     <message>
         <source>Part of the map</source>
@@ -11997,12 +11971,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>RAIN has one band. If it is the cumulated rain of an event, set EVENT_DAYS, its duration; for daily rain give a band for each day, or the other days as MORE_RAIN.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>RAIN 只有一个波段。如果它是一次降雨事件的累积雨量，请将 EVENT_DAYS 设为其历时；若为日雨量，请为每一天给出一个波段，或将其余各天作为 MORE_RAIN 给出。</translation>
     </message>
     <message>
         <source>RAIN has {n1} days. Give the last {2} at most; a rain event is shorter.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>RAIN 有 {n1} 天。请至多给出最后 {2} 天；降雨事件比这更短。</translation>
     </message>
     <message>
         <source>RAIN is nowhere above {n1} mm. Is it in metres? Then multiply it by 1,000 first.</source>
@@ -12022,7 +11996,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>RAIN_TABLE has {n1} gauges ({2}), and nothing says which one is near a landslide. Give their points as RAIN_STATIONS, or one gauge as RAIN_FIELD.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>RAIN_TABLE 有 {n1} 个雨量站（{2}），而没有说明哪一个靠近滑坡。请将其点位作为 RAIN_STATIONS 给出，或将其中一个雨量站作为 RAIN_FIELD 给出。</translation>
     </message>
     <message>
         <source>REGIONS has {n1} regions, but at most {2} can be folds.</source>
@@ -12072,17 +12046,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Rain events</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨事件</translation>
     </message>
     <message>
         <source>Rain up to each landslide day by group of zones, other rain events of the same places in grey, and the thresholds of {n1} % (solid) and 50 % (dotted). Band: 95 % interval. Both axes are logarithmic.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>截至各滑坡日的降雨，按分区组给出；相同地点的其他降雨事件为灰色；并绘出 {n1} %（实线）和 50 %（点线）的阈值。带状区：95 % 区间。两轴均为对数坐标。</translation>
     </message>
     <message>
         <source>Rainfall thresholds</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨阈值</translation>
     </message>
     <message>
         <source>Raises there</source>
@@ -12092,12 +12066,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Random less blocks</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>随机减区块</translation>
     </message>
     <message>
         <source>Random split and blocks of land</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>随机划分与按区块划分</translation>
     </message>
     <message>
         <source>Range of spatial autocorrelation of the landslides&apos; ranks {n1} m (variogram); blocks of {n2} m, of which {3} hold landslides, were drawn with replacement {n4} times. All numbers share the draws, so differences are paired.</source>
@@ -12137,12 +12111,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Ranking the land of this inventory</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>对此编录范围内的土地排序</translation>
     </message>
     <message>
         <source>Ranking the land of {1}</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>对 {1} 的土地排序</translation>
     </message>
     <message>
         <source>Ranks and zones are by area, on the common ground, and tied cells share the mean of their ranks.</source>
@@ -12237,7 +12211,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Record of rain</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨记录</translation>
     </message>
     <message>
         <source>Region</source>
@@ -12252,7 +12226,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Regions with too few landslides</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡过少的区域</translation>
     </message>
     <message>
         <source>Relative landslide susceptibility by region</source>
@@ -12322,7 +12296,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Ring {1}</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>环带 {1}</translation>
     </message>
     <message>
         <source>River density</source>
@@ -12442,12 +12416,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>START_DATE is &quot;{1}&quot;. Give a day such as 2015-01-01.</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>START_DATE 为 &quot;{1}&quot;。请给出日期，例如 2015-01-01。</translation>
     </message>
     <message>
         <source>START_DATE is for one raster. Rasters of several files must state their days themselves.</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>START_DATE 只用于单幅栅格。多个文件的栅格必须自行注明日期。</translation>
     </message>
     <message>
         <source>START_FROM is a model of cross-fitting ({1}), which is fine-tuned by cross-fitting. Leave PRESET, and settings of a training on windows such as WINDOW and EPOCHS, empty, or choose another model.</source>
@@ -12497,22 +12471,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Satellite embeddings</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>卫星嵌入</translation>
     </message>
     <message>
         <source>Satellite embeddings {1}</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>卫星嵌入 {1}</translation>
     </message>
     <message>
         <source>Satellite embeddings, component {1}</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>卫星嵌入，主成分 {1}</translation>
     </message>
     <message>
         <source>Satellite embeddings: {n1} principal components of {2} bands hold {n3} % of the variance of {n4} cells of training land.</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>卫星嵌入：{2} 个波段的 {n1} 个主成分包含训练土地 {n4} 个像元的方差的 {n3} %。</translation>
     </message>
     <message>
         <source>Save it as a GeoTIFF in the CRS that it was surveyed in (Export &gt; Save As).</source>
@@ -12612,7 +12586,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Shapiro and Wilk&apos;s test of the distances from the line: p {1}.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>对各点与拟合线距离的 Shapiro-Wilk 检验：p {1}。</translation>
     </message>
     <message>
         <source>Share</source>
@@ -12647,7 +12621,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Share of it</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>占其余土地的比例</translation>
     </message>
     <message>
         <source>Share of it that is added</source>
@@ -12712,7 +12686,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Share of the skill</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>占技巧的比例</translation>
     </message>
     <message>
         <source>Share of the stable points classified as stable.</source>
@@ -12762,12 +12736,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Slope alone has an AUC of {1}; the map has {2} more on the same cells.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>仅用坡度的 AUC 为 {1}；在相同的像元上，图比它高 {2}。</translation>
     </message>
     <message>
         <source>Slope alone is better</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>仅用坡度更好</translation>
     </message>
     <message>
         <source>Slope alone ranks the landslides of these areas better than the model: {1}.</source>
@@ -12817,12 +12791,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Slope γ</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>斜率 γ</translation>
     </message>
     <message>
         <source>Slope γ {n1} (95 % interval {n2} to {n3}).</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>斜率 γ 为 {n1}（95 % 区间为 {n2} 至 {n3}）。</translation>
     </message>
     <message>
         <source>Slopes go up to {n1}: the values look like percent, not degrees.</source>
@@ -12942,12 +12916,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Steep, beyond {1}</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>陡坡，{1} 以外</translation>
     </message>
     <message>
         <source>Steep, within {1}</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>陡坡，{1} 以内</translation>
     </message>
     <message>
         <source>Steeper is more susceptible; a lower safety factor is more susceptible. Nothing is fitted. Judged at the same cells as the model, and the difference is paired.</source>
@@ -12992,7 +12966,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Supported: the 95 % interval is on the right side of chance, or of the other map; weakly, if the AUC is below 0.6 all the same. Not supported: it is not, though there are landslides enough for a test. Cannot be told: too few of them, or an input is missing.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>得到支持：95 % 区间位于随机水平或另一幅图的有利一侧；若 AUC 仍低于 0.6，则为支持较弱。未得到支持：区间不在有利一侧，尽管滑坡数量足以检验。无法判断：滑坡过少，或缺少某项输入。</translation>
     </message>
     <message>
         <source>Susceptibility</source>
@@ -13062,12 +13036,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>TSS of the best threshold {n1}, of daily rain {n2}.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>TSS：最佳阈值为 {n1}，日雨量为 {n2}。</translation>
     </message>
     <message>
         <source>Take</source>
         <extracomment>model/checks/stack_checks.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请使用</translation>
     </message>
     <message>
         <source>Take the map as a hint, and have it checked before anything is decided by it.</source>
@@ -13077,7 +13051,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Take {1}</source>
         <extracomment>model/checks/stack_checks.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请使用 {1}</translation>
     </message>
     <message>
         <source>Tangential curvature</source>
@@ -13087,12 +13061,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Telling landslides from the land beside them</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>将滑坡与其近旁的土地区分开</translation>
     </message>
     <message>
         <source>Telling where further landslides will be</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>判断今后的滑坡将在何处发生</translation>
     </message>
     <message>
         <source>Temperature spans {n1} degrees, as over 7 km of elevation</source>
@@ -13112,7 +13086,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Test in the years held back</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>用留出年份检验</translation>
     </message>
     <message>
         <source>Test metrics are not available: the test blocks lack landslide cells or stable cells.</source>
@@ -13127,22 +13101,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Test, {1} from the training</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>测试滑坡，与训练滑坡相距 {1}</translation>
     </message>
     <message>
         <source>The AUC against all other land is the mean of these by area, so the shares of the skill (AUC less 0.5) add up.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与其余全部土地相对照的 AUC 是这些值按面积的平均，因此各部分占技巧（AUC 减 0.5）的比例可以相加。</translation>
     </message>
     <message>
         <source>The AUC against all other land is {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与其余全部土地相对照的 AUC 为 {1}。</translation>
     </message>
     <message>
         <source>The AUC against all other land takes every cell of the map. All other numbers take a sample of it, seeded by SEED, with more cells within {n1} m of landslides, each weighing as the land that it stands for.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与其余全部土地相对照的 AUC 采用图的每个像元。其他所有数值采用其中的一个样本，以 SEED 为随机种子，在滑坡周围 {n1} m 以内抽取更多像元，每个像元按其所代表的土地加权。</translation>
     </message>
     <message>
         <source>The AUC compares landslides with every cell of the common ground that holds none, by area. Each repeat draws blocks of land with replacement, the same for all maps; the difference is tested with Student&apos;s t over the effective number of blocks. Stable points serve the measures at the threshold only.</source>
@@ -13157,12 +13131,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The AUC is {1}: landslides lie on land that the map calls safer than most. If its highest values or classes are the safest, set INVERTED.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC 为 {1}：滑坡位于图认为比大多数土地更安全的土地上。如果图的最高值或最高级别是最安全的，请设置 INVERTED。</translation>
     </message>
     <message>
         <source>The AUC is {n1} at landslides of the training and {n2} at the others: {3}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在训练滑坡处 AUC 为 {n1}，在其他滑坡处为 {n2}：{3}。</translation>
     </message>
     <message>
         <source>The AUC is {n1}, below 0.5: landslides lie on less susceptible cells than other land does. Is the map inverted, or of another area?</source>
@@ -13267,12 +13241,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The TSS of cumulated rain and duration is {n1} above that of daily rain. {2}</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>累积雨量与历时的 TSS 比日雨量的高 {n1}。{2}</translation>
     </message>
     <message>
         <source>The TSS of cumulated rain and duration is {n1} below that of daily rain. {2}</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>累积雨量与历时的 TSS 比日雨量的低 {n1}。{2}</translation>
     </message>
     <message>
         <source>The additive part is the mean of the fits with these penalties. A penalty of 10,000 makes the curves straight lines.</source>
@@ -13302,7 +13276,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The audit sees the map and the inventory, not the work behind them. A landslide that was never mapped counts as other land; an inventory that was mapped from roads favours maps that know the roads.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>审查只看到图和编录，看不到其背后的工作。从未入编的滑坡计为其余土地；沿道路调查得到的编录有利于“知道”道路的图。</translation>
     </message>
     <message>
         <source>The band has no class table, so codes have no meaning outside this stack and a second area cannot be matched by label.</source>
@@ -13402,7 +13376,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The components of the embeddings are one factor; they have no curves, for their axes have no meaning.</source>
         <extracomment>model/report/training.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入的各主成分合为一个因子；它们没有曲线，因为其坐标轴没有含义。</translation>
     </message>
     <message>
         <source>The connection to the scheduler was lost ({1}). No output was written. Check that the scheduler runs, then run this step again.</source>
@@ -13437,72 +13411,72 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The daily rain of {1}</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的日雨量</translation>
     </message>
     <message>
         <source>The daily rain of {n1} rasters</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n1} 幅栅格的日雨量</translation>
     </message>
     <message>
         <source>The daily rain raster {1} counts days by the calendar &quot;{2}&quot;, which is not the usual one. Give the first day as START_DATE if it has a band for each day.</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量栅格 {1} 按历法 &quot;{2}&quot; 计日，而这不是通常的历法。如果每一天有一个波段，请将第一天作为 START_DATE 给出。</translation>
     </message>
     <message>
         <source>The daily rain raster {1} does not state the day of {n2} of {n3} bands (band {4}: {5}). Name the bands by their days, such as 2019-07-03; or give the first day as START_DATE, if there is a band for each day.</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量栅格 {1} 的 {n3} 个波段中有 {n2} 个没有注明日期（波段 {4}：{5}）。请以日期为波段命名，例如 2019-07-03；如果每一天有一个波段，也可将第一天作为 START_DATE 给出。</translation>
     </message>
     <message>
         <source>The daily rain raster {1} is rotated. Make it north-up with Raster &gt; Projections &gt; Warp (reproject).</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量栅格 {1} 经过旋转。请用“栅格 &gt; 投影 &gt; 变形 (重投影)”使其正北朝上。</translation>
     </message>
     <message>
         <source>The daily rain rasters &quot;{1}&quot; and &quot;{2}&quot; are on different grids. Give rasters of one grid.</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日雨量栅格 &quot;{1}&quot; 和 &quot;{2}&quot; 位于不同的格网上。请给出同一格网的栅格。</translation>
     </message>
     <message>
         <source>The day is that in the inventory. A landslide that was reported a day late has too much rain and too long an event; the day of a gauge may also end in the morning.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>日期取自编录。晚报一天的滑坡，其雨量偏大，事件偏长；雨量站的一天也可能在早晨结束。</translation>
     </message>
     <message>
         <source>The days of rain have a gap: {1} {2}. Give each day once.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨的日期不连续：{1} {2}。请使每一天恰好出现一次。</translation>
     </message>
     <message>
         <source>The density does not rise by more than chance from {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>密度没有超出偶然地升高：{1}。</translation>
     </message>
     <message>
         <source>The density of landslides does not rise by more than chance between {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>下列分区之间，滑坡密度没有超出偶然地升高：{1}。</translation>
     </message>
     <message>
         <source>The density of landslides falls from {1} by more than chance.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡密度超出偶然地下降：{1}。</translation>
     </message>
     <message>
         <source>The density of landslides falls from {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡密度下降：{1}。</translation>
     </message>
     <message>
         <source>The density of landslides rises from each zone to the next by more than chance.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡密度逐个分区升高，且超出偶然。</translation>
     </message>
     <message>
         <source>The distances from the line are not normally distributed (Shapiro-Wilk p {1}), as the thresholds assume; compare the share of landslide days below each of them.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各点与拟合线的距离不服从阈值所假定的正态分布（Shapiro-Wilk p {1}）；请比较低于各阈值的滑坡日占比。</translation>
     </message>
     <message>
         <source>The dock Training cannot follow this training, because its history cannot be written ({1}). The training itself goes on, and the model will hold its curves.</source>
@@ -13517,22 +13491,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The embeddings are of {1}, the landslides of {2} or later. {3}, {4}</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入的年份为 {1}，滑坡为 {2} 或更晚。{3}，{4}</translation>
     </message>
     <message>
         <source>The embeddings are {1}. {2} {3}, {4}</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入的年份：{1}。{2}{3}，{4}</translation>
     </message>
     <message>
         <source>The embeddings raster {1}</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入栅格 {1}</translation>
     </message>
     <message>
         <source>The embeddings raster {1} is rotated. Warp it first.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>嵌入栅格 {1} 经过旋转。请先用变形（重投影）处理。</translation>
     </message>
     <message>
         <source>The entry</source>
@@ -13727,7 +13701,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The field &quot;{1}&quot; of {2}{3}</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{2}{3} 的字段 &quot;{1}&quot;</translation>
     </message>
     <message>
         <source>The file of document details {1} cannot be read: {2}. Write it with &quot;Save as…&quot; of Plugins &gt; Scarp &gt; Document details….</source>
@@ -13757,12 +13731,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The file {1} given as THRESHOLDS</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>作为 THRESHOLDS 给出的文件 {1}</translation>
     </message>
     <message>
         <source>The file {1} given as THRESHOLDS does not exist. Check the path.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>作为 THRESHOLDS 给出的文件 {1} 不存在。请检查路径。</translation>
     </message>
     <message>
         <source>The file {1} is no history of a training. Choose a .jsonl file written by Scarp, or a model file.</source>
@@ -13802,12 +13776,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The fit rests on {1} different days with landslides. Below {2} the intervals are too narrow, and a line of 5 % lies beyond what was observed.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>拟合依据 {1} 个有滑坡的不同日子。少于 {2} 个时，区间过窄，而且 5 % 的线超出了观测范围。</translation>
     </message>
     <message>
         <source>The fit uses rain with landslides alone. How often a threshold is exceeded without a landslide stands in the table, as the share of other rain events above it and as warnings in a year; a landslide that nobody reported counts as a false alarm.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>拟合只用伴有滑坡的降雨。没有滑坡时超过阈值的频率见表，以超过阈值的其他降雨事件占比和每年预警次数表示；无人上报的滑坡计为误报。</translation>
     </message>
     <message>
         <source>The folder {1} cannot be written ({2}).</source>
@@ -13867,12 +13841,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The intercepts of the groups differ (F test, p {1}).</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各组的截距有差异（F 检验，p {1}）。</translation>
     </message>
     <message>
         <source>The intercepts of the groups do not differ significantly (F test, p {1}).</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各组的截距没有显著差异（F 检验，p {1}）。</translation>
     </message>
     <message>
         <source>The label raster does not say how wide its ring is, so its unknown cells do not count in the test. Build it again with &quot;Build landslide labels&quot; if it has a ring.</source>
@@ -13917,7 +13891,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The landslides lie in {1} independent blocks, too few to be held out by blocks.</source>
         <extracomment>model/audit/splits.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡位于 {1} 个独立区块中，过少，无法按区块留出。</translation>
     </message>
     <message>
         <source>The landslides lie in {n1} cell of the map only; a validation needs them in at least {2}, and is rough below {3}. Give a larger inventory as LANDSLIDES.</source>
@@ -13927,7 +13901,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The landslides lie in {n1} cell of the map only; an audit needs them in at least {2}, and says little below 30. Give a larger inventory as LANDSLIDES.</source>
         <extracomment>model/audit/ground.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>滑坡只位于图的 {n1} 个像元中；审查至少需要 {2} 个，少于 30 个时说明不了多少问题。请将更大的编录作为 LANDSLIDES 给出。</translation>
     </message>
     <message>
         <source>The largest density is {n1} km/km²</source>
@@ -13967,12 +13941,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The layer &quot;{1}&quot; given as LANDSLIDES has no landslide.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>作为 LANDSLIDES 给出的图层 &quot;{1}&quot; 没有滑坡。</translation>
     </message>
     <message>
         <source>The layer &quot;{1}&quot; given as RAIN_STATIONS has no point. Give the gauges.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>作为 RAIN_STATIONS 给出的图层 &quot;{1}&quot; 没有点。请给出雨量站。</translation>
     </message>
     <message>
         <source>The layer &quot;{1}&quot; given as REGIONS has no polygon. Draw the regions, or leave REGIONS empty.</source>
@@ -13997,7 +13971,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The layer &quot;{1}&quot; given as {2} has no feature. Choose an inventory.</source>
         <extracomment>model/audit/ground.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>作为 {2} 给出的图层 &quot;{1}&quot; 没有要素。请选择一个滑坡编录。</translation>
     </message>
     <message>
         <source>The layer &quot;{1}&quot; has no field &quot;{2}&quot;. Choose one of its fields: {3}.</source>
@@ -14057,7 +14031,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The map and that nearness</source>
         <extracomment>model/audit/splits.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>该图加上此邻近度</translation>
     </message>
     <message>
         <source>The map and the landslides</source>
@@ -14067,12 +14041,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The map fails in a region</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图在某个区域失效</translation>
     </message>
     <message>
         <source>The map follows the places of its own landslides, so its AUC is a memory.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图跟随其自身滑坡的位置，因此其 AUC 只是记忆。</translation>
     </message>
     <message>
         <source>The map from which {1} was made is gone: {2}.</source>
@@ -14082,17 +14056,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The map has an AUC of {n1}. Gradient boosting on the factors of STACK reaches {n2} with neighbours of each landslide among its examples. The map knows more than these factors, or it has seen the landslides.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图的 AUC 为 {n1}。基于 STACK 各因子的梯度提升，在样本中含有各滑坡的近邻时达到 {n2}。图所掌握的多于这些因子，或者它见过这些滑坡。</translation>
     </message>
     <message>
         <source>The map has learned its landslides by heart</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图记住了制作它的滑坡</translation>
     </message>
     <message>
         <source>The map has memory, so this is no test.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图有记忆，因此这不能作为检验。</translation>
     </message>
     <message>
         <source>The map in plain words</source>
@@ -14102,7 +14076,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The map is better at the landslides that made it</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图在制作它的滑坡处表现更好</translation>
     </message>
     <message>
         <source>The map is flat: nine tenths of its values lie between {n1} and {n2}.</source>
@@ -14147,12 +14121,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The map rises the wrong way</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图的高低方向相反</translation>
     </message>
     <message>
         <source>The map states that all landslides trained its model, so all numbers show a fit, not a test. Give its out-of-fold map as SUSCEPTIBILITY for a test.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图注明其模型用全部滑坡训练，因此所有数值表示的都是拟合，不是检验。若要检验，请将其折外预测图作为 SUSCEPTIBILITY 给出。</translation>
     </message>
     <message>
         <source>The map {1} holds calibrated shares of landslide cells, which are small. Limits for a relative susceptibility, such as THRESHOLD=0.5, P_LOW and P_HIGH, do not suit it: choose them by the share of landslide cells, which the report of the training has.</source>
@@ -14177,7 +14151,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The mean value is {n1}, and {n2} of the land are cells with a landslide of LANDSLIDES.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>平均值为 {n1}，而含有 LANDSLIDES 滑坡的像元占土地的 {n2}。</translation>
     </message>
     <message>
         <source>The median is {n1} mm a year, more than anywhere on Earth</source>
@@ -14197,7 +14171,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The model</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>模型</translation>
     </message>
     <message>
         <source>The model file does not say where the model was trained, so the land is taken for new.</source>
@@ -14237,7 +14211,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The model {1}</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>模型 {1}</translation>
     </message>
     <message>
         <source>The model {1} cannot be used: {2}. Choose a model file written by Scarp, or train it again.</source>
@@ -14322,7 +14296,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The order of the zones is not that of their landslides.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区的次序与其滑坡的次序不符。</translation>
     </message>
     <message>
         <source>The other cards: {1}, which the models may have learned from.</source>
@@ -14372,17 +14346,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The rain event lasts up to {1} days; the thresholds were fitted to events of up to {n2} days and are extrapolated.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨事件最长持续 {1} 天；阈值由最长 {n2} 天的事件拟合得到，在此属于外推。</translation>
     </message>
     <message>
         <source>The rain events with landslides all have the same duration, so no threshold of cumulated rain against duration can be fitted. Check DRY_DAYS and DRY_RAIN; give more dated landslides.</source>
         <extracomment>model/rainfall/thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>伴有滑坡的降雨事件历时全都相同，因此无法拟合累积雨量与历时的阈值。请检查 DRY_DAYS 和 DRY_RAIN；请给出更多有日期的滑坡。</translation>
     </message>
     <message>
         <source>The rain is that of the nearest gauge or of a raster cell, not of the slope. Where it is far, or a storm small, thresholds come out too low.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨取自最近的雨量站或栅格像元，而非坡体本身。雨量站较远或暴雨范围较小时，得到的阈值偏低。</translation>
     </message>
     <message>
         <source>The raster was not written by scarp:buildfactorstack. Factors are identified by the band names, and units cannot be checked.</source>
@@ -14487,7 +14461,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The scars are then in the picture: the model learns to find old scars, its AUC is too good</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>那么影像中已有滑坡痕迹：模型学到的是寻找旧的滑坡痕迹，其 AUC 过于乐观</translation>
     </message>
     <message>
         <source>The scheduler at {1} has no workers. {2}</source>
@@ -14517,7 +14491,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The skill is from land far from landslides</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>技巧来自远离滑坡的土地</translation>
     </message>
     <message>
         <source>The slope method &quot;{1}&quot; is unknown. Choose one of: {2}.</source>
@@ -14532,12 +14506,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The slope γ is {n1}: rain with landslides does not grow with duration, so these thresholds have no physical meaning. Check dates and gauges.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>斜率 γ 为 {n1}：伴有滑坡的降雨不随历时增加，因此这些阈值没有物理意义。请检查日期和雨量站。</translation>
     </message>
     <message>
         <source>The slopes of the zones differ (F test, p {1}), but all thresholds have one slope.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各分区的斜率有差异（F 检验，p {1}），但所有阈值共用一个斜率。</translation>
     </message>
     <message>
         <source>The stack has no band slope, so there is no comparison with slope alone.</source>
@@ -14577,12 +14551,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The stated AUC is not reproduced</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>注明的 AUC 未能重现</translation>
     </message>
     <message>
         <source>The stated AUC of {n1} is outside the interval of this audit, {2}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>注明的 AUC {n1} 在本次审查的区间 {2} 之外。</translation>
     </message>
     <message>
         <source>The susceptibility raster has no cell with data. Choose another map, or make it again.</source>
@@ -14612,17 +14586,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The susceptibility raster {1} holds {n2} in all of its cells, so there is nothing to audit. Give the map itself, not a mask of its area.</source>
         <extracomment>model/audit/audited_map.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>易发性栅格 {1} 的所有像元都是 {n2}，因此没有可审查的内容。请给出图本身，而不是其范围的掩膜。</translation>
     </message>
     <message>
         <source>The table &quot;{1}&quot; given as RAIN_TABLE</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>作为 RAIN_TABLE 给出的表 &quot;{1}&quot;</translation>
     </message>
     <message>
         <source>The table &quot;{1}&quot; given as RAIN_TABLE has no row. Give daily rain.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>作为 RAIN_TABLE 给出的表 &quot;{1}&quot; 没有行。请给出日雨量。</translation>
     </message>
     <message>
         <source>The table {1} cannot be read: {2}. Make it again.</source>
@@ -14637,7 +14611,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The test landslides are neighbours of those of the training</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>测试滑坡是训练滑坡的近邻</translation>
     </message>
     <message>
         <source>The threshold catches {1} of the past landslides and puts {2} of the land under warning: by its rain, landslides cannot be told from other land.</source>
@@ -14662,17 +14636,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The thresholds of THRESHOLDS are by zone. Give the zones on the map&apos;s grid as ZONES, cut as those of the fit.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>THRESHOLDS 的阈值按分区给出。请将位于图的格网上、划分方式与拟合时相同的分区作为 ZONES 给出。</translation>
     </message>
     <message>
         <source>The thresholds of the zones do not differ significantly (F test, p {n1}); one for all zones fits as well.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各分区的阈值没有显著差异（F 检验，p {n1}）；所有分区共用一个阈值拟合得同样好。</translation>
     </message>
     <message>
         <source>The thresholds were not tested on years held back, so nobody knows how many landslides they miss.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>阈值未用留出年份检验，因此无从知道它们会漏报多少滑坡。</translation>
     </message>
     <message>
         <source>The training ended without a result.</source>
@@ -14772,12 +14746,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The years held back have {1} landslide days, too few to judge the thresholds.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>留出的年份有 {1} 个滑坡日，不足以评判这些阈值。</translation>
     </message>
     <message>
         <source>The years {1} to {2} had no part in the fit. A landslide day is a hit if the threshold was exceeded in its rain event by that day. A rain event without landslides that exceeds it is a false alarm.</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 至 {2} 年未参与拟合。若滑坡日所属的降雨事件截至当日已超过阈值，则该滑坡日为命中。没有滑坡的降雨事件若超过阈值，则为误报。</translation>
     </message>
     <message>
         <source>The zone breaks {n1} and {n2} are closer together than the difference of its ensemble members.</source>
@@ -14817,17 +14791,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The zones are in disorder</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区次序混乱</translation>
     </message>
     <message>
         <source>The zones do not rise by more than chance</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各分区的升高没有超出偶然</translation>
     </message>
     <message>
         <source>The zones in their order have an AUC of {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各分区按其次序的 AUC 为 {1}。</translation>
     </message>
     <message>
         <source>The zones {1} were cut from another version of the map {2}. Classify the map again.</source>
@@ -14957,7 +14931,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The {1} {2} has no data at any landslide on the map. Check its CRS, or choose the raster of this area.</source>
         <extracomment>model/audit/beside.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} {2} 在图上的任何滑坡处都没有数据。请检查其 CRS，或选择本区域的栅格。</translation>
     </message>
     <message>
         <source>The {1} {2} of {3} lies on the grid of STACK. Give it as LABELS, and in {4} only those of the areas in MORE_STACKS.</source>
@@ -14992,7 +14966,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>The {n1} days of rain are taken in the order given, the last one as today.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n1} 天的降雨按给出的次序采用，最后一天作为今天。</translation>
     </message>
     <message>
         <source>The {n1} landslides of the test windows alone give an AUC of {n2}, against {n3} for all.</source>
@@ -15047,7 +15021,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>There is no rain. Give RAIN_TABLE, daily rain of gauges, or RAIN_RASTERS.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有降雨数据。请给出 RAIN_TABLE（雨量站的逐日降雨）或 RAIN_RASTERS。</translation>
     </message>
     <message>
         <source>There is no run record {1}. Choose the {2} file beside an output of Scarp.</source>
@@ -15102,7 +15076,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>These gauges of RAIN_TABLE are not among RAIN_STATIONS and are left out: {1}.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>RAIN_TABLE 的以下雨量站不在 RAIN_STATIONS 之中，已略去：{1}。</translation>
     </message>
     <message>
         <source>These have their default, a usual value that was not measured in this area: {1}. The order of the cells may still be of use; the land below 1 is not known before they are measured.</source>
@@ -15132,7 +15106,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>These zones have no threshold in THRESHOLDS and are not assessed: {1}.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>以下分区在 THRESHOLDS 中没有阈值，不作评价：{1}。</translation>
     </message>
     <message>
         <source>They are taken as no data. If they are real values, add something to all values of the raster first.</source>
@@ -15142,7 +15116,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>They do over {n1} m: the map is better in some parts of the land than in others, or poor everywhere. Too few blocks of that width hold landslides, so intervals resample blocks of {n2} m. They are too narrow, and nothing is called supported.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在 {n1} m 的距离内都是如此：图在某些地方比在其他地方好，或处处都差。含有滑坡的这一宽度的区块过少，因此区间由对 {n2} m 的区块重抽样得到。这些区间过窄，因此不将任何论断称为得到支持。</translation>
     </message>
     <message>
         <source>They get the {n1} m of &quot;{2}&quot;. Add rows to RADII if that is wrong.</source>
@@ -15162,7 +15136,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>This audit has {1}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>本次审查得到 {1}。</translation>
     </message>
     <message>
         <source>Threshold</source>
@@ -15172,7 +15146,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Thresholds</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>阈值</translation>
     </message>
     <message>
         <source>To have few factors, keep {1}: they stand for the others and are not beyond the limit themselves</source>
@@ -15192,7 +15166,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Too few independent blocks for a test.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>独立区块过少，无法检验。</translation>
     </message>
     <message>
         <source>Top ratio</source>
@@ -15307,7 +15281,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Unlike</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>不相似</translation>
     </message>
     <message>
         <source>Usable cells</source>
@@ -15362,7 +15336,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Values as probabilities of a landslide</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>把图值作为滑坡概率</translation>
     </message>
     <message>
         <source>Values below 0 are no susceptibility. Declare them as nodata, or rescale the map with the raster calculator.</source>
@@ -15427,7 +15401,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>WATCH_PROBABILITY, WARNING_PROBABILITY and SEVERE_PROBABILITY are {n1}, {n2} and {n3} %, but must not fall: a higher probability is a higher threshold.</source>
         <extracomment>model/warning/classes.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>WATCH_PROBABILITY、WARNING_PROBABILITY 和 SEVERE_PROBABILITY 为 {n1}、{n2} 和 {n3} %，但不得递减：概率越高，阈值越高。</translation>
     </message>
     <message>
         <source>WEIGHT_LANDSLIDE is automatic: {n1}, which balances landslide and stable cells.</source>
@@ -15482,7 +15456,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Warnings a year</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>每年预警次数</translation>
     </message>
     <message>
         <source>Water in the ground reduces its strength.</source>
@@ -15522,7 +15496,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>What is fitted</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>拟合的内容</translation>
     </message>
     <message>
         <source>What no check can see: a layer of another year or place with plausible values, and landslides that nobody mapped.</source>
@@ -15532,12 +15506,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>What the AUC is owed to</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AUC 从何而来</translation>
     </message>
     <message>
         <source>What the numbers say</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>数值说明了什么</translation>
     </message>
     <message>
         <source>What the rules assume</source>
@@ -15597,12 +15571,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Which claims the numbers support</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>数值支持哪些论断</translation>
     </message>
     <message>
         <source>Which period it is for, no inventory of one time tells.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>这一概率针对哪个时段，单一时期的滑坡编录无法说明。</translation>
     </message>
     <message>
         <source>Whole map</source>
@@ -15612,7 +15586,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Why</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>理由</translation>
     </message>
     <message>
         <source>Window</source>
@@ -15632,7 +15606,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>With distance</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>与距离的相关</translation>
     </message>
     <message>
         <source>With fewer than 20 repeats no interval is taken from them; set REPEATS to 200.</source>
@@ -15662,12 +15636,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Within {1}</source>
         <extracomment>model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 以内</translation>
     </message>
     <message>
         <source>Within {n1} m of landslides the AUC is {2}. Give DEM to tell whether the rest is more than slope.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在滑坡周围 {n1} m 以内，AUC 为 {2}。请给出 DEM，以判断其余部分是否不只是坡度的作用。</translation>
     </message>
     <message>
         <source>Without a value</source>
@@ -15717,7 +15691,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Write dates as 2019-07-03, or choose another field.</source>
         <extracomment>model/inputs/dates.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请将日期写成 2019-07-03 的形式，或选择其他字段。</translation>
     </message>
     <message>
         <source>Writing the report.</source>
@@ -15732,7 +15706,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Years held back ({1}), threshold of {n2} %: {3} hits, {4} misses, {5} false alarms, {6} correct negatives; POD {n7}, POFA {n8}, TSS {n9}.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>留出的年份（{1}），阈值 {n2} %：命中 {3}，漏报 {4}，误报 {5}，正确否定 {6}；POD {n7}，POFA {n8}，TSS {n9}。</translation>
     </message>
     <message>
         <source>Zone</source>
@@ -15742,7 +15716,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Zone &quot;{1}&quot; as the land to look at first</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>把分区 &quot;{1}&quot; 作为首先查看的土地</translation>
     </message>
     <message>
         <source>Zone {1}, km²</source>
@@ -15772,17 +15746,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Zones are {1}. The p is one-sided: the chance of such a rise from the zone below between zones of equal density; a dash where it does not rise, or no test is possible. AUC of the zones as they are ordered: {n2} ({3}).</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区：{1}。p 为单侧：若两区密度相等，较下一级分区出现这样升高的概率；没有升高或无法检验时为短横线。各分区按其次序的 AUC：{n2}（{3}）。</translation>
     </message>
     <message>
         <source>Zones as steps of rising susceptibility</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>把各分区作为易发性逐级升高的等级</translation>
     </message>
     <message>
         <source>Zones fall</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区的滑坡密度下降</translation>
     </message>
     <message>
         <source>Zones of each map, cut by share of the common ground, so that equal colours mean equal ranks and not equal values. A map of as many classes as there are zones keeps its own.</source>
@@ -15797,7 +15771,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Zones that cannot be told apart</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>无法区分的分区</translation>
     </message>
     <message>
         <source>Zones were cut here by area, as no zone raster was given; breaks at {1}.</source>
@@ -15807,12 +15781,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>Zones with fewer than {1} landslide days in the fit are joined with a neighbour ({2}). Groups: {3}.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>拟合中滑坡日少于 {1} 个的分区与相邻分区合并（{2}）。分组：{3}。</translation>
     </message>
     <message>
         <source>Zones, weighed by the landslides of the other folds</source>
         <extracomment>model/audit/splits.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区，按其他各折的滑坡加权</translation>
     </message>
     <message>
         <source>a U-Net</source>
@@ -15822,7 +15796,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>a band of {1}</source>
         <extracomment>model/artifact_header.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的一个波段</translation>
     </message>
     <message>
         <source>a branch of its trees leads nowhere or in a circle</source>
@@ -15982,7 +15956,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>all land</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>全部土地</translation>
     </message>
     <message>
         <source>all landslides, since the class has only {1}</source>
@@ -15997,7 +15971,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>an unknown share</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>未知比例</translation>
     </message>
     <message>
         <source>and</source>
@@ -16007,7 +15981,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>and it does not tell where new landslides will be. Take embeddings of a year before the landslides.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>而且不能说明新的滑坡会出现在哪里。请采用滑坡发生之前某一年的嵌入。</translation>
     </message>
     <message>
         <source>and the stable points drawn anew</source>
@@ -16187,7 +16161,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>below 0.001</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>小于 0.001</translation>
     </message>
     <message>
         <source>below threshold (threshold caught {n1} % of past landslides by climatological weeks)</source>
@@ -16212,7 +16186,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>beyond it in one component or several</source>
         <extracomment>model/report/new_area.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>有一个或多个主成分超出该范围</translation>
     </message>
     <message>
         <source>beyond the radius of each landslide</source>
@@ -16222,7 +16196,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>beyond {n1} m</source>
         <extracomment>model/audit/closeness.py, model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n1} m 以外</translation>
     </message>
     <message>
         <source>block</source>
@@ -16277,7 +16251,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>cannot be told</source>
         <extracomment>model/audit/claims.py, model/audit/regions.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>无法判断</translation>
     </message>
     <message>
         <source>categorical</source>
@@ -16432,7 +16406,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>daily rain</source>
         <extracomment>model/rainfall/rasters.py, model/rainfall/skill.py, model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>逐日降雨</translation>
     </message>
     <message>
         <source>degrees</source>
@@ -16492,7 +16466,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>do not differ significantly</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>差异不显著</translation>
     </message>
     <message>
         <source>do not use</source>
@@ -16602,12 +16576,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>false alarms</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>误报</translation>
     </message>
     <message>
         <source>farther than {n1} m from a gauge</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>距雨量站超过 {n1} m</translation>
     </message>
     <message>
         <source>feature {1} has &quot;{2}&quot; ({n3} such values)</source>
@@ -16707,7 +16681,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>give zones that have one</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请给出有阈值的分区</translation>
     </message>
     <message>
         <source>goes from {n1} to {n2}</source>
@@ -16837,7 +16811,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>in {1}</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在 {1} 中</translation>
     </message>
     <message>
         <source>in {1},</source>
@@ -16862,7 +16836,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>is followed by {1}</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>之后是 {1}</translation>
     </message>
     <message>
         <source>is in {1}</source>
@@ -17017,7 +16991,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>its components are of several embeddings</source>
         <extracomment>model/artifact_header.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其主成分来自多种嵌入</translation>
     </message>
     <message>
         <source>its encoding is not known</source>
@@ -17237,7 +17211,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>landslides that the map was made from</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>制图所用的滑坡</translation>
     </message>
     <message>
         <source>later landslides</source>
@@ -17492,7 +17466,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>no more than {n1} mm fall in the event, and the lowest α is {n2} mm</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>降雨事件中的雨量不超过 {n1} mm，而最低的 α 为 {n2} mm</translation>
     </message>
     <message>
         <source>no more than {n1} mm fall, and the lowest threshold is {n2} mm</source>
@@ -17537,7 +17511,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>no year</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有年份</translation>
     </message>
     <message>
         <source>no zone</source>
@@ -17587,7 +17561,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>not supported</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>未得到支持</translation>
     </message>
     <message>
         <source>not there now</source>
@@ -17612,7 +17586,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>numbers with the scale and offset of the bands</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>带有波段比例系数和偏移量的数值</translation>
     </message>
     <message>
         <source>numbers without a unit</source>
@@ -17622,7 +17596,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>occurs twice</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>出现了两次</translation>
     </message>
     <message>
         <source>of AREA</source>
@@ -17642,7 +17616,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>of a year that is not known</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>属于未知年份</translation>
     </message>
     <message>
         <source>of all land</source>
@@ -17697,7 +17671,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>off the raster of rain</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在降雨栅格之外</translation>
     </message>
     <message>
         <source>on the cluster</source>
@@ -17787,7 +17761,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>other rain events</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其他降雨事件</translation>
     </message>
     <message>
         <source>other {1}</source>
@@ -17827,12 +17801,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>outside the record of rain ({1})</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>在降雨记录之外（{1}）</translation>
     </message>
     <message>
         <source>p of the rise</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>升高的 p 值</translation>
     </message>
     <message>
         <source>p unknown</source>
@@ -17957,7 +17931,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>rain_index: the rain of seven days against a threshold 1/k. event_thresholds: cumulated rain and duration of the rain event so far against the thresholds by zone of &quot;Rainfall thresholds&quot;; it needs THRESHOLDS. Parameters of the other method are not used.</source>
         <extracomment>model/warning/classes.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>rain_index：将七天的降雨与阈值 1/k 相比。event_thresholds：将降雨事件迄今的累积雨量和历时与“降雨阈值”得到的各分区阈值相比；需要 THRESHOLDS。另一种方法的参数不使用。</translation>
     </message>
     <message>
         <source>rain_threshold: the rain index of the paper, from the rain of the wettest week; it needs PRECIPITATION. infinite_slope: the factor of safety of a sheet of soil, from slope, soil and water, with the parameters that begin with Infinite slope. Parameters of the other method are not used.</source>
@@ -18002,7 +17976,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>region: {1}</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>区域：{1}</translation>
     </message>
     <message>
         <source>relative landslide susceptibility</source>
@@ -18047,7 +18021,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>row {1}, column {2}</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>第 {1} 行，第 {2} 列</translation>
     </message>
     <message>
         <source>safe</source>
@@ -18127,7 +18101,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>shares of its area: 30, 20, 20, 20, 10 %</source>
         <extracomment>model/jobs/audit_map.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图面积的占比：30、20、20、20、10 %</translation>
     </message>
     <message>
         <source>slope alone</source>
@@ -18307,7 +18281,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>the DEM</source>
         <extracomment>model/audit/beside.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>DEM</translation>
     </message>
     <message>
         <source>the area {1}</source>
@@ -18317,17 +18291,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>the band {1} of the stack</source>
         <extracomment>model/audit/beside.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>因子栈的波段 {1}</translation>
     </message>
     <message>
         <source>the classes of the map</source>
         <extracomment>model/jobs/audit_map.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>图的类别</translation>
     </message>
     <message>
         <source>the dashed one the stated AUC.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>虚线为声明的 AUC。</translation>
     </message>
     <message>
         <source>the difference of its ensemble members</source>
@@ -18417,7 +18391,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>the range of each component</source>
         <extracomment>model/report/new_area.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>各主成分的范围</translation>
     </message>
     <message>
         <source>the rank by {1}</source>
@@ -18497,7 +18471,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>the signed bytes of AlphaEarth, whose squares are the values</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AlphaEarth 的有符号字节，其平方为数值</translation>
     </message>
     <message>
         <source>the tensors of its applicability index are missing or of the wrong shape</source>
@@ -18522,7 +18496,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>the values as they are stored</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>按存储原样的数值</translation>
     </message>
     <message>
         <source>the values {1} and {2}</source>
@@ -18582,17 +18556,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>those of ZONES</source>
         <extracomment>model/jobs/audit_map.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>ZONES 的分区</translation>
     </message>
     <message>
         <source>threshold with the best score</source>
         <extracomment>model/rainfall/skill.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>评分最高的阈值</translation>
     </message>
     <message>
         <source>threshold, best score</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>阈值，评分最高</translation>
     </message>
     <message>
         <source>to -</source>
@@ -18822,7 +18796,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>weakly supported</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>支持较弱</translation>
     </message>
     <message>
         <source>weights differ by {n1} at most</source>
@@ -18897,12 +18871,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>without a day</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有具体日期</translation>
     </message>
     <message>
         <source>without a zone</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>没有分区</translation>
     </message>
     <message>
         <source>without it</source>
@@ -18962,7 +18936,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>zone {1}: {2}</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区 {1}：{2}</translation>
     </message>
     <message>
         <source>zones of relative susceptibility; not a probability, and not comparable between maps with other breaks</source>
@@ -18972,7 +18946,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>zones {1} to {2}</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>分区 {1} 至 {2}</translation>
     </message>
     <message>
         <source>{1}  {2}: {3}; weight {n4}, mean probability {n5}, climate zone {6}</source>
@@ -18982,7 +18956,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} (AUC {n2}, rank correlation {n3})</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}（AUC {n2}，秩相关 {n3}）</translation>
     </message>
     <message>
         <source>{1} (band {2})</source>
@@ -18992,7 +18966,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} (beyond the trained range of one of their components, or several)</source>
         <extracomment>model/prediction/tile_inference.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}（其中一个或多个主成分超出训练范围）</translation>
     </message>
     <message>
         <source>{1} (chosen)</source>
@@ -19027,7 +19001,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} ({2} to {3})</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}（{2} 至 {3}）</translation>
     </message>
     <message>
         <source>{1} ({n2} bytes instead of {n3})</source>
@@ -19072,7 +19046,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} Each cell is from a model that did not see its land.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}每个像元的值都来自未见过其所在土地的模型。</translation>
     </message>
     <message>
         <source>{1} Expected AUC on this land: {n2} ({n3} to {n4}){5}.</source>
@@ -19212,7 +19186,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} and the daily rain of {2}</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 与 {2} 的逐日降雨</translation>
     </message>
     <message>
         <source>{1} and {2}</source>
@@ -19277,7 +19251,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} cannot be read as CSV ({2}). Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 无法作为 CSV 读取（{2}）。请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>{1} cannot be replaced: it is open, probably as a layer of this project. Remove the layer from the project, close other programs that show it, or choose another name.</source>
@@ -19327,7 +19301,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} does not tell its year, neither in its name nor in its metadata. Give EMBEDDINGS_YEAR, so that it can be compared with that of the landslides.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的名称和元数据都没有说明其年份。请给出 EMBEDDINGS_YEAR，以便与滑坡的年份相比较。</translation>
     </message>
     <message>
         <source>{1} ended {2} workers. They most likely ran out of memory: give each worker more (fewer workers a machine, --memory-limit), or choose smaller tiles. The log of the workers says more.</source>
@@ -19377,12 +19351,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} from {2}</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 来自 {2}</translation>
     </message>
     <message>
         <source>{1} goes from {2} to {3}, which is no record of daily rain. Correct the wrong day.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 从 {2} 到 {3}，这不是逐日降雨的记录。请更正错误的日期。</translation>
     </message>
     <message>
         <source>{1} goes from {n2} to {n3}: is it in</source>
@@ -19397,7 +19371,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has &quot;{2}&quot; as {3} in line {4}, which is no number. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 第 {4} 行的 {3} 为 &quot;{2}&quot;，这不是数字。请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>{1} has &quot;{2}&quot; in feature {3}, which may be {n4} or {n5} ({n6} such values). Write the numbers with a point for decimals and nothing between thousands, or choose another field.</source>
@@ -19407,7 +19381,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has &quot;{2}&quot; in feature {3}{4}, which is no date. {5}</source>
         <extracomment>model/inputs/dates.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的要素 {3} 中有 &quot;{2}&quot;{4}，这不是日期。{5}</translation>
     </message>
     <message>
         <source>{1} has &quot;{2}&quot;, but takes {3}. Write it as 2.5 or 2-8, or a table by class as &quot;granite: 2-8; all: 4&quot;.</source>
@@ -19437,7 +19411,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has a wrong component</source>
         <extracomment>model/artifact_header.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 有一个错误的主成分</translation>
     </message>
     <message>
         <source>{1} has a wrong range</source>
@@ -19457,17 +19431,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has an impossible dry_rain_mm or dry_days. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的 dry_rain_mm 或 dry_days 不可能成立。请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>{1} has an impossible zone, probability or alpha in line {2}. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 第 {2} 行的 zone、probability 或 alpha 不可能成立。请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>{1} has at most {n2} mm in a day, little for rain with landslides. Is it in cm or inches? Then set RAIN_UNIT.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 一天最多 {n2} mm，对引发滑坡的降雨来说偏小。单位是否为 cm 或英寸？如果是，请设置 RAIN_UNIT。</translation>
     </message>
     <message>
         <source>{1} has changed since the map was made; what is shown of it is as it is now.</source>
@@ -19477,12 +19451,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has dates in two orders: &quot;{2}&quot; in feature {3} begins with the day, &quot;{4}&quot; in feature {5} with the month. Write all dates as 2019-07-03.</source>
         <extracomment>model/inputs/dates.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的日期有两种次序：要素 {3} 中的 &quot;{2}&quot; 以日开头，要素 {5} 中的 &quot;{4}&quot; 以月开头。请将所有日期写成 2019-07-03 的形式。</translation>
     </message>
     <message>
         <source>{1} has dates such as &quot;{2}&quot;, in which day and month cannot be told apart. Set DATE_ORDER, or write the dates as 2019-07-03.</source>
         <extracomment>model/inputs/dates.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 含有 &quot;{2}&quot; 这样的日期，其中的日和月无法区分。请设置 DATE_ORDER，或将日期写成 2019-07-03 的形式。</translation>
     </message>
     <message>
         <source>{1} has labels that differ only in blanks or in the form of their letters: {2}. They are one class each.</source>
@@ -19517,7 +19491,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has no column {2}. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 没有列 {2}。请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>{1} has no data ({n2} cells)</source>
@@ -19527,11 +19501,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has no data in {n2} cells ({3})</source>
         <extracomment>model/factors/block_pipeline.py</extracomment>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{1} has no data in {n2} cells ({n3} of those with elevation)</source>
-        <translation type="vanished">{1} 在 {n2} 个像元上没有数据（占有高程像元的 {n3}）</translation>
+        <translation>{1} 在 {n2} 个像元中没有数据（{3}）</translation>
     </message>
     <message>
         <source>{1} has no data on the study grid, only labels such as {2}.</source>
@@ -19546,32 +19516,32 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has no date for {n2} of {n3} landslides. They are left out.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 中 {n3} 处滑坡有 {n2} 处没有日期。它们不参与。</translation>
     </message>
     <message>
         <source>{1} has no day with a value. Check the field, the nodata value and the place.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 没有任何一天有值。请检查字段、无数据值和位置。</translation>
     </message>
     <message>
         <source>{1} has no field of days that can be read. Its fields: {2}. Write days as 2019-07-03 and choose the field as RAIN_DATE_FIELD.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 没有可读取的日期字段。其字段有：{2}。请将日期写成 2019-07-03 的形式，并选择该字段作为 RAIN_DATE_FIELD。</translation>
     </message>
     <message>
         <source>{1} has no field with rain beside the days. Choose it as RAIN_FIELD.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 除日期外没有存放雨量的字段。请选择该字段作为 RAIN_FIELD。</translation>
     </message>
     <message>
         <source>{1} has no gauge in the field &quot;{2}&quot;. Choose another RAIN_STATION_FIELD.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的字段 &quot;{2}&quot; 中没有雨量站。请选择其他 RAIN_STATION_FIELD。</translation>
     </message>
     <message>
         <source>{1} has no landslide with a day.{2} Choose the field of the dates as DATE_FIELD.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 中没有日期具体到日的滑坡。{2}请选择存放日期的字段作为 DATE_FIELD。</translation>
     </message>
     <message>
         <source>{1} has no row for these classes of {2}: {3}. Add a row for each, or one row &quot;{4}&quot; for all of them.</source>
@@ -19581,12 +19551,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has no row with a day. Choose the field of the days as RAIN_DATE_FIELD.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 没有带日期的行。请选择存放日期的字段作为 RAIN_DATE_FIELD。</translation>
     </message>
     <message>
         <source>{1} has no value on {n2} of {n3} days of gauges ({n4}): {5}. Rain events that reach such a day are not used.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 在雨量站的 {n3} 个站日中有 {n2} 个没有值（{n4}）：{5}。涉及这样日子的降雨事件不使用。</translation>
     </message>
     <message>
         <source>{1} has no value. Fill in the rain in mm of the week before each landslide.</source>
@@ -19596,7 +19566,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has one band, but embeddings have many, 64 and more of most models. Give the raster with all of them; a single measured value belongs to EXTRA_CONTINUOUS.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 只有一个波段，而嵌入有许多波段，多数模型为 64 个或更多。请给出含全部波段的栅格；单个测量值应归入 EXTRA_CONTINUOUS。</translation>
     </message>
     <message>
         <source>{1} has rows for {2}, but no layer has these classes together. {3}</source>
@@ -19606,17 +19576,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has several fields that may hold the rain: {2}. Choose one as RAIN_FIELD.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 有多个字段可能存放雨量：{2}。请选择其中一个作为 RAIN_FIELD。</translation>
     </message>
     <message>
         <source>{1} has several values of {2}; all rows must have the same. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的 {2} 有多个值；所有行的值必须相同。请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>{1} has the day {2} more than once. Give each day once; sum hours to days first.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 中日期 {2} 出现不止一次。每一天请只给出一次；请先将逐小时值汇总为逐日值。</translation>
     </message>
     <message>
         <source>{1} has the range &quot;{2}&quot;, which falls. Write the smaller number first.</source>
@@ -19626,7 +19596,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has up to {n2} mm in a day; the most that was ever measured is 1,825 mm. Set RAIN_UNIT (tenth_mm for tenths of a millimetre), or leave days without data empty.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 一天达 {n2} mm；有史以来测得的最大值为 1,825 mm。请设置 RAIN_UNIT（tenth_mm 表示十分之一毫米），或将没有数据的日子留空。</translation>
     </message>
     <message>
         <source>{1} has wrong trained classes</source>
@@ -19636,7 +19606,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has zone {n2} with {n3} % twice. Keep one of the rows.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 中分区 {n2} 的 {n3} % 出现了两次。请保留其中一行。</translation>
     </message>
     <message>
         <source>{1} has {2} bands. Are they months? Give the mean of the year instead, made with the raster calculator; if one band holds the year, extract it with Raster &gt; Conversion &gt; Translate.</source>
@@ -19651,27 +19621,27 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has {2} rows of &quot;{3}&quot; on {4}, and {n5} days occur more than once. Is the rain hourly? Sum it to days first.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 在 {4} 有 &quot;{3}&quot; 的 {2} 行，有 {n5} 天出现不止一次。降雨是否为逐小时值？请先汇总为逐日值。</translation>
     </message>
     <message>
         <source>{1} has {2} rows of &quot;{3}&quot; on {4}, and {n5} days occur more than once. Keep one row for each day and gauge.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 在 {4} 有 &quot;{3}&quot; 的 {2} 行，有 {n5} 天出现不止一次。请对每一天和每个雨量站只保留一行。</translation>
     </message>
     <message>
         <source>{1} has {n2} bands of bytes without sign: it looks like a picture (red, green, blue), not like embeddings. Give the raster with all bands of the embedding, 64 and more of most models.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 有 {n2} 个无符号字节的波段：看来是图片（红、绿、蓝），而不是嵌入。请给出含嵌入全部波段的栅格，多数模型为 64 个或更多。</translation>
     </message>
     <message>
         <source>{1} has {n2} bands, read as {3}.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 有 {n2} 个波段，按 {3} 读取。</translation>
     </message>
     <message>
         <source>{1} has {n2} bands; Scarp takes embeddings of up to {3}. Reduce them first, to their principal components for example.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 有 {n2} 个波段；Scarp 最多接受 {3} 个波段的嵌入。请先降维，例如降为其主成分。</translation>
     </message>
     <message>
         <source>{1} has {n2} bands; {3} is used.{4}</source>
@@ -19696,22 +19666,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} has {n2} landslides with a year or a month only. They are left out.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 中有 {n2} 处滑坡只有年份或月份。它们不参与。</translation>
     </message>
     <message>
         <source>{1} has {n2} mm in a mean year, more than the wettest places of the Earth. Is it in tenths of a millimetre? Then set RAIN_UNIT=tenth_mm; RAIN_UNIT=mm if it is right.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的多年平均年雨量为 {n2} mm，超过地球上最湿润的地方。单位是否为十分之一毫米？如果是，请设置 RAIN_UNIT=tenth_mm；如果数值无误，请设置 RAIN_UNIT=mm。</translation>
     </message>
     <message>
         <source>{1} has {n2} negative values, the lowest {n3} mm. Leave these days empty, or declare the nodata value, if they stand for no data; correct them if they are an error.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 有 {n2} 个负值，最低为 {n3} mm。如果它们表示没有数据，请将这些日子留空，或声明无数据值；如果是错误，请更正。</translation>
     </message>
     <message>
         <source>{1} has {n2} values of 32700 or 999990. They count as 0, a trace.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 有 {n2} 个值为 32700 或 999990。它们按 0（微量）计。</translation>
     </message>
     <message>
         <source>{1} have</source>
@@ -19766,12 +19736,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} holds whole numbers without a scale, which are taken as they are. If the scales are in a file of their own, as those of Tessera are, give a GeoTIFF of the values instead; for AlphaEarth choose EMBEDDINGS_KIND={2}.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 存放没有比例系数的整数，按原样采用。如果比例系数在单独的文件中（例如 Tessera），请改为给出数值的 GeoTIFF；如果是 AlphaEarth，请选择 EMBEDDINGS_KIND={2}。</translation>
     </message>
     <message>
         <source>{1} holds {2}. They count as unknown.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 含有 {2}。它们按未知处理。</translation>
     </message>
     <message>
         <source>{1} holds {2}. Write {3} there.</source>
@@ -19781,7 +19751,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} holds {2}. {3}</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 含有 {2}。{3}</translation>
     </message>
     <message>
         <source>{1} holds {n2} for {3}, but {4}.</source>
@@ -19821,7 +19791,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} is 0 on all days. Check that it is the right field or raster.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 在所有日子都为 0。请检查字段或栅格是否正确。</translation>
     </message>
     <message>
         <source>{1} is 0, but must be above 0: no rain at all would trigger landslides.</source>
@@ -19836,7 +19806,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} is a component of classes</source>
         <extracomment>model/artifact_header.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 是类别型的主成分</translation>
     </message>
     <message>
         <source>{1} is a file, so no folder can have this name. Choose another one.</source>
@@ -19906,7 +19876,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} is nowhere above {n2} mm in a day, so all days are dry. Set RAIN_UNIT (m, cm or inch), or a lower DRY_RAIN.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 每天都不超过 {n2} mm，因此所有日子都是干日。请设置 RAIN_UNIT（m、cm 或 inch），或降低 DRY_RAIN。</translation>
     </message>
     <message>
         <source>{1} is nowhere above {n2}: is it in</source>
@@ -19921,7 +19891,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} is read with the {2}, as its other dates show.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 按 {2} 的次序读取，与其中其他日期所示一致。</translation>
     </message>
     <message>
         <source>{1} is rotated or sheared. {2}</source>
@@ -19931,12 +19901,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} is taken to be of {2}. If it is not, give EMBEDDINGS_YEAR.</source>
         <extracomment>model/factors/embeddings.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 被认为属于 {2} 年。如果不是，请给出 EMBEDDINGS_YEAR。</translation>
     </message>
     <message>
         <source>{1} is too large for a table of thresholds. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 对阈值表来说过大。请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>{1} is {2}, but the model {3} of START_FROM has {4}, which cannot be changed. Leave {5} empty.</source>
@@ -19951,7 +19921,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} is {n2} %, but THRESHOLDS has these non-exceedance probabilities: {3}. Choose one of them, or fit the thresholds again with PROBABILITIES.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 为 {n2} %，而 THRESHOLDS 中有以下不超越概率：{3}。请从中选择一个，或用 PROBABILITIES 重新拟合阈值。</translation>
     </message>
     <message>
         <source>{1} is {n2} m, less than a cell of {n3} m. Is it in degrees or in kilometres? Distances are given in metres.</source>
@@ -19976,12 +19946,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} lacks a probability for some zones, or mixes zone 0 (all land) with others. Give OUTPUT_THRESHOLDS of &quot;Rainfall thresholds&quot;.</source>
         <extracomment>model/rainfall/threshold_table.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 中某些分区缺少某个概率，或将分区 0（全部土地）与其他分区混用。请给出“降雨阈值”的 OUTPUT_THRESHOLDS。</translation>
     </message>
     <message>
         <source>{1} lacks {n2} of {n3} days from {4} to {5}. Rain events that reach such a day are not used.</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 从 {4} 到 {5} 的 {n3} 天中缺少 {n2} 天。涉及这样日子的降雨事件不使用。</translation>
     </message>
     <message>
         <source>{1} landslides have a size in &quot;{2}&quot; that</source>
@@ -20016,7 +19986,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} lists days with rain only; {n2} of the days are not there. Set MISSING_DAYS=dry if no rain fell on them; else add the dry days as 0.</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 只列出有雨的日子；{n2} 的日子不在其中。如果这些日子没有降雨，请设置 MISSING_DAYS=dry；否则请将干日以 0 补入。</translation>
     </message>
     <message>
         <source>{1} looks as if it were read in a wrong encoding: {2}. If so, set the encoding under Layer Properties &gt; Source &gt; Data source encoding, or put a .cpg file beside the layer&apos;s file.</source>
@@ -20066,17 +20036,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} of LANDSLIDES lie in the cell of a landslide that the map was made from, or next to it. All numbers show a fit, not a test.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>LANDSLIDES 中有 {1} 位于制图所用滑坡的像元内，或与之相邻。所有数值反映的是拟合，而不是检验。</translation>
     </message>
     <message>
         <source>{1} of its land is unlike that of the landslides</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>其土地有 {1} 与滑坡所在的土地不相似</translation>
     </message>
     <message>
         <source>{1} of model {2}</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>模型 {2} 的 {1}</translation>
     </message>
     <message>
         <source>{1} of the cells have the class &quot;{2}&quot;.</source>
@@ -20101,7 +20071,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} of the land lies within {n2} m of a landslide. {3} of all land is outside the area of applicability of that land, all factors alike.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 的土地位于滑坡周围 {n2} m 以内。全部土地中有 {3} 在这片土地的适用区之外，各因子同等看待。</translation>
     </message>
     <message>
         <source>{1} of the land {2} is high and {3} low</source>
@@ -20111,7 +20081,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} of the landslides on {2} of the land: {n3} times the mean density{4}.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{2} 的土地上有 {1} 的滑坡：为平均密度的 {n3} 倍{4}。</translation>
     </message>
     <message>
         <source>{1} of the ten standard factors are present</source>
@@ -20186,7 +20156,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} reads satellite embeddings of {n2} bands</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 读取 {n2} 个波段的卫星嵌入</translation>
     </message>
     <message>
         <source>{1} regions are left out one by one, with {2} for validation inside.</source>
@@ -20256,7 +20226,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1} states different units: {2}. Convert the rasters to one unit.</source>
         <extracomment>model/rainfall/rasters.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1} 声明的单位不一致：{2}。请将各栅格换算为同一单位。</translation>
     </message>
     <message>
         <source>{1} states the unit &quot;{2}&quot;, but {3} was chosen and counts.</source>
@@ -20466,12 +20436,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1}, but {2} has embeddings of {n3} bands ({4}). Build the stack with the embeddings that the model was trained on, all bands of them in their order.</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}，但 {2} 的嵌入有 {n3} 个波段（{4}）。请用模型训练所用的嵌入构建因子栈，包括其全部波段并保持次序。</translation>
     </message>
     <message>
         <source>{1}, but {2} has none. Build the stack with EMBEDDINGS, of the same embedding model, or use a model that was trained without them.</source>
         <extracomment>model/components.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}，但 {2} 没有。请用 EMBEDDINGS 构建因子栈（须为同一嵌入模型），或使用训练时未用嵌入的模型。</translation>
     </message>
     <message>
         <source>{1}, classified as landslide from {n2} on. The same numbers of all maps side by side are in the summary table (OUTPUT_SUMMARY).</source>
@@ -20486,7 +20456,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1}, fields {2},</source>
         <extracomment>model/rainfall/series.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}，字段 {2}，</translation>
     </message>
     <message>
         <source>{1}, given as OUT_OF_FOLD, is no out-of-fold map. {2}.</source>
@@ -20511,7 +20481,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1}, judged by {2}</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}，由 {2} 评判</translation>
     </message>
     <message>
         <source>{1}, left out: AUC {n2}{3}{4}.</source>
@@ -20796,12 +20766,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1}: E = {n2} · D^{n3} mm at {n4} % (α {n5} to {n6}).</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}：{n4} % 时 E = {n2} · D^{n3} mm（α 为 {n5} 至 {n6}）。</translation>
     </message>
     <message>
         <source>{1}: E = α · D^{n2} mm with α {3}.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}：E = α · D^{n2} mm，其中 α 为 {3}。</translation>
     </message>
     <message>
         <source>{1}: almost no variation to learn from, and training normalises it to full size.</source>
@@ -20906,7 +20876,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1}: their {n2} components are one factor, permuted and added together. They have no response curve, for their axes have no meaning one by one.</source>
         <extracomment>model/report/explanation.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}：其 {n2} 个主成分作为一个因子，一起置换，并将作用相加。它们没有响应曲线，因为各轴单独没有意义。</translation>
     </message>
     <message>
         <source>{1}: they get the smallest radius, {n2} m of &quot;{3}&quot;.</source>
@@ -21051,17 +21021,17 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{1}Against land of the same slope: the skill beyond steepness.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}与坡度相同的土地相对照：陡峭程度以外的技巧。</translation>
     </message>
     <message>
         <source>{1}Against land within {n2} m of a landslide.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}与滑坡周围 {n2} m 以内的土地相对照。</translation>
     </message>
     <message>
         <source>{1}Landslides against all other land, by area.</source>
         <extracomment>model/report/audit.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{1}滑坡与其余全部土地相对照，按面积计。</translation>
     </message>
     <message>
         <source>{1}Mean AUC of the regions {n2}; lowest {n3} in {4}. Stable points are drawn within the region. Top ratio: frequency ratio of the highest zone; zones are those of the whole map.</source>
@@ -21261,7 +21231,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} components of {2} bands, {3} of their variance</source>
         <extracomment>model/report/training.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{2} 个波段的 {n1} 个主成分，占其方差的 {3}</translation>
     </message>
     <message>
         <source>{n1} correct</source>
@@ -21296,7 +21266,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} give a year or a month only.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>有 {n1} 处只给出年份或月份。</translation>
     </message>
     <message>
         <source>{n1} highest zones</source>
@@ -21371,7 +21341,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} landslide days in the fit; bootstrap of {n2}.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>拟合中有 {n1} 个滑坡日；自助法重抽样 {n2} 次。</translation>
     </message>
     <message>
         <source>{n1} landslide polygons are too small to contain a cell centre</source>
@@ -21381,7 +21351,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} landslides</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n1} 处滑坡</translation>
     </message>
     <message>
         <source>{n1} landslides are not judged: {2}.</source>
@@ -21411,7 +21381,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} landslides in {n2} independent blocks of land; tests take {3} blocks. All intervals are rough.</source>
         <extracomment>model/audit/claims.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n1} 处滑坡位于 {n2} 个独立区块中；检验需要 {3} 个区块。所有区间都是粗略的。</translation>
     </message>
     <message>
         <source>{n1} landslides lie in cells without a zone and are not in the zone table.</source>
@@ -21536,7 +21506,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} of those with elevation</source>
         <extracomment>model/factors/block_pipeline.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>有高程的像元中的 {n1}</translation>
     </message>
     <message>
         <source>{n1} of {2}</source>
@@ -21581,22 +21551,22 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} of {n2} days of rain do not state their day, the others do. Name all bands by their days, such as 2019-07-03, or none.</source>
         <extracomment>model/jobs/warn_by_events.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n2} 天的降雨中有 {n1} 天没有说明日期，其余的有。请将全部波段都以日期命名（例如 2019-07-03），或全部不以日期命名。</translation>
     </message>
     <message>
         <source>{n1} of {n2} landslide days have days without rain data in or before their rain event. They are left out.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n2} 个滑坡日中有 {n1} 个在其降雨事件之中或之前有缺少降雨数据的日子。它们不参与。</translation>
     </message>
     <message>
         <source>{n1} of {n2} landslide days have no rain event at their gauge or cell: the date is wrong, the rain fell elsewhere, or something else was the trigger. They are not in the fit, and count as misses in the test.</source>
         <extracomment>model/jobs/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n2} 个滑坡日中有 {n1} 个在其雨量站或像元处没有降雨事件：日期有误，雨下在别处，或由其他因素触发。它们不参与拟合，在检验中计为漏报。</translation>
     </message>
     <message>
         <source>{n1} of {n2} landslides are dated 1 January. Is only their year known? Then leave their dates empty.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n2} 处滑坡中有 {n1} 处的日期为元旦。是否只知道其年份？如果是，请将其日期留空。</translation>
     </message>
     <message>
         <source>{n1} of {n2} landslides lie in training windows, where maps show a fit, not a test.</source>
@@ -21626,7 +21596,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} of {n2} landslides of &quot;{3}&quot; are {4} and are left out.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&quot;{3}&quot; 的 {n2} 处滑坡中有 {n1} 处{4}，不参与。</translation>
     </message>
     <message>
         <source>{n1} of {n2} landslides of &quot;{3}&quot; lie in no unit or on nodata and are ignored.</source>
@@ -21716,7 +21686,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} such values</source>
         <extracomment>model/inputs/dates.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>共 {n1} 个此类值</translation>
     </message>
     <message>
         <source>{n1} that has a susceptibility below {n2}.</source>
@@ -21741,12 +21711,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} to {n2} days</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n1} 至 {n2} 天</translation>
     </message>
     <message>
         <source>{n1} to {n2} m</source>
         <extracomment>model/audit/closeness.py, model/audit/negatives.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n1} 至 {n2} m</translation>
     </message>
     <message>
         <source>{n1} to {n2}{3}</source>
@@ -21816,12 +21786,12 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>α (mm)</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>α（mm）</translation>
     </message>
     <message>
         <source>α at {n1} % (mm)</source>
         <extracomment>model/report/rainfall_thresholds.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n1} % 时的 α（mm）</translation>
     </message>
     <message>
         <source>← {1} of the cells</source>
