@@ -21566,7 +21566,7 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
     <message>
         <source>{n1} of {n2} landslides are dated 1 January. Is only their year known? Then leave their dates empty.</source>
         <extracomment>model/rainfall/study.py</extracomment>
-        <translation>{n2} 处滑坡中有 {n1} 处的日期为元旦。是否只知道其年份？如果是，请将其日期留空。</translation>
+        <translation>{n2} 处滑坡中有 {n1} 处的日期为 1 月的第一天。是否只知道其年份？如果是，请将其日期留空。</translation>
     </message>
     <message>
         <source>{n1} of {n2} landslides lie in training windows, where maps show a fit, not a test.</source>
