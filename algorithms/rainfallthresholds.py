@@ -67,7 +67,7 @@ class RainfallThresholds(ScarpAlgorithm):
         "columns of their own.",
         "RAIN_DATE_FIELD": "Field of the days. Without it the one that is named so, or the first that holds days.",
         "RAIN_STATION_FIELD": "Field of the gauges, in a table with a row for each gauge and day. Without it the one "
-        "that is named so (station, gauge, 站号 and others), if there is one.",
+        "that is named so (station, gauge and others), if there is one.",
         "RAIN_FIELD": "Field of the rain. Without it all other fields with numbers are gauges.",
         "RAIN_STATIONS": "Points of the gauges; a landslide gets the rain of the nearest one. Not needed for one "
         "gauge.",

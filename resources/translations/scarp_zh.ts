@@ -1524,7 +1524,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>雨量站的字段</translation>
     </message>
     <message>
-        <source>Field of the gauges, in a table with a row for each gauge and day. Without it the one that is named so (station, gauge, 站号 and others), if there is one.</source>
+        <source>Field of the gauges, in a table with a row for each gauge and day. Without it the one that is named so (station, gauge and others), if there is one.</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
         <translation>雨量站的字段，用于每个雨量站每天一行的表格。不给出时，取以此命名的字段（station、gauge、站号等），如果有的话。</translation>
     </message>
