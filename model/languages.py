@@ -181,6 +181,8 @@ class Catalogue:
             whole = self._message(core, levels, memo)
             if whole is None or whole.replaced < _size(core):
                 whole = max(filter(None, (whole, self._clauses(core, levels, memo))), key=lambda found: found.worth)
+            if whole.messages and _WIDE_MARK.match(whole.text) and not lead.strip(" "):
+                lead = ""
             memo[text] = whole.within(lead + whole.text + tail, 0, 0)
         return memo[text]
 

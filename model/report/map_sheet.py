@@ -57,10 +57,10 @@ def validation_sheet(
     table = [[heading for _, heading in ZONE_COLUMNS], *(zone_cells(row, 1) for row in reversed(main.zones))]
     table = [list(map(translated, row)) for row in table]
     kinds = []
-    for outcome, label, colour in (("hit", "found", "#1f2933"), ("miss", "missed", "#ffffff")):
+    for outcome, label, colour in (("hit", "Landslide found", "#1f2933"), ("miss", "Landslide missed", "#ffffff")):
         places = [(point.x, point.y) for point in content.points if point.outcome == outcome]
         if places:
-            kinds.append((translated(f"Landslide {label}, {len(places):,}"), colour, places))
+            kinds.append((translated(f"{label}, {len(places):,}"), colour, places))
     unseen, tested, scope_name = content.unseen, "", subset_phrase(main.scope.name)
     if unseen is not None and unseen is not main:
         interval = f" ({interval_text(unseen.auc)})" if unseen.auc.has_interval else ""

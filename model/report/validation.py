@@ -112,7 +112,8 @@ class ValidationReportInput:
         if self.seen:
             return [f"A fit, not a test: {self.main.sentence()}"]
         if self.held_out:
-            return [f"Land not seen in training: {self.main.sentence()} {self.held_out} {self.fit}".rstrip()]
+            told = " ".join(filter(None, (self.main.sentence(), self.held_out, self.fit)))
+            return [f"Land not seen in training: {told}"]
         unseen = self.unseen
         if unseen is None or unseen is self.main:
             return [self.main.sentence()]

@@ -10054,9 +10054,9 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>训练中未见过的土地：测试窗口内的最高 AUC，属于 {1}。</translation>
     </message>
     <message>
-        <source>Land not seen in training: {1} {2} {3}</source>
+        <source>Land not seen in training: {1}</source>
         <extracomment>model/report/validation.py</extracomment>
-        <translation>训练中未见过的土地：{1} {2} {3}</translation>
+        <translation>训练中未见过的土地：{1}</translation>
     </message>
     <message>
         <source>Land not seen: {1} {2}</source>
@@ -10169,14 +10169,19 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>各规则检出的滑坡日与误检的关系。</translation>
     </message>
     <message>
+        <source>Landslide found</source>
+        <extracomment>model/report/map_sheet.py</extracomment>
+        <translation>发现的滑坡</translation>
+    </message>
+    <message>
+        <source>Landslide missed</source>
+        <extracomment>model/report/map_sheet.py</extracomment>
+        <translation>漏报的滑坡</translation>
+    </message>
+    <message>
         <source>Landslide share, %</source>
         <extracomment>model/report/training.py</extracomment>
         <translation>滑坡占比（%）</translation>
-    </message>
-    <message>
-        <source>Landslide {1}, {n2}</source>
-        <extracomment>model/report/map_sheet.py</extracomment>
-        <translation>滑坡（{1}），{n2}</translation>
     </message>
     <message>
         <source>Landslides</source>
