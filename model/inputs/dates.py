@@ -161,4 +161,4 @@ def _problem(values: Sequence[Any], wrong: Sequence[int], where: str) -> str:
     text = _text_of(value)
     if text.isdigit() and int(text) in _EXCEL_DAYS:
         remedy = f"Is it a day number of a spreadsheet? Format the column as dates there first. {remedy}"
-    return f'{where} has "{shorten(value)}" in feature {wrong[0] + 1}{more}, which is no date. {remedy}'
+    return f'{where} has "{shorten(value)}" in feature {wrong[0] + 1:,}{more}, which is no date. {remedy}'

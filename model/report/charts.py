@@ -147,6 +147,12 @@ def translate_texts(figure: Figure) -> None:
             formatter.seq = list(map(translated, formatter.seq))
 
 
+def _tick(name: str, length: int) -> str:
+    """Return the label of a tick, in the language of the run where the figure is."""
+    shown = translated(name) if current_language() and _chinese_fonts() else name
+    return escape_mathtext(shorten(shown, length))
+
+
 def _chinese_fonts() -> list[str]:
     installed = {font.name for font in fontManager.ttflist}
     return [name for name in _CHINESE if name in installed]
@@ -242,7 +248,7 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
     for place, value, end in zip(places, values, ends):
         if np.isfinite(value):
             axes.text(place, end + top * 0.02, ratio_text(float(value)), bbox=box, ha="center", va="bottom", fontsize=8)
-    axes.set_xticks(places, [escape_mathtext(shorten(row.name, 20)) for row in rows])
+    axes.set_xticks(places, [_tick(row.name, 20) for row in rows])
     axes.set(ylim=(0, top * 1.14), xlim=(-0.6, len(rows) - 0.5), ylabel="Frequency ratio")
     axes.grid(False, axis="x")
     return figure
@@ -259,7 +265,7 @@ def share_chart(
     for zone, (label, colour) in enumerate(zip(labels, colours)):
         style = {"color": colour, "edgecolor": SOFT, "linewidth": 0.5, "height": 0.68}
         axes.barh(places, values[:, zone], left=starts[:, zone], label=escape_mathtext(label), **style)
-    axes.set_yticks(places, [escape_mathtext(shorten(name, 30)) for name in names])
+    axes.set_yticks(places, [_tick(name, 30) for name in names])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))

@@ -19384,9 +19384,9 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>{1} 在要素 {3} 中的值为 &quot;{2}&quot;，可能是 {n4} 或 {n5}（这样的值有 {n6} 个）。请用小数点书写小数，千位之间不加任何符号，或选择其他字段。</translation>
     </message>
     <message>
-        <source>{1} has &quot;{2}&quot; in feature {3}{4}, which is no date. {5}</source>
+        <source>{1} has &quot;{2}&quot; in feature {n3}{4}, which is no date. {5}</source>
         <extracomment>model/inputs/dates.py</extracomment>
-        <translation>{1} 的要素 {3} 中有 &quot;{2}&quot;{4}，这不是日期。{5}</translation>
+        <translation>{1} 的要素 {n3}{4} 中有 &quot;{2}&quot;，这不是日期。{5}</translation>
     </message>
     <message>
         <source>{1} has &quot;{2}&quot;, but takes {3}. Write it as 2.5 or 2-8, or a table by class as &quot;granite: 2-8; all: 4&quot;.</source>
