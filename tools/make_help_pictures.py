@@ -256,6 +256,20 @@ def compute(demo: Path, made: Path) -> None:
     regions = {"REGIONS": demo / "data" / "regions.gpkg", "REGION_FIELD": "name"}
     audited = {"SUSCEPTIBILITY": demo / "susceptibility.tif", "LANDSLIDES": landslides, **regions}
     run("auditmap", **audited, REPEATS=50, OUTPUT_HTML=made / "audit.html")
+    rain = made / "rain"
+    run("createdemodata", SIZE=300, DAILY_RAIN=True, OUTPUT=rain)
+    run("classifyzones", SUSCEPTIBILITY=rain / "true_probability.tif", OUTPUT=rain / "zones.tif")
+    run(
+        "rainfallthresholds",
+        LANDSLIDES=rain / "dated_landslides.gpkg",
+        DATE_FIELD="date",
+        RAIN_TABLE=rain / "daily_rain.csv",
+        RAIN_STATIONS=rain / "gauges.gpkg",
+        STATION_FIELD="name",
+        ZONES=rain / "zones.tif",
+        OUTPUT_THRESHOLDS=made / "thresholds.csv",
+        OUTPUT_HTML=made / "thresholds.html",
+    )
     units = made / "units.gpkg"
     run("buildslopeunits", DEM=demo / "data" / "dem.tif", OUTPUT=units)
     by_unit = made / "by_unit.gpkg"
@@ -309,7 +323,8 @@ def draw(demo: Path, made: Path) -> None:
     draw_map([layer(made / "warning.tif", "warning"), relief()], "rainfallwarning")
     draw_figure(demo / "report.html", "ROC curve", "validatewithpoints")
     draw_map([layer(made / "difference.tif", "difference"), relief()], "comparemodels")
-    draw_figure(made / "audit.html", "AUC by region", "auditmap")
+    draw_figure(made / "audit.html", "AUC of the same map against", "auditmap")
+    draw_figure(made / "thresholds.html", "Rain up to each landslide day", "rainfallthresholds")
     draw_map([landslides(), layer(made / "folds.gpkg", "folds")], "crossvalidate", 0.9)
     draw_map([layer(made / "leading.tif", None), relief()], "explainsusceptibility")
     draw_map([layer(demo / "points.gpkg", "points"), layer(zones, "zones"), relief()], "factorstozones", 0.5)
