@@ -13,7 +13,10 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
     QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
 )
 from qgis.PyQt.QtCore import QPointF, QRectF
 
@@ -278,3 +281,49 @@ def test_the_designer_opens_it(plugin, run, model, monkeypatch):
     assert set(shown.childAlgorithms()) == set(model.childAlgorithms()) and shown.validate() == (True, [])
     assert len(dialog.view().scene().items()) > len(shown.childAlgorithms()) + len(shown.parameterDefinitions())
     dialog.close()
+
+
+def steps(plugin) -> list[QgsProcessingAlgorithm]:
+    return [one for one in plugin.provider.algorithms() if not isinstance(one, QgsProcessingModelAlgorithm)]
+
+
+def test_each_algorithm_is_a_step_of_a_saved_and_exported_model(plugin, tmp_path):
+    """All inputs as inputs of the model, all outputs as its outputs, written to a file, read again, and as Python."""
+    for algorithm in steps(plugin):
+        model = QgsProcessingModelAlgorithm(algorithm.name(), "test")
+        child = QgsProcessingModelChildAlgorithm(algorithm.id())
+        child.setChildId("step")
+        outputs = {}
+        for item in algorithm.parameterDefinitions():
+            if item.isDestination():
+                outputs[item.name()] = QgsProcessingModelOutput(item.name(), item.description())
+                outputs[item.name()].setChildOutputName(item.name())
+                outputs[item.name()].setChildId("step")
+                continue
+            model.addModelParameter(item.clone(), QgsProcessingModelParameter(item.name()))
+            source = QgsProcessingModelChildParameterSource.fromModelParameter(item.name())
+            child.addParameterSources(item.name(), [source])
+        child.setModelOutputs(outputs)
+        model.addChildAlgorithm(child)
+        model.updateDestinationParameters()
+        assert model.validate() == (True, []), algorithm.id()
+        assert model.toFile(str(tmp_path / f"{algorithm.name()}.model3"))
+        again = QgsProcessingModelAlgorithm()
+        assert again.fromFile(str(tmp_path / f"{algorithm.name()}.model3"))
+        assert set(again.childAlgorithm("step").parameterSources()) == set(child.parameterSources())
+        assert len(again.destinationParameterDefinitions()) == len(outputs), algorithm.id()
+        compile("\n".join(again.asPythonCode(SUBCLASS, 4)), algorithm.name(), "exec")
+
+
+def test_each_algorithm_has_a_row_in_a_batch(plugin, run, monkeypatch):
+    from processing.gui import BatchAlgorithmDialog, BatchPanel
+
+    for module in (BatchAlgorithmDialog, BatchPanel):
+        monkeypatch.setattr(module, "iface", None, raising=False)
+    for algorithm in steps(plugin):
+        dialog = BatchAlgorithmDialog.BatchAlgorithmDialog(algorithm.create())
+        panel = dialog.mainWidget()
+        shown = [item for item in algorithm.parameterDefinitions() if not item.flags() & item.Flag.FlagHidden]
+        assert len(panel.column_to_parameter_definition) == len(shown), algorithm.id()
+        assert panel.batchRowCount() == 1
+        dialog.close()
