@@ -452,7 +452,7 @@ def test_values_beyond_the_labelled_ones_are_a_note(stack, no_figures):
 
 @pytest.mark.parametrize(
     "options",
-    [{"width": COLUMNS - 1}, {"transform": GRID.transform @ Affine.translation(0.5, 0)}, {"crs": 32644}, {"crs": 0}],
+    [{"width": COLUMNS - 1}, {"transform": GRID.transform * Affine.translation(0.5, 0)}, {"crs": 32644}, {"crs": 0}],
     ids=str,
 )
 def test_labels_on_another_grid_are_reported_and_the_rest_goes_on(stack, options, no_figures):
