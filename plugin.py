@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Callable
 
-from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QTimer
+from qgis.core import QgsApplication, QgsSettings
+from qgis.PyQt.QtCore import QCoreApplication, QTimer
 
 from . import translation
 from .processing_provider.provider import ScarpProvider
@@ -32,10 +32,12 @@ class ScarpPlugin:
         """Start in a window."""
         from .gui.menu import ScarpMenu
 
-        self._add_provider()
+        visible = self.iface.mainWindow().isVisible()
+        # Importing the algorithms and reading the graphical models takes longer than all the rest: QGIS shows its
+        # window first.
+        self._add_provider(waiting=not visible and not _opens_something())
         self.menu = ScarpMenu(self.iface)
-        # Reading the graphical models takes longer than all the rest: QGIS shows its window first.
-        if self.iface.mainWindow().isVisible():
+        if visible:
             self._load_remaining()
         else:
             self.iface.initializationCompleted.connect(self._load_remaining)
@@ -55,8 +57,8 @@ class ScarpPlugin:
         translation.remove(self.translator)
         self.translator = None
 
-    def _add_provider(self) -> ScarpProvider:
-        self.provider = ScarpProvider()
+    def _add_provider(self, waiting: bool = False) -> ScarpProvider:
+        self.provider = ScarpProvider(waiting)
         _registry().addProvider(self.provider)
         return self.provider
 
@@ -67,7 +69,20 @@ class ScarpPlugin:
         if self.menu is not None:
             self.menu.offer_start()
         if self.provider is not None:
-            QTimer.singleShot(0, self.provider.load_models_lazily)
+            QTimer.singleShot(0, self.provider.load_gradually)
+
+
+def _opens_something() -> bool:
+    """Whether QGIS runs a script or opens a project at its start: both can call algorithms before it is complete."""
+    # Whatever is no option, but for the values of options that open nothing.
+    arguments = QCoreApplication.arguments()
+    opened = [
+        item
+        for before, item in zip(arguments, arguments[1:])
+        if not item.startswith("-") and before not in ("--profile", "--profiles-path", "-S", "--lang")
+    ]
+    # 0 is the welcome page and 3 a new project.
+    return bool(opened) or QgsSettings().value("qgis/projOpenAtLaunch", 0, type=int) not in (0, 3)
 
 
 def _registry() -> Any:

@@ -8,8 +8,6 @@ from pathlib import Path
 from qgis.core import QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
 
-from .model import languages
-
 TRANSLATIONS = Path(__file__).resolve().parent / "resources" / "translations"
 CONTEXT = "Scarp"
 
@@ -40,11 +38,16 @@ def _candidates() -> list[str]:
 
 def core_language() -> str:
     """Return the language that the core's messages are shown in; empty for English."""
+    # Imported when the first message is shown: QGIS starts without any.
+    from .model import languages
+
     return next((name for name in _candidates() if languages.catalogue(name) is not None), "")
 
 
 def of_core(text: str) -> str:
     """Translate a message of the core; :mod:`.model.languages` says how."""
+    from .model import languages
+
     messages = languages.catalogue(core_language())
     return text if messages is None else messages.translate(text)
 

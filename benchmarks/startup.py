@@ -109,10 +109,13 @@ def start(profile: Path, display: str) -> dict[str, float]:
     target = profile / "times.json"
     target.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [program, "--nologo", "--noversioncheck", "--code", __file__],
+        [program, "--nologo", "--noversioncheck"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=variables(profile, DISPLAY=display, SCARP_STARTED=str(time.time()), **{ORDERS: str(target)}),
+        # Not by --code: a start with a script is longer, see docs/packaging.md.
+        env=variables(
+            profile, DISPLAY=display, SCARP_STARTED=str(time.time()), PYQGIS_STARTUP=__file__, **{ORDERS: str(target)}
+        ),
     )
     try:
         process.wait(LIMIT)
@@ -197,9 +200,19 @@ def table(found: dict[str, list[dict[str, float]]]) -> str:
     return "\n".join(lines)
 
 
-if os.environ.get(ORDERS):
-    from qgis.utils import iface as window
+def when_there(target: Path) -> None:
+    """In the window: wait for QGIS's interface, which is not there yet when the script is run."""
+    from qgis import utils
+    from qgis.PyQt.QtCore import QTimer
 
-    watch(window, Path(os.environ[ORDERS]))
-elif __name__ == "__main__":
+    if utils.iface is None:
+        QTimer.singleShot(TICK, lambda: when_there(target))
+    else:
+        watch(utils.iface, target)
+
+
+if os.environ.get(ORDERS):
+    when_there(Path(os.environ.pop(ORDERS)))
+# QGIS runs the script twice, as code that has no file.
+elif __name__ == "__main__" and "__file__" in globals():
     main()

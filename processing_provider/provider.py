@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from qgis import core
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon
 
-from ..algorithms.base.algorithm import ScarpAlgorithm, help_page, translate_help
-from ..algorithms.base.output_files import require_output_files
-from ..algorithms.base.parameters import parameter_problem, with_option_words
-from ..model.errors import ScarpError
-from ..translation import of_core, tr
+from ..translation import tr
 from . import settings
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -23,117 +20,27 @@ ICON = ICONS / "scarp.svg"
 ALGORITHMS = PACKAGE / "algorithms"
 
 
-class ScarpModel(core.QgsProcessingModelAlgorithm):
-    """A graphical model whose id is its file name, so that its title can be a sentence and may change."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    @classmethod
-    def read(cls, path: Path) -> ScarpModel | None:
-        """Return the model of a ``.model3`` file, or None when it cannot be read."""
-        model = cls(path)
-        if not model.fromFile(str(path)):
-            return None
-        model.setSourceFilePath(str(path))
-        # QGIS in English, as the file is, needs nothing: replacing every step takes time.
-        labels = [model.displayName(), model.group(), *(item.description() for item in model.parameterDefinitions())]
-        if [tr(label) for label in labels] != labels:
-            model.translate_texts()
-        # The file keeps the help of parameters where dialogs and qgis_process do not look.
-        texts = model.helpContent()
-        for definition in model.parameterDefinitions():
-            definition.setHelp(texts.get(definition.name(), ""))
-        return model
-
-    def translate_texts(self) -> None:
-        """Translate what the file holds in English: title, group, help, steps, parameters and outputs."""
-        self.setName(tr(self.displayName()))
-        self.setGroup(tr(self.group()))
-        self.setHelpContent({name: translate_help(str(text)) for name, text in self.helpContent().items()})
-        for definition in self.parameterDefinitions():
-            definition.setDescription(tr(definition.description()))
-        steps: Any = self.childAlgorithms()
-        for step in steps.values():
-            step.setDescription(tr(step.description()))
-            outputs = step.modelOutputs()
-            for output in outputs.values():
-                output.setDescription(tr(output.description()))
-            step.setModelOutputs(outputs)
-        # This creates the definitions of the outputs again, with their translated labels.
-        self.setChildAlgorithms(steps)
-
-    def name(self) -> str:
-        """Return the id; frozen."""
-        return self._path.stem
-
-    def icon(self) -> QIcon:
-        return QIcon(self.svgIconPath())
-
-    def svgIconPath(self) -> str:
-        own = ICONS / f"{self.name()}.svg"
-        return str(own if own.is_file() else ICONS / "model.svg")
-
-    def shortDescription(self) -> str:
-        """Return the first paragraph of the help, the tooltip in the Toolbox; QGIS's own is empty for a model."""
-        return str(self.helpContent().get("ALG_DESC", "")).split("\n")[0]
-
-    def helpUrl(self) -> str:
-        return help_page(self.name())
-
-    def checkParameterValues(self, parameters: dict[str, Any], context: core.QgsProcessingContext) -> tuple[bool, str]:
-        """Return whether a run can start, and if not, what is wrong. Steps run after hours would find it too late."""
-        parameters = with_option_words(self, parameters)
-        problems = (parameter_problem(item, parameters, context) for item in self.parameterDefinitions())
-        problem = next(filter(None, problems), "")
-        if problem:
-            return False, problem
-        accepted, message = super().checkParameterValues(parameters, context)
-        if not accepted:
-            return False, message or ""
-        try:
-            self.check_values(parameters, context)
-        except ScarpError as error:
-            return False, of_core(str(error))
-        return True, ""
-
-    def check_values(self, parameters: dict[str, Any], context: core.QgsProcessingContext) -> None:
-        """Raise a ``ScarpError`` if an output has a name that a step would refuse."""
-        require_output_files(self, parameters, context)
-
-    def postProcessAlgorithm(self, context: core.QgsProcessingContext, feedback: Any) -> dict[str, Any]:
-        """Name the layers by the titles of the outputs; QGIS uses the short names that scripts need."""
-        outputs = self.destinationParameterDefinitions()
-        titles: Any = {output.name().split(":")[-1]: output.description() for output in outputs}
-        for key in context.layersToLoadOnCompletion():
-            details = context.layerToLoadOnCompletionDetails(key)
-            details.name = titles.get(details.name, details.name)
-        return super().postProcessAlgorithm(context, feedback)
-
-    def createCustomParametersWidget(self, parent: Any = None) -> Any:
-        """Return QGIS's dialog with Scarp's additions; only called in a window."""
-        from ..gui.algorithm_dialog import create_dialog
-
-        return create_dialog(self, parent)
-
-    def createInstance(self) -> Any:
-        model = ScarpModel.read(self._path)
-        if model is not None:
-            model.setProvider(self.provider())
-        return model
+def algorithm_names() -> list[str]:
+    """Return the ids of the algorithms, which are the names of the modules in ``algorithms/``."""
+    return sorted(path.stem for path in ALGORITHMS.glob("[!_]*.py"))
 
 
-def algorithms() -> list[type[ScarpAlgorithm]]:
-    """Return the class in each module of ``algorithms/``."""
-    names = sorted(path.stem for path in ALGORITHMS.glob("[!_]*.py"))
-    modules = [importlib.import_module(f"..algorithms.{name}", __package__) for name in names]
-    classes = [item for module in modules for item in vars(module).values() if isinstance(item, type)]
-    return [item for item in classes if issubclass(item, ScarpAlgorithm) and item is not ScarpAlgorithm]
+def algorithm_class(name: str) -> type[core.QgsProcessingAlgorithm]:
+    """Return the class of an algorithm, from its module."""
+    # Imported when the first algorithm is added and not before: this takes most of the time that Scarp needs to start.
+    module = importlib.import_module(f"..algorithms.{name}", __package__)
+    classes = (item for item in vars(module).values() if isinstance(item, type))
+    return next(item for item in classes if getattr(item, "ID", "") == name)
 
 
 class ScarpProvider(core.QgsProcessingProvider):
     """All of Scarp in the Toolbox."""
+
+    def __init__(self, waiting: bool = False) -> None:
+        """Create it; one that is ``waiting`` has no algorithms until :meth:`load_gradually`."""
+        super().__init__()
+        self._waiting = waiting
+        self._pending: list[tuple[str, Callable[[], None]]] = []
 
     def id(self) -> str:
         """Return the prefix of all ids; frozen."""
@@ -169,8 +76,10 @@ class ScarpProvider(core.QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """Add the algorithms, and the graphical models once the provider is registered: they can only be read then."""
-        for algorithm in algorithms():
-            self.addAlgorithm(algorithm())
+        if self._waiting:
+            return
+        for name in algorithm_names():
+            self._add_algorithm(name)
         registry: Any = core.QgsApplication.processingRegistry()
         if registry.providerById(self.id()) is None:
             return
@@ -178,23 +87,31 @@ class ScarpProvider(core.QgsProcessingProvider):
         for path in sorted(MODELS.glob("*.model3")):
             self._add_model(path)
 
-    def load_models_lazily(self) -> None:
-        """Show the settings and add the graphical models one at a time, so that the window stays responsive."""
+    def load_gradually(self) -> None:
+        """Show the settings and add what is missing, one at a time, so that the window stays responsive."""
+        self._waiting = False
         settings.register(self.name(), self.icon())
-        self._pending_models = sorted(MODELS.glob("*.model3"))
-        self._add_next_model()
+        models = {path.stem: partial(self._add_model, path) for path in sorted(MODELS.glob("*.model3"))}
+        names = {name: partial(self._add_algorithm, name) for name in algorithm_names()}
+        self._pending = [*names.items(), *models.items()]
+        self._add_next()
 
-    def _add_next_model(self) -> None:
-        if not self._pending_models:
+    def _add_next(self) -> None:
+        if not self._pending:
             self.algorithmsLoaded.emit()
             return
-        path = self._pending_models.pop(0)
+        name, add = self._pending.pop(0)
         # All algorithms may have been refreshed in the meantime.
-        if self.algorithm(path.stem) is None:
-            self._add_model(path)
-        QTimer.singleShot(0, self._add_next_model)
+        if self.algorithm(name) is None:
+            add()
+        QTimer.singleShot(0, self._add_next)
+
+    def _add_algorithm(self, name: str) -> None:
+        self.addAlgorithm(algorithm_class(name)())
 
     def _add_model(self, path: Path) -> None:
+        from .graphical_models import ScarpModel
+
         model = ScarpModel.read(path)
         if model is not None:
             self.addAlgorithm(model)

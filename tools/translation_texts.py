@@ -21,7 +21,7 @@ PASSES_VALUES = {
     "algorithms/base/algorithm.py",
     "algorithms/base/parameters.py",
     "gui/algorithm_dialog.py",
-    "processing_provider/provider.py",
+    "processing_provider/graphical_models.py",
 }
 """Where ``tr`` takes values instead of literals: texts that algorithms state and models hold."""
 

@@ -160,13 +160,20 @@ def there():
     return sorted(item.id() for item in provider.algorithms()) if provider else None
 
 def wait():
-    for _ in range(20):
+    for _ in range(60):
         application.processEvents()
 
 interface = Interface()
 before = set(sys.modules)
 from scarp import classFactory
 plugin = classFactory(interface)
+"""
+
+
+ARGUMENTS = """
+from scarp import plugin as module
+arguments = ["qgis"]
+module.QCoreApplication = type("", (), {"arguments": staticmethod(lambda: arguments)})
 """
 
 
@@ -184,7 +191,7 @@ def everything(plugin) -> list[str]:
     return sorted(item.id() for item in plugin.provider.algorithms())
 
 
-def test_the_models_come_when_the_window_is_complete(everything):
+def test_algorithms_and_models_come_when_the_window_is_complete(everything):
     at_once, waited, complete = window(f"""
 plugin.initGui()
 at_once = there()
@@ -194,12 +201,44 @@ waited = there()
 wait()
 print(json.dumps([at_once, waited, there()]))
 """)
+    assert at_once == waited == []
+    assert complete == everything
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        'arguments.append("place.qgz")',
+        'arguments += ["--code", "script.py"]',
+        'module.QgsSettings = lambda: type("", (), {"value": lambda *_, **__: 1})()',
+    ],
+)
+def test_algorithms_are_there_at_once_when_a_project_or_script_may_call_them(everything, begin):
     models = {f"scarp:{path.stem}" for path in (ROOT / "resources" / "models").glob("*.model3")}
-    assert complete == everything and models < set(everything)
-    assert set(at_once) == set(waited) == set(everything) - models
+    at_once, complete = window(f"""
+{ARGUMENTS}
+{begin}
+plugin.initGui()
+at_once = there()
+{SHOWN}
+wait()
+print(json.dumps([at_once, there()]))
+""")
+    assert models < set(everything)
+    assert set(at_once) == set(everything) - models and complete == everything
 
 
-def test_the_models_come_soon_when_the_plugin_is_enabled_later(everything):
+def test_options_that_open_nothing_do_not_make_the_start_longer():
+    code = f"""
+{ARGUMENTS}
+arguments += ["--nologo", "--profile", "office", "--lang", "de"]
+plugin.initGui()
+print(json.dumps(there()))
+"""
+    assert window(code) == []
+
+
+def test_all_come_soon_when_the_plugin_is_enabled_later(everything):
     code = "interface.window.show(); plugin.initGui(); wait(); print(json.dumps(there()))"
     assert window(code) == everything
 
@@ -229,3 +268,4 @@ def test_the_start_imports_no_dialog_and_no_environment():
     assert "scarp.gui.menu" in loaded
     late = ("_dialog", "_page", "gui.steps")
     assert not [name for name in loaded if "scarp.environment" in name or name.endswith(late) or ".steps." in name]
+    assert not [name for name in loaded if name.startswith(("scarp.algorithms", "scarp.model", "scarp.running"))]

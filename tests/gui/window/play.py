@@ -29,7 +29,7 @@ class Until:
 
     condition: Callable[[], Any]
     what: str
-    seconds: float = 60.0
+    seconds: float = 300.0
 
 
 Scenario = Generator[Until, Any, None]
@@ -56,7 +56,7 @@ class Player:
         grabbed.save(str(path))
         self.pictures.append(path.name)
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Until:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 300.0) -> Until:
         """Return a wait to yield."""
         return Until(condition, what, seconds)
 
