@@ -261,7 +261,7 @@ def _words(text: str) -> set[str]:
 
 
 def _letters(text: str) -> int:
-    return sum(character.isalpha() for character in text)
+    return sum(map(str.isalpha, text))
 
 
 def _size(text: str) -> int:

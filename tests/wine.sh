@@ -15,6 +15,8 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 0
 fi
 mkdir -p "$work" "$wheels"
+# Compiles the translations, which the checkout holds as sources; tests read them.
+"$root/run" package "$work/scarp.zip" >/dev/null
 
 # Wine 8 of Debian 12 lacks bcryptprimitives.dll, without which safetensors cannot load.
 if [ ! -e "$sys/.done" ]; then

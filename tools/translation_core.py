@@ -38,7 +38,7 @@ WORDS = {
     ),
     *("continuous", "categorical", "degrees", "metres", "automatic", "spatial", "random", "factor", "factors"),
     *("error", "warning", "note", "flat", "rises", "falls", "unclear", "steeper", "wetter", "safe", "watch"),
-    *("all", "medium", "good", "fair", "poor", "hit", "miss", "success rate", "prediction rate"),
+    *("all", "medium", "good", "fair", "poor", "hit", "miss", "found", "missed", "success rate", "prediction rate"),
 }
 """Words of one part that stand in holes and tables."""
 MOST_VARIANTS = 16

@@ -28,7 +28,7 @@ from ...model.training.settings import PAPER, RECOMMENDED, format_value, preset_
 from ...processing_provider.dependencies import install_hint, load_error_message
 from ...processing_provider.settings import has_window
 from ...running.core import Core, choose_runtime
-from ...translation import core_language, tr
+from ...translation import core_language, join, tr
 from . import parameters
 from .arguments import Arguments
 from .details import stored_details
@@ -94,7 +94,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         given = [name for name in others if arguments.given(name) and not arguments.is_default(name)]
         if given:
             text = tr("Not used with METHOD={method}: {names}.")
-            arguments.progress.report(0.0, text.format(method=method, names=", ".join(given)))
+            arguments.progress.report(0.0, text.format(method=method, names=join(given)))
 
     def call(self, arguments: Arguments, job: str, *values: Any, **named: Any) -> Any:
         """Call a job of the core, with :meth:`files` (OUTPUT_HTML is ``output_html``), progress, and details if it has

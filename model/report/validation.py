@@ -515,11 +515,15 @@ def region_geometries(content: ValidationReportInput) -> list[tuple[str, list[di
 
 
 def _landslide_groups(points: Sequence[PointFeature], counted: bool = False) -> list[maps.PointGroup]:
-    groups = []
-    for label, outcome, face, edge in (("found", "hit", charts.INK, "white"), ("missed", "miss", "white", charts.INK)):
-        xy = np.array([[point.x, point.y] for point in points if point.outcome == outcome]).reshape(-1, 2)
-        groups.append(maps.PointGroup(f"{label}, {len(xy):,}" if counted else label, xy, face, edge))
-    return groups
+    hits, misses = (
+        np.array([[point.x, point.y] for point in points if point.outcome == outcome]).reshape(-1, 2)
+        for outcome in ("hit", "miss")
+    )
+    labels = (f"found ({len(hits):,})", f"missed ({len(misses):,})") if counted else ("found", "missed")
+    return [
+        maps.PointGroup(labels[0], hits, charts.INK, "white"),
+        maps.PointGroup(labels[1], misses, "white", charts.INK),
+    ]
 
 
 def _add_regions(page: Page, content: ValidationReportInput) -> None:

@@ -16659,6 +16659,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <translation>用于训练</translation>
     </message>
     <message>
+        <source>found</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>命中</translation>
+    </message>
+    <message>
+        <source>found ({n1})</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>命中（{n1}）</translation>
+    </message>
+    <message>
         <source>frequency ratio</source>
         <extracomment>model/training/settings.py</extracomment>
         <translation>频率比</translation>
@@ -17342,6 +17352,16 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
         <source>miss</source>
         <extracomment>in holes and tables</extracomment>
         <translation>漏报</translation>
+    </message>
+    <message>
+        <source>missed</source>
+        <extracomment>in holes and tables</extracomment>
+        <translation>漏报</translation>
+    </message>
+    <message>
+        <source>missed ({n1})</source>
+        <extracomment>model/report/validation.py</extracomment>
+        <translation>漏报（{n1}）</translation>
     </message>
     <message>
         <source>mm a year</source>
