@@ -238,8 +238,10 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
     axes.bar(places, np.nan_to_num(values), color=list(colours), edgecolor=SOFT, linewidth=0.6, width=0.68)
     # With few repeats or a single block there is no interval.
     ends = np.where(np.isfinite(high), high, values)
-    errors = np.nan_to_num(np.maximum([values - low, high - values], 0))
-    axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=3)
+    errors = np.maximum([values - low, high - values], 0)
+    # White below black: the lower half lies on the bar, which is dark for the highest zone.
+    for colour, width, cap in (("white", 3.0, 2.0), (INK, 1.0, 1.0)):
+        axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=colour, elinewidth=width, capsize=3, capthick=cap)
     axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--")
     label = {"color": VERMILION, "fontsize": 7.5, "va": "center", "ha": "left"}
     axes.annotate("1: average", (len(rows) - 0.45, 1), annotation_clip=False, **label)
