@@ -171,7 +171,7 @@ def _names(content: CrossValidationContent) -> list[str]:
 
 
 def folds_figure(folds: Folds, grid: Grid, names: Sequence[str]) -> Figure:
-    """Return a map of the folds, with the blocks that hold landslides stronger."""
+    """Return a map of the folds, with the blocks that hold landslides stronger and the number of their fold in them."""
     image = maps.empty_map(grid, _MAP_SIDE)
     height, width = image.cells.shape
     rows = ((np.arange(height) + 0.5) * grid.height / height).astype(np.int64) // folds.blocks.rows
@@ -189,13 +189,21 @@ def folds_figure(folds: Folds, grid: Grid, names: Sequence[str]) -> Figure:
     axes.set_aspect(image.metres_north / image.metres_east)
     axes.grid(False)
     axes.set(xticks=[], yticks=[])
+    blocks = np.argwhere((folds.landslide > 0) & (folds.subsets != NO_SUBSET)).tolist()
+    marks = [str(folds.subsets[row, column] + 1) for row, column in blocks]
+    maps.write_marks(axes, [folds.blocks.bounds(grid, row, column) for row, column in blocks], marks)
     maps.draw_scale_bar(axes, image)
     handles = [
         Patch(color=charts.SERIES[number % len(charts.SERIES)], label=charts.escape_mathtext(charts.shorten(name, 24)))
-        for number, name in enumerate(names[:12])
+        for number, name in enumerate(_numbered(names[:12]))
     ]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return names with their numbers before them, but for names that are these numbers."""
+    return [name if name == str(number) else f"{number}: {name}" for number, name in enumerate(names, 1)]
 
 
 def _rgb(colour: str) -> list[float]:

@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patches import Polygon as Outline
+from matplotlib.patheffects import Normal, Stroke
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.features import rasterize
@@ -295,6 +296,7 @@ def _window_within(dataset: rasterio.DatasetReader, crs: CRS, bounds: Bounds) ->
 
 OUTSIDE = "#dde1e5"  # land that a map leaves out
 LEGEND, MARGIN = 1.55, 0.22  # inches for the legend beside a map, and for the coordinates around it
+MOST_MARKS = 400  # that are written into a map
 MAX_HEIGHT = 6.2  # inches of a map with its legend: a higher one leaves much of the page before it white
 MAX_POINTS = 3000  # more points of one kind are thinned, to keep the map readable and the report small
 
@@ -409,6 +411,18 @@ def draw_frame(axes: Axes) -> None:
     axes.grid(False)
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color("#9aa5b1")
+
+
+def write_marks(axes: Axes, blocks: Sequence[tuple[float, float, float, float]], marks: Sequence[str]) -> None:
+    """Write a mark into the middle of each block, given by left, bottom, right and top, for pages printed in grey;
+    nothing where there are too many to be read.
+    """
+    if len(blocks) <= MOST_MARKS:
+        halo = [Stroke(linewidth=1.2, foreground="white"), Normal()]
+        size = float(np.clip(70 / max(len(blocks), 1) ** 0.5, 5, 8))
+        style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": size, "path_effects": halo}
+        for (left, bottom, right, top), mark in zip(blocks, marks):
+            axes.text((left + right) / 2, (bottom + top) / 2, mark, clip_on=True, **style)
 
 
 def draw_points(axes: Axes, group: PointGroup, scale: float = 1.0) -> None:

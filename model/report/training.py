@@ -28,13 +28,22 @@ from ..windows.cells import CellSet
 from ..windows.split import TEST
 from .applicability import add_applicability
 from .charts import BLUE, DASHES, GREEN, INK, SERIES, SOFT, VERMILION, new_figure, style
-from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
+from .maps import (
+    MapImage,
+    compute_hillshade,
+    draw_north_arrow,
+    draw_scale_bar,
+    metres_per_unit,
+    relief_of_stack,
+    write_marks,
+)
 from .page import Page, percent
 from .probability import add_probability
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
 _RELIEF_PIXELS = 420
 _CURVES_TOGETHER = 9  # panels in a figure
+_MARKS = {"validation": "V", "test": "T"}  # in the blocks, for pages printed in grey; folds have their numbers
 _CURVES = (("loss", "Loss"), ("accuracy", "Accuracy"), ("recall", "Recall"), ("violation_rate", "Violation rate"))
 SUBSET_COLUMNS = ("With landslides", "Landslide cells", "Stable cells", "Landslide share, %")
 FACTOR_COLUMNS = ("Factor", "Kind", "Unit", "Mean", "Standard deviation", "Trained range or classes")
@@ -261,6 +270,8 @@ def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
             fill = colour if item.kind == "landslide" else "none"
             corner, size = (item.left, item.bottom), (item.right - item.left, item.top - item.bottom)
             axis.add_patch(Rectangle(corner, *size, facecolor=fill, edgecolor=colour, alpha=0.35, linewidth=0.5))
+        marks = [_MARKS.get(item.subset, "") if item.fold is None else str(item.fold) for item in windows]
+        write_marks(axis, [(one.left, one.bottom, one.right, one.top) for one in windows], marks)
         axis.set(xlim=(left, right), ylim=(bottom, top))
         axis.grid(False)
         axis.set_aspect(place.metres_north / place.metres_east)
@@ -268,7 +279,8 @@ def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
         draw_north_arrow(axis)
         axis.ticklabel_format(useOffset=False, style="plain")
         axis.tick_params(labelsize=7)
-        legend = [Patch(color=colour, label=name) for name, colour in colours.items()]
+        names = {name: f"{name} ({_MARKS[name]})" if name in _MARKS else name for name in colours}
+        legend = [Patch(color=colour, label=names[name]) for name, colour in colours.items()]
         axis.legend(handles=legend, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 

@@ -16,7 +16,7 @@ from rasterio.transform import from_origin
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
-from scarp.model.report.maps import PointGroup, clip_to_geometries, read_map, zone_map
+from scarp.model.report.maps import MOST_MARKS, PointGroup, clip_to_geometries, read_map, write_marks, zone_map
 from scarp.model.report.page import MISSING, Page, format_cell, ratio_text, round_angle, round_length, round_scale
 from scarp.model.zones.schemes import COLOUR_RAMP, zone_colours
 from scarp.tests.core.conftest import utm_grid
@@ -198,3 +198,12 @@ def test_zone_colours_can_be_told_apart_without_red_or_green(missing):
     found = np.array([lightness(np.linalg.inv(cones) @ seen @ cones @ colour) for colour in linear])
     assert np.all(np.diff(found[:, 0]) < 0), "from light to dark"
     assert np.all(np.linalg.norm(np.diff(found, axis=0), axis=1) > 15), "2.3 is the least difference that is seen"
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1, 1), (MOST_MARKS, MOST_MARKS), (MOST_MARKS + 1, 0)])
+def test_marks_stand_in_the_middle_of_their_blocks_unless_they_are_too_many(count, shown):
+    axes = new_figure(3).subplots()
+    write_marks(axes, [(number, 10.0, number + 2.0, 14.0) for number in range(count)], [str(n) for n in range(count)])
+    assert [(text.get_text(), text.get_position()) for text in axes.texts] == [
+        (str(number), (number + 1.0, 12.0)) for number in range(shown)
+    ]
