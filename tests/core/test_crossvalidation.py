@@ -342,6 +342,7 @@ def test_folds_side_by_side_give_the_same_result(area, tmp_path, tmp_path_factor
 
 
 def test_a_cluster_gives_the_same_result(area, tmp_path):
+    pytest.importorskip("distributed")
     with two_workers() as address:
         settings = {"kind": "pcum", "folds": 3, "random_split": False, "epochs": 2, "width": 4}
         run(area, tmp_path / "there.tif", table=tmp_path / "there.csv", scheduler=address, **settings)

@@ -55,7 +55,7 @@ NAMES = [
 FILES = ["<svg onload=alert(1)>$x", "{{7*7}} ' onload='", "=1+1 &amp; 滑坡"]
 """Names that a file may have."""
 if sys.platform == "win32":
-    FILES = [name.replace("<", "(").replace(">", ")") for name in FILES]
+    FILES = [name.translate(str.maketrans("<>*", "()+")) for name in FILES]
 
 SMALL = {"window": 480.0, "block": 960.0}
 HEIGHT, WIDTH = 110, 130

@@ -284,7 +284,7 @@ def _trained_on(path, tmp_path, grid, checksum: str) -> str:
 def test_only_new_land_has_a_line_in_the_log(tmp_path):
     path = stack(tmp_path / "s.tif", values(*LAND))
     grid = Grid.from_file(path, "stack")
-    far = Grid(grid.crs, type(grid.transform).translation(0, 300_000) @ grid.transform, grid.width, grid.height)
+    far = Grid(grid.crs, type(grid.transform).translation(0, 300_000) * grid.transform, grid.width, grid.height)
     for place, checksum, lines, warnings in ((grid, sha256(path), 0, 0), (grid, "0" * 64, 0, 0), (far, "0" * 64, 1, 1)):
         listener = Listener()
         trained = _trained_on(path, tmp_path, place, checksum)

@@ -151,11 +151,14 @@ def test_a_validation_counts_every_point_that_was_given(case):
     slide = np.zeros(grid.shape, dtype=bool)
     slide[row[here], column[here]] = True
     chosen = np.isfinite(susceptibility)
-    assert found.auc == pytest.approx(roc_auc_score(slide[chosen], susceptibility[chosen]), abs=1e-6)
+    # Land counts by its true area, which differs from row to row in degrees; a landslide counts once.
+    area = np.broadcast_to(grid.cell_area()[:, None], grid.shape)
+    weight = np.where(slide, 1.0, area / area.mean())[chosen]
+    expected = roc_auc_score(slide[chosen], susceptibility[chosen], sample_weight=weight)
+    assert found.auc == pytest.approx(expected, abs=1e-6)
     assert 0 <= found.auc_low <= found.auc_high <= 1 or np.isnan(found.auc_low)
     assert found.recall == pytest.approx(np.mean([value >= threshold for value, kind in zip(values_, kinds) if kind]))
     known = np.isfinite(susceptibility)
-    area = np.broadcast_to(grid.cell_area()[:, None], grid.shape)
     assert main.area_km2 == pytest.approx(area[known].sum() / 1e6)
     assert sum(row.area_share for row in main.zones) == pytest.approx(1)
     assert sum(row.landslides for row in main.zones) + main.unzoned == found.landslides

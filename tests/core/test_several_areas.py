@@ -414,6 +414,7 @@ def test_pcum_is_left_out_area_by_area(three, tmp_path, monkeypatch):
 
 
 def test_a_cluster_leaves_areas_out_with_the_same_result(three, left_out, tmp_path):
+    pytest.importorskip("distributed")
     here, _ = left_out
     with two_workers() as address:
         leave_out(three, tmp_path, options={"scheduler": address})

@@ -35,12 +35,13 @@ OPTIONS = "--window 480 --block 960 --width 4 --epochs 4 --patience 0 --batch 9 
 
 def environment():
     path = f"{PLUGINS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    # Pipes have the code page of the user on Windows.
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
 
 
 def program(*words):
     command = [sys.executable, "-m", "scarp.model.training_cli", *words]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=environment(), capture_output=True, encoding="utf-8", timeout=120)
 
 
 @pytest.fixture
@@ -380,7 +381,7 @@ def command(area, output):
 
 def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     output = tmp_path / "m.safetensors"
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
     process = subprocess.Popen(command(area, output), env=environment(), **pipes)
     try:
         assert soon(lambda: any(getattr(followed(path).history, "epoch", 0) > 1 for path in state.glob("*.jsonl")))

@@ -106,6 +106,7 @@ def test_equal_folds_have_no_error_and_old_models_are_refused_as_ever(tmp_path):
 
 
 def test_a_cluster_worker_computes_the_same_tiles(tmp_path):
+    pytest.importorskip("distributed")
     path, trained = stack(tmp_path / "stack.tif", values(100, 130)), str(tmp_path / "m.safetensors")
     save_model(with_folds("pointwise", (2, 3, 4)), trained)
     predict(path, [trained], tmp_path / "p.tif", output_uncertainty=tmp_path / "u.tif", **FP32)
