@@ -125,8 +125,8 @@ class Session:
         from qgis.core import QgsApplication
 
         if not self.todo:
-            Path(self.orders["answer"]).write_text(json.dumps(self.rows), encoding="utf-8")
-            os._exit(0)
+            self.in_the_dock()
+            return
         name, algorithm, parameters, cancel_after = self.todo.pop(0)
         # As the Toolbox does it: ask whether the algorithm can run, then open its dialog.
         QgsApplication.processingRegistry().createAlgorithmById(f"scarp:{algorithm}").canExecute()
@@ -158,6 +158,47 @@ class Session:
 
         dialog.finish = finished
         QTimer.singleShot(1500, lambda: self.run(started, cancel_after, cancel))
+
+    def in_the_dock(self) -> None:
+        """Load the demo project, which opens the dock, and press *Run all* there."""
+        if self.orders["only"] not in "run all in the dock":
+            self.end()
+        menu = qgis.utils.plugins["scarp"].menu
+        began = time.perf_counter()
+        self.watch.start()
+
+        def opened() -> None:
+            self.note("load the demo project", time.perf_counter() - began, self.watch.stop())
+            QTimer.singleShot(2000, lambda: self.run_all(menu.dock))
+
+        menu.load_demo()
+        menu._demo.opened.connect(lambda: QTimer.singleShot(1000, opened))
+
+    def run_all(self, dock: Any) -> None:
+        """Run all six steps, until no more is running and the results are drawn."""
+        began = time.perf_counter()
+        self.watch.start()
+        dock.run_all()
+
+        def look() -> None:
+            if dock.control.run is not None:
+                QTimer.singleShot(100, look)
+                return
+            seconds = time.perf_counter() - began
+            QTimer.singleShot(2000, lambda: self.ran(dock, seconds))
+
+        look()
+
+    def ran(self, dock: Any, seconds: float) -> None:
+        states = {state.state for state in dock.control.states.values()}
+        remark = "" if states == {"done"} else f" (FAILED: {', '.join(sorted(states))})"
+        self.note(f"run all in the dock{remark}", seconds, self.watch.stop())
+        self.end()
+
+    def end(self) -> None:
+        """Write the rows and leave."""
+        Path(self.orders["answer"]).write_text(json.dumps(self.rows), encoding="utf-8")
+        os._exit(0)
 
     def run(self, started: list[float], cancel_after: float | None, cancel: Callable[[], None]) -> None:
         started[0] = time.perf_counter()

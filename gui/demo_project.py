@@ -5,6 +5,8 @@ It is made when it is first opened, in the background; later the same project is
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from qgis.core import (
     QgsRendererCategory,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QObject, QStandardPaths, pyqtSignal
+from qgis.PyQt.QtCore import QObject, QStandardPaths, QTimer, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QPainter
 
 from ..model.outputs.transaction import RECORD_SUFFIX
@@ -48,6 +50,7 @@ class DemoProject(QObject):
         self.iface, self.folder = iface, demo_folder()
         self._run: ChainRun | None = None
         self._problem = ""
+        self._filling: Iterator[str] | None = None
         self._waiting: Any = None  # the message while it is made
 
     @property
@@ -57,7 +60,7 @@ class DemoProject(QObject):
 
     def load(self) -> None:
         """Open the demo project, made before if it is not there yet."""
-        if self._run is not None:
+        if self._run is not None or self._filling is not None:
             return
         # The records are written last.
         if self.file.is_file() or (self.folder / "data" / f"dem.tif{RECORD_SUFFIX}").is_file():
@@ -86,6 +89,7 @@ class DemoProject(QObject):
 
     def shut_down(self) -> None:
         """Cancel what runs."""
+        self._filling = None
         if self._run is not None:
             self._run.cancel()
 
@@ -111,13 +115,30 @@ class DemoProject(QObject):
             return
         if self.file.is_file():
             self.iface.addProject(str(self.file))
+            self._show()
         else:
             project: Any = QgsProject.instance()
-            fill(project, self.folder / "data")
-            self.iface.mapCanvas().setExtent(project.mapLayersByName(tr("Elevation"))[0].extent())
-            if not project.write(str(self.file)):
-                self._say_failed(project.error())
+            self._filling = fill(project, self.folder / "data")
+            self._fill_next()
+
+    def _fill_next(self) -> None:
+        """Add the next layer, or save and show the project; in between, the window can draw."""
+        if self._filling is None:
+            return
+        project: Any = QgsProject.instance()
+        # Another project may have been opened meanwhile.
+        with contextlib.suppress(RuntimeError, IndexError):
+            if next(self._filling, None):
+                QTimer.singleShot(0, self._fill_next)
                 return
+            self.iface.mapCanvas().setExtent(project.mapLayersByName(tr("Elevation"))[0].extent())
+            if project.write(str(self.file)):
+                QTimer.singleShot(0, self._show)
+            else:
+                self._say_failed(project.error())
+        self._filling = None
+
+    def _show(self) -> None:
         text = tr("A made-up area. Press Run all in the dock to map it.")
         self._say(text, Qgis.MessageLevel.Success, SECONDS)
         self.opened.emit()
@@ -131,8 +152,8 @@ class DemoProject(QObject):
         self.iface.messageBar().pushMessage(tr("Scarp"), text, level, seconds)
 
 
-def fill(project: QgsProject, data: Path) -> None:
-    """Add the layers of a demo folder to an empty project."""
+def fill(project: QgsProject, data: Path) -> Iterator[str]:
+    """Add the layers of a demo folder to an empty project, and yield the name of each."""
     root: Any = project.layerTreeRoot()
     inputs = root.addGroup(tr("Demo data"))
     # File, name, style or field of the classes, shown: from the top of the layer tree down.
@@ -170,6 +191,7 @@ def fill(project: QgsProject, data: Path) -> None:
         node.setExpanded(False)
         if file == "dem.tif":
             project.setCrs(layer.crs())
+        yield name
 
 
 def _classes(layer: Any, field: str) -> QgsCategorizedSymbolRenderer:
