@@ -71,6 +71,7 @@ class StepsDock(QDockWidget):
         self.next_button = QPushButton(clicked=self.run_next)
         self.all_button = QPushButton(tr("Run all"), clicked=self.run_all)
         self.cancel_button = QPushButton(tr("Cancel"), clicked=self.control.cancel)
+        self._advice = ""  # the message, while it says what to do next
         self._bars: dict[str, QProgressBar] = {}
         self._dialogs: list[Any] = []
         self._timer = QTimer(self, interval=LOOK_MS, timeout=self.control.look)
@@ -168,8 +169,9 @@ class StepsDock(QDockWidget):
         self.cancel_button.setVisible(not idle)
         self.next_button.setVisible(idle)
         self.all_button.setVisible(idle)
-        if idle and not self.message.text():
-            self.say(advice(control))
+        if idle and self.message.text() in ("", self._advice):
+            self._advice = advice(control)
+            self.say(self._advice)
 
     def follow_link(self, step: str, address: str) -> None:
         """Show a layer or every factor on the map, open a document, or show the folder."""

@@ -23,7 +23,7 @@ from .chain import STEPS
 TO_DO, DONE, OUTDATED, FAILED = "to do", "done", "outdated", "failed"
 _MAX_FINDINGS = 1000
 _MAX_REASONS, _MAX_LENGTH = 10, 400  # of texts in records, which are untrusted
-_MAX_CHOICE, _MAX_KINDS, _MAX_WORD = 2000, 20, 40
+_MAX_CHOICE, _MAX_KINDS, _MAX_WORD = 2000, 20, 200
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -142,14 +143,17 @@ def missing_text(labels: Sequence[str]) -> str:
 
 def _automatic(state: StepState, labels: Mapping[str, str]) -> list[str]:
     """Return the values of settings that were left empty as a sentence."""
-    values = [f"{labels[name]} {_value(value)}" for name, value in state.automatic.items() if name in labels]
+    text = tr("{label}: {value}")
+    known = {labels[name]: value for name, value in state.automatic.items() if name in labels}
+    values = [text.format(label=label, value=_value(value)) for label, value in known.items()]
     return [tr("Automatic: {values}.").format(values=join(values))] if values else []
 
 
 def _value(value: Any) -> str:
     if isinstance(value, float) and not value.is_integer():
         return f"{value:.4g}"
-    return value if isinstance(value, str) else _count(value)
+    # Of a sentence, what stands before its first comma or bracket.
+    return re.split(r"[,;(，；（]", of_core(value))[0].strip() if isinstance(value, str) else _count(value)
 
 
 def _findings(numbers: Mapping[str, Any]) -> str:

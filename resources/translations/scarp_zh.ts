@@ -6649,6 +6649,11 @@ Or leave flow out of TERRAIN: the other factors do not need it.</source>
 也可以从 TERRAIN 中去掉 flow：其他因子不需要它。</translation>
     </message>
     <message>
+        <source>{label}: {value}</source>
+        <extracomment>gui/steps/texts.py</extracomment>
+        <translation>{label}：{value}</translation>
+    </message>
+    <message>
         <source>{latest} left at most, {each} per epoch.</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>最多还需 {latest}，每轮 {each}。</translation>

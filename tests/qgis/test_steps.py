@@ -198,9 +198,14 @@ KINDS = [
 ]
 
 
+RADII = "114 landslides have the radius of their size, 45 m (1.5 cells) at most; 10 without a size have their own cell"
+
+
 def test_the_kinds_that_were_tried_are_shown_side_by_side(qgis_app, study):
     study.run(DATA)
-    study.run(TRAIN, kinds=KINDS, chosen="Chosen <i>among</i> two.", automatic={"BLOCK": 650.0, "EVIL": [1]})
+    study.run(
+        TRAIN, kinds=KINDS, chosen="Chosen <i>among</i> two.", automatic={"BLOCK": 650.0, "EVIL": [1], "RADII": RADII}
+    )
     state = find_states(study.plan(), Freshness())[TRAIN]
     assert [one.kind for one in state.kinds] == ["logistic_regression", "pcum", "<b>best</b>"]
     assert (state.kinds[1].low, state.kinds[1].high, state.kinds[2].auc) == (None, None, None)
@@ -215,8 +220,8 @@ def test_the_kinds_that_were_tried_are_shown_side_by_side(qgis_app, study):
     assert box.choice.currentText() == "PCUM" and not box.table.isVisibleTo(box)
     box.choice.activated.emit(0)
     assert asked == [False]
-    (said,) = sentences(TRAIN, state, {"BLOCK": "Block (m)"})
-    assert said == "Automatic: Block (m) 650."
+    (said,) = sentences(TRAIN, state, {"BLOCK": "Block (m)", "RADII": "Radius by size (m)"})
+    assert said == "Automatic: Block (m): 650, Radius by size (m): 114 landslides have the radius of their size."
 
 
 def test_numbers_have_separators_of_thousands():
@@ -539,6 +544,18 @@ def test_the_dock_shows_six_steps_and_what_comes_next(dock):
     assert dock.next_button.text() == "Next: Prepare the data" and dock.next_button.isEnabled()
     assert dock.pages[DATA].run_button.isEnabled() and not dock.pages[MAP].run_button.isEnabled()
     assert "Train" in dock.pages[MAP].run_button.toolTip()
+
+
+def test_advice_follows_the_states_and_other_messages_stay(dock):
+    control = dock.control
+    done = dict.fromkeys((step.name for step in STEPS), StepState(DONE))
+    control._found(control.region, done)
+    assert dock.message.text() == "All steps are done and up to date."
+    control._found(control.region, {**done, VALIDATE: StepState(OUTDATED)})
+    assert dock.next_button.text() == "Next: Validate the map" and "done" not in dock.message.text()
+    control.said.emit("Cancelled.")
+    control._found(control.region, done)
+    assert dock.message.text() == "Cancelled."
 
 
 def test_the_boxes_follow_the_project_and_the_user(dock):
