@@ -92,6 +92,7 @@ class ScarpMenu:
 
     def load_demo(self) -> None:
         """Make the demo project in the background, or open it again, with the dock."""
+        self._close_offer()
         if self._demo is None:
             from .demo_project import DemoProject
 
@@ -101,6 +102,7 @@ class ScarpMenu:
 
     def show_tutorial(self) -> None:
         """Open the tutorial, which needs no Internet."""
+        self._close_offer()
         self.show_page("tutorial.md")
 
     def show_page(self, name: str, heading: str = "") -> None:
@@ -111,6 +113,7 @@ class ScarpMenu:
 
     def show_steps(self) -> None:
         """Open the dock with the six steps from data to report."""
+        self._close_offer()
         if self.dock is None:
             from .steps.dock import StepsDock
 
@@ -190,6 +193,12 @@ class ScarpMenu:
             self.iface.removeDockWidget(self.dock)
             self.dock.deleteLater()
             self.dock = None
+
+    def _close_offer(self) -> None:
+        """Remove the message with the ways to start, one of which was chosen in the menu."""
+        if self._start is not None:
+            self._start.close()
+            self._start = None
 
     def _offer_factors(self, layers: list[Any]) -> None:
         """Put *Show every factor* into the menu of layers that are factor stacks."""

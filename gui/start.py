@@ -37,8 +37,13 @@ class StartMessage:
         QTimer.singleShot(0, opening)
 
     def _open(self, door: Callable[[], None]) -> None:
-        self._bar.popWidget(self._message)
+        self.close()
         door()
+
+    def close(self) -> None:
+        """Remove the message, if it is still there."""
+        if self._message in self._bar.items():
+            self._bar.popWidget(self._message)
 
 
 def offer(iface: Any, doors: Mapping[str, Callable[[], None]]) -> StartMessage | None:

@@ -269,3 +269,20 @@ def test_the_start_imports_no_dialog_and_no_environment():
     late = ("_dialog", "_page", "gui.steps")
     assert not [name for name in loaded if "scarp.environment" in name or name.endswith(late) or ".steps." in name]
     assert not [name for name in loaded if name.startswith(("scarp.algorithms", "scarp.model", "scarp.running"))]
+
+
+def test_what_is_chosen_in_the_menu_ends_the_offer_to_start():
+    counts = window(f"""
+from qgis.core import QgsSettings
+from scarp.gui.start import OFFERED
+QgsSettings().remove(OFFERED)
+plugin.initGui()
+{SHOWN}
+wait()
+counts = [len(interface.bar.items())]
+plugin.menu.show_tutorial()
+counts.append(len(interface.bar.items()))
+plugin.menu.show_tutorial()
+print(json.dumps(counts))
+""")
+    assert counts == [1, 0]
