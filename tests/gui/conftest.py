@@ -50,7 +50,7 @@ def play(package, qgis_program, tmp_path):
         folder = ARTEFACTS / scenario
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        away = ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH")
+        away = ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH", "SCARP_RUN")
         variables = {name: value for name, value in os.environ.items() if name not in away}
         variables.update(QGIS_CUSTOM_CONFIG_PATH=str(tmp_path / "profile"), SCARP_GUI_SCENARIO=scenario)
         variables.update(SCARP_GUI_PACKAGE=str(package), SCARP_GUI_FOLDER=str(folder))

@@ -37,9 +37,11 @@ def train(player: Player, name: str, inputs: dict) -> Scenario:
         dialog.cancelButton().click()
     else:
         training.stop_button.click()
-    yield player.wait(lambda: ended, "the training to end", 60)
+    # A cancelled dialog does not say that it has ended in newer versions of QGIS.
+    yield player.wait(lambda: ended or not dialog.cancelButton().isEnabled(), "the training to end", 60)
+    yield player.pause(0.5)
     left = sorted(path.name for path in DATA.iterdir() if name in path.name)
-    player.note(name, {"done": ended[0], "left": left})
+    player.note(name, {"done": bool(ended) and ended[0], "left": left})
     yield player.wait(lambda: not _epochs(training), "the dock to notice", 30)
     yield player.pause(1)
     player.note(f"{name}_says", training.status_text.text())
