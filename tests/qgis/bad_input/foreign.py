@@ -457,7 +457,8 @@ def _state_plane(crs: str = "EPSG:2285", **more: Any):
 
 def _slope_of_gdal(outcome: Outcome) -> None:
     slope = outcome.at.folder / "slope.tif"
-    subprocess.run(["gdaldem", "slope", "-q", str(outcome.at.folder / "feet.tif"), str(slope)], check=True)
+    # Heights and distances are both in feet. Newer versions of GDAL would take heights of no unit for metres.
+    subprocess.run(["gdaldem", "slope", "-q", "-s", "1", str(outcome.at.folder / "feet.tif"), str(slope)], check=True)
     found, expected = _read(outcome.results["OUTPUT"]), _read(slope)
     both = np.isfinite(found) & np.isfinite(expected)
     assert both.sum() > 3000
