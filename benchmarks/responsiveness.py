@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="what ./run demo left")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
-    parser.add_argument("--only", default="", help="only steps whose name has this in it")
+    parser.add_argument("--only", default="", help="only steps with this in their name; some read what others write")
     parser.add_argument("--keep", type=Path, help="file for the results as JSON")
     options = parser.parse_args()
     rows = []

@@ -15,6 +15,8 @@ from qgis.PyQt.QtCore import QTimer
 
 TICK = 10
 """Milliseconds of the timer."""
+LIMIT = 300
+"""Seconds after which a step counts as hung."""
 ORDERS = "SCARP_RESPONSIVENESS"
 
 
@@ -63,7 +65,8 @@ def steps(orders: dict[str, Any]) -> list[tuple[str, str, dict[str, Any], float 
     }
     prediction = {
         "STACK": stack,
-        "MODEL": str(folder / "model.safetensors"),
+        # Of the first step: samples need dropout, which PRESET=recommended has not.
+        "MODEL": str(scratch / "model.safetensors"),
         "SAMPLES": 8,
         "OUTPUT": str(scratch / "map.tif"),
         "OUTPUT_UNCERTAINTY": str(scratch / "spread.tif"),
@@ -203,13 +206,23 @@ class Session:
     def run(self, started: list[float], cancel_after: float | None, cancel: Callable[[], None]) -> None:
         started[0] = time.perf_counter()
         self.watch.start()
-        self.dialog.runAlgorithm()
+        dialog = self.dialog
+        # A dialog that refuses its values never ends.
+        QTimer.singleShot(1000 * LIMIT, lambda: self.give_up_on(dialog))
+        dialog.runAlgorithm()
         if cancel_after is not None:
             QTimer.singleShot(int(1000 * cancel_after), cancel)
+
+    def give_up_on(self, dialog: Any) -> None:
+        if self.dialog is dialog:
+            raise TimeoutError(
+                f"{dialog.windowTitle()} did not end within {LIMIT} s: {dialog.messageBar().currentItem()}"
+            )
 
     def close(self, step: str, seconds: float) -> None:
         self.note(step, seconds, self.watch.stop())
         self.dialog.close()
+        self.dialog = None
         QTimer.singleShot(1000, self.following)
 
 
