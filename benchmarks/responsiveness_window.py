@@ -215,9 +215,7 @@ class Session:
 
     def give_up_on(self, dialog: Any) -> None:
         if self.dialog is dialog:
-            raise TimeoutError(
-                f"{dialog.windowTitle()} did not end within {LIMIT} s: {dialog.messageBar().currentItem()}"
-            )
+            raise TimeoutError(f"{dialog.windowTitle()} did not end within {LIMIT} s")
 
     def close(self, step: str, seconds: float) -> None:
         self.note(step, seconds, self.watch.stop())
