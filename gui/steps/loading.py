@@ -31,7 +31,7 @@ def load_results(context: QgsProcessingContext, feedback: QgsProcessingFeedback,
     failed = []
     waiting: Any = context.layersToLoadOnCompletion()
     for source, details in waiting.items():
-        layer = _open_layer(source, details, context)
+        layer = QgsProcessingUtils.mapLayerFromString(source, context, typeHint=details.layerTypeHint)
         if layer is None:
             failed.append(source)
             continue
@@ -55,19 +55,6 @@ def load_results(context: QgsProcessingContext, feedback: QgsProcessingFeedback,
             group.rename(layer)
             group.update(project)
     return failed
-
-
-def _open_layer(source: str, details: Any, context: QgsProcessingContext) -> Any:
-    """Return the layer of a result, the project's if it is there already; None if it cannot be opened."""
-    hint = details.layerTypeHint
-    store: Any = context.temporaryLayerStore()
-    layer: Any = QgsProcessingUtils.mapLayerFromString(source, context, False, hint)
-    if layer is None and isinstance(details.postProcessor(), Styler) and hint == QgsProcessingUtils.LayerHint.Raster:
-        # Without QGIS's own style, for which it reads the cells while the window stands still: Scarp's replaces it.
-        options = QgsRasterLayer.LayerOptions(False, context.transformContext())
-        raster = QgsRasterLayer(source, details.name, "gdal", options)
-        layer = store.addMapLayer(raster) if raster.isValid() else None
-    return layer or QgsProcessingUtils.mapLayerFromString(source, context, True, hint)
 
 
 def region_group(region: str) -> LayerGroup:
