@@ -35,8 +35,9 @@ class ScarpPlugin:
         visible = self.iface.mainWindow().isVisible()
         # Importing the algorithms and reading the graphical models takes longer than all the rest: QGIS shows its
         # window first.
-        self._add_provider(waiting=not visible and not _opens_something())
+        provider = self._add_provider(waiting=not visible and not _opens_something())
         self.menu = ScarpMenu(self.iface)
+        provider.algorithmsLoaded.connect(self.menu.prepare)
         if visible:
             self._load_remaining()
         else:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Callable
 
-from qgis.core import QgsMapLayer, QgsProject
+from qgis.core import QgsApplication, QgsMapLayer, QgsProject
 from qgis.PyQt.QtCore import QObject, Qt, QTimer, QUrl, pyqtSlot
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
 from qgis.PyQt.QtWidgets import QAction, QApplication, QDockWidget
 
-from ..processing_provider.provider import ICON, ICONS
+from ..processing_provider.event_loop import run_in_parts
+from ..processing_provider.provider import ICON, ICONS, PROVIDER
 from ..translation import tr
 
 SCHEME, NAME = "scarp", "Scarp"
 PAGES = "docs/"  # the beginning of links to pages of the manual
 PLACE_ICON = ICONS / "explain_place.svg"
+DOCK_MODULES = (".suggestions", ".algorithm_dialog", ".training_page", ".steps.control", ".steps.dock")
+"""What is imported ahead of the first click on the dock."""
 
 
 class LinkHandler(QObject):
@@ -111,12 +115,25 @@ class ScarpMenu:
 
         self._show(Manual).browser.show_page(name, heading)
 
+    def prepare(self) -> None:
+        """Import what the dock needs, so that it opens without a pause."""
+
+        def parts() -> Iterator[None]:
+            for name in DOCK_MODULES:
+                importlib.import_module(name, __package__)
+                yield
+
+        run_in_parts(self.links, parts())
+
     def show_steps(self) -> None:
         """Open the dock with the six steps from data to report."""
         self._close_offer()
         if self.dock is None:
             from .steps.dock import StepsDock
 
+            registry: Any = QgsApplication.processingRegistry()
+            # It shows labels of the algorithms, which may not all be there just after the start.
+            registry.providerById(PROVIDER).load_now()
             self.dock = StepsDock(self.iface, self.iface.mainWindow())
             self.dock.details_wanted.connect(self.show_details)
             # As a tab over the Toolbox: below it, most of the dock would be out of sight.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from qgis import core
 from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtXml import QDomDocument
 
 from ..algorithms.base.algorithm import help_page, translate_help
 from ..algorithms.base.output_files import require_output_files
@@ -26,9 +28,29 @@ class ScarpModel(core.QgsProcessingModelAlgorithm):
     @classmethod
     def read(cls, path: Path) -> ScarpModel | None:
         """Return the model of a ``.model3`` file, or None when it cannot be read."""
-        model = cls(path)
-        if not model.fromFile(str(path)):
+        parts = cls.read_in_parts(path)
+        while True:
+            try:
+                next(parts)
+            except StopIteration as end:
+                return end.value
+
+    @classmethod
+    def read_in_parts(cls, path: Path) -> Generator[None, None, ScarpModel | None]:
+        """Do the same with pauses, in which a window can draw; QGIS's own reading is one long call."""
+        document, model = QDomDocument(), cls(path)
+        try:
+            document.setContent(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
             return None
+        if document.firstChildElement().isNull():
+            return None
+        yield
+        content = core.QgsXmlUtils.readVariant(document.firstChildElement())
+        yield
+        if not model.loadVariant(content):
+            return None
+        yield
         model.setSourceFilePath(str(path))
         # QGIS in English, as the file is, needs nothing: replacing every step takes time.
         labels = [model.displayName(), model.group(), *(item.description() for item in model.parameterDefinitions())]

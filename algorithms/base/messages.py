@@ -11,10 +11,10 @@ from typing import Any
 from qgis.core import QgsApplication
 
 from ...model.parameter_names import with_labels
+from ...processing_provider.provider import PROVIDER
 from ...processing_provider.settings import has_window
 from ...translation import of_core, tr
 
-PROVIDER = "scarp"
 _OUTPUTS = "OUTPUT"  # prefix of names that mean another thing in each algorithm
 
 

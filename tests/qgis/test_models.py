@@ -21,6 +21,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QPointF, QRectF
 
 from scarp.model.validation.settings import MIN_BLOCKS
+from scarp.processing_provider.graphical_models import ScarpModel
 from scarp.tests.qgis.child import ROOT
 from scarp.tests.qgis.results import read_band, rows_of
 from scarp.tests.qgis.tiny import RADII, TRAINING, Listener, new_context, stack_inputs
@@ -43,6 +44,18 @@ def opened_file(name: str) -> QgsProcessingModelAlgorithm:
     opened = QgsProcessingModelAlgorithm()
     assert opened.fromFile(str(file_of(name)))
     return opened
+
+
+def test_a_model_read_in_parts_is_the_one_that_qgis_reads(plugin):
+    for name in NAMES:
+        parts = ScarpModel.read_in_parts(file_of(name))
+        pauses = 0
+        with pytest.raises(StopIteration) as end:
+            while True:
+                next(parts)
+                pauses += 1
+        assert end.value.value.toVariant() == opened_file(name).toVariant() and pauses > 2
+    assert ScarpModel.read(ROOT / "README.md") is None and ScarpModel.read(ROOT / "no.model3") is None
 
 
 def test_qgis_may_run_models_in_the_background_from_3_26_on(plugin):

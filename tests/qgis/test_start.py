@@ -8,9 +8,12 @@ import threading
 
 import pytest
 from qgis.core import QgsApplication, QgsTask
+from qgis.PyQt import sip
+from qgis.PyQt.QtCore import QObject
 
 from scarp.processing_provider import dependencies
 from scarp.processing_provider.dependencies import LINK, install_hint, load_error_message
+from scarp.processing_provider.event_loop import run_in_parts
 from scarp.tests.qgis.child import ALGORITHMS, BLOCKER, ROOT, child_environment, run_python
 
 START = f"""
@@ -254,6 +257,47 @@ wait()
 print(json.dumps([there(), len(interface.actions)]))
 """)
     assert left == [None, 0]
+
+
+@pytest.mark.parametrize("moment", ["", SHOWN, f"{SHOWN}; application.processEvents()"])
+def test_the_dock_can_have_all_at_once_at_any_moment(everything, moment):
+    """It shows labels of the algorithms."""
+    at_once, later = window(f"""
+plugin.initGui()
+{moment}
+plugin.provider.load_now()
+at_once = there()
+wait()
+print(json.dumps([at_once, there()]))
+""")
+    assert at_once == later == everything
+
+
+def test_parts_are_done_one_a_turn_and_end_also_by_an_error_but_not_without_their_owner(qgis_app):
+    seen, owner = [], QObject()
+
+    def parts(last):
+        yield seen.append(1)
+        yield seen.append(2)
+        last()
+
+    run_in_parts(owner, parts(lambda: None), lambda: seen.append("end"))
+    assert seen == [1]
+    for _ in range(5):
+        QgsApplication.processEvents()
+    assert seen == [1, 2, "end"]
+
+    seen.clear()
+    with pytest.raises(ZeroDivisionError):
+        run_in_parts(owner, (1 // 0 for _ in range(2)), lambda: seen.append("end"))
+    assert seen == ["end"]
+
+    seen.clear()
+    run_in_parts(owner, parts(lambda: None), lambda: seen.append("end"))
+    sip.delete(owner)
+    for _ in range(5):
+        QgsApplication.processEvents()
+    assert seen == [1]
 
 
 def test_refreshed_algorithms_are_not_doubled(everything):
