@@ -19,11 +19,12 @@ PACKAGE = Path(__file__).resolve().parent.parent
 NOT_SHIPPED = {"tests", "tools", "benchmarks", "docs"}
 PASSES_VALUES = {
     "algorithms/base/algorithm.py",
+    "algorithms/base/legends.py",
     "algorithms/base/parameters.py",
     "gui/algorithm_dialog.py",
     "processing_provider/graphical_models.py",
 }
-"""Where ``tr`` takes values instead of literals: texts that algorithms state and models hold."""
+"""Where ``tr`` takes values instead of literals: texts that algorithms state, and that models and styles hold."""
 
 
 class Recorder(QTranslator):
@@ -54,7 +55,7 @@ def texts(plugin: Any) -> tuple[dict[str, str], list[str]]:
     literal, faults = in_code()
     shown, composed = in_algorithms(plugin.provider)
     places: dict[str, list[str]] = defaultdict(list)
-    for source in (literal, shown):
+    for source in (literal, shown, in_styles()):
         for text, names in source.items():
             places[text] += names
     return {text: _listed(names) for text, names in sorted(places.items()) if _has_words(text)}, faults + composed
@@ -112,6 +113,19 @@ def in_algorithms(provider: Any) -> tuple[dict[str, list[str]], list[str]]:
         if text not in whole
     ]
     return recorder.places, composed
+
+
+def in_styles() -> dict[str, list[str]]:
+    """Return the files of each label in the styles."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted((PACKAGE / "resources" / "styles").glob("*.qml")):
+        for node in ElementTree.parse(path).iter():
+            label = node.get("label")
+            name = path.relative_to(PACKAGE).as_posix()
+            # A number with its unit is the same everywhere.
+            if label and sum(map(str.isalpha, label)) > len("mm") and name not in found[label]:
+                found[label].append(name)
+    return found
 
 
 def sources() -> list[Path]:

@@ -21,6 +21,7 @@ from qgis.PyQt.QtGui import QColor
 
 from ...model.factors.definitions import CATEGORICAL, CONTINUOUS, EMBEDDINGS, FACTORS, MAX_CLASSES, FactorDefinition
 from ...model.safe_json import parse_json
+from ...translation import of_core
 from .gdal_files import open_quietly
 
 SHOWN = "slope"  # the factor by which a whole stack is shown, if it has it
@@ -75,8 +76,8 @@ class StackBand:
 
     @property
     def text(self) -> str:
-        """Title and unit."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+        """Title and unit in the language of QGIS."""
+        return of_core(f"{self.title} ({self.unit})" if self.unit else self.title)
 
 
 def read_bands(path: str) -> list[StackBand]:
@@ -158,7 +159,7 @@ def style_band(layer: Any, band: StackBand) -> None:
     """Show one factor of a stack as :func:`complete` gives it."""
     if band.kind == CATEGORICAL:
         entries = [
-            QgsPalettedRasterRenderer.Class(code, QColor(_class_colour(number, label)), label)
+            QgsPalettedRasterRenderer.Class(code, QColor(_class_colour(number, label)), _class_text(label))
             for number, (code, label) in enumerate(sorted(band.classes.items()))
         ]
         layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), band.band, entries))
@@ -195,6 +196,11 @@ def _end(value: float, unit: str) -> str:
 
 def _class_colour(number: int, label: str) -> str:
     return _DIRECTIONS.get(label, _CLASS_COLOURS[number % len(_CLASS_COLOURS)])
+
+
+def _class_text(label: str) -> str:
+    # Names of the user's own classes stay as they are.
+    return of_core(label) if label in _DIRECTIONS else label
 
 
 def _classes(text: str) -> dict[int, str]:

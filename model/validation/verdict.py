@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 USABLE, WEAK, DO_NOT_USE = "usable", "weak", "do not use"
 LEVELS = (USABLE, WEAK, DO_NOT_USE)  # from the best to the worst
+NOT_FOR_USE = f" ({DO_NOT_USE})"  # what is added to the names of layers and legends
 MIN_SPAN = 1.5
 """Least ratio of the odds p / (1 − p) of the 95th to those of the 5th percentile of the area. Odds, because class
 weights and calibration multiply them all alike. Where log odds are normal in two classes of equal variance, a ratio of
@@ -86,7 +87,7 @@ class Verdict:
     @property
     def suffix(self) -> str:
         """What is added to the names of layers and legends."""
-        return f" ({self.level})" if self.level == DO_NOT_USE else ""
+        return NOT_FOR_USE if self.level == DO_NOT_USE else ""
 
     def card(self) -> tuple[str, str, str]:
         """Return label, value and text of the first card of a report."""

@@ -46,6 +46,61 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>“{step}”失败。原因见其页面；之前的步骤均已保留。</translation>
     </message>
     <message>
+        <source>-0.5, the second map is higher</source>
+        <extracomment>resources/styles/difference.qml</extracomment>
+        <translation>-0.5，第二幅图更高</translation>
+    </message>
+    <message>
+        <source>0 training cells</source>
+        <extracomment>resources/styles/local_point_density.qml</extracomment>
+        <translation>0 个训练像元</translation>
+    </message>
+    <message>
+        <source>0, alike</source>
+        <extracomment>resources/styles/difference.qml</extracomment>
+        <translation>0，相似</translation>
+    </message>
+    <message>
+        <source>0, as the training land</source>
+        <extracomment>resources/styles/dissimilarity.qml</extracomment>
+        <translation>0，与训练区相同</translation>
+    </message>
+    <message>
+        <source>0, inside the training range</source>
+        <extracomment>resources/styles/applicability.qml</extracomment>
+        <translation>0，在训练范围内</translation>
+    </message>
+    <message>
+        <source>0, outside the area of applicability</source>
+        <extracomment>resources/styles/area_of_applicability.qml</extracomment>
+        <translation>0，在适用范围之外</translation>
+    </message>
+    <message>
+        <source>0, rain far above the threshold</source>
+        <extracomment>resources/styles/safety_factor.qml</extracomment>
+        <translation>0，降雨远高于阈值</translation>
+    </message>
+    <message>
+        <source>0.5 and less, fails</source>
+        <extracomment>resources/styles/factor_of_safety.qml</extracomment>
+        <translation>0.5 及以下，失稳</translation>
+    </message>
+    <message>
+        <source>0.5, as by chance</source>
+        <extracomment>resources/styles/expected_auc.qml</extracomment>
+        <translation>0.5，等同随机</translation>
+    </message>
+    <message>
+        <source>0.5, at the threshold</source>
+        <extracomment>resources/styles/safety_factor.qml</extracomment>
+        <translation>0.5，处于阈值</translation>
+    </message>
+    <message>
+        <source>0.5, the first map is higher</source>
+        <extracomment>resources/styles/difference.qml</extracomment>
+        <translation>0.5，第一幅图更高</translation>
+    </message>
+    <message>
         <source>1 Prepare data</source>
         <extracomment>scarp:buildbufferedlabels, scarp:buildfactorstack, scarp:buildsafetyfactor …</extracomment>
         <translation>1 准备数据</translation>
@@ -54,6 +109,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper&apos;s value for mountains in southeastern Tibet. With TOPOGRAPHY it is for land without another k. It overrides SAFETY_FACTOR.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>1 除以以 mm 为单位的阈值：0.0129 对应 77.5 mm，是论文对藏东南山地的取值。给出 TOPOGRAPHY 时，它用于没有其他 k 的土地。它优先于 SAFETY_FACTOR。</translation>
+    </message>
+    <message>
+        <source>1 factor outside</source>
+        <extracomment>resources/styles/applicability.qml</extracomment>
+        <translation>1 个因子超出</translation>
     </message>
     <message>
         <source>1 hour</source>
@@ -66,9 +126,34 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>所有输出和数值都相同时为 1，否则为 0</translation>
     </message>
     <message>
+        <source>1, as unlike as two training cells</source>
+        <extracomment>resources/styles/dissimilarity.qml</extracomment>
+        <translation>1，差异等同两个训练像元之间</translation>
+    </message>
+    <message>
+        <source>1, inside the area of applicability</source>
+        <extracomment>resources/styles/area_of_applicability.qml</extracomment>
+        <translation>1，在适用范围内</translation>
+    </message>
+    <message>
+        <source>1, no rain</source>
+        <extracomment>resources/styles/safety_factor.qml</extracomment>
+        <translation>1，无降雨</translation>
+    </message>
+    <message>
+        <source>1, on the point of failing</source>
+        <extracomment>resources/styles/factor_of_safety.qml</extracomment>
+        <translation>1，临界状态</translation>
+    </message>
+    <message>
         <source>1/10 mm</source>
         <extracomment>algorithms/base/messages.py</extracomment>
         <translation>1/10 mm</translation>
+    </message>
+    <message>
+        <source>10 factors outside</source>
+        <extracomment>resources/styles/applicability.qml</extracomment>
+        <translation>10 个因子超出</translation>
     </message>
     <message>
         <source>2 Train</source>
@@ -76,9 +161,24 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>2 训练</translation>
     </message>
     <message>
+        <source>254 training cells or more</source>
+        <extracomment>resources/styles/local_point_density.qml</extracomment>
+        <translation>254 个及以上训练像元</translation>
+    </message>
+    <message>
         <source>3 Map</source>
         <extracomment>scarp:aggregatesusceptibility, scarp:classifyzones, scarp:exposurebyzone …</extracomment>
         <translation>3 制图</translation>
+    </message>
+    <message>
+        <source>3 and more, stands</source>
+        <extracomment>resources/styles/factor_of_safety.qml</extracomment>
+        <translation>3 及以上，稳定</translation>
+    </message>
+    <message>
+        <source>3 factors outside</source>
+        <extracomment>resources/styles/applicability.qml</extracomment>
+        <translation>3 个因子超出</translation>
     </message>
     <message>
         <source>4 Validate</source>
@@ -2713,7 +2813,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Not mapped</source>
-        <extracomment>algorithms/base/map_pdf.py</extracomment>
+        <extracomment>algorithms/base/sheet_map.py</extracomment>
         <translation>不在编录范围内</translation>
     </message>
     <message>
@@ -3548,7 +3648,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Regions</source>
-        <extracomment>algorithms/base/map_pdf.py, gui/demo_project.py, scarp:auditmap …</extracomment>
+        <extracomment>algorithms/base/sheet_map.py, gui/demo_project.py, scarp:auditmap …</extracomment>
         <translation>区域</translation>
     </message>
     <message>
@@ -4250,7 +4350,7 @@ It explains the model, not landslide causes: a factor can be important to the ma
     </message>
     <message>
         <source>Susceptibility</source>
-        <extracomment>algorithms/base/map_pdf.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
+        <extracomment>algorithms/base/sheet_map.py, scarp:aggregatesusceptibility, scarp:auditmap …</extracomment>
         <translation>易发性</translation>
     </message>
     <message>
@@ -5670,6 +5770,11 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>落后</translation>
     </message>
     <message>
+        <source>below threshold, hit rate unknown</source>
+        <extracomment>resources/styles/warning.qml</extracomment>
+        <translation>低于阈值，命中率未知</translation>
+    </message>
+    <message>
         <source>best epoch</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>最佳轮次</translation>
@@ -5840,9 +5945,69 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>固定的面积占比</translation>
     </message>
     <message>
+        <source>flat land</source>
+        <extracomment>resources/styles/slope_units.qml</extracomment>
+        <translation>平地</translation>
+    </message>
+    <message>
+        <source>fold 1</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 1 折</translation>
+    </message>
+    <message>
+        <source>fold 10</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 10 折</translation>
+    </message>
+    <message>
+        <source>fold 2</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 2 折</translation>
+    </message>
+    <message>
+        <source>fold 3</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 3 折</translation>
+    </message>
+    <message>
+        <source>fold 4</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 4 折</translation>
+    </message>
+    <message>
+        <source>fold 5</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 5 折</translation>
+    </message>
+    <message>
+        <source>fold 6</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 6 折</translation>
+    </message>
+    <message>
+        <source>fold 7</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 7 折</translation>
+    </message>
+    <message>
+        <source>fold 8</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 8 折</translation>
+    </message>
+    <message>
+        <source>fold 9</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>第 9 折</translation>
+    </message>
+    <message>
         <source>frequency ratio</source>
         <extracomment>algorithms/base/messages.py</extracomment>
         <translation>频率比</translation>
+    </message>
+    <message>
+        <source>further folds</source>
+        <extracomment>resources/styles/folds.qml</extracomment>
+        <translation>其他折</translation>
     </message>
     <message>
         <source>further remarks</source>
@@ -5863,6 +6028,26 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <source>gradient_boosting: boosted trees are fitted to the same cells and folds, and the model is the mean of both logits, if that is better out of fold; the log says what it adds. The map then takes several times as long. Without effect on a training on windows.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>gradient_boosting：用相同的像元和折拟合提升树；如果折外结果更好，模型即取两者 logit 的平均值；日志说明它带来多少改善。此时制图耗时为数倍。在窗口上训练时不起作用。</translation>
+    </message>
+    <message>
+        <source>high</source>
+        <extracomment>resources/styles/units.qml, resources/styles/zones.qml</extracomment>
+        <translation>高</translation>
+    </message>
+    <message>
+        <source>high susceptibility, certain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>高易发性，确定</translation>
+    </message>
+    <message>
+        <source>high susceptibility, uncertain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>高易发性，不确定</translation>
+    </message>
+    <message>
+        <source>high susceptibility, very uncertain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>高易发性，很不确定</translation>
     </message>
     <message>
         <source>highest rain on the map in mm</source>
@@ -5930,9 +6115,24 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>所保留模型的类型</translation>
     </message>
     <message>
+        <source>landslide</source>
+        <extracomment>resources/styles/labels.qml</extracomment>
+        <translation>滑坡</translation>
+    </message>
+    <message>
         <source>landslide cells</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>滑坡像元数</translation>
+    </message>
+    <message>
+        <source>landslide, found</source>
+        <extracomment>resources/styles/points.qml</extracomment>
+        <translation>滑坡，命中</translation>
+    </message>
+    <message>
+        <source>landslide, missed</source>
+        <extracomment>resources/styles/points.qml</extracomment>
+        <translation>滑坡，漏报</translation>
     </message>
     <message>
         <source>landslides and stable points with their outcome, written by a validation</source>
@@ -5980,6 +6180,26 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>失去联系</translation>
     </message>
     <message>
+        <source>low</source>
+        <extracomment>resources/styles/units.qml, resources/styles/zones.qml</extracomment>
+        <translation>低</translation>
+    </message>
+    <message>
+        <source>low susceptibility, certain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>低易发性，确定</translation>
+    </message>
+    <message>
+        <source>low susceptibility, uncertain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>低易发性，不确定</translation>
+    </message>
+    <message>
+        <source>low susceptibility, very uncertain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>低易发性，很不确定</translation>
+    </message>
+    <message>
         <source>lower end of its 95 % interval</source>
         <extracomment>scarp:aggregatesusceptibility, scarp:auditmap, scarp:chainwithcomparisons …</extracomment>
         <translation>其 95 % 区间的下限</translation>
@@ -6020,6 +6240,26 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>其余单元的平均面积（m²）</translation>
     </message>
     <message>
+        <source>medium</source>
+        <extracomment>resources/styles/units.qml, resources/styles/zones.qml</extracomment>
+        <translation>中</translation>
+    </message>
+    <message>
+        <source>medium susceptibility, certain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>中易发性，确定</translation>
+    </message>
+    <message>
+        <source>medium susceptibility, uncertain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>中易发性，不确定</translation>
+    </message>
+    <message>
+        <source>medium susceptibility, very uncertain</source>
+        <extracomment>resources/styles/bivariate.qml</extracomment>
+        <translation>中易发性，很不确定</translation>
+    </message>
+    <message>
         <source>most alike</source>
         <extracomment>gui/place_text.py</extracomment>
         <translation>最相似</translation>
@@ -6050,6 +6290,11 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>否</translation>
     </message>
     <message>
+        <source>no data</source>
+        <extracomment>resources/styles/units.qml</extracomment>
+        <translation>无数据</translation>
+    </message>
+    <message>
         <source>no layer</source>
         <extracomment>algorithms/base/output_files.py</extracomment>
         <translation>没有图层</translation>
@@ -6063,6 +6308,11 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <source>none</source>
         <extracomment>algorithms/base/arguments.py, algorithms/base/messages.py, algorithms/base/parameters.py …</extracomment>
         <translation>无</translation>
+    </message>
+    <message>
+        <source>not judged</source>
+        <extracomment>resources/styles/warning.qml</extracomment>
+        <translation>未评判</translation>
     </message>
     <message>
         <source>nothing to fix</source>
@@ -6225,6 +6475,11 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>抽取的区块数</translation>
     </message>
     <message>
+        <source>severe warning</source>
+        <extracomment>resources/styles/warning.qml</extracomment>
+        <translation>严重预警</translation>
+    </message>
+    <message>
         <source>share of cells held out and under warning that the model calls safe</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
         <translation>处于警戒状态却被模型判为安全的留出像元占比</translation>
@@ -6295,6 +6550,11 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>坡度</translation>
     </message>
     <message>
+        <source>slope unit</source>
+        <extracomment>resources/styles/slope_units.qml</extracomment>
+        <translation>斜坡单元</translation>
+    </message>
+    <message>
         <source>slope γ</source>
         <extracomment>scarp:rainfallthresholds</extracomment>
         <translation>斜率 γ</translation>
@@ -6315,9 +6575,24 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>斜坡稳定性</translation>
     </message>
     <message>
+        <source>stable</source>
+        <extracomment>resources/styles/labels.qml</extracomment>
+        <translation>稳定</translation>
+    </message>
+    <message>
         <source>stable cells</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>稳定像元数</translation>
+    </message>
+    <message>
+        <source>stable, false alarm</source>
+        <extracomment>resources/styles/points.qml</extracomment>
+        <translation>稳定，误报</translation>
+    </message>
+    <message>
+        <source>stable, rightly so</source>
+        <extracomment>resources/styles/points.qml</extracomment>
+        <translation>稳定，判定正确</translation>
     </message>
     <message>
         <source>step {n}</source>
@@ -6343,6 +6618,11 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <source>temporary model</source>
         <extracomment>gui/training_list.py</extracomment>
         <translation>临时模型</translation>
+    </message>
+    <message>
+        <source>test</source>
+        <extracomment>resources/styles/windows.qml</extracomment>
+        <translation>测试</translation>
     </message>
     <message>
         <source>test windows</source>
@@ -6416,7 +6696,7 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
     </message>
     <message>
         <source>training</source>
-        <extracomment>gui/training_charts.py</extracomment>
+        <extracomment>gui/training_charts.py, resources/styles/windows.qml</extracomment>
         <translation>训练</translation>
     </message>
     <message>
@@ -6491,7 +6771,7 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
     </message>
     <message>
         <source>validation</source>
-        <extracomment>gui/training_charts.py</extracomment>
+        <extracomment>gui/training_charts.py, resources/styles/windows.qml</extracomment>
         <translation>验证</translation>
     </message>
     <message>
@@ -6510,6 +6790,16 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <translation>矢量图层</translation>
     </message>
     <message>
+        <source>very high</source>
+        <extracomment>resources/styles/units.qml, resources/styles/zones.qml</extracomment>
+        <translation>极高</translation>
+    </message>
+    <message>
+        <source>very low</source>
+        <extracomment>resources/styles/units.qml, resources/styles/zones.qml</extracomment>
+        <translation>极低</translation>
+    </message>
+    <message>
         <source>violation rate {n} %</source>
         <extracomment>gui/training_texts.py</extracomment>
         <translation>违反率 {n} %</translation>
@@ -6518,6 +6808,16 @@ METHOD=event_thresholds 则将截至目前的降雨事件（累积雨量和历�
         <source>waiting</source>
         <extracomment>gui/steps/texts.py</extracomment>
         <translation>等待中</translation>
+    </message>
+    <message>
+        <source>warning</source>
+        <extracomment>resources/styles/warning.qml</extracomment>
+        <translation>预警</translation>
+    </message>
+    <message>
+        <source>watch</source>
+        <extracomment>resources/styles/warning.qml</extracomment>
+        <translation>关注</translation>
     </message>
     <message>
         <source>weak</source>
