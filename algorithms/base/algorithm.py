@@ -278,7 +278,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Run the algorithm; every failure becomes a ``QgsProcessingException`` with a message for the user."""
         # Only a run needs them: the start of QGIS does not wait for their imports.
         from .record import record_call
-        from .styles import group_layers, style_output
+        from .styles import group_layers, open_layers, style_output
 
         progress = FeedbackProgress(feedback, self, context.project())
         try:
@@ -297,6 +297,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
             for name, style in self.STYLES.items():
                 style_output(context, results.get(name), style)
             group_layers(context, self.title(), results)
+            open_layers(context, results.values())
             names = [definition.name() for definition in self.destinationParameterDefinitions()]
             self._written_outputs = [str(results[name]) for name in names if results.get(name)]
             # Numbers without a value are left out. Outputs that were not asked for are named with None: a model

@@ -39,10 +39,12 @@ from ...model.provenance.records import MEANING_TAG, PROBABILITY_TAG, read_warni
 from ...model.safety.kinds import FACTOR_OF_SAFETY_MEANING
 from ...model.validation.verdict import Evidence, verdict_of_tags
 from ...processing_provider import settings
-from ...translation import tr
+from ...translation import of_core, tr
 from .algorithm import SIDECAR_STYLE
-from .factor_styles import complete, plain_layer, read_bands, sampled_values, shown_band, style_band
+from .factor_styles import StackBand, complete, plain_layer, read_bands, sampled_values, shown_band, style_band
 from .gdal_files import open_quietly
+from .legends import translate_legend
+from .main_thread import in_main_thread
 from .parameters import absolute_path, file_of
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
@@ -68,10 +70,25 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
         self.group: LayerGroup | None = None  # where the layer is moved to; None to leave it where QGIS puts it
         self._order = ORDER.index(style) + 1 if style else 0
         self._style = style
+        self._factor: StackBand | None = None  # by which a stack is shown
+        self._highest: float | None = None  # value of a susceptibility map but for rare cells
+        self._read = False
+
+    def read_cells(self, path: str) -> None:
+        """Read what the style takes from the cells of a file; may be called in any thread, and before the styling."""
+        self._read = True
+        if self._style == "stack":
+            bands = read_bands(path)
+            self._factor = complete(path, shown_band(bands)) if bands else None
+        elif self._style == "susceptibility" and PROBABILITY_TAG in _file_tags(path):
+            values = sampled_values(path, 1)
+            self._highest = values[int(STRETCH * (len(values) - 1))] if values else None
 
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:
         """Style and move the layer; called in the main thread when it is loaded."""
         if self._style:
+            if not self._read:
+                self.read_cells(file_of(layer.source()))
             sidecar = Path(file_of(layer.source())).with_suffix(".qml")
             style = self._style
             if style == "safety_factor" and _tags(layer).get(MEANING_TAG) == FACTOR_OF_SAFETY_MEANING:
@@ -81,13 +98,15 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
             if not done:
                 text = tr('The layer "{name}" could not be styled: {reason}')
                 feedback.pushWarning(text.format(name=layer.name(), reason=message))
-            elif self._style == "folds":
-                _hide_absent_categories(layer)
-            elif self._style == "stack":
-                _show_one_factor(layer)
-            elif self._style == "susceptibility" and PROBABILITY_TAG in _tags(layer):
-                _stretch(layer)
-                _describe(layer, tr("{name} (share of landslide cells)"))
+            else:
+                if self._style == "folds":
+                    _hide_absent_categories(layer)
+                translate_legend(layer)
+                if self._factor is not None:
+                    _show_factor(layer, self._factor)
+                elif self._highest is not None:
+                    _stretch(layer, self._highest)
+                    _describe(layer, tr("{name} (share of landslide cells)"))
         if self.group is not None:
             self.group.rename(layer)
         fill_abstract(layer)
@@ -98,13 +117,10 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
             self.group.place(layer, self._order, context)
 
 
-def _show_one_factor(layer: Any) -> None:
+def _show_factor(layer: Any, factor: StackBand) -> None:
     """Show a stack by one of its factors, which the name tells; QGIS would mix three as red, green and blue."""
-    bands = read_bands(file_of(layer.source()))
-    if bands:
-        band = complete(file_of(layer.source()), shown_band(bands))
-        style_band(layer, band)
-        _describe(layer, tr("{name}: {factor}"), factor=band.text)
+    style_band(layer, factor)
+    _describe(layer, tr("{name}: {factor}"), factor=factor.text)
 
 
 def _describe(layer: Any, text: str, **words: str) -> None:
@@ -131,11 +147,9 @@ def _hide_absent_categories(layer: Any) -> None:
 STRETCH = 0.99  # share of the cells below the end of a stretched ramp
 
 
-def _stretch(layer: Any) -> None:
+def _stretch(layer: Any, highest: float) -> None:
     """Stretch a colour ramp from 0 to 1 over the values of a layer, from 0 to the highest but for rare cells."""
     renderer = layer.renderer()
-    values = sampled_values(file_of(layer.source()), 1)
-    highest = values[int(STRETCH * (len(values) - 1))] if values else 0.0
     shader = renderer.shader().rasterShaderFunction()
     if not 0 < highest < 1:
         return
@@ -154,11 +168,13 @@ def fill_abstract(layer: QgsMapLayer) -> None:
     """Copy what a map's tags say of test, values and warnings into the abstract, which QGIS shows on the tooltip."""
     tags = _tags(layer)
     verdict = verdict_of_tags(tags)
-    lines = [] if verdict is None else [*_evidence_lines(Evidence.from_tags(tags)), verdict.text]
-    lines += [tr("Values: {meaning}.").format(meaning=tags[MEANING_TAG])] if tags.get(MEANING_TAG) else []
+    told = [] if verdict is None else [*_evidence_lines(Evidence.from_tags(tags)), verdict.text]
+    lines = [*map(of_core, told)]
+    meaning = of_core(tags.get(MEANING_TAG, ""))
+    lines += [tr("Values: {meaning}.").format(meaning=meaning)] if meaning else []
     warnings = read_warnings(tags)
     if warnings:
-        lines += [tr("Warnings when it was made:"), *(f"- {text}" for text in warnings)]
+        lines += [tr("Warnings when it was made:"), *(f"- {of_core(text)}" for text in warnings)]
     if lines:
         metadata = layer.metadata()
         metadata.setAbstract("\n".join(lines))
@@ -172,7 +188,7 @@ def _evidence_lines(evidence: Evidence) -> list[str]:
 def _without_verdict(layer: Any) -> str:
     """Return the name of a layer without its verdict."""
     name, verdict = layer.name() or "", verdict_of_tags(_tags(layer))
-    suffix = "" if verdict is None else verdict.suffix
+    suffix = "" if verdict is None else of_core(verdict.suffix)
     return name[: -len(suffix)] if suffix and name.endswith(suffix) else name
 
 
@@ -181,19 +197,19 @@ def mark_verdict(layer: Any) -> None:
     verdict = verdict_of_tags(_tags(layer))
     if verdict is None or not verdict.suffix:
         return
-    name = layer.name() or ""
-    if not name.endswith(verdict.suffix):
-        layer.setName(name + verdict.suffix)
+    name, suffix = layer.name() or "", of_core(verdict.suffix)
+    if not name.endswith(suffix):
+        layer.setName(name + suffix)
     renderer: Any = layer.renderer()
     if isinstance(renderer, QgsPalettedRasterRenderer) and renderer.classes():
         first = renderer.classes()[0]
-        if not (first.label or "").endswith(verdict.suffix):
-            renderer.setLabel(first.value, f"{first.label}{verdict.suffix}")
+        if not (first.label or "").endswith(suffix):
+            renderer.setLabel(first.value, f"{first.label}{suffix}")
     elif isinstance(renderer, QgsSingleBandPseudoColorRenderer):
         shader: Any = renderer.shader()
         ramp = shader.rasterShaderFunction()
         legend = QgsColorRampLegendNodeSettings(ramp.legendSettings())
-        legend.setMaximumLabel(f"{ramp.maximumValue():g}{verdict.suffix}")
+        legend.setMaximumLabel(f"{ramp.maximumValue():g}{suffix}")
         ramp.setLegendSettings(legend)
 
 
@@ -201,7 +217,11 @@ def _tags(layer: QgsMapLayer) -> dict[str, str]:
     """Return the metadata items of a raster file; none of other layers."""
     if not isinstance(layer, QgsRasterLayer) or layer.providerType() != "gdal":
         return {}
-    dataset = open_quietly(file_of(layer.source()))
+    return _file_tags(file_of(layer.source()))
+
+
+def _file_tags(path: str) -> dict[str, str]:
+    dataset = open_quietly(path)
     return {} if dataset is None else dataset.GetMetadata() or {}
 
 
@@ -221,6 +241,24 @@ def style_output(context: QgsProcessingContext, output: str | None, style: str |
     """Have an output, a path or layer id, styled when QGIS loads it; does nothing for outputs that are not loaded."""
     if output and style and context.willLoadLayerOnCompletion(output):
         _attach_styler(context.layerToLoadOnCompletionDetails(output), Styler(style))
+
+
+def open_layers(context: QgsProcessingContext, results: Iterable[Any]) -> None:
+    """Open the layers among results that QGIS is going to load, in the thread of the run.
+
+    QGIS reads cells of a new raster layer for the range of its colours, of a factor stack for 0.1 to 0.2 s, and would
+    do so in the main thread. There it takes a layer that is in the context already.
+    """
+    if in_main_thread():
+        return
+    waiting: Any = context.layersToLoadOnCompletion()
+    written = {value for value in results if isinstance(value, str)}
+    for source, details in waiting.items():
+        if source in written:
+            QgsProcessingUtils.mapLayerFromString(source, context, True, details.layerTypeHint)
+            styler = details.postProcessor()
+            if isinstance(styler, Styler):
+                styler.read_cells(file_of(source))
 
 
 class LayerGroup:

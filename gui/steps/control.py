@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from qgis.core import QgsApplication, QgsProject
@@ -13,6 +13,7 @@ from ...algorithms.base.messages import in_words
 from ...algorithms.base.styles import LayerGroup
 from ...model.outputs.run_record import read_record
 from ...model.validation.verdict import DO_NOT_USE
+from ...processing_provider.provider import PROVIDER
 from ...translation import join, tr
 from .chain import CHECK, FIELDS, STEP, STEPS, UNITS, Call, Step, call_of
 from .loading import load_results, region_group
@@ -44,7 +45,6 @@ class Control(QObject):
         self.run_region: Region | None = None
         self.logs: dict[tuple[str, str], str] = {}  # HTML by region and step
         self._groups: dict[str, LayerGroup] = {}
-        self._algorithms: dict[str, Any] = {}
         self._labels: dict[str, dict[str, str]] = {}  # of parameters, by algorithm
         self._all = False
         self._last_words = ""  # what is to be said when the run has ended
@@ -73,11 +73,10 @@ class Control(QObject):
         return self.states.get(step, StepState())
 
     def algorithm(self, name: str) -> Any:
-        """Return an instance of an algorithm, for its labels; do not run it."""
-        if name not in self._algorithms:
-            registry: Any = QgsApplication.processingRegistry()
-            self._algorithms[name] = registry.createAlgorithmById(f"scarp:{name}")
-        return self._algorithms[name]
+        """Return an algorithm as the registry has it, for its labels; do not run or keep it."""
+        # The provider finds it by its name; the registry would go through those of all providers.
+        registry: Any = QgsApplication.processingRegistry()
+        return registry.providerById(PROVIDER).algorithm(name)
 
     def labels(self, algorithm: str) -> dict[str, str]:
         """Return the label of each parameter of an algorithm, in the language of QGIS."""
@@ -152,11 +151,10 @@ class Control(QObject):
             return False
         self.regions.settle(region, self._recorded_inputs())
         jobs = [job for step in steps for job in self._jobs(region, step)]
-        run = self.run = ChainRun(jobs, self._project, self)
+        run = self.run = ChainRun(jobs, self._project, self, self._finish)
         self.run_region, self._all, self._last_words = region, everything, ""
         run.progressed.connect(self.progressed)
         run.step_started.connect(self._step_started)
-        run.call_done.connect(self._call_done)
         run.step_done.connect(self._step_done)
         run.step_failed.connect(self._step_failed)
         run.ended.connect(self._ended)
@@ -251,7 +249,8 @@ class Control(QObject):
             self.step_started.emit(step)
         self.changed.emit()
 
-    def _call_done(self, job: Job, results: Mapping[str, Any], context: Any, feedback: Any) -> None:
+    def _finish(self, job: Job, results: Mapping[str, Any], context: Any, feedback: Any) -> Iterator[None]:
+        """Load the layers of a call, with pauses in which the window can draw."""
         region = self.run_region
         if region is None or region not in self.regions.regions:
             # The project was closed meanwhile; the files stay.
@@ -260,7 +259,12 @@ class Control(QObject):
         now = region_group(region.name)
         group = self._groups.setdefault(region.name, now)
         group.name, group.about = now.name, now.about
-        failed = load_results(context, feedback, group)
+        failed: list[str] = []
+        for _ in load_results(context, feedback, group, failed):
+            yield
+            if region not in self.regions.regions:
+                self.cancel()
+                return
         if failed:
             self._last_words = tr("These results could not be opened: {files}").format(files=join(failed))
         errors = results.get("ERRORS") or 0

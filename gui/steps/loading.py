@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ from ...model.provenance.origin import elevation_of
 from ...translation import tr
 
 
-def load_results(context: QgsProcessingContext, feedback: QgsProcessingFeedback, group: LayerGroup) -> list[str]:
+def load_results(
+    context: QgsProcessingContext, feedback: QgsProcessingFeedback, group: LayerGroup, failed: list[str]
+) -> Iterator[None]:
     """Load the layers that a run has written, styled and in a group, which ticks the best of them.
 
-    Returns the sources of layers that could not be opened. Call it in the thread of the window.
+    Pauses after each, so that the window can draw; the sources of layers that cannot be opened go to ``failed``. Use it
+    in the thread of the window.
     """
-    failed = []
     waiting: Any = context.layersToLoadOnCompletion()
     for source, details in waiting.items():
         layer = QgsProcessingUtils.mapLayerFromString(source, context, typeHint=details.layerTypeHint)
@@ -54,7 +57,7 @@ def load_results(context: QgsProcessingContext, feedback: QgsProcessingFeedback,
         if known:
             group.rename(layer)
             group.update(project)
-    return failed
+        yield
 
 
 def region_group(region: str) -> LayerGroup:

@@ -7,8 +7,9 @@ when its turn comes, because they depend on what the calls before have written.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable
 
 from qgis.core import (
@@ -20,6 +21,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
+from ...processing_provider.event_loop import run_in_parts
 from ...translation import tr
 
 CANCELLED = "cancelled"
@@ -36,6 +38,10 @@ class Job:
     share: tuple[float, float]  # where on the progress line of its step it begins and ends, 0 to 1
     parameters: Callable[[Any], dict[str, Any]]  # of a new instance of the algorithm
     last: bool = True  # of its step
+
+
+Finish = Callable[[Job, dict[str, Any], Any, Any], Iterator[None]]
+"""Job, results, context and feedback of a call."""
 
 
 class StepFeedback(QgsProcessingFeedback):
@@ -69,13 +75,15 @@ class ChainRun(QObject):
     progressed = pyqtSignal(str, float, str)  # step, its share that is done, and what is done now
     step_started = pyqtSignal(str)
     step_done = pyqtSignal(str)
-    call_done = pyqtSignal(object, object, object, object)  # job, results, context and feedback, to load layers
     step_failed = pyqtSignal(str, str)  # step and reason
     ended = pyqtSignal(str)  # "", the step that failed, or CANCELLED
 
-    def __init__(self, jobs: Sequence[Job], project: QgsProject, parent: QObject | None = None) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], project: QgsProject, parent: QObject | None = None, finish: Finish | None = None
+    ) -> None:
+        """``finish`` does what follows a call that succeeded, such as loading its layers, in parts."""
         super().__init__(parent)
-        self._jobs, self._project = list(jobs), project
+        self._jobs, self._project, self._finish = list(jobs), project, finish
         self._cancelled = False
         self._running: tuple[Any, ...] | None = None
         self._job: Job | None = None
@@ -148,15 +156,18 @@ class ChainRun(QObject):
             return
         self.logs[job.step] = self.logs.get(job.step, "") + feedback.htmlLog()
         if successful:
-            self.call_done.emit(job, results, context, feedback)
-            if job.last:
-                self.step_done.emit(job.step)
-            # The window draws the results before the next check of parameters.
-            QTimer.singleShot(0, self._next)
+            parts = iter(()) if self._finish is None else self._finish(job, results, context, feedback)
+            run_in_parts(self, parts, partial(self._finished, job))
         elif self._cancelled or feedback.isCanceled() or (task is not None and task.isCanceled()):
             self._end(CANCELLED)
         else:
             self._fail(feedback.errors[-1] if feedback.errors else tr("The log of QGIS says why."))
+
+    def _finished(self, job: Job) -> None:
+        if job.last:
+            self.step_done.emit(job.step)
+        # The window draws the results before the next check of parameters.
+        QTimer.singleShot(0, self._next)
 
     def _fail(self, reason: str) -> None:
         step = self._job.step if self._job is not None else ""

@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from html import unescape
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
-from qgis.core import QgsProcessingException, QgsSettings
+from qgis.core import (
+    QgsLayerTreeLayer,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsRasterLayer,
+    QgsSettings,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import Qt
 
 from scarp import translation
+from scarp.algorithms.base.algorithm import SIDECAR_STYLE
+from scarp.algorithms.base.legends import translated_label
+from scarp.algorithms.base.styles import STYLES, Styler
 from scarp.model import languages
 from scarp.tests.qgis.child import ROOT
 from scarp.tests.qgis.results import record_of
@@ -57,6 +69,23 @@ def blocks(page: Path) -> list[str]:
     return [text for text in (unescape(part).strip() for part in re.split("<[^>]*>", html)) if text]
 
 
+def layer_texts(path: Path, style: str) -> list[str]:
+    """Return the legend and the abstract of a result as the canvas has it."""
+    layer = (QgsRasterLayer if path.suffix == ".tif" else QgsVectorLayer)(str(path), translation.tr("Zones"))
+    Styler(style).postProcessLayer(layer, QgsProcessingContext(), Listener())
+    legend = layer.legend().createLayerTreeModelLegendNodes(QgsLayerTreeLayer(layer))
+    labels = [str(node.data(int(Qt.ItemDataRole.DisplayRole)) or "") for node in legend]
+    # QGIS's own: the band with the name that the file has.
+    labels = [label for label in labels if not label.startswith("Band ")]
+    return [text for text in [layer.name(), *labels, *layer.metadata().abstract().split("\n")] if text]
+
+
+@pytest.mark.parametrize("path", sorted(STYLES.glob("*.qml")), ids=lambda path: path.stem)
+def test_every_label_of_a_style_is_chinese(chinese, path):
+    labels = {node.get("label") or "" for node in ElementTree.parse(path).iter()}
+    assert not [label for label in map(translated_label, labels) if english(label)]
+
+
 def test_everything_that_a_chain_says_is_chinese(run, tmp_path, chinese):
     demo, told = tmp_path / "demo", []
 
@@ -88,6 +117,11 @@ def test_everything_that_a_chain_says_is_chinese(run, tmp_path, chinese):
         factors = {"slope", "aspect", "elevation", "curvature", "northness", "eastness"}
         assert not [text for text in texts if english(text) and text not in factors], page.name
         assert 'lang="zh"' in page.read_text(encoding="utf-8") and len(texts) > 80
+    shown = {susceptibility: "susceptibility", zones: SIDECAR_STYLE, stack: "stack", labels: "labels"}
+    shown |= {windows: "windows", tmp_path / "p.gpkg": "points"}
+    for path, style in shown.items():
+        texts = layer_texts(path, style)
+        assert texts and not [text for text in texts if english(text)], (path.name, texts)
     record = record_of(validation)
     assert record["language"] == "zh" and not [text for text in record["warnings"] if CHINESE.search(text)]
     assert record["verdict"]["level"] in ("usable", "weak", "do not use")

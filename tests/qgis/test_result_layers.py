@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import rasterio
 from qgis.core import (
+    QgsApplication,
     QgsLayerTree,
+    QgsProcessingAlgRunnerTask,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputHtml,
@@ -21,6 +23,7 @@ from qgis.core import (
     QgsSettings,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import QThread
 from qgis.PyQt.QtGui import QPainter
 
 from scarp.algorithms.base import styles
@@ -347,6 +350,36 @@ def test_inputs_alone_have_no_relief_and_a_stack_shows_one_factor(load, area, pr
     assert (renderer.type(), renderer.usesBands()) == ("singlebandpseudocolor", [1])
     legend = renderer.shader().rasterShaderFunction().legendSettings()
     assert legend.maximumLabel().endswith(" degrees")
+
+
+def test_layers_of_a_run_in_the_background_are_opened_there(project, plugin, area, tmp_path, monkeypatch):
+    """Opening a stack reads cells, for which the window would stand still."""
+    threads = []
+    read_cells = Styler.read_cells
+    monkeypatch.setattr(
+        Styler, "read_cells", lambda *given: (threads.append(QThread.currentThread()), read_cells(*given))
+    )
+    algorithm, context = plugin.provider.algorithm("buildfactorstack").create(), new_context()
+    values = {name: str(value) for name, value in stack_inputs(area).items()}
+    values["OUTPUT"] = QgsProcessingOutputLayerDefinition(str(tmp_path / "f.tif"), project)
+    feedback, done = QgsProcessingFeedback(False), []
+    task = QgsProcessingAlgRunnerTask(algorithm, values, context, feedback)
+    task.executed.connect(lambda successful, _: done.append(successful))
+    QgsApplication.taskManager().addTask(task)
+    while not done:
+        QgsApplication.processEvents()
+    assert done == [True], feedback.textLog()
+    main = QgsApplication.instance().thread()
+    layers = context.temporaryLayerStore().mapLayers().values()
+    opened = next(layer for layer in layers if layer.source() == str(tmp_path / "f.tif"))
+    assert opened.isValid() and opened.thread() == main and threads and main not in threads
+    group, failed = LayerGroup("Scarp: here", "here"), []
+    for _ in loading.load_results(context, feedback, group, failed):
+        pass
+    (shown,) = project.mapLayers().values()
+    assert shown.id() == opened.id() and not failed
+    assert shown.name() == f"Factor stack: {SLOPE}, here"
+    assert shown.renderer().type() == "singlebandpseudocolor" and len(threads) == 1
 
 
 def test_names_have_area_and_date_once_and_a_name_of_the_user_stays(load, chain, project, tmp_path, monkeypatch):
