@@ -1,8 +1,8 @@
 """A map as PDF, drawn by QGIS's layout engine from ``resources/templates/map.qpt``.
 
 Layouts are graphics scenes and belong to the main thread, while an algorithm started from the Toolbox computes in
-another one. So the sheet is drawn in the main thread, as QGIS does with its own layout algorithms, and in a project of
-its own: that of the user stays as it is.
+another one. So the sheet is drawn in the main thread, as QGIS does with its own layout algorithms, but in parts and
+with a map that is drawn before. It has a project of its own: that of the user stays as it is.
 """
 
 from __future__ import annotations
@@ -10,43 +10,29 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from qgis.core import (
-    QgsColorRampShader,
+    Qgis,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
-    QgsFeature,
-    QgsFillSymbol,
-    QgsGeometry,
     QgsLayoutExporter,
+    QgsLayoutItemPicture,
     QgsLayoutPoint,
     QgsLayoutSize,
     QgsLayoutTableColumn,
-    QgsLineSymbol,
     QgsMapLayerLegendUtils,
-    QgsMarkerSymbol,
-    QgsPalettedRasterRenderer,
-    QgsPalLayerSettings,
-    QgsPointXY,
     QgsPrintLayout,
     QgsProject,
     QgsRasterLayer,
-    QgsRasterShader,
     QgsReadWriteContext,
     QgsRectangle,
-    QgsSingleBandGrayRenderer,
-    QgsSingleBandPseudoColorRenderer,
-    QgsSingleSymbolRenderer,
     QgsTableCell,
-    QgsTextBufferSettings,
-    QgsTextFormat,
     QgsUnitTypes,
-    QgsVectorLayer,
-    QgsVectorLayerSimpleLabeling,
 )
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtGui import QColor, QFont, QFontMetrics, QPainter
+from qgis.PyQt.QtGui import QColor, QFont, QFontMetrics
 from qgis.PyQt.QtXml import QDomDocument
 
 from ...model.errors import OutputNotWritable
@@ -55,7 +41,7 @@ from ...model.outputs.transaction import output_transaction
 from ...model.progress import Progress, stop_if_cancelled, tell_moved
 from ...model.report.settings import SHEETS
 from ...translation import tr
-from .main_thread import run_in_main_thread
+from .main_thread import run_in_main_thread, run_in_main_thread_soon
 from .sheet_layout import (
     GAP,
     LOGO_HEIGHT,
@@ -69,11 +55,9 @@ from .sheet_layout import (
     shorten_to_width,
     text_height,
 )
-from .sinks import point
+from .sheet_map import DPI, View, escape_expressions, outside_layer, point_layers, region_layers, render_map, zone_layer
 
 TEMPLATES = Path(__file__).resolve().parent.parent.parent / "resources" / "templates"
-DPI = 200
-OUTSIDE = "#dde1e5"  # land that the map leaves out, as in the template
 COLUMN_WIDTHS = (19, 17, 12, 16, 12, 11, 21)  # millimetres, without the margins of the cells
 _DARK = 0.4
 
@@ -91,11 +75,24 @@ def write_pdf(output: str | os.PathLike[str], sheet: Any, paper: str, progress: 
 
     Raises ``OutputNotWritable`` if the file cannot be written; ``Cancelled`` if the user cancels.
     """
-    with output_transaction() as moved, atomic_output(output) as temporary:
-        run_in_main_thread(lambda: _draw(str(temporary), sheet, paper), progress)
+    with output_transaction() as moved, atomic_output(output) as temporary, TemporaryDirectory() as folder:
+        # Qt reads this format fastest, and the main thread has to.
+        picture = os.path.join(folder, "map.bmp")
+        drawing = _Drawing(sheet, paper)
+        try:
+            # The window draws between the parts, and while this thread draws the map.
+            run_in_main_thread(drawing.begin, progress)
+            run_in_main_thread(drawing.arrange, progress)
+            drawn = render_map(sheet, drawing.view, picture)
+            stop_if_cancelled(progress)
+            run_in_main_thread(lambda: drawing.fill(picture), progress)
+            run_in_main_thread(drawing.explain, progress)
+            run_in_main_thread(lambda: drawing.export(str(temporary)), progress)
+        finally:
+            run_in_main_thread_soon(drawing.close)
         # The exporter's result says nothing: Qt ignores a full disk and reports success.
         content = temporary.read_bytes() if temporary.is_file() else b""
-        if not content.rstrip().endswith(b"%%EOF"):
+        if not drawn or not content.rstrip().endswith(b"%%EOF"):
             text = tr(
                 "The PDF {path} could not be written; the other files of the run are complete and stay. Check that the "
                 "disk has room and that the file is not open elsewhere."
@@ -106,55 +103,96 @@ def write_pdf(output: str | os.PathLike[str], sheet: Any, paper: str, progress: 
         tell_moved(progress, str(final), str(beside))
 
 
-def _draw(path: str, sheet: Any, paper: str) -> None:
-    project = QgsProject()
-    zones = _zone_layer(sheet)
-    crs = _map_crs(zones)
-    project.setCrs(crs)
-    project.setEllipsoid(zones.crs().ellipsoidAcronym() or "EPSG:7030")
-    points = [_point_layer(label, colour, places, zones.crs()) for label, colour, places in sheet.points]
-    regions = _region_layer(sheet.regions, zones.crs())
-    layers = [*reversed(points), *regions, zones]
-    if sheet.hillshade is not None:
-        relief = QgsRasterLayer(sheet.hillshade, "Relief")
-        # With its own grey values; QGIS would stretch it from black to white.
-        relief.setRenderer(QgsSingleBandGrayRenderer(relief.dataProvider(), 1))
-        # Multiplied with it, the relief shows through the colours.
-        zones.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
-        layers.append(relief)
-    project.addMapLayers(layers, False)
-    layout: Any = QgsPrintLayout(project)
-    template = QDomDocument()
-    template.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))
-    layout.loadFromTemplate(template, QgsReadWriteContext())
-    extent = QgsCoordinateTransform(zones.crs(), crs, project).transformBoundingBox(zones.extent())
-    boxes = _place_items(layout, sheet, paper, extent.height() / extent.width())
-    map_item = layout.itemById("map")
-    map_item.setCrs(crs)
-    map_item.setLayers(layers)
-    map_item.setKeepLayerSet(True)
-    scale = _zoom(map_item, extent, boxes["map"])
-    grid = _set_grid(map_item, zones.crs(), extent, project)
-    text, size = fit_notes(sheet.notes, sheet.more_notes, boxes["notes"], tr("{count} more notes are in the report."))
-    notes = layout.itemById("notes")
-    notes.setText(_escape_expressions(text))
-    _set_letters(notes, size)
-    crs_text = _crs_text(crs if not zones.crs().isGeographic() else zones.crs())
-    made = [sheet.source, tr("Map in {crs}, grid {grid}.").format(crs=crs_text, grid=grid)]
-    made.append(tr("Scale 1 : {scale} on {paper}.").format(scale=f"{scale:,}", paper=paper.split("_")[0].upper()))
-    source = shorten_to_width(" ".join(made), boxes["source"].width, 7)
-    layout.itemById("source").setText(_escape_expressions(source))
-    layout.itemById("north").setPicturePath(str(TEMPLATES / "north.svg"))
-    _fill_scale_bar(layout.itemById("scale"), map_item, boxes["scale"].width)
-    outside = _outside_layer(zones.crs())
-    project.addMapLayers([outside], False)
-    _fill_legend(layout.itemById("legend"), [*points, *regions, zones, outside], len(sheet.names))
-    _fill_table(layout.itemById("zones").multiFrame(), sheet)
-    layout.refresh()
-    settings = QgsLayoutExporter.PdfExportSettings()
-    settings.dpi = DPI
-    settings.appendGeoreference = False
-    QgsLayoutExporter(layout).exportToPdf(path, settings)
+class _Drawing:
+    """A layout as it is drawn, in parts that are called one after the other in the main thread."""
+
+    view: View  # of the map, from :meth:`arrange` on
+
+    def __init__(self, sheet: Any, paper: str) -> None:
+        self._sheet, self._paper = sheet, paper
+        self._project: Any = None
+        self._layout: Any = None
+        self._zones: Any = None
+
+    def begin(self) -> None:
+        """Read the template."""
+        project = self._project = QgsProject()
+        zones = self._zones = zone_layer(self._sheet)
+        project.addMapLayers([zones], False)
+        crs = _map_crs(zones)
+        project.setCrs(crs)
+        project.setEllipsoid(zones.crs().ellipsoidAcronym() or "EPSG:7030")
+        layout: Any = QgsPrintLayout(project)
+        self._layout = layout
+        template = QDomDocument()
+        template.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))
+        layout.loadFromTemplate(template, QgsReadWriteContext())
+
+    def arrange(self) -> None:
+        """Place all items and zoom the map."""
+        sheet, project, zones, layout = self._sheet, self._project, self._zones, self._layout
+        crs = project.crs()
+        extent = QgsCoordinateTransform(zones.crs(), crs, project).transformBoundingBox(zones.extent())
+        boxes = self._boxes = _place_items(layout, sheet, self._paper, extent.height() / extent.width())
+        map_item = layout.itemById("map")
+        map_item.setCrs(crs)
+        map_item.setKeepLayerSet(True)
+        # Its picture is drawn for it and lies below; scale and grid are its own.
+        map_item.setBackgroundEnabled(False)
+        scale = _zoom(map_item, extent, boxes["map"])
+        grid = _set_grid(map_item, zones.crs(), extent, project)
+        self.view = View(crs, map_item.extent(), boxes["map"].width, boxes["map"].height)
+        crs_text = _crs_text(crs if not zones.crs().isGeographic() else zones.crs())
+        made = [sheet.source, tr("Map in {crs}, grid {grid}.").format(crs=crs_text, grid=grid)]
+        paper = self._paper.split("_")[0].upper()
+        made.append(tr("Scale 1 : {scale} on {paper}.").format(scale=f"{scale:,}", paper=paper))
+        source = shorten_to_width(" ".join(made), boxes["source"].width, 7)
+        layout.itemById("source").setText(escape_expressions(source))
+
+    def fill(self, picture: str) -> None:
+        """Put in the picture of the map, notes, scale bar and table."""
+        sheet, layout, boxes = self._sheet, self._layout, self._boxes
+        _place_picture(layout, picture, boxes["map"])
+        more = tr("{count} more notes are in the report.")
+        text, size = fit_notes(sheet.notes, sheet.more_notes, boxes["notes"], more)
+        notes = layout.itemById("notes")
+        notes.setText(escape_expressions(text))
+        _set_letters(notes, size)
+        layout.itemById("north").setPicturePath(str(TEMPLATES / "north.svg"))
+        _fill_scale_bar(layout.itemById("scale"), layout.itemById("map"), boxes["scale"].width)
+        _fill_table(layout.itemById("zones").multiFrame(), sheet)
+
+    def explain(self) -> None:
+        """Put in the legend."""
+        sheet, layout, crs = self._sheet, self._layout, self._zones.crs()
+        points, regions = point_layers(sheet, crs, empty=True), region_layers(sheet, crs, empty=True)
+        outside = outside_layer(crs)
+        self._project.addMapLayers([*points, *regions, outside], False)
+        _fill_legend(layout.itemById("legend"), [*points, *regions, self._zones, outside], len(sheet.names))
+
+    def export(self, path: str) -> None:
+        """Write the PDF."""
+        settings = QgsLayoutExporter.PdfExportSettings()
+        settings.dpi = DPI
+        settings.appendGeoreference = False
+        # Texts that can be searched and copied; as outlines, QGIS's default, they take longer.
+        settings.textRenderFormat = Qgis.TextRenderFormat.AlwaysText
+        QgsLayoutExporter(self._layout).exportToPdf(path, settings)
+
+    def close(self) -> None:
+        """Let go of layout and project, which must end in the thread that they belong to."""
+        self._layout = self._zones = self._project = None
+
+
+def _place_picture(layout: Any, path: str, box: Box) -> None:
+    """Lay the picture of the map under the map."""
+    item = QgsLayoutItemPicture(layout)
+    layout.addLayoutItem(item)
+    item.setId("picture")
+    item.setPicturePath(path)
+    item.attemptMove(QgsLayoutPoint(box.x, box.y))
+    item.attemptResize(QgsLayoutSize(box.width, box.height))
+    layout.moveItemToBottom(item)
 
 
 def _place_items(layout: Any, sheet: Any, paper: str, ratio: float) -> dict[str, Box]:
@@ -182,7 +220,7 @@ def _place_items(layout: Any, sheet: Any, paper: str, ratio: float) -> dict[str,
         item.attemptMove(QgsLayoutPoint(box.x, box.y))
         item.attemptResize(QgsLayoutSize(box.width, box.height))
     for name, text in (("title", title), ("subtitle", subtitle)):
-        layout.itemById(name).setText(_escape_expressions(text))
+        layout.itemById(name).setText(escape_expressions(text))
     _set_letters(layout.itemById("title"), size)
     return boxes
 
@@ -248,96 +286,6 @@ def _map_crs(layer: QgsRasterLayer) -> QgsCoordinateReferenceSystem:
     local = QgsCoordinateReferenceSystem()
     local.createFromProj(f"+proj=tmerc +lat_0={middle.y():.6f} +lon_0={middle.x():.6f} +datum=WGS84 +units=m +no_defs")
     return local if local.isValid() else crs
-
-
-def _zone_layer(sheet: Any) -> QgsRasterLayer:
-    layer = QgsRasterLayer(sheet.raster, tr("Susceptibility") + sheet.suffix)
-    provider = layer.dataProvider()
-    names = {number: _escape_expressions(name) for number, name in sheet.names.items()}
-    colours = {number: QColor(*sheet.colours[number]) for number in sheet.names}
-    if sheet.breaks:
-        ramp = QgsColorRampShader(0, 1, None, QgsColorRampShader.Type.Discrete)
-        limits = enumerate([*sheet.breaks, float("inf")], 1)
-        ramp.setColorRampItemList(
-            [QgsColorRampShader.ColorRampItem(limit, colours[number], names[number]) for number, limit in limits]
-        )
-        shader = QgsRasterShader()
-        shader.setRasterShaderFunction(ramp)
-        layer.setRenderer(QgsSingleBandPseudoColorRenderer(provider, 1, shader))
-    else:
-        classes = [QgsPalettedRasterRenderer.Class(number, colours[number], name) for number, name in names.items()]
-        layer.setRenderer(QgsPalettedRasterRenderer(provider, 1, classes))
-    return layer
-
-
-def _point_layer(
-    label: str, colour: str, places: Sequence[tuple[float, float]], crs: QgsCoordinateReferenceSystem
-) -> QgsVectorLayer:
-    layer: Any = QgsVectorLayer("Point", label, "memory")
-    layer.setCrs(crs)
-    features = []
-    for x, y in places:
-        feature = QgsFeature()
-        feature.setGeometry(point(x, y))
-        features.append(feature)
-    layer.dataProvider().addFeatures(features)
-    size = "1.4" if len(places) < 500 else "0.9"
-    outline = "#ffffff" if colour != "#ffffff" else "#1f2933"
-    style = {"name": "circle", "size": size, "color": colour, "outline_width": "0.12", "outline_color": outline}
-    layer.setRenderer(QgsSingleSymbolRenderer(QgsMarkerSymbol.createSimple(style)))
-    return layer
-
-
-def _region_layer(
-    regions: Sequence[tuple[str, Sequence[Sequence[tuple[float, float]]]]], crs: QgsCoordinateReferenceSystem
-) -> list[QgsVectorLayer]:
-    """Return a layer of borders with names, or none without regions."""
-    if not regions:
-        return []
-    layer: Any = QgsVectorLayer("MultiLineString?field=name:string", tr("Regions"), "memory")
-    layer.setCrs(crs)
-    features = []
-    for name, rings in regions:
-        feature = QgsFeature(layer.fields())
-        feature.setAttribute("name", name)
-        feature.setGeometry(QgsGeometry.fromMultiPolylineXY([[QgsPointXY(*xy) for xy in ring] for ring in rings]))
-        features.append(feature)
-    layer.dataProvider().addFeatures(features)
-    line = {"line_color": "#1f2933", "line_width": "0.45", "line_style": "dash"}
-    layer.setRenderer(QgsSingleSymbolRenderer(QgsLineSymbol.createSimple(line)))
-    labels = QgsPalLayerSettings()
-    labels.fieldName = "name"
-    labels.geometryGenerator = "pole_of_inaccessibility(convex_hull($geometry), 1000)"
-    labels.geometryGeneratorEnabled = True
-    labels.setFormat(_halo_format())
-    layer.setLabeling(QgsVectorLayerSimpleLabeling(labels))
-    layer.setLabelsEnabled(True)
-    return [layer]
-
-
-def _outside_layer(crs: QgsCoordinateReferenceSystem) -> QgsVectorLayer:
-    """Return an empty layer that stands in the legend for land that the map leaves out."""
-    layer: Any = QgsVectorLayer("Polygon", tr("Not mapped"), "memory")
-    layer.setCrs(crs)
-    style = {"color": OUTSIDE, "outline_color": "#9aa5b1", "outline_width": "0.1"}
-    layer.setRenderer(QgsSingleSymbolRenderer(QgsFillSymbol.createSimple(style)))
-    return layer
-
-
-def _halo_format() -> QgsTextFormat:
-    letters, halo = QgsTextFormat(), QgsTextBufferSettings()
-    letters.setFont(QFont("DejaVu Sans"))
-    letters.setSize(7)
-    letters.setColor(QColor("#1f2933"))
-    halo.setEnabled(True)
-    halo.setSize(0.6)
-    letters.setBuffer(halo)
-    return letters
-
-
-def _escape_expressions(text: str) -> str:
-    """Return a text that QGIS shows as it is; between [% and %] it would evaluate an expression."""
-    return text.replace("[%", "[\N{ZERO WIDTH SPACE}%")
 
 
 def _fill_scale_bar(bar: Any, map_item: Any, width: float) -> None:

@@ -10,8 +10,11 @@ import sys
 import time
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
+import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 from qgis.core import (
     QgsApplication,
@@ -21,6 +24,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProject,
     QgsReadWriteContext,
+    QgsRectangle,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QRectF, QThread
 from qgis.PyQt.QtXml import QDomDocument
@@ -29,6 +33,7 @@ from scarp.algorithms.base import map_pdf
 from scarp.algorithms.base.main_thread import run_in_main_thread
 from scarp.algorithms.base.map_pdf import TEMPLATES
 from scarp.algorithms.base.sheet_layout import TITLE_SIZES, Box, arrange, fit_notes, fit_title, text_height
+from scarp.algorithms.base.sheet_map import DPI, OUTSIDE, View, escape_expressions, render_map, zone_layer
 from scarp.model.errors import Cancelled
 from scarp.model.progress import NullProgress
 from scarp.model.report.page import round_scale
@@ -104,7 +109,7 @@ def layouts(monkeypatch):
             layout = self.layout()
             texts = {name: layout.itemById(name).text() for name in ("title", "subtitle", "notes", "source")}
             shown = layout.itemById("map")
-            layers = [layer.name() for layer in shown.layers()]
+            layers = [node.name() for node in layout.itemById("legend").model().rootGroup().findLayers()]
             seen.append({"scale": shown.scale(), "grid": shown.grid().intervalX(), "layers": layers, **texts})
             return super().exportToPdf(path, settings)
 
@@ -184,6 +189,40 @@ def test_sheet_of_an_algorithm_in_another_thread(step, chain, tmp_path):
     assert pages(tmp_path / "map.pdf") == 1
 
 
+@pytest.fixture
+def sheet(step, chain, area, tmp_path, monkeypatch):
+    """What a sheet is made of, without relief."""
+    seen = []
+    monkeypatch.setattr(map_pdf, "write_pdf", lambda output, sheet, paper, progress: seen.append(sheet))
+    step("validatewithpoints", **POINTS, ZONES=chain["zones"], OUTPUT_PDF=tmp_path / "map.pdf")
+    return replace(seen[0], hillshade=None, points=[])
+
+
+def test_the_picture_of_the_map_shows_its_zones_in_their_places(sheet, tmp_path):
+    """Drawn in another thread, as in a run, and north-up over the whole view."""
+    zones = zone_layer(sheet)
+    inside, width = zones.extent(), zones.extent().width()
+    around = QgsRectangle(inside.xMinimum() - width, inside.yMinimum(), inside.xMaximum(), inside.yMaximum())
+    view = View(zones.crs(), around, 60, 60 * around.height() / around.width())
+    assert in_background(lambda: render_map(sheet, view, str(tmp_path / "m.bmp"))).result()
+    with Image.open(tmp_path / "m.bmp") as picture:
+        found = np.asarray(picture.convert("RGB"))
+    assert found.shape[1] == round(60 * DPI / 25.4)
+    half = found.shape[1] // 2
+    outside = tuple(int(OUTSIDE[start : start + 2], 16) for start in (1, 3, 5))
+    assert (found[:, : half - 1] == outside).all(), "land beside the map"
+    with rasterio.open(sheet.raster) as dataset:
+        number = dataset.read(1)
+    rows = (np.arange(found.shape[0]) + 0.5) / found.shape[0] * number.shape[0]
+    columns = (np.arange(half, found.shape[1]) + 0.5 - half) / (found.shape[1] - half) * number.shape[1]
+    sampled = number[np.ix_(rows.astype(int), columns.astype(int))]
+    wanted = np.full((*sampled.shape, 3), outside, np.uint8)
+    for zone, colour in sheet.colours.items():
+        wanted[sampled == zone] = colour[:3]
+    assert (wanted == found[:, half:]).all(axis=2).mean() > 0.9, "all but cells that lie on the edge of a pixel"
+    assert not render_map(sheet, view, str(tmp_path / "no folder" / "m.bmp"))
+
+
 def test_queued_calls_run_in_the_main_thread(plugin):
     seen = []
 
@@ -212,7 +251,7 @@ def test_cancel_does_not_wait_for_a_busy_main_thread(plugin):
 
 
 def test_names_are_no_expressions(plugin):
-    assert "[%" not in map_pdf._escape_expressions("slides [% 1 + 1 %]")
+    assert "[%" not in escape_expressions("slides [% 1 + 1 %]")
 
 
 def test_without_fonts_the_sheet_is_left_out_with_a_warning(step, tmp_path, monkeypatch):
