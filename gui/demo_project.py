@@ -141,7 +141,8 @@ class DemoProject(QObject):
     def _show(self) -> None:
         text = tr("A made-up area. Press Run all in the dock to map it.")
         self._say(text, Qgis.MessageLevel.Success, SECONDS)
-        self.opened.emit()
+        # The window draws the layers before the dock is built.
+        QTimer.singleShot(0, self.opened.emit)
 
     def _say_failed(self, reason: str) -> None:
         text = tr("The demo project could not be made in {folder}: {reason}")

@@ -9,6 +9,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Callable
 
 from qgis import core
@@ -63,22 +64,23 @@ def matches_keyword(keywords: Sequence[str], name: str) -> bool:
     )
 
 
-def _words(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case; ``RockType``, ``rock_type`` and ``ROCK TYPE`` have the same two."""
     text = unicodedata.normalize("NFKC", name)
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower()
-    return re.findall(r"[^\W\d_]+|\d+", text)
+    return tuple(re.findall(r"[^\W\d_]+|\d+", text))
 
 
-def _matches_whole_name(words: list[str], keyword: list[str]) -> bool:
+def _matches_whole_name(words: Sequence[str], keyword: Sequence[str]) -> bool:
     return "".join(words) == "".join(keyword)
 
 
-def _has_word(words: list[str], keyword: list[str]) -> bool:
+def _has_word(words: Sequence[str], keyword: Sequence[str]) -> bool:
     return any(words[start : start + len(keyword)] == keyword for start in range(len(words)))
 
 
-def _has_part(words: list[str], keyword: list[str]) -> bool:
+def _has_part(words: Sequence[str], keyword: Sequence[str]) -> bool:
     name, text = "".join(words), "".join(keyword)
     if not text.isascii():
         # Chinese has no blanks between words; a single character is too little evidence.
@@ -140,7 +142,7 @@ def guess_unit(parameter: str, name: str) -> str:
     """Return the unit that a layer's name states, such as ``temperature_x10``, for ``TEMPERATURE_UNIT``; else auto."""
     words = _words(re.sub(r"(?<![^\W_])[xX](?=10(?!\d))", " x ", name.replace("×", " x ")))
     for unit, texts in _UNIT_WORDS.get(parameter, {}).items():
-        if any(_has_word(words, text.split()) for text in texts):
+        if any(_has_word(words, _words(text)) for text in texts):
             return unit
     return AUTO
 

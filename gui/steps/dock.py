@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from ..algorithm_dialog import create_dialog
 from ..factor_layers import show_factors
 from ..function_task import filled, wrapped_label
 from ..training_page import TrainingPage
-from .chain import CHECK, DATA, REPORT, STEPS, TRAIN
+from .chain import CHECK, DATA, REPORT, STEP, STEPS, TRAIN
 from .control import Control, advice
 from .icons import state_icon, verdict_colour
 from .inputs_form import InputsForm
@@ -63,10 +63,10 @@ class StepsDock(QDockWidget):
         self.iface = iface
         project: Any = QgsProject.instance()
         self.control = Control(project, self)
-        self.form, self.training, self.kinds = InputsForm(), TrainingPage(), KindBox()
         self.regions = QComboBox()
         self.steps = QTreeWidget(rootIsDecorated=False, uniformRowHeights=True, objectName="ScarpSteps")
-        self.pages: dict[str, StepPage] = {}
+        self.pages: dict[str, StepPage] = {}  # of the steps that were selected so far
+        self._stack = QStackedWidget()
         self.message = wrapped_label()
         self.next_button = QPushButton(clicked=self.run_next)
         self.all_button = QPushButton(tr("Run all"), clicked=self.run_all)
@@ -76,15 +76,14 @@ class StepsDock(QDockWidget):
         self._dialogs: list[Any] = []
         self._timer = QTimer(self, interval=LOOK_MS, timeout=self.control.look)
         self.setWidget(self._body())
-        self.control.changed.connect(self.refresh)
+        # Once for all changes of one turn of the event loop: a run that loads its layers makes several.
+        self._redraw = QTimer(self, singleShot=True, interval=0, timeout=self.refresh)
+        self.control.changed.connect(self._redraw.start)
         self.control.progressed.connect(self._show_progress)
         self.control.step_started.connect(self.choose)
         self.control.said.connect(self.say)
-        self.form.layer_chosen.connect(self.control.choose_layer)
-        self.form.field_chosen.connect(self.control.choose_field)
-        self.kinds.chosen.connect(self.control.choose_kind)
-        self.choose(DATA)
-        self.refresh()
+        # The window shows the dock before the first page is made.
+        self._redraw.start()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look for the states, now and while the dock is visible."""
@@ -99,8 +98,30 @@ class StepsDock(QDockWidget):
 
     def shut_down(self) -> None:
         """Cancel what runs; called before the plugin is unloaded."""
-        self._timer.stop()
+        self.control.changed.disconnect(self._redraw.start)
+        for timer in (self._timer, self._redraw):
+            timer.stop()
         self.control.shut_down()
+
+    @cached_property
+    def form(self) -> InputsForm:
+        """The layers on the page of the data."""
+        form = InputsForm()
+        form.layer_chosen.connect(self.control.choose_layer)
+        form.field_chosen.connect(self.control.choose_field)
+        return form
+
+    @cached_property
+    def training(self) -> TrainingPage:
+        """The curves on the page of the training."""
+        return TrainingPage()
+
+    @cached_property
+    def kinds(self) -> KindBox:
+        """The choice of the kind of model on that page."""
+        box = KindBox()
+        box.chosen.connect(self.control.choose_kind)
+        return box
 
     @property
     def current(self) -> str:
@@ -155,11 +176,10 @@ class StepsDock(QDockWidget):
         self._show_regions()
         for step in STEPS:
             self._show_row(step.name, control.state(step.name), waiting)
-            self._show_page(step.name, control.state(step.name))
+        # The others are drawn when they are selected.
+        self._show_page(self.current)
         self.form.show_layers(control.regions.layers(control.region), control.fields())
         self.form.setEnabled(run is None)
-        self.kinds.show_choice(control.region.choosing, control.state(TRAIN))
-        self.kinds.setEnabled(run is None)
         following = next_step(control.states) if control.states else ""
         idle = run is None
         text = tr("Next: {step}").format(step=run_label(following, False)) if following else tr("Next")
@@ -201,14 +221,6 @@ class StepsDock(QDockWidget):
         header.setSectionResizeMode(RESULT, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(STATE, QHeaderView.ResizeMode.ResizeToContents)
         self.steps.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        stack = QStackedWidget()
-        details = QPushButton(tr("Document details…"), clicked=lambda *_: self.details_wanted.emit())
-        details.setToolTip(tr("Title, author, organisation, logo and more of the reports and the map sheet"))
-        extra: dict[str, list[QWidget]] = {
-            DATA: [self.form],
-            TRAIN: [self.kinds, self.training],
-            REPORT: [details, QWidget()],
-        }
         for number, step in enumerate(STEPS, start=1):
             item = QTreeWidgetItem([f"{number} {names[step.name]}", "", ""])
             item.setData(TITLE, int(Qt.ItemDataRole.UserRole), step.name)
@@ -216,30 +228,51 @@ class StepsDock(QDockWidget):
             font.setBold(True)
             item.setFont(TITLE, font)
             self.steps.addTopLevelItem(item)
-            page = StepPage(
-                [self.control.algorithm(call.algorithm).title() for call in step.calls],
-                extra.get(step.name, []),
-                step.name == REPORT,
-            )
-            page.run_wanted.connect(partial(self._run, [step.name]))
-            page.dialog_wanted.connect(partial(self.open_dialog, step.name))
-            page.link_clicked.connect(partial(self.follow_link, step.name))
-            page.log_wanted.connect(partial(self._show_log, step.name))
-            self.pages[step.name] = page
-            stack.addWidget(page)
         row = self.fontMetrics().height() + ROW_SPACE
         self.steps.topLevelItem(0).setSizeHint(RESULT, QSize(6 * row, row))
         self.steps.setFixedHeight(len(STEPS) * row + 4)
-        self.steps.currentItemChanged.connect(lambda *_: stack.setCurrentWidget(self.pages[self.current]))
+        self.steps.setCurrentItem(self.steps.topLevelItem(0))
+        self.steps.currentItemChanged.connect(self._select)
         bold = self.next_button.font()
         bold.setBold(True)
         self.next_button.setFont(bold)
         self.all_button.setToolTip(tr("Run every step that is not done, in the background"))
         buttons = filled(QHBoxLayout(), (self.next_button, 1), self.all_button, (self.cancel_button, 1))
         whole = QWidget()
-        parts = (self._region_bar(), self.steps, (stack, 1), self.message, buttons)
+        parts = (self._region_bar(), self.steps, (self._stack, 1), self.message, buttons)
         filled(QVBoxLayout(whole, spacing=5), *parts).setContentsMargins(5, 5, 5, 5)
         return whole
+
+    def _page(self, step: str) -> StepPage:
+        """Return the page of a step, made when it is first selected."""
+        if step not in self.pages:
+            calls = STEP[step].calls
+            page = self.pages[step] = StepPage(
+                [self.control.algorithm(call.algorithm).title() for call in calls], self._parts(step), step == REPORT
+            )
+            page.run_wanted.connect(partial(self._run, [step]))
+            page.dialog_wanted.connect(partial(self.open_dialog, step))
+            page.link_clicked.connect(partial(self.follow_link, step))
+            page.log_wanted.connect(partial(self._show_log, step))
+            self._stack.addWidget(page)
+        return self.pages[step]
+
+    def _parts(self, step: str) -> list[QWidget]:
+        """Return what only the page of this step has."""
+        if step == DATA:
+            return [self.form]
+        if step == TRAIN:
+            return [self.kinds, self.training]
+        if step == REPORT:
+            details = QPushButton(tr("Document details…"), clicked=lambda *_: self.details_wanted.emit())
+            details.setToolTip(tr("Title, author, organisation, logo and more of the reports and the map sheet"))
+            return [details, QWidget()]
+        return []
+
+    def _select(self, *_: Any) -> None:
+        """Show the page of the step that is selected."""
+        self._show_page(self.current)
+        self._stack.setCurrentWidget(self._page(self.current))
 
     def _region_bar(self) -> QHBoxLayout:
         self.regions.setToolTip(tr("The region: each has its own layers, results and state"))
@@ -286,8 +319,12 @@ class StepsDock(QDockWidget):
         item.setForeground(RESULT, verdict_colour(_level(step, state), self.message.palette()))
         item.setText(STATE, state_word(word))
 
-    def _show_page(self, step: str, state: StepState) -> None:
-        page, control = self.pages[step], self.control
+    def _show_page(self, step: str) -> None:
+        page, control = self._page(step), self.control
+        state = control.state(step)
+        if step == TRAIN:
+            self.kinds.show_choice(control.region.choosing, state)
+            self.kinds.setEnabled(control.run is None)
         calls = control.region.calls(step)
         labels = {name: text for call in calls for name, text in control.labels(call.algorithm).items()}
         missing = control.missing(step) if control.states else ""

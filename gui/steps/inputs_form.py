@@ -11,6 +11,7 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from ...algorithms.base.messages import choice_in_words
+from ...processing_provider.provider import PROVIDER
 from ...translation import tr
 from .chain import FIELDS, INPUTS, REQUIRED, UNITS, call_of
 
@@ -43,11 +44,9 @@ class InputsForm(QWidget):
         self._grid.setVerticalSpacing(3)
         self._grid.setColumnStretch(1, 1)
         registry: Any = QgsApplication.processingRegistry()
-        algorithms: dict[str, Any] = {}
+        provider = registry.providerById(PROVIDER)
         for name in INPUTS:
-            algorithm = call_of(name).algorithm
-            algorithms.setdefault(algorithm, registry.createAlgorithmById(f"scarp:{algorithm}"))
-            self._add(name, algorithms[algorithm])
+            self._add(name, provider.algorithm(call_of(name).algorithm))
         self.more = QToolButton(text=tr("More layers"), checkable=True, autoRaise=True)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.toggled.connect(self._fold)

@@ -59,6 +59,7 @@ class Regions(QObject):
         self._current = 0
         self._unsaved_folders: dict[str, str] = {}  # by the name of a region
         self._described: list[LayerInfo] | None = None  # the layers of the project
+        self._guesses: dict[tuple[str, frozenset[str]], str | None] = {}  # by input and layers of other regions
         self._read()
         self._connections = [
             (project.readProject, lambda *_: self._read()),
@@ -198,20 +199,27 @@ class Regions(QObject):
         if self._described is None:
             there = self.project.mapLayers().values()
             self._described = [describe_layer(layer) for layer in there if layer.isValid()]
-        layers = self._described
-        others = {key for other in self.regions if other is not region for key in other.layers.values()}
-        own = [layer for layer in layers if layer.key not in others]
+            self._guesses = {}
+        others = frozenset(key for other in self.regions if other is not region for key in other.layers.values())
         found = {}
         for name in names:
-            key = guess_layer(name, layers)
-            if name in REQUIRED or key is None:
-                # What another region uses is that region's, but rain or faults may be of both.
-                key = guess_layer(name, own)
-            fields = {layer.key: layer.fields for layer in layers}.get(key or "", ())
-            # A vector layer of classes whose field is not clear is left to the user.
-            if key is not None and not (name in NEED_FIELD and fields and guess_field(f"{name}_FIELD", fields) is None):
+            if (name, others) not in self._guesses:
+                self._guesses[name, others] = self._guess(name, self._described, others)
+            key = self._guesses[name, others]
+            if key is not None:
                 found[name] = key
         return found
+
+    def _guess(self, name: str, layers: list[LayerInfo], others: Collection[str]) -> str | None:
+        """Return the layer that an input probably means; ``others`` are those of other regions."""
+        key = guess_layer(name, layers)
+        if name in REQUIRED or key is None:
+            # What another region uses is that region's, but rain or faults may be of both.
+            key = guess_layer(name, [layer for layer in layers if layer.key not in others])
+        fields = {layer.key: layer.fields for layer in layers}.get(key or "", ())
+        # A vector layer of classes whose field is not clear is left to the user.
+        unclear = name in NEED_FIELD and fields and guess_field(f"{name}_FIELD", fields) is None
+        return None if unclear else key
 
     def plan(self, region: Region) -> list[PlannedStep]:
         """Return the steps as they would be run now, for :func:`states.find_states`; reads no files."""

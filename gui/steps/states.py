@@ -11,6 +11,7 @@ import csv
 import itertools
 import math
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ from .chain import STEPS
 
 TO_DO, DONE, OUTDATED, FAILED = "to do", "done", "outdated", "failed"
 _MAX_FINDINGS = 1000
-_MAX_REASONS, _MAX_LENGTH = 10, 400  # of texts in records, which are untrusted
+_MAX_REASONS, _MAX_LENGTH, _MAX_CELL = 10, 1000, 10_000  # of texts in records, which are untrusted
 _MAX_CHOICE, _MAX_KINDS, _MAX_WORD = 2000, 20, 200
 
 
@@ -224,7 +225,9 @@ def _findings(path: str) -> tuple[str, ...]:
 
 def _texts(value: Any) -> tuple[str, ...]:
     items = value if isinstance(value, list) else []
-    return tuple(" ".join(str(item).split())[:_MAX_LENGTH] for item in items[:_MAX_REASONS])
+    return tuple(
+        textwrap.shorten(str(item)[:_MAX_CELL], _MAX_LENGTH, placeholder=" …") for item in items[:_MAX_REASONS]
+    )
 
 
 def _table(content: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -113,6 +113,7 @@ def test_the_demo_project_is_made_once_and_opened_again(demo, monkeypatch, tmp_p
         assert len(shown) == 1 and loader.file.is_file() and interface.extent.width() > 0
         assert loader.folder == tmp_path / "documents" / "Scarp" / "demo"
         loader.load()
+        QgsApplication.processEvents()
         assert interface.opened[-1] == str(loader.file) and len(shown) == 2
     finally:
         project.clear()
