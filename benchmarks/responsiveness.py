@@ -69,6 +69,8 @@ def in_a_window(folder: Path, scratch: Path, mode: str, options: argparse.Namesp
         ORDERS: json.dumps(orders),
     }
     variables.pop("QT_QPA_PLATFORM", None)
+    # As for users: modules are compiled once. Run it twice after a change of the code.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     program = shutil.which("qgis.bin") or "qgis"
     subprocess.run(
         [
