@@ -47,8 +47,9 @@ class LinkHandler(QObject):
         QTimer.singleShot(0, target)
 
     def remove(self) -> None:
-        """Unregister."""
+        """Unregister, and end what was put off."""
         QDesktopServices.unsetUrlHandler(SCHEME)
+        self.deleteLater()
 
 
 class ScarpMenu:

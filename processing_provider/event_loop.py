@@ -9,7 +9,7 @@ from qgis.PyQt.QtCore import QObject, QTimer
 
 
 def run_in_parts(owner: QObject, parts: Iterator[object], done: Callable[[], None] | None = None) -> None:
-    """Advance an iterator once in each turn of the event loop, and call a function after its end, however it ends.
+    """Take the first part now and one more in each turn of the event loop; call a function after the end or an error.
 
     Nothing more happens once Qt has deleted the owner.
     """

@@ -37,7 +37,6 @@ from qgis.PyQt.QtGui import QColor, QFont
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "resources" / "templates" / "map.qpt"
 INK, SOFT, RULE = QColor("#1f2933"), QColor("#52606d"), QColor("#9aa5b1")
-OUTSIDE = QColor("#dde1e5")  # land that the map leaves out
 LEFT, WIDTH = 15, 180
 
 
@@ -103,7 +102,8 @@ def make(layout: QgsPrintLayout) -> None:
     map_item.setFrameEnabled(True)
     map_item.setFrameStrokeColor(RULE)
     map_item.setFrameStrokeWidth(QgsLayoutMeasurement(0.2))
-    map_item.setBackgroundColor(OUTSIDE)
+    # The picture of the map lies below.
+    map_item.setBackgroundEnabled(False)
 
     grid = map_item.grid()
     grid.setEnabled(True)

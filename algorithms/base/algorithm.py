@@ -287,7 +287,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
                 with Core(self.REQUIRED_MODULES, progress, labels=self._labels, language=core_language()) as core:
                     arguments = Arguments(self, parameters, context, progress, core)
                     arguments.check_outputs()
-                    held.enter_context(released_layers(context.project(), arguments.written_paths()))
+                    released = held.enter_context(released_layers(context.project(), arguments.written_paths()))
                     arguments.check_writable()
                     core.require()
                     held.enter_context(output_lock(arguments.written_paths()))
@@ -297,7 +297,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
             for name, style in self.STYLES.items():
                 style_output(context, results.get(name), style)
             group_layers(context, self.title(), results)
-            open_layers(context, results.values())
+            if not released:
+                # Layers that were are taken up in the main thread at this moment.
+                open_layers(context, results.values())
             names = [definition.name() for definition in self.destinationParameterDefinitions()]
             self._written_outputs = [str(results[name]) for name in names if results.get(name)]
             # Numbers without a value are left out. Outputs that were not asked for are named with None: a model

@@ -7,10 +7,12 @@ with a map that is drawn before. It has a project of its own: that of the user s
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 from qgis.core import (
@@ -75,7 +77,7 @@ def write_pdf(output: str | os.PathLike[str], sheet: Any, paper: str, progress: 
 
     Raises ``OutputNotWritable`` if the file cannot be written; ``Cancelled`` if the user cancels.
     """
-    with output_transaction() as moved, atomic_output(output) as temporary, TemporaryDirectory() as folder:
+    with output_transaction() as moved, atomic_output(output) as temporary, _scratch_folder() as folder:
         # Qt reads this format fastest, and the main thread has to.
         picture = os.path.join(folder, "map.bmp")
         drawing = _Drawing(sheet, paper)
@@ -83,8 +85,7 @@ def write_pdf(output: str | os.PathLike[str], sheet: Any, paper: str, progress: 
             # The window draws between the parts, and while this thread draws the map.
             run_in_main_thread(drawing.begin, progress)
             run_in_main_thread(drawing.arrange, progress)
-            drawn = render_map(sheet, drawing.view, picture)
-            stop_if_cancelled(progress)
+            drawn = render_map(sheet, drawing.view, picture, progress)
             run_in_main_thread(lambda: drawing.fill(picture), progress)
             run_in_main_thread(drawing.explain, progress)
             run_in_main_thread(lambda: drawing.export(str(temporary)), progress)
@@ -101,6 +102,16 @@ def write_pdf(output: str | os.PathLike[str], sheet: Any, paper: str, progress: 
         stop_if_cancelled(progress)
     for final, beside in moved.items():
         tell_moved(progress, str(final), str(beside))
+
+
+@contextlib.contextmanager
+def _scratch_folder() -> Iterator[str]:
+    """Make a folder for a block; one that cannot be removed, as on Windows while a file is read, is left."""
+    folder = mkdtemp(prefix="scarp-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Drawing:
@@ -137,11 +148,9 @@ class _Drawing:
         map_item = layout.itemById("map")
         map_item.setCrs(crs)
         map_item.setKeepLayerSet(True)
-        # Its picture is drawn for it and lies below; scale and grid are its own.
-        map_item.setBackgroundEnabled(False)
         scale = _zoom(map_item, extent, boxes["map"])
         grid = _set_grid(map_item, zones.crs(), extent, project)
-        self.view = View(crs, map_item.extent(), boxes["map"].width, boxes["map"].height)
+        self.view = View(crs, project.transformContext(), map_item.extent(), boxes["map"].width, boxes["map"].height)
         crs_text = _crs_text(crs if not zones.crs().isGeographic() else zones.crs())
         made = [sheet.source, tr("Map in {crs}, grid {grid}.").format(crs=crs_text, grid=grid)]
         paper = self._paper.split("_")[0].upper()
@@ -189,6 +198,7 @@ def _place_picture(layout: Any, path: str, box: Box) -> None:
     item = QgsLayoutItemPicture(layout)
     layout.addLayoutItem(item)
     item.setId("picture")
+    item.setResizeMode(QgsLayoutItemPicture.ResizeMode.Stretch)
     item.setPicturePath(path)
     item.attemptMove(QgsLayoutPoint(box.x, box.y))
     item.attemptResize(QgsLayoutSize(box.width, box.height))

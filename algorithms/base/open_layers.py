@@ -41,20 +41,20 @@ class _ReleasedLayer:
 
 
 @contextlib.contextmanager
-def released_layers(project: QgsProject | None, outputs: Iterable[str]) -> Iterator[None]:
-    """Have layers let go of outputs, files and folders, while a block runs; only on Windows.
+def released_layers(project: QgsProject | None, outputs: Iterable[str]) -> Iterator[bool]:
+    """Have layers let go of outputs, files and folders, while a block runs, and tell whether one did; only on Windows.
 
     If the main thread does not answer, because it waits for the run, layers keep their files.
     """
     places = {absolute_path(path) for path in outputs}
     if not atomic.WINDOWS or project is None or not places:
-        yield
+        yield False
         return
     released: list[_ReleasedLayer] = []
     shown: QgsProject = project
     run_in_main_thread_within(lambda: _release(shown, places, released), TIMEOUT)
     try:
-        yield
+        yield bool(released)
     finally:
         if released:
             run_in_main_thread_soon(lambda: _take_up(shown, released))

@@ -9,6 +9,7 @@ from typing import Any
 from qgis.core import (
     QgsColorRampShader,
     QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
     QgsFeature,
     QgsFillSymbol,
     QgsGeometry,
@@ -30,15 +31,17 @@ from qgis.core import (
     QgsVectorLayer,
     QgsVectorLayerSimpleLabeling,
 )
-from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtCore import QEventLoop, QSize, QTimer
 from qgis.PyQt.QtGui import QColor, QFont, QImage, QPainter
 
+from ...model.progress import Progress, stop_if_cancelled
 from ...translation import tr
 from .sinks import point
 
 DPI = 200
 OUTSIDE = "#dde1e5"  # land that the map leaves out
 _INCH = 25.4  # millimetres
+_LOOK_MS = 100  # milliseconds between two looks whether the user has cancelled
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,16 @@ class View:
     """What a map shows, and how large."""
 
     crs: QgsCoordinateReferenceSystem
+    transforms: QgsCoordinateTransformContext
     extent: QgsRectangle
     width: float  # millimetres
     height: float
 
 
-def render_map(sheet: Any, view: View, path: str) -> bool:
+def render_map(sheet: Any, view: View, path: str, progress: Progress) -> bool:
     """Draw the map of a ``model.report.map_sheet.MapSheet`` into a picture, and return whether it could be written.
 
-    May be called in any thread: it has layers of its own.
+    May be called in any thread of Qt: it has layers of its own. Raises ``Cancelled`` if the user cancels.
     """
     zones = zone_layer(sheet)
     layers: list[Any] = [*reversed(point_layers(sheet, zones.crs())), *region_layers(sheet, zones.crs()), zones]
@@ -68,16 +72,31 @@ def render_map(sheet: Any, view: View, path: str) -> bool:
     settings = QgsMapSettings()
     settings.setLayers(layers)
     settings.setDestinationCrs(view.crs)
+    settings.setTransformContext(view.transforms)
     settings.setExtent(view.extent)
     settings.setOutputSize(QSize(*(round(side * DPI / _INCH) for side in (view.width, view.height))))
     settings.setOutputDpi(DPI)
     settings.setBackgroundColor(QColor(OUTSIDE))
     image = QImage(settings.outputSize(), QImage.Format.Format_RGB32)
+    image.setDotsPerMeterX(round(1000 * DPI / _INCH))
+    image.setDotsPerMeterY(round(1000 * DPI / _INCH))
     painter = QPainter(image)
-    job = QgsMapRendererCustomPainterJob(settings, painter)
-    job.renderSynchronously()
+    _render(QgsMapRendererCustomPainterJob(settings, painter), progress)
     painter.end()
+    stop_if_cancelled(progress)
     return image.save(path)
+
+
+def _render(job: QgsMapRendererCustomPainterJob, progress: Progress) -> None:
+    """Render until the end, or until the user cancels."""
+    loop, timer = QEventLoop(), QTimer(interval=_LOOK_MS)
+    timer.timeout.connect(lambda: job.cancelWithoutBlocking() if progress.cancelled() else None)
+    job.finished.connect(loop.quit)
+    job.start()
+    timer.start()
+    if job.isActive():
+        loop.exec()
+    timer.stop()
 
 
 def zone_layer(sheet: Any) -> QgsRasterLayer:

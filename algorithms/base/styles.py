@@ -6,6 +6,7 @@ group of the layer tree: of an algorithm, of a row of a batch, of a whole graphi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -76,13 +77,13 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
 
     def read_cells(self, path: str) -> None:
         """Read what the style takes from the cells of a file; may be called in any thread, and before the styling."""
-        self._read = True
         if self._style == "stack":
             bands = read_bands(path)
             self._factor = complete(path, shown_band(bands)) if bands else None
         elif self._style == "susceptibility" and PROBABILITY_TAG in _file_tags(path):
             values = sampled_values(path, 1)
             self._highest = values[int(STRETCH * (len(values) - 1))] if values else None
+        self._read = True
 
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:
         """Style and move the layer; called in the main thread when it is loaded."""
@@ -188,8 +189,9 @@ def _evidence_lines(evidence: Evidence) -> list[str]:
 def _without_verdict(layer: Any) -> str:
     """Return the name of a layer without its verdict."""
     name, verdict = layer.name() or "", verdict_of_tags(_tags(layer))
-    suffix = "" if verdict is None else of_core(verdict.suffix)
-    return name[: -len(suffix)] if suffix and name.endswith(suffix) else name
+    # The layer may have been named in another language.
+    suffixes = () if verdict is None else (of_core(verdict.suffix), verdict.suffix)
+    return next((name[: -len(suffix)] for suffix in suffixes if suffix and name.endswith(suffix)), name)
 
 
 def mark_verdict(layer: Any) -> None:
@@ -198,12 +200,12 @@ def mark_verdict(layer: Any) -> None:
     if verdict is None or not verdict.suffix:
         return
     name, suffix = layer.name() or "", of_core(verdict.suffix)
-    if not name.endswith(suffix):
+    if not name.endswith((suffix, verdict.suffix)):
         layer.setName(name + suffix)
     renderer: Any = layer.renderer()
     if isinstance(renderer, QgsPalettedRasterRenderer) and renderer.classes():
         first = renderer.classes()[0]
-        if not (first.label or "").endswith(suffix):
+        if not (first.label or "").endswith((suffix, verdict.suffix)):
             renderer.setLabel(first.value, f"{first.label}{suffix}")
     elif isinstance(renderer, QgsSingleBandPseudoColorRenderer):
         shader: Any = renderer.shader()
@@ -258,7 +260,9 @@ def open_layers(context: QgsProcessingContext, results: Iterable[Any]) -> None:
             QgsProcessingUtils.mapLayerFromString(source, context, True, details.layerTypeHint)
             styler = details.postProcessor()
             if isinstance(styler, Styler):
-                styler.read_cells(file_of(source))
+                # The run is complete: what cannot be read costs a style at most, when the layer is loaded.
+                with contextlib.suppress(Exception):
+                    styler.read_cells(file_of(source))
 
 
 class LayerGroup:

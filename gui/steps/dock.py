@@ -68,7 +68,7 @@ class StepsDock(QDockWidget):
         self.pages: dict[str, StepPage] = {}  # of the steps that were selected so far
         self._stack = QStackedWidget()
         self.message = wrapped_label()
-        self.next_button = QPushButton(clicked=self.run_next)
+        self.next_button = QPushButton(tr("Next"), clicked=self.run_next)
         self.all_button = QPushButton(tr("Run all"), clicked=self.run_all)
         self.cancel_button = QPushButton(tr("Cancel"), clicked=self.control.cancel)
         self._advice = ""  # the message, while it says what to do next
@@ -83,6 +83,9 @@ class StepsDock(QDockWidget):
         self.control.step_started.connect(self.choose)
         self.control.said.connect(self.say)
         # The window shows the dock before the first page is made.
+        self.cancel_button.hide()
+        for button in (self.next_button, self.all_button):
+            button.setEnabled(False)
         self._redraw.start()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -178,8 +181,6 @@ class StepsDock(QDockWidget):
             self._show_row(step.name, control.state(step.name), waiting)
         # The others are drawn when they are selected.
         self._show_page(self.current)
-        self.form.show_layers(control.regions.layers(control.region), control.fields())
-        self.form.setEnabled(run is None)
         following = next_step(control.states) if control.states else ""
         idle = run is None
         text = tr("Next: {step}").format(step=run_label(following, False)) if following else tr("Next")
@@ -271,8 +272,8 @@ class StepsDock(QDockWidget):
 
     def _select(self, *_: Any) -> None:
         """Show the page of the step that is selected."""
-        self._show_page(self.current)
         self._stack.setCurrentWidget(self._page(self.current))
+        self._show_page(self.current)
 
     def _region_bar(self) -> QHBoxLayout:
         self.regions.setToolTip(tr("The region: each has its own layers, results and state"))
@@ -322,6 +323,9 @@ class StepsDock(QDockWidget):
     def _show_page(self, step: str) -> None:
         page, control = self._page(step), self.control
         state = control.state(step)
+        if step == DATA:
+            self.form.show_layers(control.regions.layers(control.region), control.fields())
+            self.form.setEnabled(control.run is None)
         if step == TRAIN:
             self.kinds.show_choice(control.region.choosing, state)
             self.kinds.setEnabled(control.run is None)

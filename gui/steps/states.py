@@ -225,9 +225,15 @@ def _findings(path: str) -> tuple[str, ...]:
 
 def _texts(value: Any) -> tuple[str, ...]:
     items = value if isinstance(value, list) else []
-    return tuple(
-        textwrap.shorten(str(item)[:_MAX_CELL], _MAX_LENGTH, placeholder=" …") for item in items[:_MAX_REASONS]
-    )
+    return tuple(_shorten(str(item)[:_MAX_CELL]) for item in items[:_MAX_REASONS])
+
+
+def _shorten(text: str) -> str:
+    """Return a text in one line, cut at a word where it is too long."""
+    words = " ".join(text.split())
+    cut = textwrap.shorten(words, _MAX_LENGTH, placeholder=" …")
+    # One word may be longer than that.
+    return cut if len(cut) > _MAX_LENGTH / 2 or cut == words else f"{words[: _MAX_LENGTH - 1]}…"
 
 
 def _table(content: Mapping[str, Any], name: str) -> dict[str, Any]:

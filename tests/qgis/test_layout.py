@@ -203,8 +203,10 @@ def test_the_picture_of_the_map_shows_its_zones_in_their_places(sheet, tmp_path)
     zones = zone_layer(sheet)
     inside, width = zones.extent(), zones.extent().width()
     around = QgsRectangle(inside.xMinimum() - width, inside.yMinimum(), inside.xMaximum(), inside.yMaximum())
-    view = View(zones.crs(), around, 60, 60 * around.height() / around.width())
-    assert in_background(lambda: render_map(sheet, view, str(tmp_path / "m.bmp"))).result()
+    context = QgsProject.instance().transformContext()
+    view = View(zones.crs(), context, around, 60, 60 * around.height() / around.width())
+    progress = NullProgress()
+    assert in_background(lambda: render_map(sheet, view, str(tmp_path / "m.bmp"), progress)).result()
     with Image.open(tmp_path / "m.bmp") as picture:
         found = np.asarray(picture.convert("RGB"))
     assert found.shape[1] == round(60 * DPI / 25.4)
@@ -220,7 +222,16 @@ def test_the_picture_of_the_map_shows_its_zones_in_their_places(sheet, tmp_path)
     for zone, colour in sheet.colours.items():
         wanted[sampled == zone] = colour[:3]
     assert (wanted == found[:, half:]).all(axis=2).mean() > 0.9, "all but cells that lie on the edge of a pixel"
-    assert not render_map(sheet, view, str(tmp_path / "no folder" / "m.bmp"))
+    assert not render_map(sheet, view, str(tmp_path / "no folder" / "m.bmp"), progress)
+    progress.cancelled = lambda: True
+
+    def draw_again():
+        return render_map(sheet, view, str(tmp_path / "cancelled.bmp"), progress)
+
+    for call in (lambda: in_background(draw_again).result(), draw_again):
+        with pytest.raises(Cancelled):
+            call()
+    assert not (tmp_path / "cancelled.bmp").exists()
 
 
 def test_queued_calls_run_in_the_main_thread(plugin):
