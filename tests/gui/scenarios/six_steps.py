@@ -62,6 +62,7 @@ def scenario(player: Player) -> Scenario:
     shown().control.choose_layer("FAULTS", "")
     yield player.wait(lambda: states()[0] == "outdated", "the data to be outdated", 60)
     player.note("without faults", states())
+    shown().choose("data")
     player.note("says", shown().pages["data"].headline.text())
     player.picture("5-outdated")
 

@@ -69,7 +69,13 @@ def open_step(player: Player, title: str, batch: bool = False) -> Iterator[Until
     yield player.wait(lambda: find(title), f'"{title}" in the Toolbox', 30)
     yield player.pause(0.2)
     dock = toolbox()
-    later(dock.executeAlgorithmAsBatchProcess if batch else dock.executeAlgorithm)
+
+    def open_selected() -> None:
+        # Whatever was added to the Toolbox meanwhile has changed the selection.
+        find(title)
+        (dock.executeAlgorithmAsBatchProcess if batch else dock.executeAlgorithm)()
+
+    later(open_selected)
     kind = "BatchAlgorithmDialog" if batch else "AlgorithmDialog"
     dialog = yield player.wait(lambda: top_window(kind, title), f'the dialog of "{title}"', 60)
     yield player.pause()
