@@ -27,7 +27,7 @@ def scenario(player: Player) -> Scenario:
     project = QgsProject.instance()
     project.write(str(work / "valley.qgz"))
     entry("step by step").trigger()
-    yield player.wait(lambda: shown() is not None and states(), "the dock to know its states", 60)
+    yield player.wait(lambda: shown() is not None and all(states()), "the dock to know its states", 60)
     player.note("at first", states())
     player.note("width", shown().width())
     player.picture("1-opened")
