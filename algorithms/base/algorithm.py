@@ -298,7 +298,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
                 style_output(context, results.get(name), style)
             group_layers(context, self.title(), results)
             if not released:
-                # Layers that were are taken up in the main thread at this moment.
+                # Released layers are given their files again in the main thread at this moment.
                 open_layers(context, results.values())
             names = [definition.name() for definition in self.destinationParameterDefinitions()]
             self._written_outputs = [str(results[name]) for name in names if results.get(name)]
